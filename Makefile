@@ -1,0 +1,74 @@
+# make demo   set everything up, build the page, start the server
+# make test   set everything up, check and test everything
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# The environment's own node (see tools/ensure-node) is found first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD := 1
+
+PAGE := physix/api/static/index.html
+PAGE_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) \
+	$(wildcard web/*.ts web/*.json web/*.html web/scripts/*)
+
+.PHONY: help demo page test check test-web test-e2e test-python types clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "PhysiX-Live needs Python 3.11 or newer; set PYTHON=/path/to/python3." >&2; exit 1; }
+	tools/ensure-packages venv
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	$(PIP) install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+.venv/installed-dev: .venv/installed
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+web/node_modules/.installed: web/package.json web/package-lock.json .venv/installed
+	tools/ensure-node
+	cd web && npm ci --no-audit --no-fund --loglevel=error
+	touch $@
+
+$(PAGE): web/node_modules/.installed $(PAGE_SOURCES)
+	cd web && npm run --silent build
+
+page: $(PAGE)
+
+demo: .venv/installed $(PAGE)
+	$(BIN)/physix serve
+
+# Last in line is pytest: its summary closes the output.
+test: check test-web test-e2e test-python
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test-web: .venv/installed-dev $(PAGE)
+	cd web && npm run --silent lint && npm run --silent types:check && npm run --silent test
+
+test-e2e: .venv/installed-dev $(PAGE)
+	tools/ensure-packages chromium
+	cd web && npm run --silent e2e
+
+test-python: .venv/installed-dev $(PAGE)
+	$(BIN)/python -m pytest
+
+types: web/node_modules/.installed .venv/installed-dev
+	$(BIN)/python -m physix.api.openapi > web/src/api/openapi.json
+	cd web && npm run --silent types
+
+clean:
+	rm -rf .venv web/node_modules physix/api/static

@@ -1,0 +1,39 @@
+"""PhysiX-Live: an RL environment and workbench in which agents discover equations of motion.
+
+Public names resolve on first use: importing OpenEnv costs seconds, and `physix --version`
+should not.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from physix.client import (
+        PhysiXAction,
+        PhysixAction,
+        PhysiXEnv,
+        PhysixEnv,
+        PhysiXObservation,
+        PhysixObservation,
+    )
+
+__all__ = [
+    "PhysiXAction",
+    "PhysiXEnv",
+    "PhysiXObservation",
+    "PhysixAction",
+    "PhysixEnv",
+    "PhysixObservation",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module 'physix' has no attribute {name!r}")
+    from physix import client
+
+    return getattr(client, name)

@@ -1,0 +1,156 @@
+"""The commands and their options. Heavy imports live inside the commands: `--version` is instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physix import __version__
+from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
+
+app = typer.Typer(
+    name="physix",
+    help="Watch agents discover equations of motion: serve the page, run episodes, read the log.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+log_app = typer.Typer(help="Read the event log.", no_args_is_help=True)
+app.add_typer(log_app, name="log")
+
+DbOption = Annotated[
+    str | None,
+    typer.Option(
+        "--db",
+        metavar="URL",
+        help="The event log, e.g. sqlite:///physix.db or memory://. [default: $PHYSIX_DB or sqlite:///physix.db]",
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"physix {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Watch agents discover equations of motion: serve the page, run episodes, read the log."""
+
+
+@app.command()
+def serve(
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on. [default: $PHYSIX_HOST or 127.0.0.1]")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Port. [default: $PHYSIX_PORT or 8000]")
+    ] = None,
+    db: DbOption = None,
+    public: Annotated[
+        bool, typer.Option("--public", help="Allow an address other than loopback without a token.")
+    ] = False,
+) -> None:
+    """Start the server: the page at /, the API, and the OpenEnv environment."""
+    from physix.api.app import serve as serve_app
+    from physix.settings import Settings
+
+    chosen = {"host": host, "port": port, "db": db, "public": public or None}
+    serve_app(Settings().model_copy(update={k: v for k, v in chosen.items() if v is not None}))
+
+
+@app.command()
+def run(
+    system: Annotated[
+        str | None, typer.Option("--system", metavar="ID", help="A system; see `physix systems`.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Draws the task; the same seed is the same task.")] = 0,
+    policy: Annotated[
+        str, typer.Option(metavar="NAME", help="Who proposes; see `physix policies`.")
+    ] = "search",
+    csv: Annotated[
+        Path | None,
+        typer.Option("--csv", metavar="FILE", help="A CSV of your own: column t and one per variable."),
+    ] = None,
+    hint: Annotated[str, typer.Option(metavar="TEXT", help="One sentence about the motion in the CSV.")] = "",
+    noise: Annotated[
+        float | None,
+        typer.Option(help="Noise as a share of each variable's spread, 0 to 0.05. [default: 0.02]"),
+    ] = None,
+    max_turns: Annotated[int, typer.Option(help="Turn budget.")] = 8,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Solved only at the noise floor, and on hidden motions too.")
+    ] = False,
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play one episode in the terminal and append it to the log."""
+    from physix.cli.episode import RunRequest, run_episode
+
+    request = RunRequest(
+        system_id=system,
+        seed=seed,
+        policy=policy,
+        csv=csv,
+        hint=hint,
+        noise=noise,
+        max_turns=max_turns,
+        profile="strict" if strict else "classic",
+    )
+    run_episode(request, db=db, as_json=as_json)
+
+
+@app.command()
+def systems(as_json: JsonOption = False) -> None:
+    """List the systems whose motion can be sampled."""
+    from physix.cli.listings import print_systems
+
+    print_systems(as_json=as_json)
+
+
+@app.command()
+def policies(as_json: JsonOption = False) -> None:
+    """List the policies, and whether each can play right now."""
+    from physix.cli.listings import print_policies
+
+    print_policies(as_json=as_json)
+
+
+@log_app.command("show")
+def log_show(
+    episode: Annotated[str, typer.Argument(help="The episode's id.")],
+    db: DbOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show one episode, replayed from the log."""
+    from physix.cli.episode import show_episode
+
+    show_episode(episode, db=db, as_json=as_json)
+
+
+def main() -> None:
+    """Run the command line; expected errors become one line and an exit code.
+
+    Exit codes: 2 for input that was wrong, 1 for anything else that is expected to fail.
+    """
+    try:
+        app()
+    except (BadInputError, EpisodeNotFoundError) as error:
+        sys.stderr.write(f"physix: {error}\n")
+        sys.exit(2)
+    except PhysixError as error:
+        sys.stderr.write(f"physix: {error}\n")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)

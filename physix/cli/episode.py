@@ -1,0 +1,180 @@
+"""Playing and showing one episode in the terminal."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Turn
+from physix.errors import BadInputError
+from physix.policies import make_policy
+from physix.settings import Settings
+from physix.store import open_log
+from physix.systems import sample_task, task_from_csv
+from physix.systems.task import Task, Truth
+from physix.verifier.types import Profile, VerifierConfig
+
+_MAX_CSV_BYTES = 8 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """The options of `physix run`."""
+
+    system_id: str | None
+    seed: int
+    policy: str
+    csv: Path | None
+    hint: str
+    noise: float | None
+    max_turns: int
+    profile: Profile
+
+
+def run_episode(request: RunRequest, *, db: str | None, as_json: bool) -> None:
+    """Play one episode to its end, showing every turn as it is committed."""
+    task, truth = _task_of(request)
+    episode = anyio.run(_play, request, task, truth, _log_url(db), as_json)
+    if as_json:
+        sys.stdout.write(json.dumps(summary(episode)) + "\n")
+
+
+def show_episode(episode_id: str, *, db: str | None, as_json: bool) -> None:
+    """Print a recorded episode."""
+    episode = anyio.run(_load, episode_id, _log_url(db))
+    if as_json:
+        sys.stdout.write(json.dumps(summary(episode)) + "\n")
+        return
+    Console().print(_table(episode))
+
+
+def summary(episode: Episode) -> dict[str, object]:
+    """Return the episode as the object that `--json` prints."""
+    finished = episode.finished
+    return {
+        "episode_id": episode.episode_id,
+        "system_id": episode.task.system_id,
+        "seed": episode.task.seed,
+        "policy": episode.started.policy,
+        "outcome": finished.reason if finished else "running",
+        "best_r_match": episode.best_match,
+        "turns": [_turn_summary(turn) for turn in episode.turns],
+    }
+
+
+def _turn_summary(turn: Turn) -> dict[str, object]:
+    reward = turn.rewarded.reward
+    return {
+        "turn": turn.number,
+        "equation": turn.submitted.equation,
+        "params": turn.submitted.params,
+        "rationale": turn.submitted.rationale,
+        "outcome": turn.simulated.simulation.outcome,
+        "reward": {
+            "total": reward.total,
+            "match": reward.match,
+            "progress": reward.progress,
+            "simplicity": reward.simplicity,
+            "format": reward.format,
+        },
+        "r2": {name: fit.r2 for name, fit in turn.rewarded.fits.items()},
+        "generalisation": turn.rewarded.generalisation,
+        "mismatch": turn.rewarded.mismatch,
+    }
+
+
+def _task_of(request: RunRequest) -> tuple[Task, Truth]:
+    if (request.system_id is None) == (request.csv is None):
+        raise BadInputError("Give either --system ID or --csv FILE. `physix systems` lists the systems.")
+    if request.csv is not None:
+        return task_from_csv(_read_csv(request.csv), hint=request.hint, title=request.csv.stem)
+    if request.hint:
+        raise BadInputError("--hint describes a CSV; a system brings its own.")
+    return sample_task(request.system_id or "", request.seed, noise=request.noise)
+
+
+def _read_csv(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_CSV_BYTES + 1)
+    except OSError as error:
+        raise BadInputError(f"Cannot read {path}: {error.strerror}.") from error
+    if len(content) > _MAX_CSV_BYTES:
+        raise BadInputError(f"{path} is larger than {_MAX_CSV_BYTES // 2**20} MB.")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInputError(f"{path} is not UTF-8 text (byte {error.start}).") from error
+
+
+def _log_url(db: str | None) -> str:
+    return db or Settings().db
+
+
+async def _load(episode_id: str, url: str) -> Episode:
+    async with open_log(url) as log:
+        return await EpisodeEngine(log).load(episode_id)
+
+
+async def _play(request: RunRequest, task: Task, truth: Truth, url: str, as_json: bool) -> Episode:
+    policy = make_policy(request.policy, allow_files=True)
+    config = EpisodeConfig(verifier=VerifierConfig(profile=request.profile), max_turns=request.max_turns)
+    async with open_log(url) as log:
+        engine = EpisodeEngine(log)
+        episode = await engine.start(task, truth, config=config, policy=policy.name, door="cli")
+
+        async def play_on(show: Callable[[Episode], None]) -> Episode:
+            current = episode
+            while current.finished is None:
+                current = await engine.play_turn(current.episode_id, policy)
+                show(current)
+            return current
+
+        if as_json:
+            return await play_on(lambda _: None)
+        with Live(_table(episode), console=Console(), auto_refresh=False) as live:
+            return await play_on(lambda current: live.update(_table(current), refresh=True))
+
+
+def _table(episode: Episode) -> Table:
+    """Draw the episode: one row a turn, worst news last."""
+    task = episode.task
+    title = Text(f"{task.title} · seed {task.seed} · {episode.started.policy}\n{task.hint}")
+    table = Table(title=title, title_justify="left", caption=_caption(episode), caption_justify="left")
+    table.add_column("turn", justify="right")
+    table.add_column("equation and params", overflow="fold")
+    for heading in ("match", "general.", "reward"):
+        table.add_column(heading, justify="right")
+    table.add_column("what the verifier says", overflow="fold")
+    for turn in episode.turns:
+        generalisation = turn.rewarded.generalisation
+        table.add_row(
+            str(turn.number),
+            Text(_hypothesis_text(turn)),
+            f"{turn.rewarded.reward.match:.3f}",
+            "–" if generalisation is None else f"{generalisation:.3f}",
+            f"{turn.rewarded.reward.total:.3f}",
+            Text(turn.rewarded.mismatch),
+        )
+    return table
+
+
+def _hypothesis_text(turn: Turn) -> str:
+    params = ", ".join(f"{name} = {value:.4g}" for name, value in turn.submitted.params.items())
+    return f"{turn.submitted.equation}\n{params}" if params else turn.submitted.equation
+
+
+def _caption(episode: Episode) -> Text:
+    if episode.finished is None:
+        return Text(f"turn {len(episode.turns) + 1} of {episode.config.max_turns} …")
+    outcome = episode.finished.reason.replace("_", " ")
+    return Text(f"{outcome} after {episode.finished.turns} turns · episode {episode.episode_id}")

@@ -1,0 +1,353 @@
+"""The episode as a fold over its events, and the decisions that cause new ones. Pure.
+
+`evolve` says what a recorded event means; `start`, `play`, `fail_policy` and `abandon` say
+which events a command causes. The server, the trainer and a replay all call these.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from physix import __version__
+from physix.engine.events import (
+    Door,
+    EpisodeConfig,
+    EpisodeFinished,
+    EpisodeStarted,
+    Event,
+    FinishReason,
+    ForkPoint,
+    HypothesisSubmitted,
+    PolicyFailed,
+    Provenance,
+    RecordedEvent,
+    RewardComputed,
+    SimulationRun,
+)
+from physix.engine.fingerprint import environment_fingerprint
+from physix.engine.ports import Observation, PastTurn
+from physix.errors import BadInputError, EpisodeFinishedError
+from physix.systems.task import Task, Truth
+from physix.verifier import verify
+from physix.verifier.types import Hypothesis, Verification
+
+MAX_TURNS = 64
+MAX_EQUATION_CHARACTERS = 4_096
+MAX_RATIONALE_CHARACTERS = 4_096
+MAX_COMPLETION_CHARACTERS = 65_536
+MAX_PARAMS = 64
+POLICY_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One complete turn."""
+
+    submitted: HypothesisSubmitted
+    simulated: SimulationRun
+    rewarded: RewardComputed
+    recorded_at: datetime
+
+    @property
+    def number(self) -> int:
+        """1 for the first turn."""
+        return self.rewarded.turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """The state of one episode after `version` events. Holds the truth: never show it whole."""
+
+    episode_id: str
+    version: int
+    started: EpisodeStarted
+    started_at: datetime
+    updated_at: datetime
+    turns: tuple[Turn, ...] = ()
+    finished: EpisodeFinished | None = None
+    failed_attempts: int = 0  # of the policy, at the turn to play next
+    submitted: HypothesisSubmitted | None = None  # of a turn whose other events follow
+    simulated: SimulationRun | None = None
+
+    @property
+    def task(self) -> Task:
+        """The problem as the agent sees it."""
+        return self.started.task
+
+    @property
+    def config(self) -> EpisodeConfig:
+        """The rules recorded at the start."""
+        return self.started.config
+
+    @property
+    def best_match(self) -> float:
+        """The highest r_match so far; 0 before turn 1."""
+        return max((turn.rewarded.reward.match for turn in self.turns), default=0.0)
+
+    @property
+    def best_total(self) -> float:
+        """The highest turn total so far; 0 before turn 1."""
+        return max((turn.rewarded.reward.total for turn in self.turns), default=0.0)
+
+
+def evolve(episode: Episode | None, recorded: RecordedEvent) -> Episode:
+    """Fold one recorded event into the episode; `None` is the episode before its first event."""
+    event = recorded.event
+    if isinstance(event, EpisodeStarted):
+        return Episode(
+            episode_id=recorded.episode_id,
+            version=recorded.version,
+            started=event,
+            started_at=recorded.recorded_at,
+            updated_at=recorded.recorded_at,
+        )
+    if episode is None:
+        raise ValueError(f"Episode {recorded.episode_id} does not begin with EpisodeStarted.")
+    moved = replace(episode, version=recorded.version, updated_at=recorded.recorded_at)
+    match event:
+        case HypothesisSubmitted():
+            return replace(moved, submitted=event, simulated=None)
+        case SimulationRun():
+            return replace(moved, simulated=event)
+        case RewardComputed():
+            return _complete_turn(moved, event)
+        case PolicyFailed():
+            return replace(moved, failed_attempts=event.attempt)
+        case EpisodeFinished():
+            return replace(moved, finished=event)
+        case _:
+            assert_never(event)
+
+
+def _complete_turn(episode: Episode, rewarded: RewardComputed) -> Episode:
+    if episode.submitted is None or episode.simulated is None:
+        raise ValueError(f"Episode {episode.episode_id} has a reward without a simulated hypothesis.")
+    turn = Turn(
+        submitted=episode.submitted,
+        simulated=episode.simulated,
+        rewarded=rewarded,
+        recorded_at=episode.updated_at,
+    )
+    return replace(
+        episode,
+        turns=(*episode.turns, turn),
+        submitted=None,
+        simulated=None,
+        failed_attempts=0,
+    )
+
+
+def fold(events: Iterable[RecordedEvent], episode: Episode | None = None) -> Episode | None:
+    """Fold events onto `episode` (None: from the beginning); None if there are none at all."""
+    for recorded in events:
+        episode = evolve(episode, recorded)
+    return episode
+
+
+def observe(episode: Episode) -> Observation:
+    """Return what the policy of this episode may see now: no truth, no generalisation."""
+    return Observation(
+        episode_id=episode.episode_id,
+        task=episode.task,
+        turn=len(episode.turns) + 1,
+        turns_remaining=episode.config.max_turns - len(episode.turns),
+        reward_mode=episode.config.reward_mode,
+        solved_threshold=episode.config.verifier.solved_threshold,
+        history=tuple(_past_turn(turn) for turn in episode.turns),
+    )
+
+
+def _past_turn(turn: Turn) -> PastTurn:
+    return PastTurn(
+        turn=turn.number,
+        equation=turn.submitted.equation,
+        params=turn.submitted.params,
+        rationale=turn.submitted.rationale,
+        outcome=turn.simulated.simulation.outcome,
+        reward=turn.rewarded.reward,
+        fits=turn.rewarded.fits,
+        mismatch=turn.rewarded.mismatch,
+    )
+
+
+def start(
+    task: Task,
+    truth: Truth,
+    *,
+    config: EpisodeConfig,
+    policy: str,
+    door: Door,
+    forked_from: ForkPoint | None = None,
+    comparison_id: str | None = None,
+) -> EpisodeStarted:
+    """Return the event that begins an episode.
+
+    Raises:
+        BadInputError: the turn budget is outside 1..MAX_TURNS.
+    """
+    if not 1 <= config.max_turns <= MAX_TURNS:
+        raise BadInputError(f"max_turns is {config.max_turns}; it must be from 1 to {MAX_TURNS}.")
+    return EpisodeStarted(
+        task=task,
+        truth=truth,
+        config=config,
+        policy=policy,
+        door=door,
+        engine_version=__version__,
+        fingerprint=environment_fingerprint(),
+        forked_from=forked_from,
+        comparison_id=comparison_id,
+    )
+
+
+def play(
+    episode: Episode,
+    hypothesis: Hypothesis,
+    *,
+    provenance: Provenance,
+    raw_completion: str | None = None,
+) -> tuple[Event, ...]:
+    """Verify a hypothesis and return the three events of its turn, and the end if it is one.
+
+    Raises:
+        EpisodeFinishedError: the episode accepts no more turns.
+        BadInputError: text or params that cannot be recorded (see `check_recordable`).
+    """
+    require_running(episode)
+    check_recordable(hypothesis, raw_completion)
+    verification = verify(
+        episode.task,
+        episode.started.truth,
+        hypothesis,
+        best_match=episode.best_match,
+        config=episode.config.verifier,
+    )
+    number = len(episode.turns) + 1
+    total = verification.reward.total
+    emitted = total
+    if episode.config.reward_mode == "gain":
+        emitted = max(0.0, total - episode.best_total)
+    events: tuple[Event, ...] = (
+        HypothesisSubmitted(
+            turn=number,
+            equation=hypothesis.equation,
+            params={name: float(value) for name, value in hypothesis.params.items()},
+            rationale=hypothesis.rationale,
+            raw_completion=raw_completion,
+            provenance=provenance,
+            parse=verification.parse,
+        ),
+        SimulationRun(turn=number, simulation=verification.simulation),
+        RewardComputed(
+            turn=number,
+            reward=verification.reward,
+            emitted=emitted,
+            fits=verification.fits,
+            generalisation=verification.generalisation,
+            mismatch=verification.mismatch,
+            solved=verification.solved,
+        ),
+    )
+    reason = _end_after(episode, number, verification)
+    if reason is None:
+        return events
+    finished = EpisodeFinished(
+        reason=reason,
+        turns=number,
+        best_match=max(episode.best_match, verification.reward.match),
+        best_total=max(episode.best_total, total),
+    )
+    return (*events, finished)
+
+
+def _end_after(episode: Episode, turn: int, verification: Verification) -> FinishReason | None:
+    if verification.solved:
+        return "solved"
+    return "budget_exhausted" if turn >= episode.config.max_turns else None
+
+
+def fail_policy(episode: Episode, *, policy: str, reason: str) -> tuple[Event, ...]:
+    """Return the events of a policy that did not propose: the last allowed attempt ends the episode."""
+    require_running(episode)
+    attempt = episode.failed_attempts + 1
+    failed = PolicyFailed(
+        turn=len(episode.turns) + 1,
+        policy=policy,
+        reason=_encodable(reason)[:MAX_RATIONALE_CHARACTERS],
+        attempt=attempt,
+        attempts_allowed=POLICY_ATTEMPTS,
+    )
+    if attempt < POLICY_ATTEMPTS:
+        return (failed,)
+    return (failed, _finish(episode, "policy_failed"))
+
+
+def abandon(episode: Episode) -> tuple[Event, ...]:
+    """Return the event of an episode that its agent gave up."""
+    require_running(episode)
+    return (_finish(episode, "abandoned"),)
+
+
+def _finish(episode: Episode, reason: FinishReason) -> EpisodeFinished:
+    return EpisodeFinished(
+        reason=reason,
+        turns=len(episode.turns),
+        best_match=episode.best_match,
+        best_total=episode.best_total,
+    )
+
+
+def require_running(episode: Episode) -> None:
+    """Raise EpisodeFinishedError if the episode accepts no more turns."""
+    if episode.finished is not None:
+        raise EpisodeFinishedError(episode.episode_id, len(episode.turns), episode.finished.reason)
+
+
+def check_recordable(hypothesis: Hypothesis, raw_completion: str | None = None) -> None:
+    """Refuse what a log cannot hold; whether the text is an equation is the verifier's question.
+
+    Raises:
+        BadInputError: text too long or not valid Unicode, too many params, a param that is
+            not a finite real number.
+    """
+    _check_text("equation", hypothesis.equation, MAX_EQUATION_CHARACTERS)
+    _check_text("rationale", hypothesis.rationale, MAX_RATIONALE_CHARACTERS)
+    if raw_completion is not None:
+        _check_text("raw completion", raw_completion, MAX_COMPLETION_CHARACTERS)
+    _check_params(hypothesis.params)
+
+
+def _check_text(what: str, text: str, limit: int) -> None:
+    if not isinstance(text, str):
+        raise BadInputError(f"The {what} is a {type(text).__name__}; it must be text.")
+    if len(text) > limit:
+        raise BadInputError(f"The {what} has {len(text)} characters; at most {limit} are allowed.")
+    if _encodable(text) != text:
+        raise BadInputError(f"The {what} is not valid Unicode: it holds an unpaired surrogate.")
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _check_params(params: Mapping[str, float]) -> None:
+    if len(params) > MAX_PARAMS:
+        raise BadInputError(f"{len(params)} params were given; at most {MAX_PARAMS} are recorded.")
+    for name, value in params.items():
+        _check_text("name of a param", name, 64)
+        # bool is an int to Python, but `true` in a request is a mistake, not the number 1.
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+            raise BadInputError(
+                f"Param {name!r} is {str(value)[:40]}; every param must be a finite real number."
+            )
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(float(value))
+    except OverflowError:
+        return False

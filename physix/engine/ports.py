@@ -1,0 +1,125 @@
+"""What the engine needs from the outside: a log to append to and policies that propose."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from physix.engine.events import Event, Provenance, RecordedEvent, RewardMode
+from physix.systems.task import Task
+from physix.verifier.types import Hypothesis, Reward, VariableFit
+
+
+class EventLog(Protocol):
+    """An append-only log of episodes. Every implementation passes tests/store/contract.py."""
+
+    async def append(
+        self,
+        episode_id: str,
+        events: Sequence[Event],
+        *,
+        expected_version: int,
+        command_id: str | None = None,
+        command_digest: str = "",
+    ) -> tuple[RecordedEvent, ...]:
+        """Commit `events` as versions expected_version+1.. in one transaction and return them.
+
+        A `command_id` seen before on this episode with the same digest returns the first
+        answer and appends nothing.
+
+        Raises:
+            ConflictError: the stream is at another version (the message names it), the stream
+                has finished, or the command id was used with another digest.
+            StorageError: the log cannot be written; nothing was appended.
+        """
+        ...
+
+    async def read(self, episode_id: str, *, after_version: int = 0) -> tuple[RecordedEvent, ...]:
+        """Return the episode's events with version > `after_version`, in order; () if unknown."""
+        ...
+
+    async def read_all(
+        self,
+        *,
+        after_position: int = 0,
+        episode_ids: Sequence[str] | None = None,
+        limit: int = 1000,
+    ) -> tuple[RecordedEvent, ...]:
+        """Return up to `limit` events with position > `after_position`, in position order."""
+        ...
+
+    def subscribe(
+        self, *, after_position: int = 0, episode_ids: Sequence[str] | None = None
+    ) -> AsyncIterator[RecordedEvent]:
+        """Yield past events, then live ones as they commit: no gap, no repeat, never ends."""
+        ...
+
+    async def find_command(
+        self, episode_id: str, command_id: str, command_digest: str
+    ) -> tuple[RecordedEvent, ...] | None:
+        """Return the events a command appended earlier, None if it is new.
+
+        Raises:
+            ConflictError: the id was used with another digest.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastTurn:
+    """What an agent knows of an earlier turn."""
+
+    turn: int
+    equation: str
+    params: dict[str, float]
+    rationale: str
+    outcome: str
+    reward: Reward
+    fits: dict[str, VariableFit]
+    mismatch: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """Everything a policy sees. Holds no truth and no generalisation score."""
+
+    episode_id: str
+    task: Task
+    turn: int  # the turn to play next, 1-based
+    turns_remaining: int
+    reward_mode: RewardMode
+    solved_threshold: float
+    history: tuple[PastTurn, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A policy's answer."""
+
+    hypothesis: Hypothesis
+    provenance: Provenance
+    raw_completion: str | None = None
+
+
+TokenSink = Callable[[str], None]
+
+
+class Policy(Protocol):
+    """Whatever proposes hypotheses. One instance plays one episode."""
+
+    @property
+    def name(self) -> str:
+        """The registry name, e.g. `search`."""
+        ...
+
+    async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
+        """Return the next hypothesis; cancellable. `on_token` receives text while it is written.
+
+        A policy must be able to continue from `observation.history` alone: an episode may be
+        resumed in another process.
+
+        Raises:
+            PolicyError: the policy or its server failed; the message says what it did.
+        """
+        ...

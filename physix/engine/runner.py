@@ -1,0 +1,228 @@
+"""The shell around the pure core: load, decide off the event loop, append, fold.
+
+It decides nothing itself. All state is in the log; the cache only saves re-reading it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import anyio
+from anyio import to_thread
+
+from physix.engine import episode as core
+from physix.engine.episode import Episode, evolve, fold, observe
+from physix.engine.events import (
+    Door,
+    EpisodeConfig,
+    Event,
+    ForkPoint,
+    Provenance,
+    RecordedEvent,
+)
+from physix.engine.ports import EventLog, Policy, TokenSink
+from physix.errors import BadInputError, ConflictError, EpisodeNotFoundError, PolicyError
+from physix.systems.task import Task, Truth
+from physix.verifier.types import Hypothesis
+
+_CACHED_EPISODES = 256
+
+
+def _ignore_token(_text: str) -> None:
+    """Drop tokens when nobody watches."""
+
+
+class EpisodeEngine:
+    """Runs commands against an event log. Safe to share between tasks of one event loop."""
+
+    def __init__(self, log: EventLog) -> None:
+        self._log = log
+        self._cache: OrderedDict[str, Episode] = OrderedDict()
+        # The solver holds the interpreter most of the time: more threads than cores only queue.
+        self._cpu = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
+
+    @property
+    def log(self) -> EventLog:
+        """The log this engine appends to."""
+        return self._log
+
+    async def start(
+        self,
+        task: Task,
+        truth: Truth,
+        *,
+        config: EpisodeConfig,
+        policy: str,
+        door: Door,
+        episode_id: str | None = None,
+        forked_from: ForkPoint | None = None,
+        comparison_id: str | None = None,
+    ) -> Episode:
+        """Begin an episode and return it at version 1.
+
+        Raises:
+            BadInputError: the config is out of range.
+            ConflictError: `episode_id` is taken.
+        """
+        started = core.start(
+            task,
+            truth,
+            config=config,
+            policy=policy,
+            door=door,
+            forked_from=forked_from,
+            comparison_id=comparison_id,
+        )
+        new_id = episode_id or uuid.uuid4().hex
+        recorded = await self._log.append(new_id, (started,), expected_version=0)
+        return self._remember(evolve(None, recorded[0]))
+
+    async def load(self, episode_id: str) -> Episode:
+        """Return the episode as the log has it now.
+
+        Raises:
+            EpisodeNotFoundError: the log holds no such episode.
+        """
+        cached = self._cache.get(episode_id)
+        after = cached.version if cached else 0
+        episode = fold(await self._log.read(episode_id, after_version=after), cached)
+        if episode is None:
+            raise EpisodeNotFoundError(episode_id)
+        return self._remember(episode)
+
+    async def submit(
+        self,
+        episode_id: str,
+        hypothesis: Hypothesis,
+        *,
+        provenance: Provenance,
+        raw_completion: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Episode:
+        """Play one turn with this hypothesis and return the episode after it.
+
+        Repeating a `command_id` with the same hypothesis returns the episode as it was after
+        the first time and changes nothing.
+
+        Raises:
+            EpisodeNotFoundError, EpisodeFinishedError, BadInputError: nothing was appended.
+            ConflictError: another writer was first, `expected_version` is not the current one,
+                or the command id belongs to another hypothesis.
+        """
+        digest = ""
+        if command_id is not None:
+            core.check_recordable(hypothesis, raw_completion)
+            digest = _digest(hypothesis)
+            earlier = await self._log.find_command(episode_id, command_id, digest)
+            if earlier is not None:
+                return await self._as_of(episode_id, earlier[-1].version)
+        episode = await self.load(episode_id)
+        if expected_version is not None and expected_version != episode.version:
+            raise ConflictError(
+                f"Episode {episode_id} is at version {episode.version}, not {expected_version}. "
+                "Load it again before the next turn."
+            )
+        decide = partial(core.play, episode, hypothesis, provenance=provenance, raw_completion=raw_completion)
+        return await self._append(episode, await self._off_loop(decide), command_id, digest)
+
+    async def play_turn(
+        self, episode_id: str, policy: Policy, on_token: TokenSink = _ignore_token
+    ) -> Episode:
+        """Let the policy play one turn; its failures are recorded and retried, then end the episode.
+
+        Raises:
+            EpisodeNotFoundError, EpisodeFinishedError, ConflictError: as `submit`.
+        """
+        episode = await self.load(episode_id)
+        core.require_running(episode)
+        while episode.finished is None:
+            try:
+                proposal = await policy.propose(observe(episode), on_token)
+                core.check_recordable(proposal.hypothesis, proposal.raw_completion)
+            except (PolicyError, BadInputError) as error:
+                events = core.fail_policy(episode, policy=policy.name, reason=str(error))
+                episode = await self._append(episode, events)
+                continue
+            return await self.submit(
+                episode_id,
+                proposal.hypothesis,
+                provenance=proposal.provenance,
+                raw_completion=proposal.raw_completion,
+                expected_version=episode.version,
+            )
+        return episode
+
+    async def run(self, episode_id: str, policy: Policy, on_token: TokenSink = _ignore_token) -> Episode:
+        """Let the policy play to the end and return the finished episode. Cancellable between turns
+        and while the policy thinks; a turn is in the log whole or not at all."""
+        episode = await self.load(episode_id)
+        while episode.finished is None:
+            episode = await self.play_turn(episode_id, policy, on_token)
+        return episode
+
+    async def abandon(self, episode_id: str) -> Episode:
+        """End the episode as abandoned.
+
+        Raises:
+            EpisodeNotFoundError, EpisodeFinishedError, ConflictError: as `submit`.
+        """
+        episode = await self.load(episode_id)
+        return await self._append(episode, core.abandon(episode))
+
+    async def _append(
+        self,
+        episode: Episode,
+        events: Sequence[Event],
+        command_id: str | None = None,
+        digest: str = "",
+    ) -> Episode:
+        recorded = await self._log.append(
+            episode.episode_id,
+            events,
+            expected_version=episode.version,
+            command_id=command_id,
+            command_digest=digest,
+        )
+        return self._remember(_extend(episode, recorded))
+
+    async def _as_of(self, episode_id: str, version: int) -> Episode:
+        events = await self._log.read(episode_id)
+        episode = fold(recorded for recorded in events if recorded.version <= version)
+        if episode is None:
+            raise EpisodeNotFoundError(episode_id)
+        return episode
+
+    async def _off_loop(self, decide: Callable[[], tuple[Event, ...]]) -> tuple[Event, ...]:
+        return await to_thread.run_sync(decide, limiter=self._cpu)
+
+    def _remember(self, episode: Episode) -> Episode:
+        known = self._cache.get(episode.episode_id)
+        if known is None or known.version <= episode.version:
+            self._cache[episode.episode_id] = episode
+            self._cache.move_to_end(episode.episode_id)
+        while len(self._cache) > _CACHED_EPISODES:
+            self._cache.popitem(last=False)
+        return episode
+
+
+def _extend(episode: Episode, recorded: Sequence[RecordedEvent]) -> Episode:
+    for one in recorded:
+        episode = evolve(episode, one)
+    return episode
+
+
+def _digest(hypothesis: Hypothesis) -> str:
+    """Identify the body of a submit command."""
+    body = {
+        "equation": hypothesis.equation,
+        "params": {name: float(value) for name, value in hypothesis.params.items()},
+        "rationale": hypothesis.rationale,
+    }
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,74 @@
+"""Every exception this package raises on purpose.
+
+PhysixError
+├── BadInputError            the caller sent something that can be put right
+│   ├── UnknownSystemError
+│   ├── UnknownPolicyError
+│   └── CsvError             a table that is no trajectory, with the row where known
+├── EpisodeNotFoundError
+├── EpisodeFinishedError     a turn after the end
+├── ConflictError            another writer was first, or a command id was reused
+├── StorageError             the log cannot be opened, read or written
+└── PolicyError              a policy or its server failed to propose
+
+An equation that does not parse or a simulation that blows up is no exception:
+it is a turn with a low reward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class PhysixError(Exception):
+    """Base of all errors raised by PhysiX-Live."""
+
+
+class BadInputError(PhysixError):
+    """Input that the caller can put right; the message says how."""
+
+
+class UnknownSystemError(BadInputError):
+    """No system has this id."""
+
+    def __init__(self, system_id: str, known: Sequence[str]) -> None:
+        super().__init__(f"Unknown system {system_id[:80]!r}. Known systems: {', '.join(known)}.")
+
+
+class UnknownPolicyError(BadInputError):
+    """No policy has this name."""
+
+    def __init__(self, name: str, known: Sequence[str]) -> None:
+        super().__init__(f"Unknown policy {name[:80]!r}. Known policies: {', '.join(known)}.")
+
+
+class CsvError(BadInputError):
+    """A CSV that cannot become a task."""
+
+
+class EpisodeNotFoundError(PhysixError):
+    """The log holds no such episode."""
+
+    def __init__(self, episode_id: str) -> None:
+        super().__init__(f"No episode {episode_id[:80]!r} in this log.")
+
+
+class EpisodeFinishedError(PhysixError):
+    """A turn was submitted to an episode that has ended."""
+
+    def __init__(self, episode_id: str, turns: int, reason: str) -> None:
+        super().__init__(
+            f"Episode {episode_id} ended ({reason}) after {turns} turns and accepts no more. Start a new one."
+        )
+
+
+class ConflictError(PhysixError):
+    """The stream moved on, or a command id came back with another body."""
+
+
+class StorageError(PhysixError):
+    """The event log cannot be used; the message says why and what to do."""
+
+
+class PolicyError(PhysixError):
+    """A policy, or the server behind it, did not produce a hypothesis."""

@@ -1,0 +1,118 @@
+import pytest
+
+from physix.engine import (
+    EpisodeConfig,
+    EpisodeEngine,
+    Observation,
+    PolicyFailed,
+    Proposal,
+    Provenance,
+)
+from physix.engine.ports import TokenSink
+from physix.errors import ConflictError, EpisodeFinishedError, EpisodeNotFoundError, PolicyError
+from physix.store import open_log
+from physix.systems import sample_task
+from physix.verifier.types import Hypothesis
+
+pytestmark = pytest.mark.anyio
+TASK, TRUTH = sample_task("spring_mass", 5)
+ME = Provenance(policy="test")
+WRONG = Hypothesis(equation="d2x/dt2 = 1.0")
+RIGHT = Hypothesis(equation=TRUTH.equation or "", params=TRUTH.params)
+
+
+class Plays:
+    """A policy that answers from a list; an exception in it is raised."""
+
+    name = "plays"
+
+    def __init__(self, *answers: Hypothesis | PolicyError) -> None:
+        self._answers = list(answers)
+
+    async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
+        answer = self._answers.pop(0)
+        if isinstance(answer, PolicyError):
+            raise answer
+        return Proposal(hypothesis=answer, provenance=Provenance(policy=self.name))
+
+
+async def begin(engine: EpisodeEngine) -> str:
+    episode = await engine.start(TASK, TRUTH, config=EpisodeConfig(), policy="test", door="test")
+    return episode.episode_id
+
+
+async def test_a_policy_is_driven_to_the_end() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        episode = await engine.run(await begin(engine), Plays(WRONG, RIGHT))
+    assert episode.finished is not None
+    assert (episode.finished.reason, len(episode.turns)) == ("solved", 2)
+
+
+async def test_another_engine_on_the_same_log_sees_the_same_episode() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        played = await engine.run(await begin(engine), Plays(WRONG, RIGHT))
+        assert await EpisodeEngine(log).load(played.episode_id) == played
+
+
+async def test_a_stale_version_conflicts_and_appends_nothing() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        episode_id = await begin(engine)
+        await engine.submit(episode_id, WRONG, provenance=ME)
+        with pytest.raises(ConflictError, match="version 4"):
+            await engine.submit(episode_id, WRONG, provenance=ME, expected_version=1)
+        assert (await engine.load(episode_id)).version == 4
+
+
+async def test_a_repeated_command_returns_the_first_answer() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        episode_id = await begin(engine)
+        first = await engine.submit(episode_id, WRONG, provenance=ME, command_id="k1")
+        await engine.submit(episode_id, WRONG, provenance=ME)
+        again = await engine.submit(episode_id, WRONG, provenance=ME, command_id="k1")
+        assert again == first
+
+
+async def test_a_command_id_with_another_body_conflicts() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        episode_id = await begin(engine)
+        await engine.submit(episode_id, WRONG, provenance=ME, command_id="k1")
+        with pytest.raises(ConflictError):
+            await engine.submit(episode_id, RIGHT, provenance=ME, command_id="k1")
+
+
+async def test_a_failing_policy_is_retried_and_recorded() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        episode_id = await begin(engine)
+        episode = await engine.play_turn(episode_id, Plays(PolicyError("timed out"), WRONG))
+        events = [recorded.event for recorded in await log.read(episode_id)]
+    assert len(episode.turns) == 1
+    assert [e.reason for e in events if isinstance(e, PolicyFailed)] == ["timed out"]
+
+
+async def test_a_policy_that_never_answers_ends_the_episode() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        policy = Plays(*(PolicyError("refused") for _ in range(3)))
+        episode = await engine.run(await begin(engine), policy)
+    assert episode.finished is not None
+    assert episode.finished.reason == "policy_failed"
+
+
+async def test_an_unknown_episode_is_named() -> None:
+    async with open_log("memory://") as log:
+        with pytest.raises(EpisodeNotFoundError, match="nowhere"):
+            await EpisodeEngine(log).load("nowhere")
+
+
+async def test_a_turn_after_the_end_is_refused() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        episode = await engine.run(await begin(engine), Plays(RIGHT))
+        with pytest.raises(EpisodeFinishedError):
+            await engine.play_turn(episode.episode_id, Plays(WRONG))
