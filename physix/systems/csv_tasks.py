@@ -1,0 +1,294 @@
+"""A table of measurements becomes a task without a known law.
+
+The format: UTF-8, commas, a header line with `t` and one name per state variable, optionally a
+second line with units, then numbers. A column named like the velocity of another one makes that
+one second order.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from physix.errors import BadInputError, CsvError
+from physix.systems.task import StateVariable, Task, Trajectory, Truth
+
+MAX_CSV_BYTES = 8 * 1024 * 1024
+MIN_ROWS, MAX_ROWS = 8, 10_000
+MAX_STATES = 8
+MAX_NAME = 32
+MAX_UNIT = 32
+MAX_HINT = 1_000
+MAX_TITLE = 120
+MAX_MAGNITUDE = 1e12  # beyond this the verifier calls a simulation diverged
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NOT_FINITE = frozenset({"nan", "inf", "+inf", "-inf", "infinity", "+infinity", "-infinity"})
+# What an equation reads as something else; the grammar's own list lies in a room above this one.
+_RESERVED = frozenset({"dt", "dt2", "pi", "sin", "cos", "tan", "exp", "log", "sqrt", "abs"})
+_GREEK = re.compile(
+    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|chi|psi|omega"
+)
+
+_Rows = tuple[tuple[float, ...], ...]
+
+
+def task_from_csv(text: str, *, hint: str, title: str = "", noise: float | None = None) -> tuple[Task, Truth]:
+    """Return a task that shows the whole table, and a truth that knows nothing.
+
+    Nothing is held back, so `generalisation` is never known for a CSV: hold data back yourself.
+
+    Args:
+        text: the file. `t` strictly increasing, 8 to 10,000 rows, 1 to 8 states.
+        hint: what an onlooker would say; may be empty.
+        title: shown above the episode; empty for "Your data".
+        noise: standard deviation of the noise as a share of each variable's own, 0 to 1.
+            None to estimate it, see `estimate_noise`.
+
+    Raises:
+        CsvError: the table is no trajectory; one line that names the row or column.
+        BadInputError: hint, title or noise is out of range.
+    """
+    _check_words("Hint", hint, MAX_HINT)
+    _check_words("Title", title, MAX_TITLE)
+    if noise is not None and not 0.0 <= noise <= 1.0:
+        raise BadInputError(f"Noise {noise!r} is not allowed: use a number from 0 to 1.")
+    header, units, numbers = _read(text)
+    time_column = header.index("t")
+    names = [name for name in header if name != "t"]
+    t = tuple(row[time_column] for row in numbers)
+    states = tuple(row[:time_column] + row[time_column + 1 :] for row in numbers)
+    trajectory = Trajectory(t=t, states=states)
+    task = Task(
+        task_id=f"csv/{hashlib.sha256(text.encode()).hexdigest()[:12]}",
+        system_id="csv",
+        title=title.strip() or "Your data",
+        tier=None,
+        seed=None,
+        variables=_variables(names, units),
+        time_unit=units["t"],
+        shown=(trajectory,),
+        noise=estimate_noise(trajectory) if noise is None else float(noise),
+        hint=hint.strip(),
+    )
+    return task, Truth(equation=None, params={}, hidden=())
+
+
+def estimate_noise(trajectory: Trajectory) -> float:
+    """Return the noise level of a measured trajectory, as a share of each variable's spread.
+
+    Each inner sample is compared with the cubic through its two neighbours on either side, in
+    true time, so uneven sampling does no harm. Scaled by what independent noise would do to that
+    difference, the median of the sizes gives a standard deviation that a few outliers do not
+    move. The variables' shares are combined as a root mean square, because a match is a mean of
+    R². Motion faster than about ten samples a period counts as noise: an upper bound then.
+
+    Returns:
+        0 to 1, rounded to four digits.
+    """
+    t, states = np.array(trajectory.t), np.array(trajectory.states)
+    nodes = np.stack([t[:-4], t[1:-3], t[3:-1], t[4:]])
+    values = np.stack([states[:-4], states[1:-3], states[3:-1], states[4:]])
+    middle = t[2:-2]
+    weights = np.ones_like(nodes)
+    for i in range(4):
+        for j in range(4):
+            if i != j:
+                weights[i] *= (middle - nodes[j]) / (nodes[i] - nodes[j])
+    difference = states[2:-2] - np.einsum("ir,ird->rd", weights, values)
+    scale = np.sqrt(1.0 + (weights**2).sum(axis=0))
+    sigma = np.median(np.abs(difference) / scale[:, None], axis=0) / 0.6745
+    spread = states.std(axis=0)
+    shares = np.divide(sigma, spread, out=np.zeros_like(sigma), where=spread > 0.0)
+    return round(min(1.0, float(np.sqrt(np.mean(shares**2)))), 4)
+
+
+def _check_words(what: str, words: str, limit: int) -> None:
+    if len(words) > limit:
+        raise BadInputError(f"{what} has {len(words)} characters; at most {limit} are allowed.")
+    if any("\ud800" <= letter <= "\udfff" for letter in words):
+        raise BadInputError(f"{what} contains half of a surrogate pair, which is no text.")
+
+
+def _read(text: str) -> tuple[list[str], dict[str, str | None], _Rows]:
+    """Return the header, the unit of every column, and the numbers row by row."""
+    lines = _split(text)
+    if not lines:
+        raise CsvError("The CSV is empty: it needs a header line with t and the state variables.")
+    header = [cell.strip() for cell in lines[0][1]]
+    _check_header(header)
+    units: dict[str, str | None] = dict.fromkeys(header)
+    rows = lines[1:]
+    if rows and _is_units_row(rows[0][1], header.index("t")):
+        units = _units(header, rows[0])
+        rows = rows[1:]
+    if not MIN_ROWS <= len(rows) <= MAX_ROWS:
+        raise CsvError(f"The CSV has {len(rows)} rows of numbers; {MIN_ROWS} to {MAX_ROWS} are allowed.")
+    numbers = tuple(_numbers(header, line, cells) for line, cells in rows)
+    _check_times(header.index("t"), [line for line, _ in rows], numbers)
+    return header, units, numbers
+
+
+def _split(text: str) -> list[tuple[int, list[str]]]:
+    """Return (line number, cells) of every line that is not blank."""
+    if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in text):
+        raise CsvError("The CSV contains characters that are no text.")
+    size = len(text.encode())
+    if size > MAX_CSV_BYTES:
+        raise CsvError(f"The CSV has {size} bytes; at most {MAX_CSV_BYTES} are allowed.")
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    try:
+        return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
+    except csv.Error as error:
+        raise CsvError(f"Line {reader.line_num} is no CSV: {error}.") from error
+
+
+def _check_header(header: Sequence[str]) -> None:
+    shown = ", ".join(name[:MAX_NAME] or "(empty)" for name in header[: MAX_STATES + 2])
+    if len(header) == 1 and re.search(r"[;\t]", header[0]):
+        raise CsvError("The header has one column: separate columns by commas.")
+    for name in header:
+        _check_name(name)
+        if header.count(name) > 1:
+            raise CsvError(f"Column {name!r} appears {header.count(name)} times; every name must be unique.")
+    if "t" not in header:
+        raise CsvError(f"There is no column t for the time; the columns are: {shown}.")
+    if not 1 <= len(header) - 1 <= MAX_STATES:
+        raise CsvError(
+            f"The CSV has {len(header) - 1} state columns beside t; 1 to {MAX_STATES} are allowed."
+        )
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise CsvError("A column of the header line has no name.")
+    if len(name) > MAX_NAME or not _NAME.fullmatch(name):
+        raise CsvError(
+            f"Column name {name[:MAX_NAME]!r} is not allowed: use a letter, then letters, digits and _, "
+            f"at most {MAX_NAME} characters (units go into a second line)."
+        )
+    if name in _RESERVED:
+        raise CsvError(f"Column name {name!r} is not allowed: it means something else in an equation.")
+
+
+def _is_units_row(cells: Sequence[str], time_column: int) -> bool:
+    """Return whether these are units: words throughout, where `1` may stand for "no unit"."""
+    words = [cell.strip() for cell in cells]
+    if time_column >= len(words) or _is_numeric(words[time_column]):
+        return False
+    return not any(_is_numeric(word) for word in words if word != "1")
+
+
+def _is_numeric(cell: str) -> bool:
+    return _NUMBER.fullmatch(cell) is not None or cell.lower() in _NOT_FINITE
+
+
+def _units(header: Sequence[str], row: tuple[int, list[str]]) -> dict[str, str | None]:
+    line, cells = row
+    if len(cells) != len(header):
+        raise CsvError(f"Line {line} (units) has {len(cells)} cells; the header has {len(header)}.")
+    units = [cell.strip() for cell in cells]
+    for unit in units:
+        if len(unit) > MAX_UNIT:
+            raise CsvError(f"Line {line} (units): {unit[:MAX_UNIT]!r} is too long for a unit.")
+    return {name: unit or None for name, unit in zip(header, units, strict=True)}
+
+
+def _numbers(header: Sequence[str], line: int, cells: Sequence[str]) -> tuple[float, ...]:
+    if len(cells) != len(header):
+        raise CsvError(f"Line {line} has {len(cells)} cells; the header has {len(header)}.")
+    return tuple(_number(name, line, cell.strip()) for name, cell in zip(header, cells, strict=True))
+
+
+def _number(name: str, line: int, cell: str) -> float:
+    if not cell:
+        raise CsvError(f"Line {line}, column {name}: the value is missing.")
+    if cell.lower() in _NOT_FINITE:
+        raise CsvError(f"Line {line}, column {name}: {cell} is not a finite number.")
+    # float() alone would also read 1_000 and digits of other scripts.
+    if not _NUMBER.fullmatch(cell):
+        raise CsvError(f"Line {line}, column {name}: {cell[:40]!r} is not a number.")
+    value = float(cell)
+    if not math.isfinite(value) or abs(value) > MAX_MAGNITUDE:
+        raise CsvError(f"Line {line}, column {name}: {cell[:40]} is beyond ±{MAX_MAGNITUDE:g}.")
+    return value
+
+
+def _check_times(column: int, lines: Sequence[int], numbers: _Rows) -> None:
+    for line, before, after in zip(lines[1:], numbers, numbers[1:], strict=False):
+        if after[column] == before[column]:
+            raise CsvError(f"Line {line}: time {after[column]!r} appears twice; times must increase.")
+        if after[column] < before[column]:
+            raise CsvError(
+                f"Line {line}: time {after[column]!r} comes after {before[column]!r}; times must increase."
+            )
+
+
+def _variables(names: Sequence[str], units: dict[str, str | None]) -> tuple[StateVariable, ...]:
+    rates = _rates(names)
+    return tuple(
+        StateVariable(
+            name=name,
+            unit=units[name],
+            symbol=_symbol(name, rates.get(name)),
+            description=f"rate of change of {rates[name]}" if name in rates else f"column {name}",
+            rate_of=rates.get(name),
+        )
+        for name in names
+    )
+
+
+def _rates(names: Sequence[str]) -> dict[str, str]:
+    """Return which column is the velocity of which, by name."""
+    rates: dict[str, str] = {}
+    for position in names:
+        if position in rates:
+            continue
+        found = [
+            rate for rate in _rate_names(position, names) if rate in names and rate not in (position, *rates)
+        ]
+        if len(found) > 1:
+            raise CsvError(
+                f"Columns {' and '.join(found)} both look like the velocity of {position}; drop one."
+            )
+        if found:
+            rates[found[0]] = position
+    return rates
+
+
+def _rate_names(position: str, names: Sequence[str]) -> list[str]:
+    """Return what the velocity of `position` may be called."""
+    candidates = [f"v{position}", f"v_{position}", f"d{position}", f"{position}_dot", f"{position}dot"]
+    stem = position.rstrip("0123456789")
+    number = position[len(stem) :].lstrip("_")
+    if stem == "theta":
+        candidates.append(f"omega{number}")
+    # `v` (or `v1`) says nothing about which position it belongs to unless there is only one.
+    if number or len(names) == 2:
+        alone = [name for name in names if name.endswith(number) and name != f"v{number}"]
+        if not number or alone == [position]:
+            candidates.append(f"v{number}")
+    return candidates
+
+
+def _symbol(name: str, rate_of: str | None) -> str:
+    if rate_of is not None and not name.startswith("v"):
+        return rf"\dot{{{_symbol(rate_of, None)}}}"
+    if rate_of is not None and name.startswith("v"):
+        return f"v_{{{name[1:].strip('_')}}}" if name[1:] else "v"
+    stem = name.rstrip("0123456789").rstrip("_")
+    index = name[len(stem) :].strip("_")
+    if _GREEK.fullmatch(stem):
+        base = rf"\{stem}"
+    elif len(stem) == 1:
+        base = stem
+    else:
+        base = rf"\mathrm{{{stem.replace('_', chr(92) + '_')}}}"
+    return f"{base}_{{{index}}}" if index else base
