@@ -12,7 +12,7 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -143,7 +143,7 @@ def _split(text: str) -> list[tuple[int, list[str]]]:
     size = len(text.encode())
     if size > MAX_CSV_BYTES:
         raise CsvError(f"The CSV has {size} bytes; at most {MAX_CSV_BYTES} are allowed.")
-    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""))
+    reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), skipinitialspace=True)
     try:
         return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
     except csv.Error as error:
@@ -198,7 +198,7 @@ def _units(header: Sequence[str], row: tuple[int, list[str]]) -> dict[str, str |
     for unit in units:
         if len(unit) > MAX_UNIT:
             raise CsvError(f"Line {line} (units): {unit[:MAX_UNIT]!r} is too long for a unit.")
-    return {name: unit or None for name, unit in zip(header, units, strict=True)}
+    return {name: "1" if unit == "-" else unit or None for name, unit in zip(header, units, strict=True)}
 
 
 def _numbers(header: Sequence[str], line: int, cells: Sequence[str]) -> tuple[float, ...]:
@@ -246,14 +246,14 @@ def _variables(names: Sequence[str], units: dict[str, str | None]) -> tuple[Stat
 
 
 def _rates(names: Sequence[str]) -> dict[str, str]:
-    """Return which column is the velocity of which, by name."""
+    """Return which column is the velocity of which, by name. No velocity has one of its own."""
+    named = {name: [rate for rate in _rate_names(name) if rate in names] for name in names}
+    velocities = {rate for found in named.values() for rate in found}
     rates: dict[str, str] = {}
     for position in names:
-        if position in rates:
+        if position in velocities:
             continue
-        found = [
-            rate for rate in _rate_names(position, names) if rate in names and rate not in (position, *rates)
-        ]
+        found = named[position] or _plain_v(position, names, velocities)
         if len(found) > 1:
             raise CsvError(
                 f"Columns {' and '.join(found)} both look like the velocity of {position}; drop one."
@@ -263,32 +263,35 @@ def _rates(names: Sequence[str]) -> dict[str, str]:
     return rates
 
 
-def _rate_names(position: str, names: Sequence[str]) -> list[str]:
-    """Return what the velocity of `position` may be called."""
+def _rate_names(position: str) -> list[str]:
     candidates = [f"v{position}", f"v_{position}", f"d{position}", f"{position}_dot", f"{position}dot"]
-    stem = position.rstrip("0123456789")
-    number = position[len(stem) :].lstrip("_")
-    if stem == "theta":
-        candidates.append(f"omega{number}")
-    # `v` (or `v1`) says nothing about which position it belongs to unless there is only one.
-    if number or len(names) == 2:
-        alone = [name for name in names if name.endswith(number) and name != f"v{number}"]
-        if not number or alone == [position]:
-            candidates.append(f"v{number}")
-    return candidates
+    stem, number = _split_number(position)
+    return [*candidates, f"omega{number}"] if stem == "theta" else candidates
+
+
+def _plain_v(position: str, names: Sequence[str], velocities: Collection[str]) -> list[str]:
+    """Return [`v`] or [`v1`] if it can only belong to `position`: no third column has that number."""
+    number = _split_number(position)[1]
+    group = {name for name in names if _split_number(name)[1] == number}
+    plain = f"v{number}"
+    belongs = group == {position, plain} and plain != position and plain not in velocities
+    return [plain] if belongs else []
+
+
+def _split_number(name: str) -> tuple[str, str]:
+    stem = name.rstrip("0123456789")
+    return stem.rstrip("_"), name[len(stem) :]
 
 
 def _symbol(name: str, rate_of: str | None) -> str:
-    if rate_of is not None and not name.startswith("v"):
-        return rf"\dot{{{_symbol(rate_of, None)}}}"
-    if rate_of is not None and name.startswith("v"):
-        return f"v_{{{name[1:].strip('_')}}}" if name[1:] else "v"
-    stem = name.rstrip("0123456789").rstrip("_")
-    index = name[len(stem) :].strip("_")
-    if _GREEK.fullmatch(stem):
-        base = rf"\{stem}"
-    elif len(stem) == 1:
-        base = stem
-    else:
-        base = rf"\mathrm{{{stem.replace('_', chr(92) + '_')}}}"
-    return f"{base}_{{{index}}}" if index else base
+    """Return LaTeX for a column; a velocity is a dotted position or a v with an index."""
+    stem, number = _split_number(name)
+    if rate_of is not None and stem == "v":
+        return f"v_{{{number}}}" if number else "v"
+    if rate_of is not None:
+        position = _symbol(rate_of, None)
+        return f"v_{{{position}}}" if name.startswith("v") else rf"\dot{{{position}}}"
+    escaped = stem.replace("_", r"\_")
+    plain = stem if len(stem) == 1 else rf"\mathrm{{{escaped}}}"
+    base = rf"\{stem}" if _GREEK.fullmatch(stem) else plain
+    return f"{base}_{{{number}}}" if number else base

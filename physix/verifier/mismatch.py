@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +32,11 @@ def describe(
 
 
 def _worst(variables: tuple[StateVariable, ...], fits: dict[str, VariableFit]) -> StateVariable:
-    return min(variables, key=lambda v: fits[v.name].r2 if fits[v.name].r2 is not None else -1e300)
+    def r2(variable: StateVariable) -> float:
+        value = fits[variable.name].r2
+        return -math.inf if value is None else value
+
+    return min(variables, key=r2)
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,9 @@ def integrate(
     states, info = odeint(
         rhs, initial, t, full_output=True, rtol=rtol, atol=atol, mxstep=max_evaluations, tfirst=False
     )
-    good: NDArray[np.bool_] = np.isfinite(states).all(axis=1) & (np.abs(states) <= MAX_MAGNITUDE).all(axis=1)
+    good: NDArray[np.bool_] = np.asarray(
+        (np.isfinite(states) & (np.abs(states) <= MAX_MAGNITUDE)).all(axis=1)
+    )
     solved = info["message"] == _SUCCESS
     if not solved:
         good &= _rows_surely_written(t, rhs)
@@ -69,8 +71,8 @@ def integrate(
 def _rows_surely_written(t: FloatArray, rhs: CompiledRhs) -> NDArray[np.bool_]:
     """Mask the rows an unsuccessful solver reached: when in doubt, none."""
     if rhs.failed_at is None:
-        return t <= t[0]
-    return t < rhs.failed_at
+        return np.asarray(t <= t[0])
+    return np.asarray(t < rhs.failed_at)
 
 
 def simulate(

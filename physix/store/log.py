@@ -1,0 +1,165 @@
+"""What every log offers beyond the engine's port, and the rules every append obeys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
+
+from physix.engine.events import (
+    EpisodeFinished,
+    EpisodeStarted,
+    Event,
+    HypothesisSubmitted,
+    PolicyFailed,
+    RecordedEvent,
+    RewardComputed,
+    SimulationRun,
+)
+from physix.engine.ports import EventLog
+from physix.errors import ConflictError
+
+MAX_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeRow:
+    """One episode as a list shows it: a projection of its events."""
+
+    episode_id: str
+    position: int  # of its first event: the order of the list
+    version: int
+    system_id: str
+    title: str
+    tier: int | None
+    seed: int | None
+    policy: str
+    door: str
+    status: str  # "running" or "finished"
+    outcome: str | None
+    turns: int
+    max_turns: int
+    best_match: float
+    best_total: float
+    matches: tuple[float, ...]  # r_match per turn
+    generalisation: float | None  # of the turn with the best match
+    started_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeFilter:
+    """Which episodes to list; None means any. `text` is looked for in id, title and policy."""
+
+    system: str | None = None
+    policy: str | None = None
+    outcome: str | None = None
+    status: str | None = None
+    tier: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodePage:
+    """Some episodes, newest first, and where the next page starts."""
+
+    items: tuple[EpisodeRow, ...]
+    next_cursor: str | None
+    total: int
+
+
+class Log(EventLog, Protocol):
+    """An event log with its browsing projection."""
+
+    async def list_episodes(
+        self, wanted: EpisodeFilter, *, cursor: str | None = None, limit: int = 50
+    ) -> EpisodePage:
+        """Return a page of episodes, newest first.
+
+        Raises:
+            BadInputError: the cursor is not one of ours.
+        """
+        ...
+
+
+def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
+    """Fold one event into the list row of its episode."""
+    event = recorded.event
+    if isinstance(event, EpisodeStarted):
+        return EpisodeRow(
+            episode_id=recorded.episode_id,
+            position=recorded.position,
+            version=recorded.version,
+            system_id=event.task.system_id,
+            title=event.task.title,
+            tier=event.task.tier,
+            seed=event.task.seed,
+            policy=event.policy,
+            door=event.door,
+            status="running",
+            outcome=None,
+            turns=0,
+            max_turns=event.config.max_turns,
+            best_match=0.0,
+            best_total=0.0,
+            matches=(),
+            generalisation=None,
+            started_at=recorded.recorded_at,
+            updated_at=recorded.recorded_at,
+        )
+    if row is None:
+        raise ConflictError(f"Episode {recorded.episode_id} must begin with EpisodeStarted.")
+    row = replace(row, version=recorded.version, updated_at=recorded.recorded_at)
+    if isinstance(event, RewardComputed):
+        better = not row.matches or event.reward.match >= row.best_match
+        return replace(
+            row,
+            turns=event.turn,
+            best_match=max(row.best_match, event.reward.match),
+            best_total=max(row.best_total, event.reward.total),
+            matches=(*row.matches, event.reward.match),
+            generalisation=event.generalisation if better else row.generalisation,
+        )
+    if isinstance(event, EpisodeFinished):
+        return replace(row, status="finished", outcome=event.reason)
+    return row
+
+
+def check_append(
+    episode_id: str, row: EpisodeRow | None, events: Sequence[Event], expected_version: int
+) -> None:
+    """Refuse what would break a stream: wrong version, after the end, half a turn, a wrong number.
+
+    Raises:
+        ConflictError: nothing may be appended.
+    """
+    version = row.version if row else 0
+    if version != expected_version:
+        raise ConflictError(
+            f"Episode {episode_id} is at version {version}, not {expected_version}; another writer was first."
+        )
+    if row is not None and row.status == "finished":
+        raise ConflictError(f"Episode {episode_id} finished at version {version}; nothing follows.")
+    if not _is_whole(events, first=row is None, next_turn=(row.turns if row else 0) + 1):
+        shape = ", ".join(type(event).__name__ for event in events) or "nothing"
+        raise ConflictError(f"Episode {episode_id} at version {version} cannot take on {shape}.")
+
+
+def _is_whole(events: Sequence[Event], *, first: bool, next_turn: int) -> bool:
+    """Tell whether the events are a start, a whole turn, a failure or an end, in that order."""
+    match [*events]:
+        case [EpisodeStarted(), *rest] if first:
+            return not rest or _is_whole(rest, first=False, next_turn=next_turn)
+        case _ if first:
+            return False
+        case [HypothesisSubmitted() as asked, SimulationRun() as ran, RewardComputed() as paid, *rest]:
+            if {asked.turn, ran.turn, paid.turn} != {next_turn}:
+                return False
+        case [PolicyFailed(), *rest]:
+            pass
+        case [EpisodeFinished()]:
+            return True
+        case _:
+            return False
+    return not rest or (len(rest) == 1 and isinstance(rest[0], EpisodeFinished))

@@ -1,0 +1,145 @@
+"""The log in memory: for tests and throw-away runs. The contract, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+
+import anyio
+
+from physix.engine.events import Event, RecordedEvent
+from physix.errors import ConflictError
+from physix.store.codec import encode
+from physix.store.log import (
+    MAX_PAGE,
+    EpisodeFilter,
+    EpisodePage,
+    EpisodeRow,
+    check_append,
+    project,
+)
+from physix.store.pages import parse_cursor
+
+
+class MemoryLog:
+    """Implements `Log` for one event loop."""
+
+    def __init__(self) -> None:
+        self._events: list[RecordedEvent] = []
+        self._streams: dict[str, list[RecordedEvent]] = {}
+        self._rows: dict[str, EpisodeRow] = {}
+        self._commands: dict[tuple[str, str], tuple[str, tuple[RecordedEvent, ...]]] = {}
+        self._bell = anyio.Event()
+
+    async def append(
+        self,
+        episode_id: str,
+        events: Sequence[Event],
+        *,
+        expected_version: int,
+        command_id: str | None = None,
+        command_digest: str = "",
+    ) -> tuple[RecordedEvent, ...]:
+        """See `EventLog.append`."""
+        if command_id is not None:
+            earlier = await self.find_command(episode_id, command_id, command_digest)
+            if earlier is not None:
+                return earlier
+        row = self._rows.get(episode_id)
+        check_append(episode_id, row, events, expected_version)
+        now = datetime.now(UTC)
+        recorded = []
+        for offset, event in enumerate(events, start=1):
+            encode(event)  # refuses what no database would hold
+            one = RecordedEvent(
+                episode_id=episode_id,
+                version=expected_version + offset,
+                position=len(self._events) + offset,
+                recorded_at=now,
+                event=event,
+            )
+            row = project(row, one)
+            recorded.append(one)
+        if row is not None:
+            self._rows[episode_id] = row
+        self._events += recorded
+        self._streams.setdefault(episode_id, []).extend(recorded)
+        if command_id is not None:
+            self._commands[episode_id, command_id] = (command_digest, tuple(recorded))
+        self._bell.set()
+        self._bell = anyio.Event()
+        return tuple(recorded)
+
+    async def read(self, episode_id: str, *, after_version: int = 0) -> tuple[RecordedEvent, ...]:
+        """See `EventLog.read`."""
+        return tuple(self._streams.get(episode_id, ())[after_version:])
+
+    async def read_all(
+        self,
+        *,
+        after_position: int = 0,
+        episode_ids: Sequence[str] | None = None,
+        limit: int = 1000,
+    ) -> tuple[RecordedEvent, ...]:
+        """See `EventLog.read_all`."""
+        wanted = None if episode_ids is None else set(episode_ids)
+        found = []
+        for recorded in self._events[after_position:]:
+            if wanted is None or recorded.episode_id in wanted:
+                found.append(recorded)
+                if len(found) == limit:
+                    break
+        return tuple(found)
+
+    async def subscribe(
+        self, *, after_position: int = 0, episode_ids: Sequence[str] | None = None
+    ) -> AsyncIterator[RecordedEvent]:
+        """See `EventLog.subscribe`."""
+        while True:
+            bell = self._bell
+            batch = await self.read_all(after_position=after_position, episode_ids=episode_ids)
+            for recorded in batch:
+                yield recorded
+                after_position = recorded.position
+            if not batch:
+                await bell.wait()
+
+    async def find_command(
+        self, episode_id: str, command_id: str, command_digest: str
+    ) -> tuple[RecordedEvent, ...] | None:
+        """See `EventLog.find_command`."""
+        known = self._commands.get((episode_id, command_id))
+        if known is None:
+            return None
+        if known[0] != command_digest:
+            raise ConflictError(f"Command id {command_id!r} was used for another request.")
+        return known[1]
+
+    async def list_episodes(
+        self, wanted: EpisodeFilter, *, cursor: str | None = None, limit: int = 50
+    ) -> EpisodePage:
+        """See `Log.list_episodes`."""
+        before = parse_cursor(cursor)
+        matching = [row for row in self._rows.values() if _matches(row, wanted)]
+        matching.sort(key=lambda row: -row.position)
+        page = [row for row in matching if before is None or row.position < before]
+        size = max(1, min(limit, MAX_PAGE))
+        more = len(page) > size
+        items = tuple(page[:size])
+        return EpisodePage(
+            items=items, next_cursor=str(items[-1].position) if more else None, total=len(matching)
+        )
+
+
+def _matches(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
+    exact = (
+        (wanted.system, row.system_id),
+        (wanted.policy, row.policy),
+        (wanted.outcome, row.outcome),
+        (wanted.status, row.status),
+        (wanted.tier, row.tier),
+    )
+    if any(value is not None and value != actual for value, actual in exact):
+        return False
+    text = (wanted.text or "").lower()
+    return any(text in field.lower() for field in (row.episode_id, row.title, row.policy))
