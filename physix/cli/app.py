@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from physix import __version__
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
+from physix.version import __version__
 
 app = typer.Typer(
     name="physix",

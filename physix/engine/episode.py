@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from physix import __version__
 from physix.engine.events import (
     Door,
     EpisodeConfig,
@@ -34,6 +33,7 @@ from physix.errors import BadInputError, EpisodeFinishedError
 from physix.systems.task import Task, Truth
 from physix.verifier import verify
 from physix.verifier.types import Hypothesis, Verification
+from physix.version import __version__
 
 MAX_TURNS = 64
 MAX_EQUATION_CHARACTERS = 4_096

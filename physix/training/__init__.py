@@ -1,0 +1,1 @@
+"""Training on episodes from the log."""

@@ -1,0 +1,96 @@
+"""The server: where log, engine, drivers and routes are wired together."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import uvicorn
+from fastapi import FastAPI
+
+from physix.api import page, problems
+from physix.api.drivers import Drivers
+from physix.api.middleware import Guard
+from physix.api.routes import Services, router
+from physix.engine import EpisodeEngine
+from physix.errors import BadInputError
+from physix.settings import Settings
+from physix.store import open_log
+from physix.version import __version__
+
+_GRACE_S = 5
+
+
+def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
+    """Return the application.
+
+    Args:
+        settings: where the log is, and the limits.
+        openenv: whether to serve OpenEnv's routes, whose import costs seconds.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with open_log(settings.db) as log, anyio.create_task_group() as tasks:
+            engine = EpisodeEngine(log)
+            app.state.services = Services(log, engine, Drivers(engine, tasks))
+            try:
+                yield
+            finally:
+                tasks.cancel_scope.cancel()
+
+    app = FastAPI(title="PhysiX-Live", version=__version__, lifespan=lifespan)
+    problems.install(app)
+    app.include_router(router)
+    if openenv:
+        from physix.api.openenv import register
+
+        def engine_of() -> EpisodeEngine:
+            services: Services = app.state.services
+            return services.engine
+
+        register(app, engine_of, max_sessions=settings.max_sessions)
+    app.include_router(page.router)
+    app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, token=settings.token)
+    return app
+
+
+def serve(settings: Settings) -> None:
+    """Run the server until it is told to stop.
+
+    Raises:
+        BadInputError: the address is not loopback, and neither a token nor --public was given.
+    """
+    if not _is_loopback(settings.host) and not settings.public and settings.token is None:
+        raise BadInputError(
+            f"Host {settings.host} can be reached from other machines. Set PHYSIX_TOKEN, or pass --public "
+            "to serve everyone."
+        )
+    sys.stderr.write(f"PhysiX-Live {__version__} on http://{settings.host}:{settings.port}\n")
+    uvicorn.run(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        timeout_graceful_shutdown=_GRACE_S,
+        log_level="warning",
+        ws_max_size=settings.max_body_bytes,
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def main() -> None:
+    """Serve with settings from the environment."""
+    serve(Settings())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,85 @@
+"""What every request passes: a bound on its body, a token where one is set, safe headers."""
+
+from __future__ import annotations
+
+import hmac
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from physix.api.problems import problem
+
+_SAFE = {
+    # KaTeX positions glyphs with inline styles; scripts come from files only.
+    "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; object-src 'none'; "
+    "base-uri 'none'; form-action 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+_FREE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class _TooLargeError(Exception):
+    """The body passed its bound while being read."""
+
+
+class Guard:
+    """Pure ASGI, so that streams are neither buffered nor delayed."""
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, token: str | None) -> None:
+        self._app = app
+        self._limit = max_body_bytes
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Refuse what is too large or not allowed; pass the rest on."""
+        if scope["type"] != "http":
+            if scope["type"] == "websocket" and not self._allowed(scope):
+                await send({"type": "websocket.close", "code": 1008})
+                return
+            await self._app(scope, receive, send)
+            return
+        if scope["method"] not in _FREE and not self._allowed(scope):
+            refusal = problem(401, "This server needs a token: send Authorization: Bearer <PHYSIX_TOKEN>.")
+            await refusal(scope, receive, send)
+            return
+        await self._bounded(scope, receive, send)
+
+    async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = problem(413, f"The body is larger than {self._limit} bytes.")
+        length = Headers(scope=scope).get("content-length", "0")
+        if length.isdigit() and int(length) > self._limit:
+            await refusal(scope, receive, send)
+            return
+        seen = 0
+        started = False
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._limit:
+                raise _TooLargeError
+            return message
+
+        async def with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                for name, value in _SAFE.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, counted, with_headers)
+        except _TooLargeError:
+            if not started:
+                await refusal(scope, receive, send)
+
+    def _allowed(self, scope: Scope) -> bool:
+        if self._token is None:
+            return True
+        given = Headers(scope=scope).get("authorization", "").removeprefix("Bearer ")
+        return hmac.compare_digest(given.encode(), self._token.encode())

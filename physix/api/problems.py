@@ -1,0 +1,70 @@
+"""Every error as an RFC 9457 problem document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from physix.errors import (
+    BadInputError,
+    ConflictError,
+    EpisodeFinishedError,
+    EpisodeNotFoundError,
+    PhysixError,
+    StorageError,
+)
+
+_STATUS: tuple[tuple[type[PhysixError], int], ...] = (
+    (EpisodeNotFoundError, 404),
+    (EpisodeFinishedError, 409),
+    (ConflictError, 409),
+    (BadInputError, 422),
+    (StorageError, 503),
+    (PhysixError, 500),
+)
+
+
+def problem(status: int, detail: str, **extra: Any) -> JSONResponse:
+    """Return a problem document; `detail` says what was wrong and what would be right."""
+    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return JSONResponse({**body, **extra}, status, media_type="application/problem+json")
+
+
+def install(app: FastAPI) -> None:
+    """Translate every exception that leaves a route."""
+
+    @app.exception_handler(PhysixError)
+    async def _ours(_request: Request, error: PhysixError) -> JSONResponse:
+        status = next(code for kind, code in _STATUS if isinstance(error, kind))
+        return problem(status, str(error))
+
+    @app.exception_handler(RequestValidationError)
+    async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
+        errors = _brief(error.errors())
+        detail = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:3])
+        return problem(422, f"The request is not valid. {detail}", errors=errors)
+
+    @app.exception_handler(HTTPException)
+    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+        return problem(error.status_code, str(error.detail))
+
+    @app.exception_handler(Exception)
+    async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+        return problem(500, "The server failed on this request; its log has the traceback.")
+
+
+def _brief(errors: Sequence[Any]) -> list[dict[str, str]]:
+    # The input is left out: it may be huge, NaN, or half a surrogate pair.
+    return [
+        {
+            "where": ascii(".".join(str(part)[:40] for part in item["loc"]))[1:-1],
+            "message": ascii(item["msg"])[1:-1][:200],
+        }
+        for item in errors[:20]
+    ]

@@ -1,0 +1,213 @@
+"""The JSON API. Each route translates, calls the engine or the log, and projects the answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Query, Request
+from starlette.responses import JSONResponse, Response
+
+from physix.api import schemas
+from physix.api.drivers import Drivers
+from physix.api.streams import episode_stream, log_stream, resume_after
+from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
+from physix.errors import BadInputError, EpisodeNotFoundError
+from physix.policies import DEFAULT_POLICY, list_policies, make_policy
+from physix.store import EpisodeFilter, Log
+from physix.systems import SYSTEMS, sample_task, task_from_csv
+from physix.systems.task import Task, Truth
+from physix.verifier.tree import FUNCTIONS
+from physix.verifier.types import Hypothesis, VerifierConfig
+
+PERSON = "you"
+_MAX_AFTER = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes stand on, wired by the app."""
+
+    log: Log
+    engine: EpisodeEngine
+    drivers: Drivers
+
+
+def services(request: Request) -> Services:
+    """Return the running app's services."""
+    found: Services = request.app.state.services
+    return found
+
+
+Wired = Annotated[Services, Depends(services)]
+CommandId = Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)]
+After = Annotated[int | None, Query(ge=0, le=_MAX_AFTER)]
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID")]
+
+router = APIRouter()
+
+
+@router.get("/api/systems")
+async def systems() -> list[schemas.SystemView]:
+    """List the systems that can be sampled."""
+    return [
+        schemas.SystemView(
+            id=system.id,
+            title=system.title,
+            tier=system.tier,
+            held_out=system.held_out,
+            description=system.description,
+            variables=list(system.variables),
+            functions=list(FUNCTIONS),
+        )
+        for system in SYSTEMS.values()
+    ]
+
+
+@router.get("/api/policies")
+async def policies() -> list[schemas.PolicyView]:
+    """List the policies with their reachability right now."""
+    return [schemas.PolicyView(**asdict(info)) for info in list_policies()]
+
+
+@router.get("/api/episodes")
+async def episodes(
+    wired: Wired,
+    system: Annotated[str | None, Query(max_length=64)] = None,
+    policy: Annotated[str | None, Query(max_length=128)] = None,
+    outcome: Annotated[str | None, Query(max_length=32)] = None,
+    status: Annotated[str | None, Query(max_length=16)] = None,
+    tier: Annotated[int | None, Query(ge=1, le=3)] = None,
+    q: Annotated[str | None, Query(max_length=128)] = None,
+    cursor: Annotated[str | None, Query(max_length=32)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> schemas.EpisodeList:
+    """Browse episodes, newest first."""
+    wanted = EpisodeFilter(system=system, policy=policy, outcome=outcome, status=status, tier=tier, text=q)
+    page = await wired.log.list_episodes(wanted, cursor=cursor, limit=limit)
+    return schemas.EpisodeList(
+        items=[schemas.EpisodeRowView.model_validate(row) for row in page.items],
+        next_cursor=page.next_cursor,
+        total=page.total,
+    )
+
+
+@router.get("/api/episodes/{episode_id}")
+async def episode(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+    """Return one episode as it stands."""
+    return _view(wired, await wired.engine.load(episode_id))
+
+
+@router.get("/api/episodes/{episode_id}/events.json")
+async def episode_events(wired: Wired, episode_id: str, after: After = None) -> list[schemas.PublicEvent]:
+    """Return the events of an episode after a version."""
+    recorded = await wired.log.read(episode_id, after_version=after or 0)
+    if not recorded and not await wired.log.read(episode_id):
+        raise EpisodeNotFoundError(episode_id)
+    return [schemas.public_event(one) for one in recorded]
+
+
+@router.get("/api/episodes/{episode_id}/events", response_class=Response)
+async def episode_event_stream(
+    wired: Wired,
+    request: Request,
+    episode_id: str,
+    after: After = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Stream the events of an episode; `Accept: application/json` gives a list instead."""
+    await wired.engine.load(episode_id)
+    start = resume_after(last_event_id, after)
+    if "application/json" in request.headers.get("accept", ""):
+        recorded = await wired.log.read(episode_id, after_version=start)
+        return JSONResponse([schemas.public_event(one).model_dump(mode="json") for one in recorded])
+    return await episode_stream(wired.log, episode_id, start)
+
+
+@router.get("/api/events", response_class=Response)
+async def log_event_stream(
+    wired: Wired,
+    episode: Annotated[list[str] | None, Query(max_length=64)] = None,
+    after: After = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Stream the whole log by position, optionally narrowed to some episodes."""
+    return log_stream(wired.log, resume_after(last_event_id, after), episode)
+
+
+@router.post("/interactive/sessions", status_code=201)
+async def start_session(wired: Wired, body: schemas.NewSession) -> schemas.EpisodeView:
+    """Start an episode from a system and seed, or from a CSV."""
+    task, truth = _task(body)
+    if body.policy != PERSON:
+        make_policy(body.policy)
+    config = EpisodeConfig(
+        verifier=VerifierConfig(profile=body.profile),
+        max_turns=body.max_turns,
+        reward_mode=body.reward_mode,
+    )
+    started = await wired.engine.start(task, truth, config=config, policy=body.policy, door="interactive")
+    return _view(wired, started)
+
+
+@router.post("/interactive/sessions/{episode_id}/step")
+async def step(
+    wired: Wired, episode_id: str, body: schemas.HypothesisBody, command_id: CommandId = None
+) -> schemas.EpisodeView:
+    """Play one turn with a person's hypothesis."""
+    played = await wired.engine.submit(
+        episode_id,
+        Hypothesis(equation=body.equation, params=dict(body.params), rationale=body.rationale),
+        provenance=Provenance(policy=PERSON),
+        command_id=command_id,
+    )
+    return _view(wired, played)
+
+
+@router.post("/interactive/sessions/{episode_id}/llm-step")
+async def policy_step(
+    wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None
+) -> schemas.EpisodeView:
+    """Let a policy play one turn."""
+    policy = make_policy(await _policy_name(wired, episode_id, body))
+    return _view(wired, await wired.engine.play_turn(episode_id, policy))
+
+
+@router.post("/interactive/sessions/{episode_id}/run", status_code=202)
+async def run(wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None) -> schemas.EpisodeView:
+    """Let a policy play to the end in the background."""
+    wired.drivers.start(episode_id, await _policy_name(wired, episode_id, body))
+    return _view(wired, await wired.engine.load(episode_id))
+
+
+@router.post("/interactive/sessions/{episode_id}/pause")
+async def pause(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+    """Stop the policy that plays; the episode can go on later."""
+    wired.drivers.stop(episode_id)
+    return _view(wired, await wired.engine.load(episode_id))
+
+
+@router.post("/interactive/sessions/{episode_id}/abandon")
+async def abandon(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+    """End the episode as abandoned."""
+    wired.drivers.stop(episode_id)
+    return _view(wired, await wired.engine.abandon(episode_id))
+
+
+async def _policy_name(wired: Services, episode_id: str, body: schemas.PolicyBody | None) -> str:
+    episode = await wired.engine.load(episode_id)
+    if body is not None and body.policy is not None:
+        return body.policy
+    return DEFAULT_POLICY if episode.started.policy == PERSON else episode.started.policy
+
+
+def _view(wired: Services, episode: Episode) -> schemas.EpisodeView:
+    return schemas.EpisodeView.of(episode, driven=wired.drivers.drives(episode.episode_id))
+
+
+def _task(body: schemas.NewSession) -> tuple[Task, Truth]:
+    if (body.system_id is None) == (body.csv is None):
+        raise BadInputError("Give either system_id (with a seed) or csv (with a hint).")
+    if body.csv is not None:
+        return task_from_csv(body.csv, hint=body.hint, title=body.title)
+    return sample_task(body.system_id or "", body.seed, noise=body.noise, trajectories=body.trajectories)

@@ -1,0 +1,321 @@
+"""What the HTTP API takes and gives. Inner values are the engine's own dataclasses."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from physix.engine import Episode, RecordedEvent, Turn
+from physix.engine.events import (
+    Door,
+    EpisodeConfig,
+    EpisodeFinished,
+    EpisodeStarted,
+    FinishReason,
+    ForkPoint,
+    HypothesisSubmitted,
+    PolicyFailed,
+    Provenance,
+    RewardComputed,
+    RewardMode,
+    SimulationRun,
+)
+from physix.systems.task import StateVariable, Task
+from physix.verifier.types import ParseReport, Profile, Reward, Simulation, VariableFit
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+StrictInt = Annotated[int, Field(strict=True)]
+
+
+class Body(BaseModel):
+    """A request body: an unknown field is a mistake, not an option."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewSession(Body):
+    """Start an episode, from a system and seed or from a CSV."""
+
+    system_id: str | None = Field(default=None, max_length=64)
+    seed: StrictInt = 0
+    noise: Finite | None = None
+    trajectories: StrictInt = 1
+    csv: str | None = None
+    hint: str = ""
+    title: str = ""
+    max_turns: StrictInt = Field(default=8, ge=1, le=64)
+    profile: Profile = "classic"
+    reward_mode: RewardMode = "total"
+    policy: str = Field(default="you", max_length=128, description="who will play; `you` for a person")
+
+
+class HypothesisBody(Body):
+    """A person's hypothesis."""
+
+    equation: str = Field(max_length=4_096)
+    params: dict[str, Finite] = Field(default_factory=dict, max_length=64)
+    rationale: str = Field(default="", max_length=4_096)
+
+
+class PolicyBody(Body):
+    """Which policy plays; absent: the one the session was started for."""
+
+    policy: str | None = Field(default=None, max_length=128)
+
+
+class SystemView(BaseModel):
+    """A system that can be sampled."""
+
+    id: str
+    title: str
+    tier: int
+    held_out: bool
+    description: str
+    variables: list[StateVariable]
+    functions: list[str]
+
+
+class PolicyView(BaseModel):
+    """A policy and whether it can play right now."""
+
+    name: str
+    title: str
+    description: str
+    reachable: bool
+    reason: str | None
+    command: str | None
+    is_default: bool
+
+
+class TurnView(BaseModel):
+    """One complete turn."""
+
+    turn: int
+    equation: str
+    params: dict[str, float]
+    rationale: str
+    parse: ParseReport
+    simulation: Simulation
+    reward: Reward
+    emitted: float
+    fits: dict[str, VariableFit]
+    generalisation: float | None
+    mismatch: str
+    solved: bool
+    raw_completion: str | None
+    provenance: Provenance
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, turn: Turn) -> TurnView:
+        """Flatten the three events of a turn."""
+        submitted, rewarded = turn.submitted, turn.rewarded
+        return cls(
+            turn=turn.number,
+            equation=submitted.equation,
+            params=submitted.params,
+            rationale=submitted.rationale,
+            parse=submitted.parse,
+            simulation=turn.simulated.simulation,
+            reward=rewarded.reward,
+            emitted=rewarded.emitted,
+            fits=rewarded.fits,
+            generalisation=rewarded.generalisation,
+            mismatch=rewarded.mismatch,
+            solved=rewarded.solved,
+            raw_completion=submitted.raw_completion,
+            provenance=submitted.provenance,
+            recorded_at=turn.recorded_at,
+        )
+
+
+class TruthView(BaseModel):
+    """The law behind the motion; shown only when the episode has ended."""
+
+    equation: str
+    params: dict[str, float]
+
+
+class EpisodeView(BaseModel):
+    """One episode as the projection at a version."""
+
+    episode_id: str
+    version: int
+    status: Literal["running", "finished"]
+    outcome: FinishReason | None
+    driven: bool = Field(description="a policy is playing it on this server right now")
+    policy: str
+    door: Door
+    task: Task
+    config: EpisodeConfig
+    turns: list[TurnView]
+    best_match: float
+    best_total: float
+    truth: TruthView | None
+    engine_version: str
+    fingerprint: dict[str, str]
+    forked_from: ForkPoint | None
+    comparison_id: str | None
+    started_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, episode: Episode, *, driven: bool) -> EpisodeView:
+        """Project an episode for people: no truth before the end, never the hidden trajectories."""
+        started, finished = episode.started, episode.finished
+        truth = started.truth
+        shown = finished is not None and truth.equation is not None
+        return cls(
+            episode_id=episode.episode_id,
+            version=episode.version,
+            status="finished" if finished else "running",
+            outcome=finished.reason if finished else None,
+            driven=driven,
+            policy=started.policy,
+            door=started.door,
+            task=started.task,
+            config=started.config,
+            turns=[TurnView.of(turn) for turn in episode.turns],
+            best_match=episode.best_match,
+            best_total=episode.best_total,
+            truth=TruthView(equation=truth.equation or "", params=truth.params) if shown else None,
+            engine_version=started.engine_version,
+            fingerprint=started.fingerprint,
+            forked_from=started.forked_from,
+            comparison_id=started.comparison_id,
+            started_at=episode.started_at,
+            updated_at=episode.updated_at,
+        )
+
+
+class EpisodeRowView(BaseModel):
+    """One episode in a list."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    episode_id: str
+    system_id: str
+    title: str
+    tier: int | None
+    seed: int | None
+    policy: str
+    door: str
+    status: str
+    outcome: str | None
+    turns: int
+    max_turns: int
+    best_match: float
+    best_total: float
+    matches: list[float]
+    generalisation: float | None
+    started_at: datetime
+    updated_at: datetime
+
+
+class EpisodeList(BaseModel):
+    """A page of episodes, newest first."""
+
+    items: list[EpisodeRowView]
+    next_cursor: str | None
+    total: int
+
+
+class StartedPayload(BaseModel):
+    """EpisodeStarted for the public: each field is named here, so that no new secret leaks by default."""
+
+    task: Task
+    config: EpisodeConfig
+    policy: str
+    door: Door
+    engine_version: str
+    fingerprint: dict[str, str]
+    forked_from: ForkPoint | None
+    comparison_id: str | None
+
+    @classmethod
+    def of(cls, event: EpisodeStarted) -> StartedPayload:
+        """Leave the truth out."""
+        return cls(
+            task=event.task,
+            config=event.config,
+            policy=event.policy,
+            door=event.door,
+            engine_version=event.engine_version,
+            fingerprint=event.fingerprint,
+            forked_from=event.forked_from,
+            comparison_id=event.comparison_id,
+        )
+
+
+class _Envelope(BaseModel):
+    episode_id: str
+    version: int
+    position: int
+    recorded_at: datetime
+
+
+class StartedEvent(_Envelope):
+    """An episode began."""
+
+    type: Literal["EpisodeStarted"] = "EpisodeStarted"
+    payload: StartedPayload
+
+
+class SubmittedEvent(_Envelope):
+    """A hypothesis was submitted."""
+
+    type: Literal["HypothesisSubmitted"] = "HypothesisSubmitted"
+    payload: HypothesisSubmitted
+
+
+class SimulatedEvent(_Envelope):
+    """It was simulated."""
+
+    type: Literal["SimulationRun"] = "SimulationRun"
+    payload: SimulationRun
+
+
+class RewardedEvent(_Envelope):
+    """Its reward was computed: the turn is complete."""
+
+    type: Literal["RewardComputed"] = "RewardComputed"
+    payload: RewardComputed
+
+
+class FailedEvent(_Envelope):
+    """The policy did not answer."""
+
+    type: Literal["PolicyFailed"] = "PolicyFailed"
+    payload: PolicyFailed
+
+
+class FinishedEvent(_Envelope):
+    """The episode ended."""
+
+    type: Literal["EpisodeFinished"] = "EpisodeFinished"
+    payload: EpisodeFinished
+
+
+PublicEvent = Annotated[
+    StartedEvent | SubmittedEvent | SimulatedEvent | RewardedEvent | FailedEvent | FinishedEvent,
+    Field(discriminator="type"),
+]
+PUBLIC_EVENT: TypeAdapter[PublicEvent] = TypeAdapter(PublicEvent)
+
+
+def public_event(recorded: RecordedEvent) -> PublicEvent:
+    """Return a recorded event as everyone may see it."""
+    event = recorded.event
+    payload = StartedPayload.of(event) if isinstance(event, EpisodeStarted) else event
+    return PUBLIC_EVENT.validate_python(
+        {
+            "type": event.type,
+            "episode_id": recorded.episode_id,
+            "version": recorded.version,
+            "position": recorded.position,
+            "recorded_at": recorded.recorded_at,
+            "payload": payload,
+        }
+    )
