@@ -148,6 +148,8 @@ class EpisodeView(BaseModel):
     driven: bool = Field(description="a policy is playing it on this server right now")
     policy: str
     door: Door
+    system_id: str
+    seed: int | None
     task: Task
     config: EpisodeConfig
     turns: list[TurnView]
@@ -175,6 +177,8 @@ class EpisodeView(BaseModel):
             driven=driven,
             policy=started.policy,
             door=started.door,
+            system_id=started.task.system_id,
+            seed=started.task.seed,
             task=started.task,
             config=started.config,
             turns=[TurnView.of(turn) for turn in episode.turns],

@@ -1,0 +1,65 @@
+import type { EpisodePage, EpisodeView, PolicyInfo, SystemInfo } from "../episode/types";
+
+/** A problem document (RFC 9457), or the bare status where the server sent none. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    title: string,
+    readonly detail: string,
+  ) {
+    super(title);
+  }
+}
+
+async function request<T>(path: string, body?: object): Promise<T> {
+  const response = await fetch(path, {
+    headers: { accept: "application/json", "content-type": "application/json" },
+    ...(body && { method: "POST", body: JSON.stringify(body) }),
+  });
+  if (response.ok) return response.json();
+  const problem: { title?: string; detail?: string } = await response.json().catch(() => ({}));
+  throw new ApiError(
+    response.status,
+    problem.title ?? "The server did not answer as expected",
+    problem.detail ?? `HTTP ${response.status}`,
+  );
+}
+
+export interface NewSession {
+  system_id?: string;
+  seed?: number;
+  max_turns: number;
+  policy?: string;
+  csv?: string;
+  hint?: string;
+}
+
+export interface EpisodeQuery {
+  q?: string;
+  system?: string;
+  policy?: string;
+  outcome?: string;
+  tier?: number;
+  cursor?: string;
+}
+
+export type Drive = "llm-step" | "run" | "pause" | "abandon";
+
+const at = (id: string) => encodeURIComponent(id);
+
+export const api = {
+  systems: () => request<SystemInfo[]>("/api/systems"),
+  policies: () => request<PolicyInfo[]>("/api/policies"),
+  episode: (id: string) => request<EpisodeView>(`/api/episodes/${at(id)}`),
+  episodes: (query: EpisodeQuery) => {
+    const search = new URLSearchParams();
+    for (const [key, value] of Object.entries(query))
+      if (value !== undefined) search.set(key, String(value));
+    return request<EpisodePage>(`/api/episodes?${search}`);
+  },
+  start: (session: NewSession) => request<EpisodeView>("/interactive/sessions", session),
+  step: (id: string, hypothesis: { equation: string; params: Record<string, number> }) =>
+    request<EpisodeView>(`/interactive/sessions/${at(id)}/step`, hypothesis),
+  drive: (id: string, action: Drive, policy?: string) =>
+    request<EpisodeView>(`/interactive/sessions/${at(id)}/${action}`, policy ? { policy } : {}),
+};

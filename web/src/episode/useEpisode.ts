@@ -1,0 +1,29 @@
+import { useEffect, useReducer, useState } from "react";
+import { followEpisode, type StreamStatus } from "../api/streams";
+import { type EpisodeState, emptyEpisode, reduce } from "./reduce";
+
+export interface Following {
+  episode: EpisodeState;
+  status: StreamStatus;
+  writing: string;
+}
+
+/** One episode as its stream tells it. Mount it with `key={id}`: it never changes its episode. */
+export function useEpisode(id: string): Following {
+  const [episode, apply] = useReducer(reduce, emptyEpisode);
+  const [status, setStatus] = useState<StreamStatus>("Connecting");
+  const [writing, setWriting] = useState("");
+  useEffect(
+    () =>
+      followEpisode(id, 0, {
+        onEvent: (event) => {
+          apply(event);
+          setWriting("");
+        },
+        onToken: (token) => setWriting((text) => text + token.text),
+        onStatus: setStatus,
+      }),
+    [id],
+  );
+  return { episode, status, writing };
+}

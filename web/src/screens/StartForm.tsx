@@ -1,0 +1,125 @@
+import { useMutation, useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api } from "../api/client";
+import type { FormSearch } from "../app/search";
+
+interface Props {
+  search: FormSearch;
+  manual: boolean;
+  onStarted: (id: string) => void;
+}
+
+/** Chooses a task and who plays it. Never starts by itself. */
+export function StartForm({ search, manual, onStarted }: Props) {
+  const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
+  const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies, enabled: !manual });
+  const [system, setSystem] = useState(search.system);
+  const [policy, setPolicy] = useState(search.policy);
+  const [seed, setSeed] = useState(search.seed?.toString() ?? "");
+  const [turns, setTurns] = useState(8);
+  const chosenSystem = system ?? systems.data?.[0]?.id;
+  const chosenPolicy = policy ?? policies.data?.find((entry) => entry.is_default)?.name;
+  const unreachable = policies.data?.find(
+    (entry) => entry.name === chosenPolicy && !entry.reachable,
+  );
+  const start = useMutation({
+    mutationFn: async () => {
+      const episode = await api.start({
+        max_turns: turns,
+        ...(chosenSystem && { system_id: chosenSystem }),
+        ...(seed !== "" && { seed: Number(seed) }),
+        ...(!manual && chosenPolicy && { policy: chosenPolicy }),
+      });
+      if (!manual) await api.drive(episode.episode_id, "run", chosenPolicy);
+      return episode.episode_id;
+    },
+    onSuccess: onStarted,
+  });
+  const failed = start.error ?? systems.error ?? policies.error;
+  return (
+    <form
+      className="panel grid gap-3"
+      onSubmit={(submit) => {
+        submit.preventDefault();
+        start.mutate();
+      }}
+    >
+      <label>
+        System
+        <select
+          className="field"
+          value={chosenSystem ?? ""}
+          onChange={(e) => setSystem(e.target.value)}
+        >
+          {[1, 2, 3].map((tier) => (
+            <optgroup key={tier} label={`Tier ${tier}`}>
+              {systems.data
+                ?.filter((entry) => entry.tier === tier)
+                .map((entry) => (
+                  <option key={entry.id} value={entry.id}>
+                    {entry.title}
+                  </option>
+                ))}
+            </optgroup>
+          ))}
+        </select>
+      </label>
+      {!manual && (
+        <label>
+          Policy
+          <select
+            className="field"
+            value={chosenPolicy ?? ""}
+            onChange={(e) => setPolicy(e.target.value)}
+          >
+            {policies.data?.map((entry) => (
+              <option key={entry.name} value={entry.name}>
+                {entry.title}
+                {entry.reachable ? "" : " (not reachable)"}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      {unreachable && (
+        <p className="text-warn">
+          {unreachable.reason} <code>{unreachable.command}</code>
+        </p>
+      )}
+      <label>
+        Seed
+        <input
+          className="field"
+          type="number"
+          min={0}
+          value={seed}
+          placeholder="any"
+          onChange={(e) => setSeed(e.target.value)}
+        />
+      </label>
+      <label>
+        Turn budget
+        <input
+          className="field"
+          type="number"
+          min={1}
+          max={64}
+          value={turns}
+          onChange={(e) => setTurns(e.target.valueAsNumber || 1)}
+        />
+      </label>
+      <button
+        type="submit"
+        className="button primary"
+        disabled={start.isPending || !chosenSystem || unreachable !== undefined}
+      >
+        Start
+      </button>
+      {failed && (
+        <p role="alert" className="text-danger">
+          {failed.message}
+        </p>
+      )}
+    </form>
+  );
+}

@@ -1,0 +1,66 @@
+import { useEffect, useRef, useState } from "react";
+import type { Clock } from "./clock";
+import { figure } from "./format";
+
+const SPEEDS = [0.25, 0.5, 1, 2];
+
+export function Transport({ clock, unit }: { clock: Clock; unit: string | null }) {
+  const slider = useRef<HTMLInputElement>(null);
+  const readout = useRef<HTMLSpanElement>(null);
+  const [playing, setPlaying] = useState(clock.isPlaying());
+  const [speed, setSpeed] = useState(clock.getSpeed());
+
+  useEffect(() => {
+    // Every frame: straight into the elements, not through React.
+    const show = (time: number) => {
+      if (slider.current) slider.current.value = String(time);
+      if (readout.current) {
+        readout.current.textContent = `${time.toFixed(2)} / ${figure(clock.duration)} ${unit ?? ""}`;
+      }
+      setPlaying(clock.isPlaying());
+      setSpeed(clock.getSpeed());
+    };
+    show(clock.getTime());
+    return clock.subscribe(show);
+  }, [clock, unit]);
+
+  return (
+    <fieldset className="flex flex-wrap items-center gap-3" aria-label="Playback">
+      <button
+        type="button"
+        className="button w-20"
+        onClick={() => (playing ? clock.pause() : clock.play())}
+      >
+        {playing ? "Pause" : "Play"}
+      </button>
+      <input
+        ref={slider}
+        type="range"
+        aria-label="Time"
+        className="min-w-32 flex-1"
+        style={{ accentColor: "var(--trained)", minHeight: 24 }}
+        min={0}
+        max={clock.duration}
+        step={clock.duration / 500}
+        defaultValue={0}
+        onChange={(event) => {
+          clock.pause();
+          clock.seek(Number(event.target.value));
+        }}
+      />
+      <span ref={readout} className="w-32 text-right text-muted" />
+      <select
+        aria-label="Speed"
+        className="button"
+        value={speed}
+        onChange={(event) => clock.setSpeed(Number(event.target.value))}
+      >
+        {SPEEDS.map((value) => (
+          <option key={value} value={value}>
+            {value}×
+          </option>
+        ))}
+      </select>
+    </fieldset>
+  );
+}

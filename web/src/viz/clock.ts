@@ -1,0 +1,85 @@
+import { useEffect, useMemo } from "react";
+
+export interface Clock {
+  duration: number;
+  getTime(): number;
+  isPlaying(): boolean;
+  getSpeed(): number;
+  seek(time: number): void;
+  play(): void;
+  pause(): void;
+  setSpeed(speed: number): void;
+  subscribe(listener: (time: number) => void): () => void;
+  dispose(): void;
+}
+
+/** One clock for every scene, cursor and readout: physical seconds, looping, stopped while hidden. */
+export function createClock(duration: number): Clock {
+  const listeners = new Set<(time: number) => void>();
+  let time = 0;
+  let speed = 1;
+  let playing = false;
+  let frame = 0;
+  let before = 0;
+  const tell = () => {
+    for (const listener of listeners) listener(time);
+  };
+  const tick = (now: number) => {
+    if (!playing) return;
+    time += ((now - before) / 1000) * speed;
+    before = now;
+    if (time > duration) time = 0;
+    tell();
+    frame = requestAnimationFrame(tick);
+  };
+  const run = () => {
+    cancelAnimationFrame(frame);
+    if (!playing || document.hidden) return;
+    before = performance.now();
+    frame = requestAnimationFrame(tick);
+  };
+  document.addEventListener("visibilitychange", run);
+  return {
+    duration,
+    getTime: () => time,
+    isPlaying: () => playing,
+    getSpeed: () => speed,
+    seek(to) {
+      time = Math.min(duration, Math.max(0, to));
+      tell();
+    },
+    play() {
+      playing = true;
+      run();
+      tell();
+    },
+    pause() {
+      playing = false;
+      cancelAnimationFrame(frame);
+      tell();
+    },
+    setSpeed(to) {
+      speed = to;
+      tell();
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    dispose() {
+      playing = false;
+      cancelAnimationFrame(frame);
+      document.removeEventListener("visibilitychange", run);
+    },
+  };
+}
+
+/** A clock that lives as long as the component; it starts by itself unless motion is unwelcome. */
+export function useClock({ duration }: { duration: number }): Clock {
+  const clock = useMemo(() => createClock(duration), [duration]);
+  useEffect(() => {
+    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) clock.play();
+    return () => clock.dispose();
+  }, [clock]);
+  return clock;
+}
