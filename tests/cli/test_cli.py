@@ -49,9 +49,9 @@ def test_the_terminal_table_holds_the_last_equation(tmp_path: Path) -> None:
     [
         (["run", "--system", "perpetuum"], "Unknown system 'perpetuum'"),
         (["run", "--system", "free_fall", "--policy", "oracle"], "Unknown policy 'oracle'"),
-        (["run", "--system", "free_fall", "--seed", "-1"], "seed"),
+        (["run", "--system", "free_fall", "--seed", "-1"], "Seed '-1'"),
         (["run", "--system", "free_fall", "--seed", "x"], "--seed"),
-        (["run", "--system", "free_fall", "--noise", "0.5"], "noise"),
+        (["run", "--system", "free_fall", "--noise", "0.5"], "Noise '0.5'"),
         (["run", "--system", "free_fall", "--max-turns", "0"], "max_turns"),
         (["run"], "--system ID or --csv FILE"),
         (["run", "--csv", "missing.csv"], "missing.csv"),

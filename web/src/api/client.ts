@@ -4,10 +4,10 @@ import type { EpisodePage, EpisodeView, PolicyInfo, SystemInfo } from "../episod
 export class ApiError extends Error {
   constructor(
     readonly status: number,
-    title: string,
-    readonly detail: string,
+    readonly title: string,
+    detail: string,
   ) {
-    super(title);
+    super(detail);
   }
 }
 

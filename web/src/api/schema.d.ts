@@ -402,6 +402,8 @@ export interface components {
             outcome: ("solved" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
             /** Policy */
             policy: string;
+            /** Seed */
+            seed: number | null;
             /**
              * Started At
              * Format: date-time
@@ -412,6 +414,8 @@ export interface components {
              * @enum {string}
              */
             status: "running" | "finished";
+            /** System Id */
+            system_id: string;
             task: components["schemas"]["Task"];
             truth: components["schemas"]["TruthView"] | null;
             /** Turns */

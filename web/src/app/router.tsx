@@ -77,12 +77,20 @@ const running = createRoute({
     return (
       <>
         <h1>Run</h1>
-        <EpisodePanel
-          key={episodeId}
-          id={episodeId}
-          turn={turn}
-          onTurn={(next) => go({ search: episodeSearch({ turn: next }), replace: true })}
-        />
+        <div className={split}>
+          <StartForm
+            search={{}}
+            manual={false}
+            onStarted={(started) => go({ to: "/run/$episodeId", params: { episodeId: started } })}
+          />
+          <EpisodePanel
+            key={episodeId}
+            id={episodeId}
+            turn={turn}
+            drivable
+            onTurn={(next) => go({ search: episodeSearch({ turn: next }), replace: true })}
+          />
+        </div>
       </>
     );
   },

@@ -1,17 +1,27 @@
 import { useQuery } from "@tanstack/react-query";
 import { api } from "../api/client";
+import type { EpisodeConfig, Task, TurnView } from "../episode/types";
 import { useEpisode } from "../episode/useEpisode";
+import {
+  EquationView,
+  RewardBar,
+  Scene,
+  TrajectoryPlot,
+  Transport,
+  TurnTimeline,
+  useClock,
+} from "../viz";
+import { DriveControls } from "./DriveControls";
 
 interface Props {
   id: string;
   turn: number | undefined;
   onTurn: (turn: number | undefined) => void;
+  drivable?: boolean;
 }
 
-const figure = (value: number) => value.toFixed(2).replace("-", "\u2212");
-
 /** The right side of every episode screen. Mount with `key={id}`. */
-export function EpisodePanel({ id, turn, onTurn }: Props) {
+export function EpisodePanel({ id, turn, onTurn, drivable = false }: Props) {
   const { episode, status, writing } = useEpisode(id);
   const finished = episode.outcome !== null;
   const view = useQuery({
@@ -29,55 +39,27 @@ export function EpisodePanel({ id, turn, onTurn }: Props) {
         <span role="status">{status}</span>
       </div>
       {started && <p className="text-muted">{started.task.hint}</p>}
-      <fieldset aria-label="Turns" className="flex flex-wrap gap-2">
-        {episode.turns.map((entry) => (
-          <button
-            type="button"
-            className="button"
-            key={entry.turn}
-            aria-pressed={entry === shown}
-            onClick={() => onTurn(entry.turn)}
-          >
-            {entry.turn}: {entry.parse.rejection ? "did not parse" : figure(entry.reward.match)}
-          </button>
-        ))}
-        {turn !== undefined && !finished && (
-          <button type="button" className="button" onClick={() => onTurn(undefined)}>
-            Follow live
-          </button>
-        )}
-      </fieldset>
+      {drivable && !finished && started && <DriveControls id={id} version={episode.version} />}
+      {started && (
+        <TurnTimeline
+          turns={episode.turns}
+          maxTurns={started.config.max_turns}
+          current={shown?.turn ?? null}
+          live={!finished}
+          following={turn === undefined}
+          onSelect={onTurn}
+          onFollow={() => onTurn(undefined)}
+        />
+      )}
       {!shown && <p>Waiting for the first hypothesis</p>}
       {writing && <pre className="overflow-x-auto whitespace-pre-wrap">{writing}</pre>}
-      {shown && (
-        <>
-          <pre className="overflow-x-auto whitespace-pre-wrap">{shown.equation}</pre>
-          {shown.parse.rejection && (
-            <p className="text-danger">
-              Did not parse, column {shown.parse.rejection.column}: {shown.parse.rejection.message}
-            </p>
-          )}
-          <dl className="grid grid-cols-[auto_1fr] gap-x-4">
-            {Object.entries(shown.params).map(([name, value]) => (
-              <div className="contents" key={name}>
-                <dt>{name}</dt>
-                <dd>{value}</dd>
-              </div>
-            ))}
-          </dl>
-          <p data-testid="reward">
-            Match {figure(shown.reward.match)}, progress {figure(shown.reward.progress)}, simplicity{" "}
-            {figure(shown.reward.simplicity)}, format {figure(shown.reward.format)}, total{" "}
-            {figure(shown.reward.total)}
-          </p>
-          <p>{shown.mismatch}</p>
-          {shown.raw_completion !== null && (
-            <details>
-              <summary>Raw completion</summary>
-              <pre className="overflow-x-auto whitespace-pre-wrap">{shown.raw_completion}</pre>
-            </details>
-          )}
-        </>
+      {started && (
+        <Motion
+          task={started.task}
+          config={started.config}
+          turn={shown ?? null}
+          previous={episode.turns.find((entry) => entry.turn === (shown?.turn ?? 0) - 1) ?? null}
+        />
       )}
       {episode.failure && (
         <p className="text-danger">
@@ -99,5 +81,43 @@ export function EpisodePanel({ id, turn, onTurn }: Props) {
         </p>
       )}
     </section>
+  );
+}
+
+interface MotionProps {
+  task: Task;
+  config: EpisodeConfig;
+  turn: TurnView | null;
+  previous: TurnView | null;
+}
+
+/** Observed and predicted motion of one turn under one clock, its equation and its reward. */
+function Motion({ task, config, turn, previous }: MotionProps) {
+  const times = task.shown[0]?.t ?? [];
+  const clock = useClock({ duration: (times.at(-1) ?? 1) - (times[0] ?? 0) });
+  return (
+    <>
+      {turn && (
+        <EquationView
+          parse={turn.parse}
+          source={turn.equation}
+          params={turn.params}
+          previous={previous}
+        />
+      )}
+      {turn?.rationale && <p className="text-muted">{turn.rationale}</p>}
+      <Transport clock={clock} unit={task.time_unit} />
+      <div className="grid gap-4 lg:grid-cols-2">
+        <Scene task={task} turn={turn} clock={clock} />
+        {turn && <RewardBar turn={turn} config={config} />}
+      </div>
+      <TrajectoryPlot task={task} turn={turn} clock={clock} />
+      {turn?.raw_completion != null && (
+        <details>
+          <summary>Raw completion</summary>
+          <pre className="overflow-x-auto whitespace-pre-wrap">{turn.raw_completion}</pre>
+        </details>
+      )}
+    </>
   );
 }

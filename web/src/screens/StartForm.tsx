@@ -9,6 +9,8 @@ interface Props {
   onStarted: (id: string) => void;
 }
 
+const anySeed = () => Math.floor(Math.random() * 1e6);
+
 /** Chooses a task and who plays it. Never starts by itself. */
 export function StartForm({ search, manual, onStarted }: Props) {
   const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
@@ -17,6 +19,8 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const [policy, setPolicy] = useState(search.policy);
   const [seed, setSeed] = useState(search.seed?.toString() ?? "");
   const [turns, setTurns] = useState(8);
+  const [csv, setCsv] = useState<string>();
+  const [hint, setHint] = useState("");
   const chosenSystem = system ?? systems.data?.[0]?.id;
   const chosenPolicy = policy ?? policies.data?.find((entry) => entry.is_default)?.name;
   const unreachable = policies.data?.find(
@@ -26,8 +30,8 @@ export function StartForm({ search, manual, onStarted }: Props) {
     mutationFn: async () => {
       const episode = await api.start({
         max_turns: turns,
-        ...(chosenSystem && { system_id: chosenSystem }),
-        ...(seed !== "" && { seed: Number(seed) }),
+        ...(csv !== undefined ? { csv, hint } : chosenSystem && { system_id: chosenSystem }),
+        ...(csv === undefined && { seed: seed === "" ? anySeed() : Number(seed) }),
         ...(!manual && chosenPolicy && { policy: chosenPolicy }),
       });
       if (!manual) await api.drive(episode.episode_id, "run", chosenPolicy);
@@ -97,6 +101,24 @@ export function StartForm({ search, manual, onStarted }: Props) {
           onChange={(e) => setSeed(e.target.value)}
         />
       </label>
+      <details>
+        <summary>A CSV of your own</summary>
+        <div className="mt-2 grid gap-3">
+          <label>
+            File with a column t and one per variable
+            <input
+              className="field"
+              type="file"
+              accept=".csv,text/csv"
+              onChange={async (e) => setCsv(await e.target.files?.[0]?.text())}
+            />
+          </label>
+          <label>
+            What moves, in a sentence
+            <input className="field" value={hint} onChange={(e) => setHint(e.target.value)} />
+          </label>
+        </div>
+      </details>
       <label>
         Turn budget
         <input

@@ -75,7 +75,6 @@ function Typeset({ latex, source }: { latex: string; source: string }) {
     };
   }, [latex]);
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: a long equation scrolls inside this region
     <section
       ref={target}
       className="overflow-x-auto"

@@ -65,7 +65,6 @@ export function TrajectoryPlot({ task, turn, clock }: Props) {
   return (
     <div ref={box} className="min-w-0">
       {width >= 60 && (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys move the cursor over the plot
         <svg
           width={width}
           height={height}

@@ -1,0 +1,107 @@
+"""The real server in a process of its own."""
+
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def server(db: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "physix.cli", "serve", "--port", str(port), "--db", f"sqlite:///{db}"]
+    )
+    try:
+        deadline = time.monotonic() + 120
+        while True:
+            try:
+                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+                break
+            except httpx.TransportError:
+                assert process.poll() is None, "the server ended"
+                assert time.monotonic() < deadline, "the server did not start"
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_killed_server_comes_back_with_every_acknowledged_turn(tmp_path: Path) -> None:
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    with server(tmp_path / "log.db", port) as process, httpx.Client(base_url=base, timeout=60) as client:
+        started = client.post("/interactive/sessions", json={"system_id": "damped_spring", "seed": 1})
+        episode_id = started.json()["episode_id"]
+        path = f"/interactive/sessions/{episode_id}"
+        for number in (1.0, 2.0, 3.0):
+            last = client.post(f"{path}/step", json={"equation": f"d2x/dt2 = -{number}*x"}).json()
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    with server(tmp_path / "log.db", port), httpx.Client(base_url=base, timeout=60) as client:
+        assert client.get(f"/api/episodes/{episode_id}").json() == last
+        resumed = client.post(f"{path}/llm-step", json={"policy": "search"})
+        assert len(resumed.json()["turns"]) == 4
+
+
+def test_the_readmes_openenv_example_runs(tmp_path: Path) -> None:
+    code = re.search(
+        r"<!-- example: openenv -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert code is not None
+    port = free_port()
+    with server(tmp_path / "log.db", port):
+        done = subprocess.run(
+            [sys.executable, "-c", code[1].replace(":8000", f":{port}")],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) > 2
+        episodes = httpx.get(f"http://127.0.0.1:{port}/api/episodes").json()
+    assert [row["door"] for row in episodes["items"]] == ["openenv"]
+
+
+def test_an_address_that_others_reach_needs_a_token_or_public(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "physix.cli", "serve", "--host", "0.0.0.0"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "PHYSIX_TOKEN" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["not a database " * 100])
+def test_a_broken_database_is_one_clear_line(tmp_path: Path, content: str) -> None:
+    (tmp_path / "log.db").write_text(content)
+    done = subprocess.run(
+        [sys.executable, "-m", "physix.cli", "run", "--system", "free_fall", "--db", "sqlite:///log.db"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "log.db cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr

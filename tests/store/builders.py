@@ -1,0 +1,56 @@
+"""Events with plausible content, for tests of the log."""
+
+from dataclasses import replace
+
+from physix.engine.episode import start
+from physix.engine.events import (
+    EpisodeConfig,
+    EpisodeFinished,
+    EpisodeStarted,
+    Event,
+    FinishReason,
+    HypothesisSubmitted,
+    Provenance,
+    RewardComputed,
+    SimulationRun,
+)
+from physix.systems import sample_task
+from physix.verifier import verify
+from physix.verifier.types import Hypothesis, VerifierConfig
+
+_TASK, _TRUTH = sample_task("free_fall", 1)
+_VERIFIED = verify(
+    _TASK, _TRUTH, Hypothesis(equation="d2y/dt2 = -9.5"), best_match=0.0, config=VerifierConfig()
+)
+
+
+def started() -> EpisodeStarted:
+    return start(_TASK, _TRUTH, config=EpisodeConfig(), policy="test", door="test")
+
+
+def turn(number: int, *, match: float = 0.5) -> tuple[Event, ...]:
+    return (
+        HypothesisSubmitted(
+            turn=number,
+            equation="d2y/dt2 = -9.5",
+            params={},
+            rationale="",
+            raw_completion=None,
+            provenance=Provenance(policy="test"),
+            parse=_VERIFIED.parse,
+        ),
+        SimulationRun(turn=number, simulation=_VERIFIED.simulation),
+        RewardComputed(
+            turn=number,
+            reward=replace(_VERIFIED.reward, match=match),
+            emitted=0.5,
+            fits=_VERIFIED.fits,
+            generalisation=_VERIFIED.generalisation,
+            mismatch=_VERIFIED.mismatch,
+            solved=False,
+        ),
+    )
+
+
+def finished(reason: FinishReason = "abandoned") -> EpisodeFinished:
+    return EpisodeFinished(reason=reason, turns=1, best_match=0.5, best_total=0.5)

@@ -1,0 +1,152 @@
+"""What every log must do, run against each of them."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import anyio
+import pytest
+
+from physix.engine.events import EpisodeFinished, Event, PolicyFailed, RecordedEvent
+from physix.errors import BadInputError, ConflictError, StorageError
+from physix.store import EpisodeFilter, Log
+from tests.store.builders import finished, started, turn
+
+OpenLog = Callable[[], AbstractAsyncContextManager[Log]]
+
+
+@pytest.mark.anyio
+class LogContract:
+    async def test_what_is_appended_is_read_back(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            first = await log.append("e", (started(),), expected_version=0)
+            second = await log.append("e", turn(1), expected_version=1)
+            assert await log.read("e") == (*first, *second)
+            assert await log.read("e", after_version=3) == second[2:]
+            assert [one.version for one in await log.read("e")] == [1, 2, 3, 4]
+
+    async def test_positions_order_the_whole_log(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            for name in ("a", "b"):
+                await log.append(name, (started(),), expected_version=0)
+            await log.append("a", turn(1), expected_version=1)
+            everything = await log.read_all()
+            positions = [one.position for one in everything]
+            assert positions == sorted(set(positions))
+            assert len(everything) == 5
+            assert [one.episode_id for one in await log.read_all(episode_ids=["b"])] == ["b"]
+            assert await log.read_all(after_position=positions[1], limit=2) == everything[2:4]
+
+    async def test_a_stale_version_is_a_conflict_that_names_the_current(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+            with pytest.raises(ConflictError, match="version 1"):
+                await log.append("e", turn(1), expected_version=0)
+            assert len(await log.read("e")) == 1
+
+    @pytest.mark.parametrize(
+        "events",
+        [
+            (),
+            turn(1)[:1],
+            turn(1)[:2],
+            turn(1)[1:],
+            turn(2),
+            (started(),),
+            (*turn(1), *turn(2)),
+            (finished(), *turn(1)),
+        ],
+    )
+    async def test_half_a_turn_or_a_wrong_one_is_refused(
+        self, open_one: OpenLog, events: tuple[Event, ...]
+    ) -> None:
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+            with pytest.raises(ConflictError):
+                await log.append("e", events, expected_version=1)
+            assert len(await log.read("e")) == 1
+
+    async def test_nothing_follows_the_end(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+            await log.append("e", (*turn(1), finished()), expected_version=1)
+            with pytest.raises(ConflictError, match="finished"):
+                await log.append("e", turn(2), expected_version=5)
+
+    async def test_a_repeated_command_gets_the_first_answer(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+            first = await log.append("e", turn(1), expected_version=1, command_id="c", command_digest="d")
+            again = await log.append("e", turn(1), expected_version=1, command_id="c", command_digest="d")
+            assert again == first
+            assert await log.find_command("e", "c", "d") == first
+            assert await log.find_command("e", "other", "d") is None
+            with pytest.raises(ConflictError, match="another request"):
+                await log.append("e", turn(2), expected_version=4, command_id="c", command_digest="x")
+
+    async def test_nan_never_enters(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+            with pytest.raises(StorageError, match="finite"):
+                await log.append("e", turn(1, match=float("nan")), expected_version=1)
+            assert len(await log.read("e")) == 1
+
+    async def test_of_many_writers_at_one_version_one_wins(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+            lost = []
+
+            async def write() -> None:
+                try:
+                    await log.append("e", turn(1), expected_version=1)
+                except ConflictError as error:
+                    lost.append(error)
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(20):
+                    tasks.start_soon(write)
+            assert len(lost) == 19
+            assert len(await log.read("e")) == 4
+
+    async def test_a_follower_sees_past_and_live_without_gap_or_repeat(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+            seen: list[RecordedEvent] = []
+
+            async def follow() -> None:
+                async for recorded in log.subscribe():
+                    seen.append(recorded)
+                    if isinstance(recorded.event, EpisodeFinished):
+                        return
+
+            with anyio.fail_after(20):
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(follow)
+                    for number in range(1, 9):
+                        await log.append("e", turn(number), expected_version=3 * number - 2)
+                    await log.append("e", (finished(),), expected_version=25)
+            assert seen == list(await log.read_all())
+
+    async def test_episodes_are_listed_newest_first_in_pages(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            for i in range(5):
+                await log.append(f"e{i}", (started(),), expected_version=0)
+            first = await log.list_episodes(EpisodeFilter(), limit=3)
+            rest = await log.list_episodes(EpisodeFilter(), limit=3, cursor=first.next_cursor)
+            assert [row.episode_id for row in (*first.items, *rest.items)] == ["e4", "e3", "e2", "e1", "e0"]
+            assert (first.total, rest.next_cursor) == (5, None)
+            with pytest.raises(BadInputError, match="Cursor"):
+                await log.list_episodes(EpisodeFilter(), cursor="'; DROP TABLE events")
+
+    async def test_a_row_tells_how_the_episode_stands(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+            await log.append(
+                "e",
+                (PolicyFailed(turn=1, policy="p", reason="r", attempt=1, attempts_allowed=3),),
+                expected_version=1,
+            )
+            await log.append("e", turn(1, match=0.25), expected_version=2)
+            await log.append("e", (*turn(2, match=0.75), finished("solved")), expected_version=5)
+            (row,) = (await log.list_episodes(EpisodeFilter(outcome="solved", text="FREE"))).items
+            assert (row.matches, row.turns, row.version, row.status) == ((0.25, 0.75), 2, 9, "finished")
+            assert (await log.list_episodes(EpisodeFilter(status="running"))).total == 0

@@ -1,0 +1,159 @@
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine
+
+from physix.errors import StorageError
+from physix.store import EpisodeFilter, open_log
+from physix.store.codec import decode, encode
+from physix.store.migrate import HEAD, alembic_config
+from physix.store.schema import metadata
+from physix.store.sqlite import SqliteLog
+from tests.store.builders import finished, started, turn
+from tests.store.contract import LogContract, OpenLog
+
+
+class TestMemoryLog(LogContract):
+    @pytest.fixture
+    def open_one(self) -> OpenLog:
+        return partial(open_log, "memory://")
+
+
+class TestSqliteLog(LogContract):
+    @pytest.fixture
+    def open_one(self, tmp_path: Path) -> OpenLog:
+        return partial(open_log, f"sqlite:///{tmp_path}/log.db")
+
+
+@pytest.mark.parametrize("event", [started(), *turn(1), finished()])
+def test_every_event_survives_the_codec_bit_for_bit(event: object) -> None:
+    assert decode(event.type, 1, encode(event)) == event  # type: ignore[attr-defined,arg-type]  # all are events
+
+
+def test_a_newer_schema_is_refused_with_what_to_do() -> None:
+    with pytest.raises(StorageError, match="Update"):
+        decode("EpisodeFinished", 99, "{}")
+
+
+@pytest.mark.anyio
+async def test_a_closed_log_opens_with_everything_in_it(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    async with open_log(url) as log:
+        written = await log.append("e", (started(), *turn(1)), expected_version=0)
+    async with open_log(url) as log:
+        assert await log.read("e") == written
+
+
+@pytest.mark.anyio
+async def test_rebuilding_the_projection_changes_nothing(tmp_path: Path) -> None:
+    async with open_log(f"sqlite:///{tmp_path}/log.db") as log:
+        assert isinstance(log, SqliteLog)
+        for name in ("a", "b"):
+            await log.append(name, (started(), *turn(1)), expected_version=0)
+        before = await log.list_episodes(EpisodeFilter())
+        assert await log.rebuild() == 2
+        assert await log.list_episodes(EpisodeFilter()) == before
+
+
+@pytest.mark.anyio
+async def test_events_cannot_be_changed_even_from_outside(tmp_path: Path) -> None:
+    async with open_log(f"sqlite:///{tmp_path}/log.db") as log:
+        await log.append("e", (started(),), expected_version=0)
+    with closing(sqlite3.connect(tmp_path / "log.db")) as raw:
+        for statement in ("UPDATE events SET payload = '{}'", "DELETE FROM events"):
+            with pytest.raises(sqlite3.IntegrityError, match="immutable"):
+                raw.execute(statement)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
+    "content", [b"this is not a database, it is a text" * 100, b"SQLite format 3\0" + b"\xff" * 5000]
+)
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "log.db"
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match=r"log\.db"):
+        async with open_log(f"sqlite:///{path}"):
+            pass
+    assert path.read_bytes() == content
+
+
+@pytest.mark.anyio
+async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    async with open_log(url):
+        pass
+    with closing(sqlite3.connect(tmp_path / "log.db")) as raw, raw:
+        raw.execute("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StorageError, match="9999"):
+        async with open_log(url):
+            pass
+
+
+@pytest.mark.anyio
+async def test_the_migrations_create_exactly_the_tables_the_code_reads(tmp_path: Path) -> None:
+    async with open_log(f"sqlite:///{tmp_path}/log.db"):
+        pass
+    engine = create_engine(f"sqlite:///{tmp_path}/log.db")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert ScriptDirectory.from_config(alembic_config(connection)).get_current_head() == HEAD
+    engine.dispose()
+
+
+_WRITER = """
+import anyio, sys
+from physix.store import open_log
+from tests.store.builders import started, turn
+async def main():
+    async with open_log(sys.argv[1]) as log:
+        async def write(name):
+            await log.append(name, (started(),), expected_version=0)
+            for number in range(1, 10_000):
+                await log.append(name, turn(number), expected_version=3 * number - 2)
+                print(name, 3 * number + 1, flush=True)
+        async with anyio.create_task_group() as tasks:
+            for name in "abcd":
+                tasks.start_soon(write, name)
+anyio.run(main)
+"""
+
+
+@pytest.mark.anyio
+async def test_a_killed_writer_loses_no_acknowledged_turn_and_leaves_no_half(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    for round_number in range(3):
+        path = url.replace("log.db", f"log{round_number}.db")
+        writer = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, path],
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+        assert writer.stdout is not None
+        acknowledged: dict[str, int] = {}
+        for _ in range(40 + 17 * round_number):
+            name, version = writer.stdout.readline().split()
+            acknowledged[name] = int(version)
+        writer.kill()
+        rest = writer.stdout.read().splitlines(keepends=True)
+        writer.wait()
+        writer.stdout.close()
+        for line in rest:
+            if line.endswith("\n"):
+                name, version = line.split()
+                acknowledged[name] = int(version)
+        async with open_log(path) as log:
+            for name, version in acknowledged.items():
+                versions = [one.version for one in await log.read(name)]
+                assert versions == list(range(1, len(versions) + 1))
+                assert len(versions) >= version
+                assert (len(versions) - 1) % 3 == 0
