@@ -6,7 +6,12 @@ const server = "http://127.0.0.1:8000";
 
 export default defineConfig({
   plugins: [react(), tailwindcss()],
-  build: { outDir: "../physix/api/static", emptyOutDir: true, assetsInlineLimit: 0, manifest: true },
+  build: {
+    outDir: "../physix/api/static",
+    emptyOutDir: true,
+    assetsInlineLimit: 0,
+    manifest: true,
+  },
   server: { proxy: { "/api": server, "/interactive": server } },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
 });

@@ -16,6 +16,7 @@ import numpy as np
 from physix.policies.library import Candidate, Columns, FloatArray
 
 _WINDOWS = (0.1, 0.2)  # as shares of the time span
+_MIN_SAMPLES = 7  # in a window: fewer and the integrals are guesses
 _CENTRES = 60
 _BUMP_POWER = 4
 _BEAM = 10
@@ -92,12 +93,13 @@ def _equations(
         terms = np.stack([candidate.evaluate(sample.columns) for candidate in candidates], axis=1)
         weights = _trapezoid(sample.t)
         span = sample.t[-1] - sample.t[0]
-        for share in _WINDOWS:
+        narrowest = min(1.0, _MIN_SAMPLES / len(sample.t))
+        for share in sorted({max(share, narrowest) for share in _WINDOWS}):
             half = share * span / 2.0
             for centre in np.linspace(sample.t[0] + half, sample.t[-1] - half, _CENTRES):
                 u = (sample.t - centre) / half
                 inside = np.abs(u) < 1.0
-                if inside.sum() < 5:
+                if inside.sum() < 3:
                     continue
                 bump = np.where(inside, (1.0 - u**2).clip(0.0) ** _BUMP_POWER, 0.0)
                 slope = np.where(

@@ -82,7 +82,7 @@ def test_the_readmes_openenv_example_runs(tmp_path: Path) -> None:
 
 def test_an_address_that_others_reach_needs_a_token_or_public(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "physix.cli", "serve", "--host", "0.0.0.0"],
+        [sys.executable, "-m", "physix.cli", "serve", "--host", "192.0.2.1"],
         capture_output=True,
         text=True,
         cwd=tmp_path,

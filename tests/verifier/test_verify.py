@@ -61,7 +61,8 @@ FAILURES = [
     ("exp(1000*exp(1000))", "overflow"),
     ("9**9**9**9", "overflow"),
     ("sin(1e9*t)*1e11", "budget_exhausted"),
-    ("1e11*theta", "diverged"),
+    ("1000*theta", "diverged"),
+    ("1e11*theta", "solver_failed"),
 ]
 
 
@@ -109,7 +110,7 @@ def test_a_linear_law_does_not_pass_for_a_pendulum_under_strict() -> None:
 
 
 def test_a_motion_that_blows_up_is_shown_up_to_the_failure() -> None:
-    simulation = judge("d2theta/dt2 = 1e11*theta").simulation
+    simulation = judge("d2theta/dt2 = 1000*theta").simulation
     rows = simulation.predictions[0].states
     assert 0 < len(rows) < len(TASK.shown[0].t)
     assert all(math.isfinite(value) and abs(value) <= 1e12 for row in rows for value in row)

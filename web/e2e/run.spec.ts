@@ -9,6 +9,6 @@ test("an episode runs to its end and a reload finds the same reward", async ({ p
   const reward = await page.getByTestId("reward").innerText();
   await page.reload();
   await expect(page.getByRole("status")).toHaveText("Complete");
-  await expect(page.getByTestId("reward")).toHaveText(reward);
+  await expect(page.getByTestId("reward")).toHaveText(reward, { useInnerText: true });
   expect(errors).toEqual([]);
 });
