@@ -23,7 +23,6 @@ from physix.store import open_log
 from physix.systems import sample_task
 from physix.verifier.types import Hypothesis
 
-
 LAW = Hypothesis(equation="d2x/dt2 = -1.0*x")
 
 
