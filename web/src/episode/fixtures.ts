@@ -25,6 +25,7 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
       ...place(first),
       type: "HypothesisSubmitted",
       payload: {
+        type: "HypothesisSubmitted",
         turn: number,
         equation: "dx/dt = -k*x",
         params: { k: 1 },
@@ -55,6 +56,7 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
       ...place(first + 1),
       type: "SimulationRun",
       payload: {
+        type: "SimulationRun",
         turn: number,
         simulation: {
           outcome: "ok",
@@ -69,6 +71,7 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
       ...place(first + 2),
       type: "RewardComputed",
       payload: {
+        type: "RewardComputed",
         turn: number,
         reward: { match, progress: 1, simplicity: 0.8, format: 1, total: match / 2 + 0.46 },
         emitted: match / 2 + 0.46,
@@ -113,6 +116,12 @@ export const oneEpisode: EpisodeEvent[] = [
   {
     ...place(8),
     type: "EpisodeFinished",
-    payload: { reason: "solved", turns: 2, best_match: 0.99, best_total: 0.955 },
+    payload: {
+      type: "EpisodeFinished",
+      reason: "solved",
+      turns: 2,
+      best_match: 0.99,
+      best_total: 0.955,
+    },
   },
 ];

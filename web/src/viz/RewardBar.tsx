@@ -4,6 +4,7 @@ import { figure, share } from "./format";
 /** The reward as one bar that adds up, its four components, and what the verifier says. */
 export function RewardBar({ turn, config }: { turn: TurnView; config: EpisodeConfig }) {
   const { verifier } = config;
+  if (verifier === undefined) return null;
   const parts = [
     {
       name: "Match",
