@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 CODES: Final[dict[str, str]] = {
+    "not_text": "The equation is no string.",
     "empty": "The text holds no equation.",
     "too_long": "The text has more characters, tokens or nested levels than allowed.",
     "caret": "`^` is no power here; write `**`.",
@@ -24,6 +25,7 @@ CODES: Final[dict[str, str]] = {
     "expected_operator": "An operator should stand here; multiplication is always written `*`.",
     "unbalanced_parenthesis": "A parenthesis is not closed or not opened.",
     "number_too_large": "A number beyond 1e12 in magnitude.",
+    "bad_params": "The params are no mapping of names to numbers.",
     "too_many_params": "More params than allowed.",
     "bad_param_name": "A param's name is no plain identifier.",
     "param_shadows": "A param has the name of a state variable, function or constant.",

@@ -40,7 +40,17 @@ class CompiledRhs:
     grid, and each row before the failure is genuine (an exception would lose them all).
     """
 
-    __slots__ = ("_calls_left", "_constants", "_dimension", "_evaluate", "calls", "failed_at", "failure")
+    __slots__ = (
+        "_calls_left",
+        "_constants",
+        "_dimension",
+        "_evaluate",
+        "calls",
+        "failed_at",
+        "failure",
+        "last_state",
+        "last_t",
+    )
 
     def __init__(self, parsed: ParsedHypothesis, *, max_calls: int) -> None:
         source, constants = _source(parsed)
@@ -51,13 +61,18 @@ class CompiledRhs:
         self.calls = 0
         self.failure: Outcome | None = None
         self.failed_at: float | None = None
+        # Where the last evaluation was: tells a blow-up from a stiff equation afterwards.
+        self.last_state: list[float] = []
+        self.last_t = math.nan
 
     def __call__(self, state: FloatArray, t: float) -> list[float]:
         """Return the derivative at one state, NaN from the first failure on."""
         if self.failure is None and self.calls < self._calls_left:
             self.calls += 1
+            self.last_t = t
+            values = self.last_state = state.tolist()
             try:
-                return self._evaluate(state.tolist(), t, self._constants)
+                return self._evaluate(values, t, self._constants)
             except ValueError:
                 self._fail("domain_error", t)
             except ZeroDivisionError:

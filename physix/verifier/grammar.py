@@ -76,7 +76,8 @@ def parse(
 
     Args:
         equation: equations separated by `;` or newlines, at most 1,024 ASCII characters.
-        params: names and values the equations may use; whatever an agent sent.
+        params: names and values the equations may use. Like `equation` it may in truth be
+            anything an agent sent: the wrong type is a rejection.
         variables: the task's state variables.
     """
     try:
@@ -95,13 +96,15 @@ def expected_targets(variables: Sequence[StateVariable]) -> dict[str, int]:
     return {v.name: 2 if v.name in positions else 1 for v in variables if v.rate_of is None}
 
 
-def _check_characters(text: str) -> None:
+def _check_characters(text: object) -> None:
+    if not isinstance(text, str):
+        raise _RejectedError("not_text", f"the equation is {_shown(text)}; send a string", -1, "")
     if len(text) > MAX_CHARACTERS:
         raise _RejectedError(
             "too_long",
             f"{len(text)} characters; at most {MAX_CHARACTERS} are allowed",
             MAX_CHARACTERS,
-            text[MAX_CHARACTERS : MAX_CHARACTERS + 8],
+            ascii(text[MAX_CHARACTERS : MAX_CHARACTERS + 8]),
         )
     for position, character in enumerate(text):
         if not character.isascii():
@@ -110,6 +113,9 @@ def _check_characters(text: str) -> None:
             raise _RejectedError(
                 "caret", f"'^' at column {position + 1}; write ** for a power", position, "^"
             )
+        if not character.isprintable() and character not in "\t\r\n":
+            # They would end up in messages, logs and terminals.
+            raise _illegal(character, position)
     if not text.strip(" \t\r\n;"):
         raise _RejectedError("empty", "no equation; write for example dx/dt = -k*x", 0, "")
 
@@ -126,7 +132,20 @@ def _not_ascii(character: str, position: int) -> _RejectedError:
     )
 
 
-def _check_params(params: Mapping[str, float], variables: Sequence[StateVariable]) -> dict[str, float]:
+def _illegal(character: str, position: int) -> _RejectedError:
+    return _RejectedError(
+        "illegal_character",
+        f"{character!a} at column {position + 1}; use names, numbers, + - * / ** and parentheses",
+        position,
+        ascii(character),
+    )
+
+
+def _check_params(params: object, variables: Sequence[StateVariable]) -> dict[str, float]:
+    if not isinstance(params, Mapping):
+        raise _RejectedError(
+            "bad_params", f"params are {_shown(params)}; send an object of names and numbers", -1, ""
+        )
     if len(params) > MAX_PARAMS:
         raise _RejectedError("too_many_params", f"{len(params)} params; at most {MAX_PARAMS}", -1, "")
     taken = {v.name for v in variables} | {TIME, *CONSTANTS, *FUNCTIONS}
@@ -135,9 +154,9 @@ def _check_params(params: Mapping[str, float], variables: Sequence[StateVariable
         if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
             raise _RejectedError(
                 "bad_param_name",
-                f"{ascii(name)[:40]}; use ASCII letters, digits and _, at most 32, not starting with a digit",
+                f"{_shown(name)}; use ASCII letters, digits and _, at most 32, not starting with a digit",
                 -1,
-                ascii(name),
+                _shown(name),
             )
         if name in taken:
             raise _RejectedError(
@@ -157,11 +176,28 @@ def _check_value(name: str, value: object) -> float:
     if not math.isfinite(number) or abs(number) > MAX_NUMBER:
         raise _RejectedError(
             "bad_param_value",
-            f"param '{name}' is {ascii(value)[:40]}; use a finite real number within {MAX_NUMBER:g}",
+            f"param '{name}' is {_shown(value)}; use a finite real number within {MAX_NUMBER:g}",
             -1,
             name,
         )
     return number
+
+
+def _shown(value: object) -> str:
+    """Name an untrusted value; only text and small numbers are printed, as `repr` may fail or never end."""
+    match value:
+        case bool() | None:
+            return repr(value)
+        case str():
+            return ascii(value[:40])
+        case float():
+            return repr(float(value))
+        case int() if abs(value) < 10**15:
+            return repr(int(value))
+        case int():
+            return "an integer beyond 1e15"
+        case _:
+            return f"of type {type(value).__name__[:40]}"
 
 
 def _parse_equations(text: str, names: set[str], variables: Sequence[StateVariable]) -> tuple[Equation, ...]:
@@ -226,13 +262,7 @@ def _tokenize(text: str, start: int, end: int) -> list[_Token]:
             continue
         match = _TOKEN.match(text, position, end)
         if match is None:
-            raise _RejectedError(
-                "illegal_character",
-                f"{text[position]!a} at column {position + 1}; "
-                "use names, numbers, + - * / ** and parentheses",
-                position,
-                ascii(text[position]),
-            )
+            raise _illegal(text[position], position)
         tokens.append(_Token(match.lastgroup or "", match.group(), position))
         position = match.end()
     tokens.append(_Token("end", "", end))

@@ -86,20 +86,23 @@ def _show(node: Node, symbols: dict[str, str]) -> str:
         case Call(function, argument):
             return rf"\{function}\left({_show(argument, symbols)}\right)"
         case Negate(operand):
-            return "-" + _within(operand, 2, symbols)
+            return "-" + _within(operand, 4 if isinstance(operand, Negate) else 2, symbols)
         case Binary("/", left, right):
             return rf"\frac{{{_show(left, symbols)}}}{{{_show(right, symbols)}}}"
         case Binary("**", left, right):
             base = _show(left, symbols)
             # A dotted symbol or a call reads as one thing only when fenced.
-            if not isinstance(left, Number | Name) or "\\dot" in base:
+            if not isinstance(left, Number | Name) or "\\dot" in base or "^" in base:
                 base = rf"\left({base}\right)"
             return f"{base}^{{{_show(right, symbols)}}}"
         case Binary("*", left, right):
-            joint = r" \cdot " if isinstance(right, Number) else r"\,"
-            return f"{_within(left, 2, symbols)}{joint}{_within(right, 3, symbols)}"
+            factor = _within(right, 4, symbols)
+            joint = r" \cdot " if factor[0].isdigit() else r"\,"
+            return f"{_within(left, 2, symbols)}{joint}{factor}"
         case Binary(operator, left, right):
-            return f"{_show(left, symbols)} {operator} {_within(right, 2, symbols)}"
+            # A sign right after an operator is fenced, though source text may go without.
+            addend = _within(right, 4 if isinstance(right, Negate) else 2, symbols)
+            return f"{_show(left, symbols)} {operator} {addend}"
 
 
 def _within(node: Node, at_least: int, symbols: dict[str, str]) -> str:

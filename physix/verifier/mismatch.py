@@ -26,9 +26,16 @@ def describe(
     worst = _worst(task.variables, fits)
     index = [v.name for v in task.variables].index(worst.name)
     series = _Series.of(task, simulation, index)
-    if all((fit.nrmse or 0.0) <= max(1.5 * task.noise, _PERFECT_NRMSE) for fit in fits.values()):
+    if all(_within_noise(fit, task.noise) for fit in fits.values()):
         return "The prediction matches every variable within the noise."
     return " ".join([_where(worst, fits[worst.name], series), _kind(worst.name, series)])
+
+
+def _within_noise(fit: VariableFit, noise: float) -> bool:
+    if fit.nrmse is None:
+        # A variable that never moves has no spread to compare with; R² says whether it was met.
+        return fit.r2 == 1.0
+    return fit.nrmse <= max(1.5 * noise, _PERFECT_NRMSE)
 
 
 def _worst(variables: tuple[StateVariable, ...], fits: dict[str, VariableFit]) -> StateVariable:
@@ -156,7 +163,7 @@ def _curvature(t: FloatArray, values: FloatArray) -> float:
 
 def _late_slope(t: FloatArray, values: FloatArray) -> float:
     quarter = max(4, len(t) // 4)
-    return float(np.polyfit(t[-quarter:], values[-quarter:], 1)[0])
+    return float(np.polyfit(t[-quarter:] - t[-quarter], values[-quarter:], 1)[0])
 
 
 def _number(value: float) -> str:

@@ -57,16 +57,12 @@ def fit_variables(task: Task, simulation: Simulation) -> dict[str, VariableFit]:
     if simulation.outcome != "ok":
         return {n: VariableFit(r2=None, nrmse=None, valid_time=v) for n, v in zip(names, valid, strict=True)}
     observed, predicted = _pooled(task.shown), _pooled_predictions(simulation.predictions)
-    with np.errstate(over="ignore"):
-        r2 = r2_per_variable(observed, predicted)
-        rmse = np.sqrt(np.mean((observed - predicted) ** 2, axis=0))
     spread = observed.std(axis=0)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        r2 = r2_per_variable(observed, predicted)
+        nrmse = np.sqrt(np.mean((observed - predicted) ** 2, axis=0)) / spread
     return {
-        name: VariableFit(
-            r2=_finite(r2[i]),
-            nrmse=_finite(rmse[i] / spread[i]) if spread[i] > 0 else None,
-            valid_time=valid[i],
-        )
+        name: VariableFit(r2=_finite(r2[i]), nrmse=_finite(nrmse[i]), valid_time=valid[i])
         for i, name in enumerate(names)
     }
 

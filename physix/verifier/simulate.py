@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.integrate import ODEintWarning, odeint
 
 from physix.systems.task import Trajectory
@@ -21,9 +20,7 @@ from physix.verifier.types import Outcome, Prediction, Simulation, VerifierConfi
 
 MAX_MAGNITUDE = 1e12
 _SUCCESS = "Integration successful."
-
-# The solver's failures are values here; its warnings would only repeat them on stderr.
-warnings.filterwarnings("ignore", category=ODEintWarning)
+_SILENT = ("ignore", None, ODEintWarning, None, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,29 +47,47 @@ def integrate(
     The same arguments give the same bits: the bound is a count, not a clock.
     """
     rhs = CompiledRhs(parsed, max_calls=max_evaluations)
-    states, info = odeint(
-        rhs, initial, t, full_output=True, rtol=rtol, atol=atol, mxstep=max_evaluations, tfirst=False
-    )
-    good: NDArray[np.bool_] = np.asarray(
-        (np.isfinite(states) & (np.abs(states) <= MAX_MAGNITUDE)).all(axis=1)
-    )
-    solved = info["message"] == _SUCCESS
-    if not solved:
-        good &= _rows_surely_written(t, rhs)
-    rows = len(t) if good.all() else int(np.argmin(good))
-    if rows == len(t) and rhs.failure is None and solved:
+    states, finished = _solve(rhs, initial, t, max_evaluations, rtol, atol)
+    if not finished:
+        # Rows the solver never reached are uninitialised memory, and nothing says which they are.
+        # A second run over the times before the failure takes the same steps and does finish.
+        before = int(np.sum(t < rhs.last_t))
+        again = CompiledRhs(parsed, max_calls=max_evaluations)
+        states, reached = _solve(again, initial, t[:before], max_evaluations, rtol, atol)
+        states = states if reached else states[:1]
+    genuine = (np.isfinite(states) & (np.abs(states) <= MAX_MAGNITUDE)).all(axis=1)
+    rows = len(states) if genuine.all() else int(np.argmin(genuine))
+    if finished and rows == len(t) and rhs.failure is None:
         return Integration(states, "ok", None, rhs.calls)
-    if rhs.failure is None:
-        rhs.failure = "diverged" if solved else "solver_failed"
-    failed_at = rhs.failed_at if rhs.failed_at is not None else float(t[min(rows, len(t) - 1)])
-    return Integration(states[:rows], rhs.failure, failed_at, rhs.calls)
+    return Integration(states[:rows], _outcome(rhs, finished), _failed_at(rhs, t, rows, finished), rhs.calls)
 
 
-def _rows_surely_written(t: FloatArray, rhs: CompiledRhs) -> NDArray[np.bool_]:
-    """Mask the rows an unsuccessful solver reached: when in doubt, none."""
-    if rhs.failed_at is None:
-        return np.asarray(t <= t[0])
-    return np.asarray(t < rhs.failed_at)
+def _solve(
+    rhs: CompiledRhs, initial: Sequence[float], t: FloatArray, max_evaluations: int, rtol: float, atol: float
+) -> tuple[FloatArray, bool]:
+    """Return states, shape (T, D), and whether the solver says that it wrote all of them."""
+    if len(t) < 2:
+        return np.asarray([initial], dtype=float), True
+    if warnings.filters[:1] != [_SILENT]:
+        # A failure is a value here, yet odeint warns of it as well, and under an "error" filter
+        # would raise. Applications and test runners reset filters at any time, so look each time;
+        # catch_warnings is no alternative, as it is not safe in threads.
+        warnings.simplefilter("ignore", ODEintWarning)
+    states, info = odeint(rhs, initial, t, full_output=True, rtol=rtol, atol=atol, mxstep=max_evaluations)
+    return states, info["message"] == _SUCCESS
+
+
+def _outcome(rhs: CompiledRhs, finished: bool) -> Outcome:
+    if not all(abs(value) <= MAX_MAGNITUDE for value in rhs.last_state):
+        # However it ended (steps too small, overflow), a blow-up is why.
+        return "diverged"
+    return rhs.failure or ("diverged" if finished else "solver_failed")
+
+
+def _failed_at(rhs: CompiledRhs, t: FloatArray, rows: int, finished: bool) -> float:
+    if rhs.failed_at is not None:
+        return rhs.failed_at
+    return float(t[min(rows, len(t) - 1)]) if finished else rhs.last_t
 
 
 def simulate(

@@ -135,8 +135,8 @@ class _Solver:
 
     def _dimension(self, node: Node) -> _Dimension:
         match node:
-            case Number():
-                return self._literal()
+            case Number(value):
+                return self._literal(value)
             case Name("pi"):
                 return _ONE
             case Name("t"):
@@ -163,8 +163,9 @@ class _Solver:
                 )
                 return sides[0]
 
-    def _literal(self) -> _Dimension:
-        if not self._free_literals:
+    def _literal(self, value: float) -> _Dimension:
+        # Zero metres are zero seconds: `d2y/dt2 = 0` needs no unit.
+        if not self._free_literals and value != 0.0:
             return _ONE
         self._literals += 1
         # A space keeps this unknown apart from every param's name.

@@ -85,13 +85,16 @@ BAD_PARAMS = [
     ({"a b": 1.0}, "bad_param_name"),
     ({"": 1.0}, "bad_param_name"),
     ({3: 1.0}, "bad_param_name"),
+    ({10**5000: 1.0}, "bad_param_name"),
+    ("k=1", "bad_params"),
+    ([1.0], "bad_params"),
     ({"y": 1.0}, "param_shadows"),
     ({"sin": 1.0}, "param_shadows"),
     ({"pi": 3.0}, "param_shadows"),
     ({"t": 1.0}, "param_shadows"),
     *[
         ({"k": value}, "bad_param_value")
-        for value in (math.nan, math.inf, True, "1", None, [1.0], 1e13, 10**400, 1j, {})
+        for value in (math.nan, math.inf, True, "1", None, [1.0], 1e13, 10**400, 10**5000, 1j, {})
     ],
 ]
 
@@ -99,6 +102,18 @@ BAD_PARAMS = [
 @pytest.mark.parametrize(("params", "code"), BAD_PARAMS)
 def test_wrong_params_are_rejected_with_their_code(params: dict[str, float], code: str) -> None:
     assert rejected(OK + "1", params).code == code
+
+
+@pytest.mark.parametrize("text", [None, 3, [10**5000], b"d2y/dt2 = 1", ["d2y/dt2 = 1"]])
+def test_an_equation_that_is_no_text_is_rejected(text: str) -> None:
+    assert rejected(text).code == "not_text"
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x07", "\x0b", "\x1b", "\x7f"])
+def test_control_characters_are_rejected_and_reach_no_message(character: str) -> None:
+    rejection = rejected(f"d2y/dt2 = {character}y")
+    assert rejection.code == "illegal_character"
+    assert (rejection.message + rejection.found).isprintable()
 
 
 def test_a_missing_equation_is_named() -> None:
@@ -110,7 +125,9 @@ def test_a_missing_equation_is_named() -> None:
 
 
 def test_every_code_is_reached_by_a_test_and_documented() -> None:
-    reached = {code for _, code in REJECTIONS} | {code for _, code in BAD_PARAMS} | {"missing_equation"}
+    reached = (
+        {code for _, code in REJECTIONS} | {code for _, code in BAD_PARAMS} | {"missing_equation", "not_text"}
+    )
     assert reached == set(CODES)
     text = (Path(__file__).parents[2] / "docs" / "verifier.md").read_text()
     assert all(f"`{code}`" in text for code in CODES)

@@ -62,7 +62,9 @@ FAILURES = [
     ("9**9**9**9", "overflow"),
     ("sin(1e9*t)*1e11", "budget_exhausted"),
     ("1000*theta", "diverged"),
-    ("1e11*theta", "solver_failed"),
+    ("1e11*theta", "diverged"),
+    ("theta**2 + 100", "diverged"),
+    ("(1000**pi)*1e9*sin(t**dtheta)", "solver_failed"),
 ]
 
 
