@@ -19,7 +19,9 @@ class PhysiXAction(Action):
     """One hypothesis. An equation that does not parse is a turn with reward 0, not an error."""
 
     equation: str = Field(max_length=4_096, description="e.g. d2y/dt2 = -g + k*vy**2")
-    params: dict[str, Finite] = Field(default_factory=dict, max_length=64, description="values of its names")
+    params: dict[str, Finite | None] = Field(
+        default_factory=dict, max_length=64, description="values of its names"
+    )
     rationale: str = Field(default="", max_length=4_096)
 
 

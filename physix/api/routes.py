@@ -142,7 +142,7 @@ async def start_session(wired: Wired, body: schemas.NewSession) -> schemas.Episo
     if body.policy != PERSON:
         make_policy(body.policy)
     config = EpisodeConfig(
-        verifier=VerifierConfig(profile=body.profile),
+        verifier=VerifierConfig(profile=body.profile, constants=body.constants),
         max_turns=body.max_turns,
         reward_mode=body.reward_mode,
     )

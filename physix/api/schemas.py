@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -23,7 +24,15 @@ from physix.engine.events import (
     SimulationRun,
 )
 from physix.systems.task import StateVariable, Task
-from physix.verifier.types import ParseReport, Profile, Reward, Simulation, VariableFit
+from physix.verifier.types import (
+    Constants,
+    Correctness,
+    ParseReport,
+    Profile,
+    Reward,
+    Simulation,
+    VariableFit,
+)
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 StrictInt = Annotated[int, Field(strict=True)]
@@ -47,6 +56,7 @@ class NewSession(Body):
     title: str = ""
     max_turns: StrictInt = Field(default=8, ge=1, le=64)
     profile: Profile = "classic"
+    constants: Constants = "declared"
     reward_mode: RewardMode = "total"
     policy: str = Field(default="you", max_length=128, description="who will play; `you` for a person")
 
@@ -55,7 +65,7 @@ class HypothesisBody(Body):
     """A person's hypothesis."""
 
     equation: str = Field(max_length=4_096)
-    params: dict[str, Finite] = Field(default_factory=dict, max_length=64)
+    params: dict[str, Finite | None] = Field(default_factory=dict, max_length=64)
     rationale: str = Field(default="", max_length=4_096)
 
 
@@ -94,7 +104,7 @@ class TurnView(BaseModel):
 
     turn: int
     equation: str
-    params: dict[str, float]
+    params: dict[str, float | None]
     rationale: str
     parse: ParseReport
     simulation: Simulation
@@ -102,6 +112,10 @@ class TurnView(BaseModel):
     emitted: float
     fits: dict[str, VariableFit]
     generalisation: float | None
+    match_dense: float | None
+    correctness: Correctness | None = Field(
+        description="against the true law; only when the episode has ended"
+    )
     mismatch: str
     solved: bool
     raw_completion: str | None
@@ -109,8 +123,8 @@ class TurnView(BaseModel):
     recorded_at: datetime
 
     @classmethod
-    def of(cls, turn: Turn) -> TurnView:
-        """Flatten the three events of a turn."""
+    def of(cls, turn: Turn, *, ended: bool) -> TurnView:
+        """Flatten the three events of a turn; what tells of the truth only if the episode has ended."""
         submitted, rewarded = turn.submitted, turn.rewarded
         return cls(
             turn=turn.number,
@@ -123,6 +137,8 @@ class TurnView(BaseModel):
             emitted=rewarded.emitted,
             fits=rewarded.fits,
             generalisation=rewarded.generalisation,
+            match_dense=rewarded.match_dense,
+            correctness=rewarded.correctness if ended else None,
             mismatch=rewarded.mismatch,
             solved=rewarded.solved,
             raw_completion=submitted.raw_completion,
@@ -160,6 +176,7 @@ class EpisodeView(BaseModel):
     fingerprint: dict[str, str]
     forked_from: ForkPoint | None
     comparison_id: str | None
+    labels: dict[str, str]
     started_at: datetime
     updated_at: datetime
 
@@ -181,7 +198,7 @@ class EpisodeView(BaseModel):
             seed=started.task.seed,
             task=started.task,
             config=started.config,
-            turns=[TurnView.of(turn) for turn in episode.turns],
+            turns=[TurnView.of(turn, ended=finished is not None) for turn in episode.turns],
             best_match=episode.best_match,
             best_total=episode.best_total,
             truth=TruthView(equation=truth.equation or "", params=truth.params) if shown else None,
@@ -189,6 +206,7 @@ class EpisodeView(BaseModel):
             fingerprint=started.fingerprint,
             forked_from=started.forked_from,
             comparison_id=started.comparison_id,
+            labels=started.labels,
             started_at=episode.started_at,
             updated_at=episode.updated_at,
         )
@@ -237,6 +255,7 @@ class StartedPayload(BaseModel):
     fingerprint: dict[str, str]
     forked_from: ForkPoint | None
     comparison_id: str | None
+    labels: dict[str, str]
 
     @classmethod
     def of(cls, event: EpisodeStarted) -> StartedPayload:
@@ -250,6 +269,7 @@ class StartedPayload(BaseModel):
             fingerprint=event.fingerprint,
             forked_from=event.forked_from,
             comparison_id=event.comparison_id,
+            labels=event.labels,
         )
 
 
@@ -312,7 +332,14 @@ PUBLIC_EVENT: TypeAdapter[PublicEvent] = TypeAdapter(PublicEvent)
 def public_event(recorded: RecordedEvent) -> PublicEvent:
     """Return a recorded event as everyone may see it."""
     event = recorded.event
-    payload = StartedPayload.of(event) if isinstance(event, EpisodeStarted) else event
+    match event:
+        case EpisodeStarted():
+            payload: object = StartedPayload.of(event)
+        case RewardComputed():
+            # An agent may read this stream while it plays.
+            payload = replace(event, correctness=None)
+        case _:
+            payload = event
     return PUBLIC_EVENT.validate_python(
         {
             "type": event.type,

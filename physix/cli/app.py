@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from physix.cli.bench import bench_app
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 )
 log_app = typer.Typer(help="Read the event log.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
+app.add_typer(bench_app, name="bench")
 
 DbOption = Annotated[
     str | None,

@@ -40,6 +40,7 @@ MAX_EQUATION_CHARACTERS = 4_096
 MAX_RATIONALE_CHARACTERS = 4_096
 MAX_COMPLETION_CHARACTERS = 65_536
 MAX_PARAMS = 64
+MAX_LABELS = 16
 POLICY_ATTEMPTS = 3
 
 
@@ -156,6 +157,7 @@ def observe(episode: Episode) -> Observation:
         turn=len(episode.turns) + 1,
         turns_remaining=episode.config.max_turns - len(episode.turns),
         reward_mode=episode.config.reward_mode,
+        constants=episode.config.verifier.constants,
         solved_threshold=episode.config.verifier.solved_threshold,
         history=tuple(_past_turn(turn) for turn in episode.turns),
     )
@@ -166,6 +168,7 @@ def _past_turn(turn: Turn) -> PastTurn:
         turn=turn.number,
         equation=turn.submitted.equation,
         params=turn.submitted.params,
+        fitted=turn.simulated.simulation.fitted,
         rationale=turn.submitted.rationale,
         outcome=turn.simulated.simulation.outcome,
         reward=turn.rewarded.reward,
@@ -183,12 +186,15 @@ def start(
     door: Door,
     forked_from: ForkPoint | None = None,
     comparison_id: str | None = None,
+    token_sha256: str | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> EpisodeStarted:
     """Return the event that begins an episode.
 
     Raises:
-        BadInputError: the turn budget is outside 1..MAX_TURNS.
+        BadInputError: the turn budget is outside 1..MAX_TURNS, or there are too many or too long labels.
     """
+    _check_labels(labels or {})
     if not 1 <= config.max_turns <= MAX_TURNS:
         raise BadInputError(f"max_turns is {config.max_turns}; it must be from 1 to {MAX_TURNS}.")
     return EpisodeStarted(
@@ -201,7 +207,17 @@ def start(
         fingerprint=environment_fingerprint(),
         forked_from=forked_from,
         comparison_id=comparison_id,
+        token_sha256=token_sha256,
+        labels=dict(labels or {}),
     )
+
+
+def _check_labels(labels: Mapping[str, str]) -> None:
+    if len(labels) > MAX_LABELS:
+        raise BadInputError(f"{len(labels)} labels were given; at most {MAX_LABELS} are recorded.")
+    for name, value in labels.items():
+        _check_text("name of a label", name, 64)
+        _check_text(f"label {name!r}", value, 256)
 
 
 def play(
@@ -235,7 +251,7 @@ def play(
         HypothesisSubmitted(
             turn=number,
             equation=hypothesis.equation,
-            params={name: float(value) for name, value in hypothesis.params.items()},
+            params=recorded_params(hypothesis.params),
             rationale=hypothesis.rationale,
             raw_completion=raw_completion,
             provenance=provenance,
@@ -250,6 +266,8 @@ def play(
             generalisation=verification.generalisation,
             mismatch=verification.mismatch,
             solved=verification.solved,
+            match_dense=verification.match_dense,
+            correctness=verification.correctness,
         ),
     )
     reason = _end_after(episode, number, verification)
@@ -334,15 +352,23 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _check_params(params: Mapping[str, float]) -> None:
+def recorded_params(params: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return params as they are recorded: floats, and None where the verifier is asked to fit."""
+    return {name: None if value is None else float(value) for name, value in params.items()}
+
+
+def _check_params(params: Mapping[str, float | None]) -> None:
     if len(params) > MAX_PARAMS:
         raise BadInputError(f"{len(params)} params were given; at most {MAX_PARAMS} are recorded.")
     for name, value in params.items():
         _check_text("name of a param", name, 64)
+        if value is None:
+            continue
         # bool is an int to Python, but `true` in a request is a mistake, not the number 1.
         if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
             raise BadInputError(
-                f"Param {name!r} is {str(value)[:40]}; every param must be a finite real number."
+                f"Param {name!r} is {str(value)[:40]}; every param must be a finite real number, "
+                "or null to have it fitted."
             )
 
 

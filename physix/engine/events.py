@@ -8,6 +8,7 @@ from typing import Literal
 
 from physix.systems.task import Task, Truth
 from physix.verifier.types import (
+    Correctness,
     ParseReport,
     Reward,
     Simulation,
@@ -50,6 +51,7 @@ class Provenance:
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     prompt_sha256: str | None = None
+    prompt_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +68,8 @@ class EpisodeStarted:
     fingerprint: dict[str, str]
     forked_from: ForkPoint | None = None
     comparison_id: str | None = None
+    token_sha256: str | None = None  # of the secret that lets a client resume the episode
+    labels: dict[str, str] = field(default_factory=dict)  # whatever a run wants to find it by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,7 @@ class HypothesisSubmitted:
     type: Literal["HypothesisSubmitted"] = "HypothesisSubmitted"
     turn: int
     equation: str
-    params: dict[str, float]
+    params: dict[str, float | None]
     rationale: str
     raw_completion: str | None
     provenance: Provenance
@@ -106,6 +110,8 @@ class RewardComputed:
     generalisation: float | None
     mismatch: str
     solved: bool
+    match_dense: float | None = None
+    correctness: Correctness | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

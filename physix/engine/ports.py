@@ -8,7 +8,7 @@ from typing import Protocol
 
 from physix.engine.events import Event, Provenance, RecordedEvent, RewardMode
 from physix.systems.task import Task
-from physix.verifier.types import Hypothesis, Reward, VariableFit
+from physix.verifier.types import Constants, Hypothesis, Reward, VariableFit
 
 
 class EventLog(Protocol):
@@ -72,8 +72,9 @@ class PastTurn:
 
     turn: int
     equation: str
-    params: dict[str, float]
+    params: dict[str, float | None]
     rationale: str
+    fitted: dict[str, float]
     outcome: str
     reward: Reward
     fits: dict[str, VariableFit]
@@ -89,6 +90,7 @@ class Observation:
     turn: int  # the turn to play next, 1-based
     turns_remaining: int
     reward_mode: RewardMode
+    constants: Constants
     solved_threshold: float
     history: tuple[PastTurn, ...]
 

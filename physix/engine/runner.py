@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import anyio
@@ -63,6 +63,8 @@ class EpisodeEngine:
         episode_id: str | None = None,
         forked_from: ForkPoint | None = None,
         comparison_id: str | None = None,
+        token_sha256: str | None = None,
+        labels: Mapping[str, str] | None = None,
     ) -> Episode:
         """Begin an episode and return it at version 1.
 
@@ -78,6 +80,8 @@ class EpisodeEngine:
             door=door,
             forked_from=forked_from,
             comparison_id=comparison_id,
+            token_sha256=token_sha256,
+            labels=labels,
         )
         new_id = episode_id or uuid.uuid4().hex
         recorded = await self._log.append(new_id, (started,), expected_version=0)
@@ -222,7 +226,7 @@ def _digest(hypothesis: Hypothesis) -> str:
     """Identify the body of a submit command."""
     body = {
         "equation": hypothesis.equation,
-        "params": {name: float(value) for name, value in hypothesis.params.items()},
+        "params": core.recorded_params(hypothesis.params),
         "rationale": hypothesis.rationale,
     }
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()

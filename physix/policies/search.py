@@ -9,6 +9,7 @@ residual stands above the noise.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -214,7 +215,7 @@ def _hypothesis(parsed: ParsedHypothesis) -> Hypothesis:
     return Hypothesis(equation=parsed.canonical, params=params)
 
 
-def _key(equation: str, params: dict[str, float]) -> str:
+def _key(equation: str, params: Mapping[str, float | None]) -> str:
     return f"{equation} | {sorted(params.items())}"
 
 

@@ -2,6 +2,8 @@
 
 from physix.verifier.codes import CODES
 from physix.verifier.compile import evaluate
+from physix.verifier.correctness import correctness, same_structure
+from physix.verifier.fit import Refined, fit_free_params, refine
 from physix.verifier.grammar import expected_targets, parse
 from physix.verifier.simulate import Integration, integrate, simulate
 from physix.verifier.tree import ParsedHypothesis
@@ -12,11 +14,16 @@ __all__ = [
     "CODES",
     "Integration",
     "ParsedHypothesis",
+    "Refined",
     "check_units",
+    "correctness",
     "evaluate",
     "expected_targets",
+    "fit_free_params",
     "integrate",
     "parse",
+    "refine",
+    "same_structure",
     "simulate",
     "verify",
 ]

@@ -29,5 +29,6 @@ CODES: Final[dict[str, str]] = {
     "too_many_params": "More params than allowed.",
     "bad_param_name": "A param's name is no plain identifier.",
     "param_shadows": "A param has the name of a state variable, function or constant.",
+    "undetermined_param": "A param is null, but the episode's rules do not fit constants.",
     "bad_param_value": "A param's value is no finite real number within 1e12.",
 }

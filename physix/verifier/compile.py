@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -17,7 +18,7 @@ from physix.verifier.tree import Binary, Call, Name, Negate, Node, Number, Parse
 from physix.verifier.types import Outcome
 
 FloatArray = NDArray[np.float64]
-Derivative = Callable[[FloatArray, float], list[float]]
+Evaluate = Callable[[Sequence[float], float, Sequence[float]], list[float]]
 
 _NAMESPACE = {
     "__builtins__": {},
@@ -53,9 +54,9 @@ class CompiledRhs:
     )
 
     def __init__(self, parsed: ParsedHypothesis, *, max_calls: int) -> None:
-        source, constants = _source(parsed)
-        self._evaluate = _compile(source)
-        self._constants = constants
+        compiled = program(parsed)
+        self._evaluate = compiled.evaluate
+        self._constants = compiled.constants
         self._dimension = len(parsed.variables)
         self._calls_left = max_calls
         self.calls = 0
@@ -88,18 +89,37 @@ class CompiledRhs:
         self.failed_at = t
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A right-hand side with its numbers taken out: `evaluate(state, t, constants)`.
+
+    `evaluate` raises ValueError, ZeroDivisionError or OverflowError where it is undefined.
+    """
+
+    evaluate: Evaluate
+    constants: tuple[float, ...]
+    params: dict[str, int]  # where each param stands in `constants`
+    literals: tuple[int, ...]  # where the literals stand that are no exponents
+
+
+def program(parsed: ParsedHypothesis) -> Program:
+    """Return the compiled right-hand side; laws that differ in numbers only share `evaluate`."""
+    source, writer = _source(parsed)
+    return Program(_compile(source), tuple(writer.constants), writer.params, tuple(writer.literals))
+
+
 def evaluate(parsed: ParsedHypothesis, state: Sequence[float], t: float) -> list[float]:
     """Return the derivative of every state variable, shape (D,), at one state.
 
     Raises:
         ValueError, ZeroDivisionError, OverflowError: the state is outside the domain.
     """
-    source, constants = _source(parsed)
-    return _compile(source)(list(state), t, constants)
+    compiled = program(parsed)
+    return compiled.evaluate(list(state), t, compiled.constants)
 
 
-def _source(parsed: ParsedHypothesis) -> tuple[str, tuple[float, ...]]:
-    """Return Python source with every number replaced by `c[i]`, and those numbers."""
+def _source(parsed: ParsedHypothesis) -> tuple[str, _Writer]:
+    """Return Python source with every number replaced by `c[i]`, and the writer that has them."""
     writer = _Writer(parsed)
     derivatives = {e.variable: writer.write(e.expression) for e in parsed.equations}
     rates = {v.rate_of: f"s{i}" for i, v in enumerate(parsed.variables) if v.rate_of is not None}
@@ -110,10 +130,9 @@ def _source(parsed: ParsedHypothesis) -> tuple[str, tuple[float, ...]]:
         else:
             parts.append(rates.get(variable.name) or derivatives[variable.name])
     states = ", ".join(f"s{i}" for i in range(len(parsed.variables)))
-    constants = tuple(writer.constants)
-    names = ", ".join(f"c{i}" for i in range(len(constants)))
-    unpack = f"    {names}, = c\n" if constants else ""
-    return f"def rhs(s, t, c):\n    {states}, = s\n{unpack}    return [{', '.join(parts)}]\n", constants
+    names = ", ".join(f"c{i}" for i in range(len(writer.constants)))
+    unpack = f"    {names}, = c\n" if writer.constants else ""
+    return f"def rhs(s, t, c):\n    {states}, = s\n{unpack}    return [{', '.join(parts)}]\n", writer
 
 
 class _Writer:
@@ -121,13 +140,17 @@ class _Writer:
 
     def __init__(self, parsed: ParsedHypothesis) -> None:
         self._states = {v.name: f"s{i}" for i, v in enumerate(parsed.variables)}
-        self._params = parsed.params
-        self._slots: dict[str, str] = {}
+        self._values = parsed.params
+        self._in_exponent = 0
         self.constants: list[float] = []
+        self.params: dict[str, int] = {}
+        self.literals: list[int] = []
 
     def write(self, node: Node) -> str:
         match node:
             case Number(value):
+                if not self._in_exponent:
+                    self.literals.append(len(self.constants))
                 return self._slot(value)
             case Name("t"):
                 return "t"
@@ -150,21 +173,24 @@ class _Writer:
         # only for a name, as anything else would be evaluated once per factor.
         if isinstance(right, Number) and right.value in (2.0, 3.0, 4.0) and isinstance(left, Name):
             return "(" + " * ".join([base] * int(right.value)) + ")"
-        return f"_pow({base}, {self.write(right)})"
+        self._in_exponent += 1
+        exponent = self.write(right)
+        self._in_exponent -= 1
+        return f"_pow({base}, {exponent})"
 
     def _slot(self, value: float) -> str:
         self.constants.append(value)
         return f"c{len(self.constants) - 1}"
 
     def _param(self, name: str) -> str:
-        slot = self._slots.get(name)
-        if slot is None:
-            slot = self._slots[name] = self._slot(self._params[name])
-        return slot
+        if name in self.params:
+            return f"c{self.params[name]}"
+        self.params[name] = len(self.constants)
+        return self._slot(self._values[name])
 
 
 @lru_cache(maxsize=1024)
-def _compile(source: str) -> Callable[[list[float], float, tuple[float, ...]], list[float]]:
+def _compile(source: str) -> Evaluate:
     namespace: dict[str, object] = dict(_NAMESPACE)
     exec(compile(source, "<hypothesis>", "exec"), namespace)  # noqa: S102  # written by _Writer alone
     return namespace["rhs"]  # type: ignore[return-value]  # defined by the line above

@@ -70,7 +70,11 @@ class _Token:
 
 
 def parse(
-    equation: str, params: Mapping[str, float], variables: Sequence[StateVariable]
+    equation: str,
+    params: Mapping[str, float | None],
+    variables: Sequence[StateVariable],
+    *,
+    fit_nulls: bool = False,
 ) -> ParsedHypothesis | Rejection:
     """Return the parsed hypothesis, or the first reason why it is none. Never raises.
 
@@ -79,13 +83,15 @@ def parse(
         params: names and values the equations may use. Like `equation` it may in truth be
             anything an agent sent: the wrong type is a rejection.
         variables: the task's state variables.
+        fit_nulls: let a param be None, which makes it `free`; otherwise that is a rejection.
     """
     try:
         _check_characters(equation)
-        checked = _check_params(params, variables)
+        checked = _check_params(params, variables, fit_nulls=fit_nulls)
+        free = tuple(name for name in checked if params[name] is None)
         names = {v.name for v in variables} | {TIME, *CONSTANTS, *checked}
         equations = _parse_equations(equation, names, variables)
-        return ParsedHypothesis(equations, checked, tuple(variables))
+        return ParsedHypothesis(equations, checked, tuple(variables), free)
     except _RejectedError as rejected:
         return rejected.rejection
 
@@ -141,7 +147,7 @@ def _illegal(character: str, position: int) -> _RejectedError:
     )
 
 
-def _check_params(params: object, variables: Sequence[StateVariable]) -> dict[str, float]:
+def _check_params(params: object, variables: Sequence[StateVariable], *, fit_nulls: bool) -> dict[str, float]:
     if not isinstance(params, Mapping):
         raise _RejectedError(
             "bad_params", f"params are {_shown(params)}; send an object of names and numbers", -1, ""
@@ -162,11 +168,18 @@ def _check_params(params: object, variables: Sequence[StateVariable]) -> dict[st
             raise _RejectedError(
                 "param_shadows", f"param '{name}' has the name of something else; rename it", -1, name
             )
-        checked[name] = _check_value(name, value)
+        checked[name] = 1.0 if value is None and fit_nulls else _check_value(name, value)
     return checked
 
 
 def _check_value(name: str, value: object) -> float:
+    if value is None:
+        raise _RejectedError(
+            "undetermined_param",
+            f"param '{name}' is null; give it a number, as nothing is fitted here",
+            -1,
+            name,
+        )
     number = math.nan
     if isinstance(value, int | float) and not isinstance(value, bool):
         try:

@@ -78,6 +78,7 @@ class ParsedHypothesis:
     equations: tuple[Equation, ...]
     params: dict[str, float]
     variables: tuple[StateVariable, ...]
+    free: tuple[str, ...] = ()  # params that are to be fitted; `params` holds 1.0 for them
 
     @property
     def operators(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -17,14 +18,19 @@ Outcome = Literal[
 ]
 Profile = Literal["classic", "strict"]
 UnitsVerdict = Literal["ok", "literals", "inconsistent", "undeclared"]
+Constants = Literal["declared", "fitted"]
+Recovery = Literal["exact", "recovered", "different"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hypothesis:
-    """An equation of motion, as proposed: untrusted text and numbers."""
+    """An equation of motion, as proposed: untrusted text and numbers.
+
+    A param that is None is left to the verifier, where the config says `constants="fitted"`.
+    """
 
     equation: str
-    params: dict[str, float] = field(default_factory=dict)
+    params: Mapping[str, float | None] = field(default_factory=dict)
     rationale: str = ""
 
 
@@ -78,6 +84,8 @@ class Simulation:
     t_reached: float | None  # last time with a trustworthy state; None if nothing ran
     evaluations: int  # right-hand-side evaluations, all shown trajectories together
     predictions: tuple[Prediction, ...]
+    fitted: dict[str, float] = field(default_factory=dict)  # params that the verifier determined
+    fit_evaluations: int = 0  # right-hand-side evaluations spent on determining them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +112,14 @@ class VariableFit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Correctness:
+    """How close the hypothesis is to the true law as a field; for evaluation, never for an agent."""
+
+    field_error: float | None  # relative, RMS over seeded points; None: not defined at one of them
+    verdict: Recovery
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """Everything one hypothesis earns. A pure function of task, truth, history and hypothesis."""
 
@@ -112,6 +128,8 @@ class Verification:
     reward: Reward
     fits: dict[str, VariableFit]  # by state variable, in task order
     generalisation: float | None  # R² on hidden trajectories, in [0, 1]; None: the task has none
+    match_dense: float  # sqrt(r_match): a steeper signal far from the truth
+    correctness: Correctness | None  # None: the task has no ground truth
     mismatch: str
     solved: bool
 
@@ -121,6 +139,7 @@ class VerifierConfig:
     """The constants of the contract; recorded with every episode."""
 
     profile: Profile = "classic"
+    constants: Constants = "declared"
     weight_match: float = 0.5
     weight_progress: float = 0.2
     weight_simplicity: float = 0.2

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 from physix.systems.task import Task, Truth
+from physix.verifier.correctness import correctness
+from physix.verifier.fit import fit_free_params
 from physix.verifier.grammar import parse
 from physix.verifier.latex import latex, terms
 from physix.verifier.mismatch import describe
@@ -10,6 +15,7 @@ from physix.verifier.score import fit_variables, generalisation, is_solved, mean
 from physix.verifier.simulate import simulate
 from physix.verifier.tree import ParsedHypothesis
 from physix.verifier.types import (
+    Correctness,
     Hypothesis,
     ParseReport,
     Rejection,
@@ -28,16 +34,21 @@ def verify(
 
     Args:
         task: the problem as the agent sees it.
-        truth: only its hidden trajectories are used, for `generalisation`.
+        truth: its hidden trajectories give `generalisation`, its law `correctness`; neither
+            changes anything that an agent reads.
         hypothesis: untrusted.
         best_match: the best r_match of earlier turns, 0 before turn 1.
         config: weights, profile, threshold and solver settings of the episode.
     """
-    parsed = parse(hypothesis.equation, hypothesis.params, task.variables)
+    parsed = parse(
+        hypothesis.equation, hypothesis.params, task.variables, fit_nulls=config.constants == "fitted"
+    )
     if isinstance(parsed, Rejection):
         return _not_parsed(task, truth, parsed, best_match, config)
     units = check_units(parsed, task.time_unit)
-    simulation = simulate(parsed, task.shown, config)
+    fitted, fit_evaluations = fit_free_params(parsed, task) if parsed.free else ({}, 0)
+    parsed = replace(parsed, params=parsed.params | fitted)
+    simulation = replace(simulate(parsed, task.shown, config), fitted=fitted, fit_evaluations=fit_evaluations)
     fits = fit_variables(task, simulation)
     r2 = mean_r2(fits)
     generalised = generalisation(parsed, truth, config)
@@ -56,6 +67,8 @@ def verify(
         reward=reward,
         fits=fits,
         generalisation=generalised,
+        match_dense=math.sqrt(reward.match),
+        correctness=correctness(parsed, task, truth),
         mismatch=describe(task, None, simulation, fits),
         solved=simulation.outcome == "ok" and is_solved(reward, r2, generalised, task.noise, config),
     )
@@ -108,6 +121,8 @@ def _not_parsed(
         ),
         fits=fits,
         generalisation=_nothing(truth),
+        match_dense=0.0,
+        correctness=None if truth.equation is None else Correctness(field_error=None, verdict="different"),
         mismatch=describe(task, rejection, simulation, fits),
         solved=False,
     )

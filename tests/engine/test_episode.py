@@ -134,7 +134,7 @@ def test_an_open_turn_is_not_shown_as_a_turn() -> None:
     assert record(new_episode(), submitted).turns == ()
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "1", None, 10**400])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "1", 10**400])
 def test_a_param_that_is_no_finite_number_is_refused(value: object) -> None:
     hypothesis = Hypothesis(equation="d2y/dt2 = -g", params={"g": value})  # type: ignore[dict-item]  # hostile
     with pytest.raises(BadInputError, match="finite real number"):

@@ -88,13 +88,14 @@ BAD_PARAMS = [
     ({10**5000: 1.0}, "bad_param_name"),
     ("k=1", "bad_params"),
     ([1.0], "bad_params"),
+    ({"k": None}, "undetermined_param"),
     ({"y": 1.0}, "param_shadows"),
     ({"sin": 1.0}, "param_shadows"),
     ({"pi": 3.0}, "param_shadows"),
     ({"t": 1.0}, "param_shadows"),
     *[
         ({"k": value}, "bad_param_value")
-        for value in (math.nan, math.inf, True, "1", None, [1.0], 1e13, 10**400, 10**5000, 1j, {})
+        for value in (math.nan, math.inf, True, "1", [1.0], 1e13, 10**400, 10**5000, 1j, {})
     ],
 ]
 

@@ -269,6 +269,19 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Correctness
+         * @description How close the hypothesis is to the true law as a field; for evaluation, never for an agent.
+         */
+        Correctness: {
+            /** Field Error */
+            field_error: number | null;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "exact" | "recovered" | "different";
+        };
+        /**
          * EpisodeConfig
          * @description The rules of one episode.
          */
@@ -398,6 +411,10 @@ export interface components {
                 [key: string]: string;
             };
             forked_from: components["schemas"]["ForkPoint"] | null;
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
             /** Outcome */
             outcome: ("solved" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
             /** Policy */
@@ -498,7 +515,7 @@ export interface components {
             equation: string;
             /** Params */
             params?: {
-                [key: string]: number;
+                [key: string]: number | null;
             };
             /**
              * Rationale
@@ -515,7 +532,7 @@ export interface components {
             equation: string;
             /** Params */
             params: {
-                [key: string]: number;
+                [key: string]: number | null;
             };
             parse: components["schemas"]["ParseReport"];
             provenance: components["schemas"]["Provenance"];
@@ -537,6 +554,12 @@ export interface components {
          * @description Start an episode, from a system and seed or from a CSV.
          */
         NewSession: {
+            /**
+             * Constants
+             * @default declared
+             * @enum {string}
+             */
+            constants: "declared" | "fitted";
             /** Csv */
             csv?: string | null;
             /**
@@ -685,6 +708,8 @@ export interface components {
             prompt_sha256?: string | null;
             /** Prompt Tokens */
             prompt_tokens?: number | null;
+            /** Prompt Version */
+            prompt_version?: string | null;
             /** Sampling */
             sampling?: {
                 [key: string]: number;
@@ -727,6 +752,7 @@ export interface components {
          *     `emitted` is the number handed to an RL consumer under the episode's reward mode.
          */
         RewardComputed: {
+            correctness?: components["schemas"]["Correctness"] | null;
             /** Emitted */
             emitted: number;
             /** Fits */
@@ -735,6 +761,8 @@ export interface components {
             };
             /** Generalisation */
             generalisation: number | null;
+            /** Match Dense */
+            match_dense?: number | null;
             /** Mismatch */
             mismatch: string;
             reward: components["schemas"]["Reward"];
@@ -802,6 +830,15 @@ export interface components {
         Simulation: {
             /** Evaluations */
             evaluations: number;
+            /**
+             * Fit Evaluations
+             * @default 0
+             */
+            fit_evaluations: number;
+            /** Fitted */
+            fitted?: {
+                [key: string]: number;
+            };
             /** Message */
             message: string;
             /**
@@ -872,6 +909,10 @@ export interface components {
                 [key: string]: string;
             };
             forked_from: components["schemas"]["ForkPoint"] | null;
+            /** Labels */
+            labels: {
+                [key: string]: string;
+            };
             /** Policy */
             policy: string;
             task: components["schemas"]["Task"];
@@ -1010,6 +1051,8 @@ export interface components {
          * @description One complete turn.
          */
         TurnView: {
+            /** @description against the true law; only when the episode has ended */
+            correctness: components["schemas"]["Correctness"] | null;
             /** Emitted */
             emitted: number;
             /** Equation */
@@ -1020,11 +1063,13 @@ export interface components {
             };
             /** Generalisation */
             generalisation: number | null;
+            /** Match Dense */
+            match_dense: number | null;
             /** Mismatch */
             mismatch: string;
             /** Params */
             params: {
-                [key: string]: number;
+                [key: string]: number | null;
             };
             parse: components["schemas"]["ParseReport"];
             provenance: components["schemas"]["Provenance"];
@@ -1081,6 +1126,12 @@ export interface components {
              * @default 1e-10
              */
             atol: number;
+            /**
+             * Constants
+             * @default declared
+             * @enum {string}
+             */
+            constants: "declared" | "fitted";
             /**
              * Max Evaluations
              * @default 10000

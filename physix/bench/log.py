@@ -1,12 +1,11 @@
 """Turns appended per second to an SQLite log at 1, 16 and 64 callers.
 
-`python bench/log.py [--turns 600]`. A turn is three events with a 100 x 2 trajectory; every append
+`physix bench log [--turns 1200]`. A turn is three events with a 100 x 2 trajectory; every append
 waits for its synced commit.
 """
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import tempfile
 import time
@@ -16,9 +15,8 @@ from pathlib import Path
 import anyio
 
 from physix.engine import EpisodeConfig, Provenance
-from physix.engine.episode import play, start
+from physix.engine.episode import evolve, play, start
 from physix.engine.events import HypothesisSubmitted, RewardComputed, SimulationRun
-from physix.engine.runner import evolve
 from physix.store import open_log
 from physix.systems import sample_task
 from physix.verifier.types import Hypothesis
@@ -27,6 +25,7 @@ LAW = Hypothesis(equation="d2x/dt2 = -1.0*x")
 
 
 async def measure(callers: int, turns: int, path: Path) -> tuple[float, float, float]:
+    """Return turns per second, median and 99th percentile latency in ms."""
     task, truth = sample_task("spring_mass", 7)
     started = start(task, truth, config=EpisodeConfig(max_turns=64), policy="bench", door="test")
     spent: list[float] = []
@@ -60,16 +59,10 @@ async def measure(callers: int, turns: int, path: Path) -> tuple[float, float, f
     return len(spent) / total, statistics.median(spent), spent[int(0.99 * len(spent))]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--turns", type=int, default=1200)
-    turns = parser.parse_args().turns
+def main(turns: int) -> None:
+    """Print turns per second and latencies."""
     print(f"{'callers':>7} {'turns/s':>8} {'p50 ms':>7} {'p99 ms':>7}")
     for callers in (1, 16, 64):
         with tempfile.TemporaryDirectory() as folder:
             rate, middle, p99 = anyio.run(measure, callers, turns, Path(folder) / "bench.db")
         print(f"{callers:7} {rate:8.0f} {middle:7.2f} {p99:7.2f}")
-
-
-if __name__ == "__main__":
-    main()

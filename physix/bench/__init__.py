@@ -1,0 +1,1 @@
+"""Measurements anyone can repeat: `physix bench NAME`. Figures are printed, never asserted."""
