@@ -1,9 +1,9 @@
 """What a verification costs, stage by stage, beside the SymPy recipe on the same texts.
 
 The recipe is `parse_expr` + `lambdify` + `odeint` with the same tolerances and R²: no units, no
-words, no hidden trajectories. Every timed text is fresh, so that nobody answers from a cache of
-whole texts: "new" changes the structure each time (a factor written another way), "constants"
-changes the numbers only. Needs the `bench` extra for SymPy.
+words, no hidden trajectories. No text is ever repeated: "new" has forgotten every compiled
+structure, "const" has seen the structure with other numbers. SymPy keeps whatever it caches.
+Columns take turns in blocks, so that a busy machine hits all alike. Needs the `bench` extra.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
+from itertools import count, islice
 
 import numpy as np
 from scipy.integrate import odeint
@@ -23,25 +23,28 @@ from scipy.integrate import odeint
 from physix.errors import BadInputError
 from physix.systems import SYSTEMS, sample_task
 from physix.systems.task import Task, Truth
-from physix.verifier import check_units, correctness, parse, simulate, verify
+from physix.verifier import check_units, correctness, parse, verify
+from physix.verifier.compile import forget_compiled, program
 from physix.verifier.mismatch import describe
+from physix.verifier.prepared import prepare
 from physix.verifier.score import fit_variables
+from physix.verifier.simulate import run_program
 from physix.verifier.tree import ParsedHypothesis
 from physix.verifier.types import Hypothesis, VerifierConfig
 
 CONFIG = VerifierConfig()
 SEED = 7
+_ROUNDS = 4
 _COLUMNS = (
     "parse",
     "p+s+R2 new",
     "p+s+R2 const",
     "verify new",
     "verify const",
-    "SymPy new",
-    "SymPy const",
+    "SymPy recipe",
     "units",
     "words",
-    "correct.",
+    "correctness",
 )
 
 
@@ -62,12 +65,12 @@ def main(repeats: int) -> None:
         statistics.mean(statistics.median(row[i]) for row in rows.values()) for i in range(len(_COLUMNS))
     ]
     out.write(f"{'mean of medians':18}" + "".join(f"{mean:>16.3f}" for mean in means) + "\n")
-    _, new, const, whole_new, whole_const, sympy_new, sympy_const, *_ = means
+    _, new, const, whole_new, whole_const, recipe_ms, *_ = means
     out.write(
-        f"recipe / parse+simulate+R2: {sympy_new / new:.1f}x new structure, "
-        f"{sympy_const / const:.1f}x other constants\n"
-        f"recipe / full verification (hidden runs, units, words, correctness): "
-        f"{sympy_new / whole_new:.1f}x new structure, {sympy_const / whole_const:.1f}x other constants\n"
+        f"recipe / parse+simulate+R2: {recipe_ms / new:.1f}x new structure, "
+        f"{recipe_ms / const:.1f}x other constants\n"
+        f"recipe / full verification (2 hidden runs, units, words, correctness included): "
+        f"{recipe_ms / whole_new:.1f}x new structure, {recipe_ms / whole_const:.1f}x other constants\n"
         f"repeated text: {1e3 * _cached():.1f} us\n"
     )
     for processes in (1, 2):
@@ -76,53 +79,51 @@ def main(repeats: int) -> None:
 
 def _measure(system_id: str, repeats: int) -> list[list[float]]:
     task, truth = sample_task(system_id, SEED)
-    variants = _Variants(truth)
-    law = _parsed(task, variants.constants(0))
-    simulation = simulate(law, task.shown, CONFIG)
-    fits = fit_variables(task, simulation)
+    texts = _texts(truth)
+    law = _parsed(task, next(texts))
+    compiled = program(law)
+    prepared = prepare(task)
+    run = run_program(compiled, task, CONFIG)
+    fits = fit_variables(prepared, run)
 
     def score(text: str) -> object:
-        return fit_variables(task, simulate(_parsed(task, text), task.shown, CONFIG))
+        return fit_variables(prepared, run_program(program(_parsed(task, text)), task, CONFIG))
 
     def whole(text: str) -> object:
         return verify(task, truth, Hypothesis(equation=text), best_match=0.0, config=CONFIG)
 
-    work: list[Callable[[int], object]] = [
-        lambda i: _parsed(task, variants.structure(i)),
-        lambda i: score(variants.structure(repeats + i)),
-        lambda i: score(variants.constants(i)),
-        lambda i: whole(variants.structure(2 * repeats + i)),
-        lambda i: whole(variants.constants(repeats + i)),
-        lambda i: recipe(task, variants.structure(i)),
-        lambda i: recipe(task, variants.constants(i)),
-        lambda _: check_units(law, task.time_unit),
-        lambda _: describe(task, None, simulation, fits),
-        lambda _: correctness(law, task, truth),
+    work: list[tuple[Callable[[str], object], bool]] = [
+        (lambda text: _parsed(task, text), False),
+        (score, True),
+        (score, False),
+        (whole, True),
+        (whole, False),
+        (lambda text: recipe(task, text), False),
+        (lambda _: check_units(law, task.time_unit), False),
+        (lambda _: describe(task, prepared, run, fits), False),
+        (lambda _: correctness(law, compiled, task, truth), False),
     ]
-    return _interleaved(work, repeats)
+    spent: list[list[float]] = [[] for _ in work]
+    for _ in range(_ROUNDS):
+        for column, (one, forget) in enumerate(work):
+            one(next(texts))
+            for _ in range(math.ceil(repeats / _ROUNDS)):
+                text = next(texts)
+                if forget:
+                    forget_compiled()
+                began = time.perf_counter()
+                one(text)
+                spent[column].append(1e3 * (time.perf_counter() - began))
+    return spent
 
 
-class _Variants:
-    """Endless fresh texts of the true law."""
-
-    def __init__(self, truth: Truth) -> None:
-        self._equation = truth.equation or ""
-        self._params = truth.params
-
-    def constants(self, i: int) -> str:
-        """Return the law with its numbers written in, a billionth apart."""
-        text = self._equation
-        for name, value in self._params.items():
-            text = re.sub(rf"\b{name}\b", repr(value * (1 + (i + 1) * 1e-9)), text)
-        return text
-
-    def structure(self, i: int) -> str:
-        """Return the law times a product of ones that no other `i` has: a tree never seen before."""
-        ones = "".join("*1" if i >> bit & 1 else "/1" for bit in range(12))
-        return "; ".join(
-            f"{left.strip()} = ({right.strip()}){ones}"
-            for left, right in (part.split("=") for part in self.constants(i).split(";"))
-        )
+def _texts(truth: Truth, first: int = 1) -> Iterator[str]:
+    """Yield the true law with its numbers written in, each time a billionth apart."""
+    for i in count(first):
+        text = truth.equation or ""
+        for name, value in truth.params.items():
+            text = re.sub(rf"\b{name}\b", repr(value * (1 + i * 1e-9)), text)
+        yield text
 
 
 def _parsed(task: Task, text: str) -> ParsedHypothesis:
@@ -152,22 +153,13 @@ def recipe(task: Task, equation: str) -> object:
     function = sympy.lambdify(symbols, system, "math")
     states = np.asarray(task.shown[0].states)
     predicted = odeint(
-        lambda y, t: function(*y.tolist()), states[0], task.shown[0].t, rtol=CONFIG.rtol, atol=CONFIG.atol
+        lambda y, t: function(*y.tolist()),
+        states[0],
+        task.shown[0].t,
+        rtol=CONFIG.rtol,
+        atol=CONFIG.atol * states.std(axis=0),
     )
     return 1 - ((states - predicted) ** 2).sum(0) / ((states - states.mean(0)) ** 2).sum(0)
-
-
-def _interleaved(work: list[Callable[[int], object]], repeats: int) -> list[list[float]]:
-    """Return milliseconds per column; columns take turns, so that a busy machine hits all alike."""
-    for one in work:
-        one(0)
-    spent: list[list[float]] = [[] for _ in work]
-    for i in range(1, repeats + 1):
-        for column, one in enumerate(work):
-            began = time.perf_counter()
-            one(i)
-            spent[column].append(1e3 * (time.perf_counter() - began))
-    return spent
 
 
 def _p95(values: list[float]) -> float:
@@ -199,10 +191,7 @@ def _batch(worker: int, repeats: int) -> int:
     done = 0
     for system_id in SYSTEMS:
         task, truth = sample_task(system_id, SEED)
-        variants = _Variants(truth)
-        config = replace(CONFIG)
-        for i in range(repeats):
-            text = variants.constants(1_000_000 * (worker + 1) + i)
-            verify(task, truth, Hypothesis(equation=text), best_match=0.0, config=config)
+        for text in islice(_texts(truth, 1_000_000 * (worker + 1)), repeats):
+            verify(task, truth, Hypothesis(equation=text), best_match=0.0, config=CONFIG)
             done += 1
     return done

@@ -7,26 +7,24 @@ its episode runs.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.random import PCG64, Generator
 
 from physix.systems.task import StateVariable, Task, Truth
-from physix.verifier.compile import FloatArray, program
+from physix.verifier.compile import FloatArray, Program, program
 from physix.verifier.fit import driven_columns, field_values, fit_to_field
 from physix.verifier.grammar import parse
+from physix.verifier.prepared import Same, prepare, sample_points
 from physix.verifier.tree import ParsedHypothesis
 from physix.verifier.types import Correctness, Recovery
 
 EXACT = 1e-6
 RECOVERED = 1e-2
-_POINTS = 64
-_SEED = 20_261_101
-_GROWTH = 1.25
 
 
-def correctness(parsed: ParsedHypothesis, task: Task, truth: Truth) -> Correctness | None:
+def correctness(parsed: ParsedHypothesis, compiled: Program, task: Task, truth: Truth) -> Correctness | None:
     """Compare the right-hand sides at 64 seeded points around the shown motion.
 
     Points are uniform in the box of the shown trajectories grown by 1.25 about its centre. The
@@ -37,13 +35,11 @@ def correctness(parsed: ParsedHypothesis, task: Task, truth: Truth) -> Correctne
         None if the task has no true law; `field_error` None if the hypothesis is undefined at a
         point where the truth is defined.
     """
-    law = true_law(task, truth)
-    if law is None:
+    field = _true_field(task, truth)
+    if field is None:
         return None
-    states, t, expected = _true_field(law, task)
-    compiled = program(parsed)
-    got = field_values(compiled.evaluate, compiled.constants, states, t, driven_columns(parsed))
-    error = relative_error(got, expected)
+    got = field_values(compiled.evaluate, compiled.constants, field.states, field.t, driven_columns(parsed))
+    error = _relative_error(got, field)
     return Correctness(field_error=error, verdict=_verdict(error))
 
 
@@ -54,11 +50,10 @@ def same_structure(parsed: ParsedHypothesis, task: Task, truth: Truth) -> bool |
     structure is the same if the field is then recovered. So `-9.8 + c*vy` and `-g` are alike,
     and `theta` is no `sin(theta)`. Takes milliseconds: for evaluation, not for every turn.
     """
-    law = true_law(task, truth)
-    if law is None:
+    field = _true_field(task, truth)
+    if field is None:
         return None
-    states, t, expected = _true_field(law, task)
-    error = relative_error(fit_to_field(parsed, states, t, expected), expected)
+    error = _relative_error(fit_to_field(parsed, field.states, field.t, field.expected), field)
     return error is not None and error < RECOVERED
 
 
@@ -85,33 +80,48 @@ def _parse_truth(
     return law
 
 
-def _true_field(law: ParsedHypothesis, task: Task) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return states (N, D), times (N,) and the true right-hand sides (N, equations), where defined."""
-    points = sample_points(task)
-    states, t = points[:, :-1], points[:, -1]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Field:
+    """The true law where it is compared: N points at which it is defined."""
+
+    states: list[list[float]]  # N states
+    t: list[float]
+    expected: FloatArray  # shape (N, equations)
+    size: FloatArray  # RMS of `expected`, 1 where that is 0
+
+
+def _true_field(task: Task, truth: Truth) -> _Field | None:
+    return _compute_true_field(Same(task, truth))
+
+
+@lru_cache(maxsize=256)
+def _compute_true_field(same: Same) -> _Field | None:
+    task, truth = same.values
+    assert isinstance(task, Task)  # noqa: S101  # for the type checker
+    assert isinstance(truth, Truth)  # noqa: S101
+    law = true_law(task, truth)
+    if law is None:
+        return None
+    states, t = sample_points(prepare(task))
     compiled = program(law)
-    expected = field_values(compiled.evaluate, compiled.constants, states, t, driven_columns(law))
-    defined = np.isfinite(expected).all(axis=1)
-    return states[defined], t[defined], expected[defined]
+    values = field_values(
+        compiled.evaluate, compiled.constants, states.tolist(), t.tolist(), driven_columns(law)
+    )
+    defined = np.isfinite(values).all(axis=1)
+    expected = values[defined]
+    size = np.sqrt(np.mean(expected**2, axis=0))
+    return _Field(
+        states=states[defined].tolist(),
+        t=t[defined].tolist(),
+        expected=expected,
+        size=np.where(size > 0.0, size, 1.0),
+    )
 
 
-def sample_points(task: Task) -> FloatArray:
-    """Return 64 seeded points, shape (64, D + 1): a state and a time in each row."""
-    observed = np.concatenate([np.column_stack([x.states, x.t]) for x in task.shown])
-    low, high = observed.min(axis=0), observed.max(axis=0)
-    centre, half = (low + high) / 2, (high - low) / 2 * _GROWTH
-    half[-1] /= _GROWTH  # only the states' box grows: no motion was asked for before the start
-    drawn = Generator(PCG64(_SEED)).uniform(-1.0, 1.0, size=(_POINTS, len(centre)))
-    points: FloatArray = centre + half * drawn
-    return points
-
-
-def relative_error(got: FloatArray, expected: FloatArray) -> float | None:
-    """Return the largest RMS error over the equations, relative to the field; None if undefined."""
-    if not len(expected) or not np.isfinite(got).all():
+def _relative_error(got: FloatArray, field: _Field) -> float | None:
+    if not len(got) or not np.isfinite(got).all():
         return None
     with np.errstate(over="ignore"):
-        off = np.sqrt(np.mean((got - expected) ** 2, axis=0))
-    size = np.sqrt(np.mean(expected**2, axis=0))
-    worst = float(np.max(off / np.where(size > 0.0, size, 1.0)))
+        off = np.sqrt(np.mean((got - field.expected) ** 2, axis=0)) / field.size
+    worst = float(off.max())
     return worst if math.isfinite(worst) else None

@@ -170,7 +170,7 @@ def _match_integrals(parsed: ParsedHypothesis, task: Task, budget: _Budget) -> l
         parts = []
         for t, states in data:
             budget.spend(len(t))
-            field = field_values(compiled.evaluate, constants, states, t, columns)
+            field = field_values(compiled.evaluate, constants, states.tolist(), t.tolist(), columns)
             steps = np.diff(t)[:, None] * (field[1:] + field[:-1]) / 2.0
             moved = np.vstack([np.zeros(len(columns)), np.cumsum(steps, axis=0)])
             off = (states[:, columns] - moved) / spread
@@ -198,19 +198,20 @@ def driven_columns(parsed: ParsedHypothesis) -> list[int]:
 def field_values(
     evaluate: Callable[[Sequence[float], float, Sequence[float]], list[float]],
     constants: Sequence[float],
-    states: FloatArray,
-    t: FloatArray,
+    states: Sequence[Sequence[float]],
+    t: Sequence[float],
     columns: Sequence[int],
 ) -> FloatArray:
     """Return the right-hand side of each equation at each row, shape (N, equations); NaN where undefined."""
-    values = np.full((len(states), len(columns)), math.nan)
-    for row, (state, time) in enumerate(zip(states.tolist(), t.tolist(), strict=True)):
+    undefined = [math.nan] * len(columns)
+    rows = []
+    for state, time in zip(states, t, strict=True):
         try:
             derivative = evaluate(state, time, constants)
+            rows.append([derivative[column] for column in columns])
         except (ValueError, ZeroDivisionError, OverflowError):
-            continue
-        values[row] = [derivative[column] for column in columns]
-    return values
+            rows.append(undefined)
+    return np.array(rows, dtype=float).reshape(len(rows), len(columns))
 
 
 def _placed(compiled: Program, slots: Sequence[int], values: FloatArray) -> list[float]:
@@ -221,14 +222,14 @@ def _placed(compiled: Program, slots: Sequence[int], values: FloatArray) -> list
 
 
 def fit_to_field(
-    parsed: ParsedHypothesis, states: FloatArray, t: FloatArray, expected: FloatArray
+    parsed: ParsedHypothesis, states: Sequence[Sequence[float]], t: Sequence[float], expected: FloatArray
 ) -> FloatArray:
     """Return the field of the law once its params and literals (no exponents) fit `expected` best.
 
     Args:
         parsed: the law.
-        states: shape (N, D).
-        t: shape (N,).
+        states: N states of D numbers.
+        t: N times.
         expected: shape (N, equations), finite.
 
     Returns:

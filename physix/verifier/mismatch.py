@@ -9,23 +9,26 @@ import numpy as np
 
 from physix.systems.task import StateVariable, Task
 from physix.verifier.compile import FloatArray
-from physix.verifier.types import Rejection, Simulation, VariableFit
+from physix.verifier.prepared import Prepared
+from physix.verifier.simulate import Run
+from physix.verifier.types import Rejection, VariableFit
 
 _MIN_CROSSINGS = 3  # of the mean, to call a motion oscillating
 _PERFECT_NRMSE = 0.02
 
 
-def describe(
-    task: Task, rejection: Rejection | None, simulation: Simulation, fits: dict[str, VariableFit]
-) -> str:
+def describe_rejection(rejection: Rejection) -> str:
+    """Return the sentence about a text that is no hypothesis."""
+    return f"Did not parse: {rejection.message}."
+
+
+def describe(task: Task, prepared: Prepared, run: Run, fits: dict[str, VariableFit]) -> str:
     """Return one to three sentences on what is wrong, where, and what kind of error it is."""
-    if rejection is not None:
-        return f"Did not parse: {rejection.message}."
-    if simulation.outcome != "ok":
-        return f"The simulation failed. {simulation.message}"
+    if run.outcome != "ok":
+        return f"The simulation failed. {run.message}"
     worst = _worst(task.variables, fits)
     index = [v.name for v in task.variables].index(worst.name)
-    series = _Series.of(task, simulation, index)
+    series = _Series(prepared.shown[0].t, prepared.shown[0].states[:, index], run.predictions[0][:, index])
     if all(_within_noise(fit, task.noise) for fit in fits.values()):
         return "The prediction matches every variable within the noise."
     return " ".join([_where(worst, fits[worst.name], series), _kind(worst.name, series)])
@@ -53,12 +56,6 @@ class _Series:
     t: FloatArray
     observed: FloatArray
     predicted: FloatArray
-
-    @classmethod
-    def of(cls, task: Task, simulation: Simulation, index: int) -> _Series:
-        states = np.asarray(task.shown[0].states)[:, index]
-        predicted = np.asarray(simulation.predictions[0].states)[:, index]
-        return cls(np.asarray(task.shown[0].t), states, predicted)
 
     @property
     def residual(self) -> FloatArray:

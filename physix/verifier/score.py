@@ -7,22 +7,43 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from physix.systems.task import Task, Trajectory, Truth
-from physix.verifier.compile import FloatArray
-from physix.verifier.simulate import integrate
-from physix.verifier.tree import ParsedHypothesis
-from physix.verifier.types import Prediction, Reward, Simulation, VariableFit, VerifierConfig
+from physix.systems.task import Truth
+from physix.verifier.compile import FloatArray, Program
+from physix.verifier.prepared import Hidden, Prepared, prepare_hidden
+from physix.verifier.simulate import Run, integrate_samples
+from physix.verifier.types import Reward, VariableFit, VerifierConfig
 
 VALID_SHARE = 0.1  # of a variable's spread: how far off a prediction may be to count as valid
-_STILL = 1e-9  # relative spread below which a variable counts as not moving
 _SIMPLICITY_SPAN = 20
 
 
-def r2_per_variable(observed: FloatArray, predicted: FloatArray) -> FloatArray:
+def fit_variables(prepared: Prepared, run: Run) -> dict[str, VariableFit]:
+    """Return R² (unclipped), normalised RMSE and valid time of each state variable.
+
+    Several shown trajectories are pooled. All numbers are None unless the run is ok, except
+    `valid_time`, which a failed run has for as long as it went.
+    """
+    valid = _valid_times(prepared, run.predictions)
+    if run.outcome != "ok":
+        return {
+            name: VariableFit(r2=None, nrmse=None, valid_time=time)
+            for name, time in zip(prepared.names, valid, strict=True)
+        }
+    predictions = run.predictions
+    predicted = predictions[0] if len(predictions) == 1 else np.concatenate(predictions)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        r2, nrmse = _r2_and_nrmse(prepared, predicted)
+    return {
+        name: VariableFit(r2=_finite(a), nrmse=_finite(b), valid_time=time)
+        for name, a, b, time in zip(prepared.names, r2.tolist(), nrmse.tolist(), valid, strict=True)
+    }
+
+
+def r2_per_variable(prepared: Prepared, predicted: FloatArray) -> FloatArray:
     """Return the coefficient of determination of each state variable, unclipped.
 
     Args:
-        observed: shape (T, D).
+        prepared: the observed data, pooled to shape (T, D).
         predicted: shape (T, D), same times and units.
 
     Returns:
@@ -34,102 +55,67 @@ def r2_per_variable(observed: FloatArray, predicted: FloatArray) -> FloatArray:
 
     Source: 1 - SS_res / SS_tot, as scikit-learn's r2_score(force_finite=True).
     """
-    if observed.shape != predicted.shape:
-        raise ValueError(f"observed has shape {observed.shape}, predicted {predicted.shape}")
-    residual = np.sum((observed - predicted) ** 2, axis=0)
-    total = np.sum((observed - observed.mean(axis=0)) ** 2, axis=0)
-    size = np.abs(observed).max(axis=0)
-    still = np.sqrt(total / len(observed)) <= _STILL * np.maximum(size, _STILL)
-    exact = np.abs(observed - predicted).max(axis=0) <= 1e-6 * np.maximum(size, 1e-6)
+    if prepared.pooled.shape != predicted.shape:
+        raise ValueError(f"observed has shape {prepared.pooled.shape}, predicted {predicted.shape}")
+    return _r2_and_nrmse(prepared, predicted)[0]
+
+
+def _r2_and_nrmse(prepared: Prepared, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:
+    off = prepared.pooled - predicted
+    squares = np.einsum("td,td->d", off, off)
+    nrmse = np.sqrt(squares / len(off)) / prepared.spread
+    if not prepared.still.any():
+        return 1.0 - squares / prepared.total, nrmse
     # A variable that never moves has no variance to explain: only an exact fit earns 1.
-    r2: FloatArray = np.where(still, exact.astype(float), 1.0 - residual / np.where(still, 1.0, total))
-    return r2
-
-
-def fit_variables(task: Task, simulation: Simulation) -> dict[str, VariableFit]:
-    """Return R² (unclipped), normalised RMSE and valid time of each state variable.
-
-    Several shown trajectories are pooled. All numbers are None unless the simulation is ok,
-    except `valid_time`, which a failed simulation has for as long as it ran.
-    """
-    names = [variable.name for variable in task.variables]
-    valid = _valid_times(task.shown, simulation.predictions)
-    if simulation.outcome != "ok":
-        return {n: VariableFit(r2=None, nrmse=None, valid_time=v) for n, v in zip(names, valid, strict=True)}
-    observed, predicted = _pooled(task.shown), _pooled_predictions(simulation.predictions)
-    spread = observed.std(axis=0)
-    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        r2 = r2_per_variable(observed, predicted)
-        nrmse = np.sqrt(np.mean((observed - predicted) ** 2, axis=0)) / spread
-    return {
-        name: VariableFit(r2=_finite(r2[i]), nrmse=_finite(nrmse[i]), valid_time=valid[i])
-        for i, name in enumerate(names)
-    }
+    exact = np.abs(off).max(axis=0) <= 1e-6 * np.maximum(prepared.size, 1e-6)
+    return np.where(prepared.still, exact, 1.0 - squares / prepared.total), nrmse
 
 
 def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return value if math.isfinite(value) else None
 
 
-def _pooled(trajectories: Sequence[Trajectory]) -> FloatArray:
-    return np.concatenate([np.asarray(trajectory.states) for trajectory in trajectories])
-
-
-def _pooled_predictions(predictions: Sequence[Prediction]) -> FloatArray:
-    return np.concatenate([np.asarray(prediction.states) for prediction in predictions])
-
-
-def _valid_times(shown: Sequence[Trajectory], predictions: Sequence[Prediction]) -> list[float | None]:
+def _valid_times(prepared: Prepared, predictions: Sequence[FloatArray]) -> list[float]:
     """Return, per variable, time from the start until the residual first exceeds 10 % of the spread.
 
     Where several trajectories are shown, the shortest counts.
     """
-    if not predictions:
-        return [None] * len(shown[0].states[0])
-    spread = _pooled(shown).std(axis=0)
-    shortest = np.full(len(spread), np.inf)
-    for trajectory, prediction in zip(shown, predictions, strict=True):
-        t = np.asarray(trajectory.t)
-        rows = len(prediction.states)
-        observed = np.asarray(trajectory.states)
-        off = np.ones(observed.shape, dtype=bool)
-        if rows:
-            off[:rows] = np.abs(observed[:rows] - np.asarray(prediction.states)) > VALID_SHARE * spread
-        first = np.where(off.any(axis=0), off.argmax(axis=0), len(t) - 1)
-        shortest = np.minimum(shortest, t[first] - t[0])
-    return [float(value) for value in shortest]
+    limit = VALID_SHARE * prepared.spread
+    shortest: FloatArray | None = None
+    for samples, states in zip(prepared.shown, predictions, strict=True):
+        rows = len(states)
+        # One row of True at the end: whatever did not run, or the last sample, ends validity.
+        off = np.ones((len(samples.t) + 1, len(limit)), dtype=bool)
+        np.greater(np.abs(samples.states[:rows] - states), limit, out=off[:rows])
+        first = np.minimum(off.argmax(axis=0), len(samples.t) - 1)
+        valid = samples.t[first] - samples.t[0]
+        shortest = valid if shortest is None else np.minimum(shortest, valid)
+    return [0.0] * len(limit) if shortest is None else shortest.tolist()
 
 
-def generalisation(parsed: ParsedHypothesis, truth: Truth, config: VerifierConfig) -> float | None:
+def generalisation(compiled: Program, truth: Truth, config: VerifierConfig) -> float | None:
     """Return R² on the hidden trajectories, in [0, 1]; None if the task has none.
 
     Variance-weighted over state variables (1 - ΣSS_res / ΣSS_tot), clipped at 0, averaged over
     trajectories; 0 for one that cannot be integrated.
     """
-    if not truth.hidden:
+    hidden = prepare_hidden(truth)
+    if not hidden:
         return None
-    scores = [_hidden_r2(parsed, trajectory, config) for trajectory in truth.hidden]
-    return float(sum(scores) / len(scores))
+    return sum(_hidden_r2(compiled, one, config) for one in hidden) / len(hidden)
 
 
-def _hidden_r2(parsed: ParsedHypothesis, hidden: Trajectory, config: VerifierConfig) -> float:
-    result = integrate(
-        parsed,
-        np.asarray(hidden.t),
-        hidden.states[0],
-        max_evaluations=config.max_evaluations,
-        rtol=config.rtol,
-        atol=config.atol,
+def _hidden_r2(compiled: Program, hidden: Hidden, config: VerifierConfig) -> float:
+    result = integrate_samples(
+        compiled, hidden.samples, hidden.scale, config, max_evaluations=config.max_evaluations
     )
     if result.outcome != "ok":
         return 0.0
-    observed = np.asarray(hidden.states)
-    with np.errstate(over="ignore"):
-        residual = float(np.sum((observed - result.states) ** 2))
-    total = float(np.sum((observed - observed.mean(axis=0)) ** 2))
-    if total <= 0.0 or not math.isfinite(residual):
+    off = (hidden.samples.states - result.states).ravel()
+    residual = float(off @ off)
+    if hidden.total <= 0.0 or not math.isfinite(residual):
         return 0.0
-    return min(1.0, max(0.0, 1.0 - residual / total))
+    return min(1.0, max(0.0, 1.0 - residual / hidden.total))
 
 
 def mean_r2(fits: dict[str, VariableFit]) -> float:

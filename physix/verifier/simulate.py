@@ -6,15 +6,18 @@ memory; nothing past the first bad row ever leaves this module.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import length_hint
 
 import numpy as np
 from scipy.integrate import ODEintWarning, odeint
 
-from physix.systems.task import Trajectory
-from physix.verifier.compile import CompiledRhs, FloatArray
+from physix.systems.task import Task
+from physix.verifier.compile import UNDEFINED, Callback, FloatArray, Program, program
+from physix.verifier.prepared import Samples, prepare
 from physix.verifier.tree import ParsedHypothesis
 from physix.verifier.types import Outcome, Prediction, Simulation, VerifierConfig
 
@@ -23,7 +26,7 @@ _SUCCESS = "Integration successful."
 _SILENT = ("ignore", None, ODEintWarning, None, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Integration:
     """One trajectory's integration: `states` has shape (K, D), K <= T rows before any failure."""
 
@@ -33,6 +36,31 @@ class Integration:
     evaluations: int
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """The hypothesis integrated over the shown trajectories, still as arrays."""
+
+    outcome: Outcome
+    message: str
+    t_reached: float
+    evaluations: int
+    predictions: tuple[FloatArray, ...]
+
+    def recorded(self, fitted: dict[str, float], fit_evaluations: int) -> Simulation:
+        """Return the run as the value that events carry."""
+        return Simulation(
+            outcome=self.outcome,
+            message=self.message,
+            t_reached=self.t_reached,
+            evaluations=self.evaluations,
+            predictions=tuple(
+                Prediction(states=tuple(map(tuple, states.tolist()))) for states in self.predictions
+            ),
+            fitted=fitted,
+            fit_evaluations=fit_evaluations,
+        )
+
+
 def integrate(
     parsed: ParsedHypothesis,
     t: FloatArray,
@@ -40,30 +68,111 @@ def integrate(
     *,
     max_evaluations: int = 10_000,
     rtol: float = 1e-8,
-    atol: float = 1e-10,
+    atol: float | FloatArray = 1e-10,
 ) -> Integration:
     """Integrate over the times `t`, shape (T,), from the state at `t[0]`. Never raises.
 
     The same arguments give the same bits: the bound is a count, not a clock.
     """
-    rhs = CompiledRhs(parsed, max_calls=max_evaluations)
-    states, finished = _solve(rhs, initial, t, max_evaluations, rtol, atol)
+    return integrate_program(
+        program(parsed), t, initial, max_evaluations=max_evaluations, rtol=rtol, atol=atol
+    )
+
+
+def integrate_program(
+    compiled: Program,
+    t: FloatArray,
+    initial: Sequence[float],
+    *,
+    max_evaluations: int,
+    rtol: float,
+    atol: float | FloatArray,
+) -> Integration:
+    """Return what `integrate` does, for a law that was compiled already."""
+    evaluations = iter(range(max_evaluations))
+    try:
+        states, finished = _solve(compiled.callback(evaluations), initial, t, max_evaluations, rtol, atol)
+    except (StopIteration, *UNDEFINED):
+        return _retrace(compiled, initial, t, max_evaluations, rtol, atol)
+    # NaN compares as false.
+    if finished and np.abs(states).max() <= MAX_MAGNITUDE:
+        return Integration(states, "ok", None, max_evaluations - length_hint(evaluations))
+    return _retrace(compiled, initial, t, max_evaluations, rtol, atol)
+
+
+def _retrace(
+    compiled: Program,
+    initial: Sequence[float],
+    t: FloatArray,
+    max_evaluations: int,
+    rtol: float,
+    atol: float | FloatArray,
+) -> Integration:
+    """Return how a run that fails goes: the same steps again, this time watched.
+
+    Where the solver itself gave up, rows that it never reached are uninitialised memory, and
+    nothing says which they are; a run over the times before that takes the same steps and ends well.
+    """
+    watched = _Watched(compiled, max_evaluations)
+    states, finished = _solve(watched, initial, t, max_evaluations, rtol, atol)
     if not finished:
-        # Rows the solver never reached are uninitialised memory, and nothing says which they are.
-        # A second run over the times before the failure takes the same steps and does finish.
-        before = int(np.sum(t < rhs.last_t))
-        again = CompiledRhs(parsed, max_calls=max_evaluations)
-        states, reached = _solve(again, initial, t[:before], max_evaluations, rtol, atol)
+        before = t[: max(1, int(np.sum(t < watched.t)))]
+        again = _Watched(compiled, max_evaluations)
+        states, reached = _solve(again, initial, before, max_evaluations, rtol, atol)
         states = states if reached else states[:1]
-    genuine = (np.isfinite(states) & (np.abs(states) <= MAX_MAGNITUDE)).all(axis=1)
-    rows = len(states) if genuine.all() else int(np.argmin(genuine))
-    if finished and rows == len(t) and rhs.failure is None:
-        return Integration(states, "ok", None, rhs.calls)
-    return Integration(states[:rows], _outcome(rhs, finished), _failed_at(rhs, t, rows, finished), rhs.calls)
+    genuine = (np.abs(states) <= MAX_MAGNITUDE).all(axis=1)
+    states = states[: len(states) if genuine.all() else int(np.argmin(genuine))]
+    outcome, t_failed = watched.failure, watched.t
+    if outcome is None:
+        outcome = "diverged" if finished else "solver_failed"
+        t_failed = float(t[min(len(states), len(t) - 1)]) if finished else watched.t
+    if not all(abs(value) <= MAX_MAGNITUDE for value in watched.state):
+        # However it ended (steps too small, overflow, budget), a blow-up is why.
+        outcome = "diverged"
+    return Integration(states, outcome, t_failed, watched.calls)
+
+
+class _Watched:
+    """A right-hand side that remembers where it was, and returns NaN from its first failure on.
+
+    `odeint` then runs on to the end of its grid, and each row before the failure is genuine (an
+    exception would lose them all). Too slow for every run.
+    """
+
+    def __init__(self, compiled: Program, max_evaluations: int) -> None:
+        self._rhs = compiled.callback(iter(range(max_evaluations)))
+        self._nan = np.full(len(compiled.derivatives), math.nan)
+        self._allowed = max_evaluations
+        self.calls = 0
+        self.t = math.nan
+        self.state: list[float] = []
+        self.failure: Outcome | None = None
+
+    def __call__(self, state: FloatArray, t: float) -> FloatArray:
+        if self.failure is not None:
+            return self._nan
+        self.t, self.state = t, state.tolist()
+        self.calls = min(self.calls + 1, self._allowed)
+        try:
+            return self._rhs(state, t)
+        except StopIteration:
+            self.failure = "budget_exhausted"
+        except ZeroDivisionError:
+            self.failure = "division_by_zero"
+        except OverflowError:
+            self.failure = "overflow"
+        except ValueError:
+            self.failure = "domain_error"
+        return self._nan
 
 
 def _solve(
-    rhs: CompiledRhs, initial: Sequence[float], t: FloatArray, max_evaluations: int, rtol: float, atol: float
+    callback: Callback,
+    initial: Sequence[float],
+    t: FloatArray,
+    max_evaluations: int,
+    rtol: float,
+    atol: float | FloatArray,
 ) -> tuple[FloatArray, bool]:
     """Return states, shape (T, D), and whether the solver says that it wrote all of them."""
     if len(t) < 2:
@@ -73,60 +182,66 @@ def _solve(
         # would raise. Applications and test runners reset filters at any time, so look each time;
         # catch_warnings is no alternative, as it is not safe in threads.
         warnings.simplefilter("ignore", ODEintWarning)
-    states, info = odeint(rhs, initial, t, full_output=True, rtol=rtol, atol=atol, mxstep=max_evaluations)
+    states, info = odeint(  # type: ignore[call-overload]  # the stubs know no array as atol
+        callback, initial, t, full_output=True, rtol=rtol, atol=atol, mxstep=max_evaluations
+    )
     return states, info["message"] == _SUCCESS
 
 
-def _outcome(rhs: CompiledRhs, finished: bool) -> Outcome:
-    if not all(abs(value) <= MAX_MAGNITUDE for value in rhs.last_state):
-        # However it ended (steps too small, overflow), a blow-up is why.
-        return "diverged"
-    return rhs.failure or ("diverged" if finished else "solver_failed")
+def simulate(parsed: ParsedHypothesis, task: Task, config: VerifierConfig) -> Simulation:
+    """Return the hypothesis integrated over every shown trajectory of the task."""
+    return run_program(program(parsed), task, config).recorded({}, 0)
 
 
-def _failed_at(rhs: CompiledRhs, t: FloatArray, rows: int, finished: bool) -> float:
-    if rhs.failed_at is not None:
-        return rhs.failed_at
-    return float(t[min(rows, len(t) - 1)]) if finished else rhs.last_t
+def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
+    """Integrate every shown trajectory from its own first state; the budget is shared between them.
 
-
-def simulate(
-    parsed: ParsedHypothesis, trajectories: Sequence[Trajectory], config: VerifierConfig
-) -> Simulation:
-    """Integrate every trajectory from its own first state; the budget is shared between them.
-
-    The outcome is that of the first trajectory that failed, "ok" if none did.
+    The outcome is that of the first trajectory that failed, "ok" if none did. `rtol` is the
+    solver's; its `atol` is the config's times the spread of each variable, so that the same
+    motion in millimetres and in metres is the same problem.
     """
+    prepared = prepare(task)
     outcome: Outcome = "ok"
     message = "The hypothesis was integrated over all observed times."
     reached = 0.0
     evaluations = 0
     predictions = []
-    for trajectory in trajectories:
-        times = np.asarray(trajectory.t)
-        result = integrate(
-            parsed,
-            times,
-            trajectory.states[0],
-            max_evaluations=config.max_evaluations - evaluations,
-            rtol=config.rtol,
-            atol=config.atol,
+    for samples in prepared.shown:
+        result = integrate_samples(
+            compiled, samples, prepared.scale, config, max_evaluations=config.max_evaluations - evaluations
         )
         evaluations += result.evaluations
-        rows = tuple(tuple(row) for row in result.states.tolist())
-        predictions.append(Prediction(states=rows))
-        last = trajectory.t[max(len(rows) - 1, 0)]
+        predictions.append(result.states)
         if outcome == "ok":
-            reached = last
+            reached = float(samples.t[max(len(result.states) - 1, 0)])
             if result.outcome != "ok":
                 outcome = result.outcome
                 message = _explain(result, config)
-    return Simulation(
+    return Run(
         outcome=outcome,
         message=message,
         t_reached=reached,
         evaluations=evaluations,
         predictions=tuple(predictions),
+    )
+
+
+def integrate_samples(
+    compiled: Program,
+    samples: Samples,
+    scale: FloatArray,
+    config: VerifierConfig,
+    *,
+    max_evaluations: int,
+) -> Integration:
+    """Integrate from a trajectory's first state over its times, under the episode's tolerances."""
+    return integrate_program(
+        compiled,
+        samples.t,
+        samples.initial,
+        max_evaluations=max_evaluations,
+        rtol=config.rtol,
+        atol=config.atol * scale,
     )
 
 

@@ -146,5 +146,5 @@ class VerifierConfig:
     weight_format: float = 0.1
     solved_threshold: float = 0.93
     max_evaluations: int = 10_000
-    rtol: float = 1e-8
-    atol: float = 1e-10
+    rtol: float = 1e-6  # of the solver
+    atol: float = 1e-6  # of the solver, as a share of each variable's spread

@@ -8,15 +8,18 @@ either solves for an unknown or finds the contradiction.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 from physix.systems.task import StateVariable
 from physix.verifier.tree import Binary, Call, Name, Negate, Node, Number, ParsedHypothesis, show
 from physix.verifier.types import UnitsVerdict
 
-Exponents = dict[str, Fraction]
+# Integers stay integers: fractions cost ten times as much and appear with roots only.
+Exponents = Mapping[str, int | Fraction]
+_UNKNOWN = "?"  # begins the name of a factor to solve for; no unit begins so
 
 _DIMENSIONLESS = frozenset({"1", "rad", "deg", "%", ""})
 _DERIVED: Mapping[str, Mapping[str, int]] = {
@@ -38,12 +41,6 @@ class UnitsReport:
     verdict: UnitsVerdict
     message: str
     param_units: dict[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Dimension:
-    known: Exponents  # by base unit
-    unknown: Exponents  # by unknown, e.g. the name of a param
 
 
 class _InconsistentError(Exception):
@@ -74,10 +71,10 @@ def check_units(parsed: ParsedHypothesis, time_unit: str | None) -> UnitsReport:
     return UnitsReport("inconsistent", f"Units are inconsistent: {first_problem}.", {})
 
 
+@lru_cache(maxsize=512)
 def parse_unit(text: str) -> Exponents:
     """Return the exponents of a unit such as `kg*m/s**2`; an unknown word is its own base unit."""
-    exponents: Exponents = {}
-    sign = 1
+    exponents: dict[str, int | Fraction] = {}
     for operator, word, power in re.findall(r"([*/·]?)\s*([^*/·^\s]+)(?:(?:\*\*|\^)(-?\d+))?", text):
         sign = -1 if operator == "/" else 1
         plain = re.fullmatch(r"([A-Za-zµ]+)(\d)", word)
@@ -85,7 +82,7 @@ def parse_unit(text: str) -> Exponents:
         if base in _DIMENSIONLESS:
             continue
         for unit, inner in _DERIVED.get(base, {base: 1}).items():
-            exponents[unit] = exponents.get(unit, Fraction(0)) + sign * exponent * inner
+            exponents[unit] = exponents.get(unit, 0) + sign * exponent * inner
     return {unit: exponent for unit, exponent in exponents.items() if exponent}
 
 
@@ -96,129 +93,163 @@ def unit_text(exponents: Exponents) -> str:
     return "/".join(["*".join(above) or "1", *below])
 
 
-def _power(unit: str, exponent: Fraction) -> str:
+def _power(unit: str, exponent: int | Fraction) -> str:
     if exponent == 1:
         return unit
     return f"{unit}**{exponent}" if exponent.denominator == 1 else f"{unit}**({exponent})"
 
 
-def _combine(a: Exponents, b: Exponents, factor: Fraction) -> Exponents:
-    total = dict(a)
-    for key, value in b.items():
-        total[key] = total.get(key, Fraction(0)) + factor * value
-    return {key: value for key, value in total.items() if value}
+def _times(a: Exponents, b: Exponents, power: int | Fraction = 1) -> Exponents:
+    """Return a * b**power."""
+    if not b:
+        return a
+    product = dict(a)
+    for factor, exponent in b.items():
+        total = product.get(factor, 0) + power * exponent
+        if total:
+            product[factor] = total
+        else:
+            product.pop(factor, None)
+    return product
 
 
-def _times(a: _Dimension, b: _Dimension, factor: Fraction = Fraction(1)) -> _Dimension:
-    return _Dimension(_combine(a.known, b.known, factor), _combine(a.unknown, b.unknown, factor))
-
-
-_ONE = _Dimension({}, {})
+_ONE: Exponents = {}
 
 
 class _Solver:
     def __init__(self, variables: tuple[StateVariable, ...], time_unit: str, *, free_literals: bool) -> None:
-        self._time = _Dimension(parse_unit(time_unit), {})
-        self._variables = {v.name: _Dimension(parse_unit(v.unit or ""), {}) for v in variables}
+        self._time = parse_unit(time_unit)
+        self._variables = {v.name: parse_unit(v.unit or "") for v in variables}
         self._free_literals = free_literals
         self._literals = 0
-        self._solved: dict[str, _Dimension] = {}
+        self._solved: dict[str, Exponents] = {}
 
     def equate_sides(self, variable: str, order: int, target: str, expression: Node) -> None:
-        left = _times(self._variables[variable], self._time, Fraction(-order))
+        left = _times(self._variables[variable], self._time, -order)
         right = self._dimension(expression)
-        self._equate(left, right, f"{target} is {{}}, but {_short(expression)} is {{}}")
+        self._equate(left, right, lambda a, b: f"{target} is {a}, but {_short(expression)} is {b}")
 
     def units_of(self, params: Mapping[str, float]) -> dict[str, str]:
-        resolved = {name: self._resolve(_Dimension({}, {name: Fraction(1)})) for name in params}
-        return {name: unit_text(d.known) for name, d in resolved.items() if not d.unknown}
+        resolved = {name: self._resolve({_UNKNOWN + name: 1}) for name in params}
+        return {name: unit_text(unit) for name, unit in resolved.items() if not _unknowns(unit)}
 
-    def _dimension(self, node: Node) -> _Dimension:
+    def _dimension(self, node: Node) -> Exponents:
         match node:
+            case Name(name):
+                return self._name(name)
             case Number(value):
                 return self._literal(value)
-            case Name("pi"):
-                return _ONE
-            case Name("t"):
-                return self._time
-            case Name(name):
-                return self._variables.get(name) or _Dimension({}, {name: Fraction(1)})
+            case Binary("*", left, right):
+                return _times(self._dimension(left), self._dimension(right))
+            case Binary("/", left, right):
+                return _times(self._dimension(left), self._dimension(right), -1)
+            case Binary("**", left, right):
+                return self._power(left, right)
+            case Binary("+", left, right):
+                sides = self._dimension(left), self._dimension(right)
+                self._equate(*sides, lambda a, b: f"{_short(left)} ({a}) is added to {_short(right)} ({b})")
+                return sides[0]
+            case Binary(_, left, right):
+                sides = self._dimension(left), self._dimension(right)
+                self._equate(
+                    *sides, lambda a, b: f"{_short(right)} ({b}) is subtracted from {_short(left)} ({a})"
+                )
+                return sides[0]
             case Negate(operand):
                 return self._dimension(operand)
             case Call(function, argument):
                 return self._call(function, argument)
-            case Binary("*", left, right):
-                return _times(self._dimension(left), self._dimension(right))
-            case Binary("/", left, right):
-                return _times(self._dimension(left), self._dimension(right), Fraction(-1))
-            case Binary("**", left, right):
-                return self._power(left, right)
-            case Binary(operator, left, right):
-                sides = self._dimension(left), self._dimension(right)
-                verb = "is added to" if operator == "+" else "is subtracted from"
-                first, second = (left, right) if operator == "+" else (right, left)
-                self._equate(
-                    *(sides if operator == "+" else sides[::-1]),
-                    f"{_short(first)} ({{}}) {verb} {_short(second)} ({{}})",
-                )
-                return sides[0]
 
-    def _literal(self, value: float) -> _Dimension:
+    def _name(self, name: str) -> Exponents:
+        unit = self._variables.get(name)
+        if unit is not None:
+            return unit
+        if name == "t":
+            return self._time
+        return _ONE if name == "pi" else {_UNKNOWN + name: 1}
+
+    def _literal(self, value: float) -> Exponents:
         # Zero metres are zero seconds: `d2y/dt2 = 0` needs no unit.
         if not self._free_literals and value != 0.0:
             return _ONE
         self._literals += 1
         # A space keeps this unknown apart from every param's name.
-        return _Dimension({}, {f"literal {self._literals}": Fraction(1)})
+        return {f"{_UNKNOWN}literal {self._literals}": 1}
 
-    def _call(self, function: str, argument: Node) -> _Dimension:
+    def _call(self, function: str, argument: Node) -> Exponents:
         inner = self._dimension(argument)
         if function == "abs":
             return inner
         if function == "sqrt":
-            return _times(_ONE, inner, Fraction(1, 2))
-        self._equate(inner, _ONE, f"{function} is taken of {_short(argument)} ({{}}), not of a pure number")
+            return _times(_ONE, inner, _HALF)
+        self._equate(
+            inner, _ONE, lambda a, _: f"{function} is taken of {_short(argument)} ({a}), not of a pure number"
+        )
         return _ONE
 
-    def _power(self, base: Node, exponent: Node) -> _Dimension:
+    def _power(self, base: Node, exponent: Node) -> Exponents:
         value = _constant(exponent)
         inner = self._dimension(base)
         if value is not None:
-            return _times(_ONE, inner, value)
+            return _times(_ONE, inner, value) if value else _ONE
         self._equate(
-            self._dimension(exponent), _ONE, f"the exponent {_short(exponent)} is {{}}, not a pure number"
+            self._dimension(exponent),
+            _ONE,
+            lambda a, _: f"the exponent {_short(exponent)} is {a}, not a pure number",
         )
-        self._equate(inner, _ONE, f"{_short(base)} ({{}}) is raised to a power that is not a fixed number")
+        self._equate(
+            inner, _ONE, lambda a, _: f"{_short(base)} ({a}) is raised to a power that is not a fixed number"
+        )
         return _ONE
 
-    def _resolve(self, dimension: _Dimension) -> _Dimension:
-        resolved = _Dimension(dimension.known, {})
-        for unknown, exponent in dimension.unknown.items():
-            value = self._solved.get(unknown) or _Dimension({}, {unknown: Fraction(1)})
-            resolved = _times(resolved, value, exponent)
-        return resolved
+    def _resolve(self, unit: Exponents) -> Exponents:
+        for unknown in _unknowns(unit):
+            solution = self._solved.get(unknown)
+            if solution is not None:
+                exponent = unit[unknown]
+                unit = _times(_times(unit, {unknown: exponent}, -1), solution, exponent)
+        return unit
 
-    def _equate(self, a: _Dimension, b: _Dimension, sentence: str) -> None:
-        a, b = self._resolve(a), self._resolve(b)
-        difference = _times(a, b, Fraction(-1))
-        if not difference.unknown:
-            if difference.known:
-                shown = (unit_text(side.known) if not side.unknown else "another unit" for side in (a, b))
-                raise _InconsistentError(sentence.format(*shown))
+    def _equate(self, a: Exponents, b: Exponents, sentence: Callable[[str, str], str]) -> None:
+        if a == b:
             return
-        unknown, coefficient = next(iter(difference.unknown.items()))
-        rest = {name: value for name, value in difference.unknown.items() if name != unknown}
-        value = _times(_ONE, _Dimension(difference.known, rest), -1 / coefficient)
-        self._solved[unknown] = value
-        self._solved = {name: self._resolve(solved) for name, solved in self._solved.items()}
+        a, b = self._resolve(a), self._resolve(b)
+        ratio = _times(a, b, -1)
+        if not ratio:
+            return
+        unknowns = _unknowns(ratio)
+        if not unknowns:
+            raise _InconsistentError(sentence(_side(a), _side(b)))
+        pivot = unknowns[0]
+        coefficient = ratio[pivot]
+        rest = {factor: exponent for factor, exponent in ratio.items() if factor != pivot}
+        self._solved[pivot] = {factor: _over(-exponent, coefficient) for factor, exponent in rest.items()}
+        self._solved = {name: self._resolve(solution) for name, solution in self._solved.items()}
 
 
-def _constant(node: Node) -> Fraction | None:
+_HALF = Fraction(1, 2)
+
+
+def _unknowns(unit: Exponents) -> list[str]:
+    return [factor for factor in unit if factor[0] == _UNKNOWN]
+
+
+def _side(unit: Exponents) -> str:
+    return "another unit" if _unknowns(unit) else unit_text(unit)
+
+
+def _over(a: int | Fraction, b: int | Fraction) -> int | Fraction:
+    quotient = Fraction(a) / b
+    return quotient.numerator if quotient.denominator == 1 else quotient
+
+
+def _constant(node: Node) -> int | Fraction | None:
     match node:
         case Number(value):
-            return Fraction(value).limit_denominator(64)
-        case Negate(Number(value)):
-            return -Fraction(value).limit_denominator(64)
+            return int(value) if value.is_integer() else Fraction(value).limit_denominator(64)
+        case Negate(operand):
+            inner = _constant(operand)
+            return None if inner is None else -inner
         case Binary("/", Number(above), Number(below)) if below:
             return (Fraction(above) / Fraction(below)).limit_denominator(64)
         case _:
@@ -226,6 +257,5 @@ def _constant(node: Node) -> Fraction | None:
 
 
 def _short(node: Node) -> str:
-    # Braces would be read by str.format; the grammar has none.
     text = show(node)
     return text if len(text) <= 32 else text[:29] + "..."

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import lru_cache
 
 from physix.systems.task import Task, Truth
+from physix.verifier.compile import program
 from physix.verifier.correctness import correctness
 from physix.verifier.fit import fit_free_params
 from physix.verifier.grammar import parse
 from physix.verifier.latex import latex, terms
-from physix.verifier.mismatch import describe
+from physix.verifier.mismatch import describe, describe_rejection
+from physix.verifier.prepared import Same, prepare
 from physix.verifier.score import fit_variables, generalisation, is_solved, mean_r2, reward_of
-from physix.verifier.simulate import simulate
+from physix.verifier.simulate import run_program
 from physix.verifier.tree import ParsedHypothesis
 from physix.verifier.types import (
     Correctness,
@@ -39,23 +42,66 @@ def verify(
         hypothesis: untrusted.
         best_match: the best r_match of earlier turns, 0 before turn 1.
         config: weights, profile, threshold and solver settings of the episode.
+
+    The same hypothesis about the same task object is answered from a cache of the last 512.
     """
+    if not _cacheable(hypothesis):
+        return _judge(task, truth, hypothesis, best_match, config)
+    # As text, because 1.0 equals True and 0.0 equals -0.0, yet they are not the same hypothesis.
+    params = tuple((name, None if v is None else v.hex()) for name, v in hypothesis.params.items())
+    return _verify(Same(task, truth), hypothesis.equation, params, best_match, config)
+
+
+def _cacheable(hypothesis: Hypothesis) -> bool:
+    """Tell whether the types are what they are declared to be; the parser refuses anything else."""
+    if type(hypothesis.equation) is not str or type(hypothesis.params) is not dict:
+        return False
+    return all(
+        type(name) is str and (value is None or type(value) is float)
+        for name, value in hypothesis.params.items()
+    )
+
+
+@lru_cache(maxsize=512)
+def _verify(
+    same: Same,
+    equation: str,
+    params: tuple[tuple[str, str | None], ...],
+    best_match: float,
+    config: VerifierConfig,
+) -> Verification:
+    task, truth = same.values
+    assert isinstance(task, Task)  # noqa: S101  # for the type checker
+    assert isinstance(truth, Truth)  # noqa: S101
+    values = {name: None if text is None else float.fromhex(text) for name, text in params}
+    hypothesis = Hypothesis(equation=equation, params=values)
+    return _judge(task, truth, hypothesis, best_match, config)
+
+
+def _judge(
+    task: Task, truth: Truth, hypothesis: Hypothesis, best_match: float, config: VerifierConfig
+) -> Verification:
     parsed = parse(
         hypothesis.equation, hypothesis.params, task.variables, fit_nulls=config.constants == "fitted"
     )
     if isinstance(parsed, Rejection):
         return _not_parsed(task, truth, parsed, best_match, config)
     units = check_units(parsed, task.time_unit)
-    fitted, fit_evaluations = fit_free_params(parsed, task) if parsed.free else ({}, 0)
-    parsed = replace(parsed, params=parsed.params | fitted)
-    simulation = replace(simulate(parsed, task.shown, config), fitted=fitted, fit_evaluations=fit_evaluations)
-    fits = fit_variables(task, simulation)
+    fitted: dict[str, float] = {}
+    fit_evaluations = 0
+    if parsed.free:
+        fitted, fit_evaluations = fit_free_params(parsed, task)
+        parsed = replace(parsed, params=parsed.params | fitted)
+    compiled = program(parsed)
+    prepared = prepare(task)
+    run = run_program(compiled, task, config)
+    fits = fit_variables(prepared, run)
     r2 = mean_r2(fits)
-    generalised = generalisation(parsed, truth, config)
+    generalised = generalisation(compiled, truth, config)
     reward = reward_of(
         r2=r2,
         # What cannot be simulated on the shown data earns nothing for the hidden.
-        generalised=generalised if simulation.outcome == "ok" else _nothing(truth),
+        generalised=generalised if run.outcome == "ok" else _nothing(truth),
         operators=parsed.operators,
         well_formed=units.verdict != "inconsistent",
         best_match=best_match,
@@ -63,14 +109,14 @@ def verify(
     )
     return Verification(
         parse=report(parsed, units),
-        simulation=simulation,
+        simulation=run.recorded(fitted, fit_evaluations),
         reward=reward,
         fits=fits,
         generalisation=generalised,
         match_dense=math.sqrt(reward.match),
-        correctness=correctness(parsed, task, truth),
-        mismatch=describe(task, None, simulation, fits),
-        solved=simulation.outcome == "ok" and is_solved(reward, r2, generalised, task.noise, config),
+        correctness=correctness(parsed, compiled, task, truth),
+        mismatch=describe(task, prepared, run, fits),
+        solved=run.outcome == "ok" and is_solved(reward, r2, generalised, task.noise, config),
     )
 
 
@@ -123,7 +169,7 @@ def _not_parsed(
         generalisation=_nothing(truth),
         match_dense=0.0,
         correctness=None if truth.equation is None else Correctness(field_error=None, verdict="different"),
-        mismatch=describe(task, rejection, simulation, fits),
+        mismatch=describe_rejection(rejection),
         solved=False,
     )
 
