@@ -100,7 +100,7 @@ def _measure(system_id: str, repeats: int) -> list[list[float]]:
         (whole, False),
         (lambda text: recipe(task, text), False),
         (lambda _: check_units(law, task.time_unit), False),
-        (lambda _: describe(task, prepared, run, fits), False),
+        (lambda _: describe(task, law, prepared, run, fits), False),
         (lambda _: correctness(law, compiled, task, truth), False),
     ]
     spent: list[list[float]] = [[] for _ in work]

@@ -1,20 +1,41 @@
-"""The English residual summary that an agent reads. Same input, same words."""
+"""The English residual summary that an agent reads. Same input, same words.
+
+Up to three sentences: which variable is worst and where; what the error looks like (period,
+damping, offset, asymptote, ...), from the two curves; and which term of which equation would
+explain it, from the defect of the equations. Nothing here looks at the truth.
+"""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from physix.systems.task import StateVariable, Task
 from physix.verifier.compile import FloatArray
+from physix.verifier.defect import Defect, find_defect
 from physix.verifier.prepared import Prepared
 from physix.verifier.simulate import Run
+from physix.verifier.tree import ParsedHypothesis
 from physix.verifier.types import Rejection, VariableFit
 
 _MIN_CROSSINGS = 3  # of the mean, to call a motion oscillating
 _PERFECT_NRMSE = 0.02
+_RUNAWAY = 5.0  # times the range of the data
+_CLEAR_BEND = 0.3  # distance from the chord, in spreads
+_NOTHING = 0.05  # a factor below in size: the term should go
+_SIGN_ERROR = -0.3  # a factor below: the term should point the other way
+
+_Shape = Literal["runaway", "no swing", "period", "damping", "level", "phase", "bend", "asymptote", "growth"]
+_Blame = Literal["sign", "damping", "strength"]
+# What the curves may be said to look like, given which kind of term is to blame.
+_CONSISTENT: dict[_Blame, frozenset[_Shape]] = {
+    "sign": frozenset({"runaway", "no swing", "bend"}),
+    "damping": frozenset({"runaway", "damping", "asymptote", "growth"}),
+    "strength": frozenset({"runaway", "no swing", "period", "level", "phase", "growth"}),
+}
 
 
 def describe_rejection(rejection: Rejection) -> str:
@@ -22,16 +43,24 @@ def describe_rejection(rejection: Rejection) -> str:
     return f"Did not parse: {rejection.message}."
 
 
-def describe(task: Task, prepared: Prepared, run: Run, fits: dict[str, VariableFit]) -> str:
-    """Return one to three sentences on what is wrong, where, and what kind of error it is."""
+def describe(
+    task: Task, parsed: ParsedHypothesis, prepared: Prepared, run: Run, fits: dict[str, VariableFit]
+) -> str:
+    """Return one to three sentences on what is wrong, where, and what would explain it."""
     if run.outcome != "ok":
-        return f"The simulation failed. {run.message}"
-    worst = _worst(task.variables, fits)
-    index = [v.name for v in task.variables].index(worst.name)
-    series = _Series(prepared.shown[0].t, prepared.shown[0].states[:, index], run.predictions[0][:, index])
+        defect = find_defect(parsed, prepared)
+        return " ".join(filter(None, [f"The simulation failed. {run.message}", _explain(defect)]))
     if all(_within_noise(fit, task.noise) for fit in fits.values()):
         return "The prediction matches every variable within the noise."
-    return " ".join([_where(worst, fits[worst.name], series), _kind(worst.name, series)])
+    worst = _worst(task.variables, fits)
+    index = prepared.names.index(worst.name)
+    series = _Series(prepared.shown[0].t, prepared.shown[0].states[:, index], run.predictions[0][:, index])
+    defect = find_defect(parsed, prepared)
+    shape, sentence = _shape(worst.name, series)
+    if defect is not None and shape not in _CONSISTENT[_blame(defect)]:
+        # The curves alone mislead at times; what the equations lack is the better witness.
+        sentence = ""
+    return " ".join(filter(None, [_where(worst, fits[worst.name], series), sentence, _explain(defect)]))
 
 
 def _within_noise(fit: VariableFit, noise: float) -> bool:
@@ -74,64 +103,117 @@ def _where(variable: StateVariable, fit: VariableFit, series: _Series) -> str:
     )
 
 
-def _kind(name: str, series: _Series) -> str:
+def _blame(defect: Defect) -> _Blame:
+    if defect.own and defect.factor < _SIGN_ERROR:
+        return "sign"
+    return "damping" if defect.role in ("damping", "driving") else "strength"
+
+
+def _shape(name: str, series: _Series) -> tuple[_Shape, str]:
+    """Return what kind of error the two curves show, and the sentence about it."""
+    beyond = _beyond(series)
+    if beyond is not None:
+        when = _number(series.t[beyond])
+        return "runaway", (
+            f"The predicted {name} runs away: past {_RUNAWAY:g} times the data's range at t = {when}."
+        )
     if len(_crossings(series.t, series.observed)) >= _MIN_CROSSINGS:
-        return _oscillation_error(name, series)
-    return _drift_error(name, series)
+        return _oscillation(name, series)
+    return _drift(name, series)
 
 
-def _oscillation_error(name: str, series: _Series) -> str:
-    """Compare period, then envelope, then amplitude: an earlier error hides the later ones."""
+def _beyond(series: _Series) -> int | None:
+    """Return the first sample at which the prediction has run away for good."""
+    middle = float(np.median(series.observed))
+    reach = float(np.abs(series.observed - middle).max())
+    beyond = np.abs(series.predicted - middle) > _RUNAWAY * reach
+    return int(np.argmax(beyond)) if beyond[-1] else None
+
+
+def _oscillation(name: str, series: _Series) -> tuple[_Shape, str]:
+    """Compare period, then envelope, centre, amplitude and phase: an earlier error hides the later ones."""
     seen = _crossings(series.t, series.observed)
     predicted = _crossings(series.t, series.predicted)
     if len(predicted) < 2:
-        return (
-            f"The observed {name} oscillates but the prediction does not: "
-            "a restoring term is missing or weak."
-        )
-    ratio = float(np.mean(np.diff(predicted)) / np.mean(np.diff(seen)))
+        return "no swing", f"The observed {name} oscillates but the prediction does not."
+    ratio = _half_period(predicted) / _half_period(seen)
     if abs(ratio - 1.0) > 0.03:
-        return (
+        return "period", (
             f"The predicted {name} oscillates too {'slowly' if ratio > 1 else 'fast'}: "
             f"its period is {_number(ratio)} times the observed one."
         )
     decay_seen, decay_predicted = _decay(series.observed), _decay(series.predicted)
     if decay_predicted > decay_seen * 1.1:
-        return (
+        return "damping", (
             f"The observed {name} loses amplitude faster than the prediction: damping is missing or too weak."
         )
     if decay_predicted < decay_seen / 1.1:
-        return f"The predicted {name} dies out too fast: there is too much damping."
-    amplitude = float(np.std(series.predicted) / np.std(series.observed))
+        return "damping", f"The predicted {name} dies out too fast: there is too much damping."
+    return _level(name, series)
+
+
+def _level(name: str, series: _Series) -> tuple[_Shape, str]:
+    spread = float(np.std(series.observed))
+    offset = float(np.mean(series.residual))
+    if abs(offset) > 0.15 * spread and abs(offset) > 0.6 * float(np.std(series.residual)):
+        return "level", f"The predicted {name} swings about a centre that is off by {_number(offset)}."
+    amplitude = float(np.std(series.predicted)) / spread
     if abs(amplitude - 1.0) > 0.1:
-        return f"The predicted amplitude of {name} is {_number(amplitude)} times the observed one."
-    return (
+        return "level", f"The predicted amplitude of {name} is {_number(amplitude)} times the observed one."
+    return "phase", (
         f"The predicted {name} drifts out of phase slowly: "
         "the force may depend on the amplitude (a nonlinear restoring term)."
     )
 
 
-def _drift_error(name: str, series: _Series) -> str:
+def _drift(name: str, series: _Series) -> tuple[_Shape, str]:
+    t = series.t - series.t[0]
     residual = series.residual
-    half = len(residual) // 2
-    seen = _curvature(series.t, series.observed)
-    predicted = _curvature(series.t, series.predicted)
-    late = float(residual[half:].mean())
+    late = float(residual[len(residual) // 2 :].mean())
     side = "above" if late > 0 else "below"
-    if abs(seen) > 1e-12 and seen * predicted < 0:
-        return f"The prediction of {name} bends the other way: the sign of a term is wrong."
-    early, end = abs(float(residual[:half].mean())), abs(late)
-    if end > 3.0 * early:
-        flattening = abs(_late_slope(series.t, series.observed)) < abs(
-            _late_slope(series.t, series.predicted)
+    if _bend(t, series.observed) * _bend(t, series.predicted) < -(_CLEAR_BEND**2):
+        return "bend", f"The prediction of {name} bends the other way: the sign of a term is wrong."
+    seen, predicted = _levelling(t, series.observed), _levelling(t, series.predicted)
+    if seen < 0.5 * predicted and seen < 0.4:
+        return "asymptote", (
+            f"The observed {name} levels off, the prediction runs on and ends {side} it: wrong asymptote."
         )
-        reason = (
-            "the observed motion levels off more (a resistance that grows with speed, or a saturation)"
-            if flattening
-            else "the predicted motion levels off too much, or its driving term is too weak"
+    if predicted < 0.5 * seen and predicted < 0.4:
+        return "asymptote", (
+            f"The predicted {name} levels off too early and ends {side} the data: wrong asymptote."
         )
-        return f"The error of {name} grows with time and stays {side} the data: {reason}."
-    return f"The prediction of {name} lies {side} the data by {_number(end)} on average late in time."
+    growth = _number(float(np.polyfit(t, residual, 1)[0]))
+    return "growth", (
+        f"The prediction of {name} ends {side} the data; the error changes by {growth} per unit of time."
+    )
+
+
+def _explain(defect: Defect | None) -> str:
+    """Return the sentence about the term to blame, "" if none stands out."""
+    if defect is None:
+        return ""
+    target, term, factor = defect.equation.target, defect.term, defect.factor
+    if not defect.own:
+        text = _product(factor, term)
+        if defect.role == "damping":
+            return f"In {target} damping is missing: a term like {text} would explain most of the error."
+        if defect.role == "coupling":
+            return f"In {target} a coupling is missing: a term like {text} would explain most of the error."
+        if defect.role == "constant":
+            return f"In {target} a constant offset is missing: {text} would explain most of the error."
+        return f"In {target} a term like {text} is missing and would explain most of the error."
+    fitting = "it should not be there" if abs(factor) < _NOTHING else f"{_number(factor)} times it would fit"
+    if factor < _SIGN_ERROR:
+        return f"In {target} the term {term} has the wrong sign: {fitting}."
+    if defect.role == "damping":
+        amount = "too much" if factor < 1 else "too little"
+        return f"In {target} there is {amount} damping from the term {term}: {fitting}."
+    strength = "strong" if factor < 1 else "weak"
+    return f"In {target} the term {term} is too {strength}: {fitting}."
+
+
+def _product(coefficient: float, term: str) -> str:
+    return _number(coefficient) if term == "1" else f"{_number(coefficient)}*{term}"
 
 
 def _crossings(t: FloatArray, values: FloatArray) -> FloatArray:
@@ -147,6 +229,13 @@ def _crossings(t: FloatArray, values: FloatArray) -> FloatArray:
     return times
 
 
+def _half_period(crossings: FloatArray) -> float:
+    """Return half a period; whole ones are averaged where there are any, as the halves may differ."""
+    if len(crossings) > 2:
+        return float(np.mean(crossings[2:] - crossings[:-2])) / 2.0
+    return float(crossings[1] - crossings[0])
+
+
 def _decay(values: FloatArray) -> float:
     """Return the spread of the second half over that of the first."""
     half = len(values) // 2
@@ -154,13 +243,22 @@ def _decay(values: FloatArray) -> float:
     return float(np.std(values[half:])) / first if first > 0 else 1.0
 
 
-def _curvature(t: FloatArray, values: FloatArray) -> float:
-    return float(np.polyfit(t - t[0], values, 2)[0])
+def _bend(t: FloatArray, values: FloatArray) -> float:
+    """Return how far the middle of the curve is from its chord, as a share of its spread (signed)."""
+    spread = float(np.std(values))
+    curvature = float(np.polyfit(t, values, 2)[0])
+    return curvature * float(t[-1]) ** 2 / 4.0 / spread if spread > 0 else 0.0
 
 
-def _late_slope(t: FloatArray, values: FloatArray) -> float:
+def _levelling(t: FloatArray, values: FloatArray) -> float:
+    """Return late slope over early slope; 1 for a straight line, below 0 past a turning point."""
     quarter = max(4, len(t) // 4)
-    return float(np.polyfit(t[-quarter:] - t[-quarter], values[-quarter:], 1)[0])
+    early = float(np.polyfit(t[:quarter], values[:quarter], 1)[0])
+    late = float(np.polyfit(t[-quarter:] - t[-quarter], values[-quarter:], 1)[0])
+    if early == 0.0:
+        return 1.0
+    # A curve that turns round does not level off.
+    return late / early if late / early >= -0.1 else 1.0
 
 
 def _number(value: float) -> str:

@@ -115,7 +115,7 @@ def _judge(
         generalisation=generalised,
         match_dense=math.sqrt(reward.match),
         correctness=correctness(parsed, compiled, task, truth),
-        mismatch=describe(task, prepared, run, fits),
+        mismatch=describe(task, parsed, prepared, run, fits),
         solved=run.outcome == "ok" and is_solved(reward, r2, generalised, task.noise, config),
     )
 
