@@ -146,47 +146,80 @@ def _past(task: Task, frame: Frame, past: PastTurn) -> str:
     known = {name: value for name, value in past.params.items() if value is not None}
     known.update(past.fitted or {})
     law = write_law(task, frame, past.equation, known) or "?"
-    return f"{law} > {_feedback(frame, past)}"
+    return f"{law} > {_feedback(task, frame, past, known)}"
 
 
-# The verifier's sentences, and the word each becomes here.
-_KINDS = (
-    (re.compile(r"period is (?P<number>[-+.e\d]+) times"), "period"),
+# The verifier's sentences about the curves, and the word each becomes here.
+_SHAPES = (
+    (re.compile(r"runs away"), "runaway"),
     (re.compile(r"oscillates but the prediction does not"), "still"),
+    (re.compile(r"period is (?P<number>[-+.e\d]+) times"), "period"),
     (re.compile(r"damping is missing or too weak"), "undamped"),
-    (re.compile(r"too much damping"), "overdamped"),
-    (re.compile(r"predicted amplitude of .* is (?P<number>[-+.e\d]+) times"), "amplitude"),
+    (re.compile(r"there is too much damping\."), "overdamped"),
+    (re.compile(r"swings about a centre"), "centre"),
+    (re.compile(r"amplitude of .* is (?P<number>[-+.e\d]+) times"), "amplitude"),
     (re.compile(r"drifts out of phase"), "phase"),
-    (re.compile(r"bends the other way"), "sign"),
-    (re.compile(r"observed motion levels off more"), "resist"),
-    (re.compile(r"levels off too much"), "weak"),
-    (re.compile(r"lies (?:above|below) the data"), "offset"),
+    (re.compile(r"bends the other way"), "bend"),
+    (re.compile(r"wrong asymptote"), "asymptote"),
+    (re.compile(r"the error changes by"), "growth"),
 )
 _WHERE = re.compile(
     r"^(?P<name>\w+) fits worst.*?: at t = (?P<t>[-+.e\d]+) the prediction is (?P<size>[-+.e\d]+).*? too (?P<side>high|low)\."
 )
+# And those about the term to blame: one of the law's own, or one that it lacks.
+_OWN = re.compile(
+    r"In (?P<target>d2\w+/dt2) (?:there is too (?:much|little) damping from )?the term (?P<term>[^:]+?)"
+    r"(?: has the wrong sign| is too strong| is too weak)?: "
+    r"(?:(?P<factor>[-+.e\d]+) times it would fit|it should not be there)\."
+)
+_MISSING = re.compile(
+    r"In (?P<target>d2\w+/dt2) (?:damping is missing: |a coupling is missing: |a constant offset is missing: )?"
+    r"(?:a term like )?(?P<term>[^: ]+) (?:would explain|is missing and would)"
+)
 
 
-def _feedback(frame: Frame, past: PastTurn) -> str:
-    """Return the mismatch in a few tokens: fits, where, how much, what kind."""
+def _feedback(task: Task, frame: Frame, past: PastTurn, params: Mapping[str, float]) -> str:
+    """Return the mismatch in a few tokens: fits, where, how much, what it looks like, which term."""
+    blame = _blame(task, frame, past.mismatch, params)
     if past.outcome != "ok":
-        return "unparsed" if past.outcome == "not_parsed" else "failed"
+        return "unparsed" if past.outcome == "not_parsed" else f"failed{blame}"
     fits = "".join(_share(past.fits[name].r2) for name in (frame.variable, frame.rate) if name in past.fits)
     where = _WHERE.search(past.mismatch)
     if where is None or where["name"] not in (frame.variable, frame.rate):
-        return f"{fits} {'fine' if 'matches every variable' in past.mismatch else 'elsewhere'}"
+        return f"{fits} {'fine' if 'matches every variable' in past.mismatch else 'elsewhere'}{blame}"
     letter, scale = ("q", frame.length) if where["name"] == frame.variable else ("v", frame.speed)
     at = _share(float(where["t"]) / frame.duration)
     size = _share(float(where["size"]) / scale / 2.0)
-    return f"{fits} {letter} {at} {where['side']} {size} {_kind(past.mismatch)}"
+    return f"{fits} {letter} {at} {where['side']} {size}{_shape(past.mismatch)}{blame}"
 
 
-def _kind(mismatch: str) -> str:
-    for pattern, word in _KINDS:
+def _shape(mismatch: str) -> str:
+    for pattern, word in _SHAPES:
         found = pattern.search(mismatch)
         if found:
-            return f"{word} {number(float(found['number']))}" if "number" in found.groupdict() else word
-    return "other"
+            return f" {word} {number(float(found['number']))}" if found.groupdict() else f" {word}"
+    return ""
+
+
+def _blame(task: Task, frame: Frame, mismatch: str, params: Mapping[str, float]) -> str:
+    """Return ` drop v`, ` fit sin(q) 112e-2` (times which it would fit) or ` add -234e-2*v`; "" if unsaid."""
+    target = f"d2{frame.variable}/dt2"
+    own = _OWN.search(mismatch)
+    if own is not None and own["target"] == target:
+        parsed = parse(f"{target} = {own['term']}", params, _own_variables(task, frame))
+        terms = None if isinstance(parsed, Rejection) else _terms(parsed, frame)
+        if not terms:
+            return ""
+        name = "*".join(terms[0].factors) or "1"
+        if own["factor"] is None:
+            return f" drop {name}"
+        factor = float(own["factor"])
+        return f" fit {name} {'-' if factor < 0 else ''}{number(factor)}"
+    missing = _MISSING.search(mismatch)
+    if missing is not None and missing["target"] == target:
+        law = _write(parse(f"{target} = {missing['term']}", {}, _own_variables(task, frame)), frame)
+        return "" if law is None else f" add{law.removeprefix(_LEFT)}"
+    return ""
 
 
 def _share(value: float | None) -> str:
@@ -195,7 +228,14 @@ def _share(value: float | None) -> str:
 
 def write_law(task: Task, frame: Frame, equation: str, params: Mapping[str, float]) -> str | None:
     """Return `d2q/dt2 = ...` in the frame's units; None if the law is not a sum of the codec's terms."""
-    parsed = parse(equation, params, task.variables)
+    return _write(parse(equation, params, task.variables), frame)
+
+
+def _own_variables(task: Task, frame: Frame) -> list[StateVariable]:
+    return [v for v in task.variables if v.name in (frame.variable, frame.rate)]
+
+
+def _write(parsed: ParsedHypothesis | Rejection, frame: Frame) -> str | None:
     if isinstance(parsed, Rejection):
         return None
     terms = _terms(parsed, frame)

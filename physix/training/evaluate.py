@@ -12,7 +12,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from numpy.typing import NDArray
 
 from physix.engine import Episode, EpisodeConfig
-from physix.engine.episode import observe
+from physix.engine.episode import Turn, observe
 from physix.engine.ports import EventLog, Observation, PastTurn, Policy, Proposal, TokenSink
 from physix.store import open_log
 from physix.systems.task import Task, Truth
@@ -25,6 +25,9 @@ from physix.training.rollout import (
     roll_out,
 )
 from physix.training.teacher import TeacherPolicy
+from physix.verifier import parse
+from physix.verifier.correctness import same_structure
+from physix.verifier.types import Rejection
 
 RESAMPLES = 2_000
 TURN_LIMIT = 8
@@ -58,16 +61,28 @@ def outcome_of(episode: Episode) -> Outcome:
     """Return what an episode came to; a policy that failed counts as a turn that scored nothing."""
     turns = episode.turns
     best = max(turns, key=lambda t: t.rewarded.reward.match, default=None)
-    correctness = best.rewarded.correctness if best else None
     return Outcome(
         system_id=episode.task.system_id,
         seed=episode.task.seed or 0,
         formats=tuple(t.rewarded.reward.format for t in turns) or (0.0,),
         matches=tuple(t.rewarded.reward.match for t in turns) or (0.0,),
         generalisation=(best.rewarded.generalisation if best else None) or 0.0,
-        recovered=correctness is not None and correctness.recovery in ("exact", "recovered"),
+        recovered=best is not None and _recovered(episode, best),
         solved_at=next((t.number for t in turns if t.rewarded.solved), None),
     )
+
+
+def _recovered(episode: Episode, turn: Turn) -> bool:
+    """Tell whether the law has the true structure, and its field is within 10 % of the true one."""
+    correctness = turn.rewarded.correctness
+    if correctness is None or correctness.field_error is None or correctness.field_error > 0.1:
+        return False
+    submitted = turn.submitted
+    params = {**submitted.params, **turn.simulated.simulation.fitted}
+    parsed = parse(submitted.equation, params, episode.task.variables)
+    if isinstance(parsed, Rejection):
+        return False
+    return same_structure(parsed, episode.task, episode.started.truth) is True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
