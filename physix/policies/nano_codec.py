@@ -142,9 +142,19 @@ def number(value: float) -> str:
     return f"{digits:03d}e{exponent}"
 
 
-def _past(task: Task, frame: Frame, past: PastTurn) -> str:
+def feedback(observation: Observation, frame: Frame) -> str:
+    """Return what follows the latest law and its ` >` in the prompt of the next turn."""
+    past = observation.history[-1]
+    return f" {_feedback(observation.task, frame, past, _known(past))}\n"
+
+
+def _known(past: PastTurn) -> dict[str, float]:
     known = {name: value for name, value in past.params.items() if value is not None}
-    known.update(past.fitted or {})
+    return known | dict(past.fitted or {})
+
+
+def _past(task: Task, frame: Frame, past: PastTurn) -> str:
+    known = _known(past)
     law = write_law(task, frame, past.equation, known) or "?"
     return f"{law} > {_feedback(task, frame, past, known)}"
 

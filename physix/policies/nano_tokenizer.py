@@ -59,6 +59,10 @@ class NanoTokenizer:
         letters = "".join(self._texts[index] for index in ids if index != self.pad)
         return bytes(self._bytes[letter] for letter in letters).decode("utf-8", "replace")
 
+    def decode_one(self, index: int) -> str:
+        """Return the token as the vocabulary spells it."""
+        return self._texts[index]
+
     def _merge(self, piece: str) -> tuple[int, ...]:
         parts = [self._letters[byte] for byte in piece.encode("utf-8")]
         while len(parts) > 1:

@@ -22,7 +22,7 @@ from transformers import Qwen2ForCausalLM
 from physix.policies.nano_codec import SAMPLES
 from physix.policies.nano_tokenizer import NanoTokenizer
 from physix.training.nano_model import CONTEXT, number_ids
-from physix.training.nano_rows import NanoRow
+from physix.datasets.sft import SftRow
 
 _ODD = re.compile(r"d2q/dt2 =(?: ?[-+][0-9]{3}e-?[0-9]\*(?:sin\(q\)|q|v|v\*abs\(v\)|q\*\*3))+")
 _IGNORED = -100
@@ -61,7 +61,7 @@ class TokenRows:
     mirrored: list[bool]  # whether the mirror image of the motion obeys the same law
 
 
-def tokenise(rows: Sequence[NanoRow], tokenizer: NanoTokenizer) -> TokenRows:
+def tokenise(rows: Sequence[SftRow], tokenizer: NanoTokenizer) -> TokenRows:
     """Return the rows that fit the context, as ids."""
     found = TokenRows([], [], [], [])
     for row in rows:
@@ -244,7 +244,7 @@ def _resume(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, out: Path
     return step
 
 
-def prompts_of(rows: Sequence[NanoRow]) -> Iterator[str]:
+def prompts_of(rows: Sequence[SftRow]) -> Iterator[str]:
     """Yield what a tokenizer is trained on."""
     for row in rows:
         yield row.prompt
