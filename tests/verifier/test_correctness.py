@@ -38,7 +38,7 @@ def test_a_rewritten_law_is_exact(system_id: str, equation: str) -> None:
 
 @pytest.mark.parametrize("system_id", SYSTEMS)
 def test_the_verdict_follows_the_error_of_the_field(system_id: str) -> None:
-    task, truth = sample_task(system_id, 2)
+    _, truth = sample_task(system_id, 2)
     verdicts = []
     for error in (0.0, 1e-3, 0.5):
         scaled = "; ".join(
