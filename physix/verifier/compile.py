@@ -29,6 +29,7 @@ UNDEFINED = (ValueError, ZeroDivisionError, OverflowError)  # what `math` raises
 _NAMESPACE = {
     "__builtins__": {},
     "next": next,
+    "zip": zip,
     "_sin": math.sin,
     "_cos": math.cos,
     "_tan": math.tan,
@@ -44,6 +45,11 @@ def generated(s, t, c):
     {states} = s
     {unpack}
     return [{listed}]
+"""
+_FIELD = """\
+def generated(rows, times, c):
+    {unpack}
+    return [[{listed}] for ({states}), t in zip(rows, times)]
 """
 _BIND = """\
 def generated(c, out, result, evaluations):
@@ -70,6 +76,11 @@ class Program:
     def evaluate(self) -> Evaluate:
         """`evaluate(state, t, constants)` returns the derivatives, or raises one of UNDEFINED."""
         return _compile(_EVALUATE, len(self.constants), self.derivatives)  # type: ignore[return-value]
+
+    def field(self, states: Sequence[Sequence[float]], times: Sequence[float]) -> list[list[float]]:
+        """Return the derivatives at many points at once, or raise one of UNDEFINED."""
+        generated = _compile(_FIELD, len(self.constants), self.derivatives)
+        return generated(states, times, self.constants)  # type: ignore[operator,no-any-return]
 
     def callback(self, evaluations: Iterator[int]) -> Callback:
         """Return what `odeint` calls.

@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from physix.systems.task import StateVariable, Task, Truth
-from physix.verifier.compile import FloatArray, Program, program
+from physix.verifier.compile import UNDEFINED, FloatArray, Program, program
 from physix.verifier.fit import driven_columns, field_values, fit_to_field
 from physix.verifier.grammar import parse
 from physix.verifier.prepared import Same, prepare, sample_points
@@ -38,7 +38,10 @@ def correctness(parsed: ParsedHypothesis, compiled: Program, task: Task, truth: 
     field = _true_field(task, truth)
     if field is None:
         return None
-    got = field_values(compiled.evaluate, compiled.constants, field.states, field.t, driven_columns(parsed))
+    try:
+        got = np.array(compiled.field(field.states, field.t))[:, driven_columns(parsed)]
+    except UNDEFINED:
+        return Correctness(field_error=None, verdict="different")
     error = _relative_error(got, field)
     return Correctness(field_error=error, verdict=_verdict(error))
 

@@ -10,11 +10,12 @@ import numpy as np
 from physix.systems.task import Truth
 from physix.verifier.compile import FloatArray, Program
 from physix.verifier.prepared import Hidden, Prepared, prepare_hidden
-from physix.verifier.simulate import Run, integrate_samples
+from physix.verifier.simulate import Run, predict
 from physix.verifier.types import Reward, VariableFit, VerifierConfig
 
 VALID_SHARE = 0.1  # of a variable's spread: how far off a prediction may be to count as valid
 _SIMPLICITY_SPAN = 20
+_HIDDEN_RESIDUAL = 5e-3
 
 
 def fit_variables(prepared: Prepared, run: Run) -> dict[str, VariableFit]:
@@ -106,12 +107,10 @@ def generalisation(compiled: Program, truth: Truth, config: VerifierConfig) -> f
 
 
 def _hidden_r2(compiled: Program, hidden: Hidden, config: VerifierConfig) -> float:
-    result = integrate_samples(
-        compiled, hidden.samples, hidden.scale, config, max_evaluations=config.max_evaluations
-    )
-    if result.outcome != "ok":
+    states = predict(compiled, hidden.samples, hidden.scale, config)
+    if states is None:
         return 0.0
-    off = (hidden.samples.states - result.states).ravel()
+    off = (hidden.samples.states - states).ravel()
     residual = float(off @ off)
     if hidden.total <= 0.0 or not math.isfinite(residual):
         return 0.0
@@ -167,15 +166,27 @@ def reward_of(
 
 
 def is_solved(
-    reward: Reward, r2: float, generalised: float | None, noise: float, config: VerifierConfig
+    reward: Reward,
+    r2: float,
+    generalised: float | None,
+    noise: float,
+    config: VerifierConfig,
+    *,
+    hidden_is_measured: bool,
 ) -> bool:
     """Tell whether the episode ends here.
 
     Classic: r_match above the threshold. Strict: the residual is at the noise floor
-    (1 - R² <= 1.5 x the noise's share of the variance + 1e-3) and generalisation above 0.9.
+    (1 - R² <= 1.5 x the noise's share of the variance + 1e-3) and so is what is left on the
+    hidden trajectories (1 - generalisation <= 5e-3, plus that share where they are measured and
+    so noisy themselves). 5e-3 lies between the laws that are right and those that merely fit:
+    over 80 noise-free episodes no linear law at the floor of a nonlinear system came below 1e-2,
+    and of 480 right laws with constants fitted to 2 % and 5 % noise one was above.
     """
     if config.profile == "classic":
         return reward.match > config.solved_threshold
-    noise_share = noise**2 / (1.0 + noise**2)
-    at_floor = 1.0 - r2 <= 1.5 * noise_share + 1e-3
-    return at_floor and (generalised is None or generalised > 0.9)
+    noise_share = 1.5 * noise**2 / (1.0 + noise**2)
+    if 1.0 - r2 > noise_share + 1e-3:
+        return False
+    allowed = _HIDDEN_RESIDUAL + (noise_share if hidden_is_measured else 0.0)
+    return generalised is None or 1.0 - generalised <= allowed

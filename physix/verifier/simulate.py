@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import length_hint
 
@@ -90,14 +90,28 @@ def integrate_program(
 ) -> Integration:
     """Return what `integrate` does, for a law that was compiled already."""
     evaluations = iter(range(max_evaluations))
+    states = _attempt(compiled, evaluations, t, initial, max_evaluations, rtol, atol)
+    if states is None:
+        return _retrace(compiled, initial, t, max_evaluations, rtol, atol)
+    return Integration(states, "ok", None, max_evaluations - length_hint(evaluations))
+
+
+def _attempt(
+    compiled: Program,
+    evaluations: Iterator[int],
+    t: FloatArray,
+    initial: Sequence[float],
+    max_evaluations: int,
+    rtol: float,
+    atol: float | FloatArray,
+) -> FloatArray | None:
+    """Return all states, or None if anything at all goes wrong."""
     try:
         states, finished = _solve(compiled.callback(evaluations), initial, t, max_evaluations, rtol, atol)
     except (StopIteration, *UNDEFINED):
-        return _retrace(compiled, initial, t, max_evaluations, rtol, atol)
+        return None
     # NaN compares as false.
-    if finished and np.abs(states).max() <= MAX_MAGNITUDE:
-        return Integration(states, "ok", None, max_evaluations - length_hint(evaluations))
-    return _retrace(compiled, initial, t, max_evaluations, rtol, atol)
+    return states if finished and np.abs(states).max() <= MAX_MAGNITUDE else None
 
 
 def _retrace(
@@ -207,8 +221,13 @@ def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
     evaluations = 0
     predictions = []
     for samples in prepared.shown:
-        result = integrate_samples(
-            compiled, samples, prepared.scale, config, max_evaluations=config.max_evaluations - evaluations
+        result = integrate_program(
+            compiled,
+            samples.t,
+            samples.initial,
+            max_evaluations=config.max_evaluations - evaluations,
+            rtol=config.rtol,
+            atol=config.atol * prepared.scale,
         )
         evaluations += result.evaluations
         predictions.append(result.states)
@@ -226,22 +245,18 @@ def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
     )
 
 
-def integrate_samples(
-    compiled: Program,
-    samples: Samples,
-    scale: FloatArray,
-    config: VerifierConfig,
-    *,
-    max_evaluations: int,
-) -> Integration:
-    """Integrate from a trajectory's first state over its times, under the episode's tolerances."""
-    return integrate_program(
+def predict(
+    compiled: Program, samples: Samples, scale: FloatArray, config: VerifierConfig
+) -> FloatArray | None:
+    """Return the states over a trajectory's times, shape (T, D); None if they cannot be had."""
+    return _attempt(
         compiled,
+        iter(range(config.max_evaluations)),
         samples.t,
         samples.initial,
-        max_evaluations=max_evaluations,
-        rtol=config.rtol,
-        atol=config.atol * scale,
+        config.max_evaluations,
+        config.rtol,
+        config.atol * scale,
     )
 
 

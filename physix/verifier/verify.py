@@ -10,7 +10,7 @@ from physix.systems.task import Task, Truth
 from physix.verifier.compile import program
 from physix.verifier.correctness import correctness
 from physix.verifier.fit import fit_free_params
-from physix.verifier.grammar import parse
+from physix.verifier.grammar import MAX_CHARACTERS, MAX_PARAMS, parse
 from physix.verifier.latex import latex, terms
 from physix.verifier.mismatch import describe, describe_rejection
 from physix.verifier.prepared import Same, prepare
@@ -53,12 +53,14 @@ def verify(
 
 
 def _cacheable(hypothesis: Hypothesis) -> bool:
-    """Tell whether the types are what they are declared to be; the parser refuses anything else."""
-    if type(hypothesis.equation) is not str or type(hypothesis.params) is not dict:
+    """Tell whether types and sizes are as they should be; the parser refuses anything else."""
+    equation, params = hypothesis.equation, hypothesis.params
+    if type(equation) is not str or len(equation) > MAX_CHARACTERS:
+        return False
+    if type(params) is not dict or len(params) > MAX_PARAMS:
         return False
     return all(
-        type(name) is str and (value is None or type(value) is float)
-        for name, value in hypothesis.params.items()
+        type(name) is str and (value is None or type(value) is float) for name, value in params.items()
     )
 
 
@@ -97,11 +99,11 @@ def _judge(
     run = run_program(compiled, task, config)
     fits = fit_variables(prepared, run)
     r2 = mean_r2(fits)
-    generalised = generalisation(compiled, truth, config)
+    # What cannot be simulated on the shown data earns nothing for the hidden.
+    generalised = generalisation(compiled, truth, config) if run.outcome == "ok" else _nothing(truth)
     reward = reward_of(
         r2=r2,
-        # What cannot be simulated on the shown data earns nothing for the hidden.
-        generalised=generalised if run.outcome == "ok" else _nothing(truth),
+        generalised=generalised,
         operators=parsed.operators,
         well_formed=units.verdict != "inconsistent",
         best_match=best_match,
@@ -116,7 +118,8 @@ def _judge(
         match_dense=math.sqrt(reward.match),
         correctness=correctness(parsed, compiled, task, truth),
         mismatch=describe(task, parsed, prepared, run, fits),
-        solved=run.outcome == "ok" and is_solved(reward, r2, generalised, task.noise, config),
+        solved=run.outcome == "ok"
+        and is_solved(reward, r2, generalised, task.noise, config, hidden_is_measured=truth.equation is None),
     )
 
 

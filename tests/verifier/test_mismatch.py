@@ -45,7 +45,8 @@ def test_the_summary_names_the_planted_error_and_no_other(capsys: pytest.Capture
     with capsys.disabled():
         kinds = Counter(p.kind for p, _ in cases)
         sys.stdout.write(
-            f"\nplanted errors named: {named:.1%} of {len(cases)}; false claims: {len(false)}\n{dict(kinds)}\n"
+            f"\nplanted errors named: {named:.1%} of {len(cases)}, false claims: {len(false)}"
+            f"\n{dict(kinds)}\n"
         )
     assert len(cases) >= 60
     assert named >= 0.9, "\n".join(missed)
