@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from physix.cli.bench import bench_app
+from physix.cli.dataset import dataset_app, rollout
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
 
@@ -23,6 +24,8 @@ app = typer.Typer(
 log_app = typer.Typer(help="Read the event log.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
 app.add_typer(bench_app, name="bench")
+app.add_typer(dataset_app, name="dataset")
+app.command()(rollout)
 
 DbOption = Annotated[
     str | None,

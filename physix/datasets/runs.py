@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -88,26 +88,34 @@ class RunWriter:
         part.replace(self._folder / "run.json")
 
 
-def list_runs(root: Path) -> list[RunManifest]:
-    """Return the runs below a folder, newest first; files that are no manifest are passed over."""
-    found = []
-    for path in sorted(root.glob("*/run.json")):
+def shipped_runs() -> Path:
+    """Return the folder of the runs that made the shipped models."""
+    return Path(__file__).parent / "shipped"
+
+
+def list_runs(roots: Sequence[Path]) -> list[RunManifest]:
+    """Return the runs below the folders, newest first; files that are no manifest are passed over.
+
+    Of two runs with one id the one in the earlier folder counts.
+    """
+    found: dict[str, RunManifest] = {}
+    for path in (path for root in roots for path in sorted(root.glob("*/run.json"))):
         manifest = _read(path)
-        if manifest is not None:
-            found.append(manifest)
-    return sorted(found, key=lambda m: m.started_at, reverse=True)
+        if manifest is not None and manifest.id == path.parent.name:
+            found.setdefault(manifest.id, manifest)
+    return sorted(found.values(), key=lambda m: m.started_at, reverse=True)
 
 
-def read_run(root: Path, run_id: str) -> RunManifest | None:
+def read_run(roots: Sequence[Path], run_id: str) -> RunManifest | None:
     """Return one run, None if there is none of that name.
 
     Raises:
         BadInputError: the id could not be the name of a folder.
     """
-    return _read(_folder(root, run_id) / "run.json")
+    return _read(_folder(roots, run_id) / "run.json")
 
 
-def read_metrics(root: Path, run_id: str, *, limit: int = MAX_POINTS) -> list[MetricLine]:
+def read_metrics(roots: Sequence[Path], run_id: str, *, limit: int = MAX_POINTS) -> list[MetricLine]:
     """Return the run's metrics in the order of their steps, thinned evenly to at most `limit` lines.
 
     Lines of one step are joined. A line cut short by a crash is left out. After a resume from an older
@@ -116,7 +124,7 @@ def read_metrics(root: Path, run_id: str, *, limit: int = MAX_POINTS) -> list[Me
     Raises:
         BadInputError: the id could not be the name of a folder.
     """
-    path = _folder(root, run_id) / "metrics.jsonl"
+    path = _folder(roots, run_id) / "metrics.jsonl"
     by_step: dict[int, MetricLine] = {}
     if path.exists():
         with path.open(encoding="utf-8") as file:
@@ -140,10 +148,11 @@ def _line(text: str) -> MetricLine | None:
     return {str(k): v for k, v in found.items() if v is None or isinstance(v, int | float)}
 
 
-def _folder(root: Path, run_id: str) -> Path:
+def _folder(roots: Sequence[Path], run_id: str) -> Path:
     if _ID.fullmatch(run_id) is None or ".." in run_id:
         raise BadInputError(f"Run id {run_id[:80]!r} is not allowed: use letters, digits, dots and dashes.")
-    return root / run_id
+    folders = [root / run_id for root in roots]
+    return next((folder for folder in folders if (folder / "run.json").exists()), folders[0])
 
 
 def _read(path: Path) -> RunManifest | None:
@@ -151,8 +160,3 @@ def _read(path: Path) -> RunManifest | None:
         return _MANIFEST.validate_json(path.read_bytes())
     except (OSError, ValidationError):
         return None
-
-
-def manifest_as_dict(manifest: RunManifest) -> dict[str, object]:
-    """Return the manifest as plain values."""
-    return asdict(manifest)

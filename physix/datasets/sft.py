@@ -121,7 +121,9 @@ class _Candidate:
     generalisation: float
 
 
-async def mine(log: EventLog, rules: MiningRules, report: MiningReport | None = None) -> AsyncIterator[SftRow]:
+async def mine(
+    log: EventLog, rules: MiningRules, report: MiningReport | None = None
+) -> AsyncIterator[SftRow]:
     """Yield the rows in the order of the log; `report`, if given, is filled in as they pass.
 
     The log is read twice, so that no rule that compares episodes needs them all in memory. Events
@@ -172,9 +174,7 @@ async def finished_episodes(log: EventLog, *, until: int | None = None) -> Async
                 yield running.pop(recorded.episode_id)
 
 
-async def _choose(
-    log: EventLog, rules: MiningRules, report: MiningReport
-) -> dict[str, list[_Candidate]]:
+async def _choose(log: EventLog, rules: MiningRules, report: MiningReport) -> dict[str, list[_Candidate]]:
     candidates: list[_Candidate] = []
     order = 0
     running: dict[str, Episode] = {}
@@ -254,9 +254,7 @@ def _holds(turn: Turn, rules: MiningRules) -> bool:
     return (turn.rewarded.generalisation or 0.0) > rules.min_generalisation
 
 
-def _best_of(
-    candidates: Sequence[_Candidate], rules: MiningRules, report: MiningReport
-) -> list[_Candidate]:
+def _best_of(candidates: Sequence[_Candidate], rules: MiningRules, report: MiningReport) -> list[_Candidate]:
     if not rules.best_of:
         return list(candidates)
     groups: dict[tuple[str, int], list[_Candidate]] = {}
@@ -270,9 +268,7 @@ def _best_of(
     return kept
 
 
-def _balanced(
-    candidates: Sequence[_Candidate], rules: MiningRules, report: MiningReport
-) -> list[_Candidate]:
+def _balanced(candidates: Sequence[_Candidate], rules: MiningRules, report: MiningReport) -> list[_Candidate]:
     if not rules.balance:
         return list(candidates)
     counts: Counter[tuple[str, int]] = Counter()
@@ -286,9 +282,7 @@ def _balanced(
     return kept
 
 
-def _render(
-    episode: Episode, candidate: _Candidate, renderer: Renderer, rules: MiningRules
-) -> SftRow | None:
+def _render(episode: Episode, candidate: _Candidate, renderer: Renderer, rules: MiningRules) -> SftRow | None:
     # `observe` is what the policy itself was given: no truth and no score on hidden motions.
     observation = observe(replace(episode, turns=episode.turns[: candidate.index], finished=None))
     turn = episode.turns[candidate.turn]

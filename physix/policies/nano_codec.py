@@ -17,12 +17,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from physix.engine.ports import Observation, PastTurn
 from physix.systems.task import StateVariable, Task
 from physix.verifier import ParsedHypothesis, parse
 from physix.verifier.tree import Binary, Call, Name, Negate, Node, Number, summands
 from physix.verifier.types import Hypothesis, Rejection
+
+FloatArray = NDArray[np.float64]
 
 CODEC_VERSION = "nano-1"
 SAMPLES = 25
@@ -96,7 +99,7 @@ def _frame(task: Task, variable: StateVariable, rate: StateVariable) -> Frame:
     )
 
 
-def _largest(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> float:
+def _largest(values: FloatArray) -> float:
     largest = float(np.abs(values).max())
     return largest if 1e-9 < largest < 1e9 else 1.0
 
@@ -108,11 +111,42 @@ def render(observation: Observation, frame: Frame) -> str:
     head = f"angle {number(frame.length)}" if frame.angle else "length"
     hint = " ".join(task.hint.split())[:MAX_HINT_CHARACTERS] or "none"
     lines = [
-        f"{head} r {number(ratio)} hint {hint}",
+        f"{head} r {number(ratio)} {_rhythm(task, frame)} hint {hint}",
         f"qv {_samples(task, frame)}",
     ]
     lines += [_past(task, frame, past) for past in observation.history[-REMEMBERED_TURNS:]]
     return "\n".join(lines) + "\n"
+
+
+def _rhythm(task: Task, frame: Frame) -> str:
+    """Return half a period, in durations, and how much of the speed's spread is left in the second half.
+
+    The verifier speaks of both when they are wrong; three digits of 25 samples would not show either
+    sharply enough. `none` where the speed does not change its sign at least three times.
+    """
+    first = task.shown[0]
+    at = [v.name for v in task.variables].index(frame.rate)
+    t = np.asarray(first.t)
+    speeds = np.asarray(first.states)[:, at]
+    middle = len(speeds) // 2
+    early, late = float(speeds[:middle].std()), float(speeds[middle:].std())
+    decay = _share(late / early / 2.0 if early > 0 else 0.5)
+    crossings = _crossings(t, speeds)
+    if len(crossings) < 3:
+        return f"half none decay {decay}"
+    half = float(np.polyfit(np.arange(len(crossings)), crossings, 1)[0])
+    return f"half {number(half / frame.duration)} decay {decay}"
+
+
+def _crossings(t: FloatArray, values: FloatArray) -> FloatArray:
+    """Return the times at which a series changes sign for more than a tenth of its spread."""
+    threshold = 0.1 * float(values.std())
+    signs = np.where(values > threshold, 1, np.where(values < -threshold, -1, 0))
+    marked = np.flatnonzero(signs)
+    turns = np.flatnonzero(np.diff(signs[marked]) != 0)
+    before, after = marked[turns], marked[turns + 1]
+    times: FloatArray = t[before] - values[before] * (t[after] - t[before]) / (values[after] - values[before])
+    return times
 
 
 def _samples(task: Task, frame: Frame) -> str:
@@ -174,7 +208,8 @@ _SHAPES = (
     (re.compile(r"the error changes by"), "growth"),
 )
 _WHERE = re.compile(
-    r"^(?P<name>\w+) fits worst.*?: at t = (?P<t>[-+.e\d]+) the prediction is (?P<size>[-+.e\d]+).*? too (?P<side>high|low)\."
+    r"^(?P<name>\w+) fits worst.*?: at t = (?P<t>[-+.e\d]+) the prediction is (?P<size>[-+.e\d]+)"
+    r".*? too (?P<side>high|low)\."
 )
 # And those about the term to blame: one of the law's own, or one that it lacks.
 _OWN = re.compile(
@@ -183,8 +218,8 @@ _OWN = re.compile(
     r"(?:(?P<factor>[-+.e\d]+) times it would fit|it should not be there)\."
 )
 _MISSING = re.compile(
-    r"In (?P<target>d2\w+/dt2) (?:damping is missing: |a coupling is missing: |a constant offset is missing: )?"
-    r"(?:a term like )?(?P<term>[^: ]+) (?:would explain|is missing and would)"
+    r"In (?P<target>d2\w+/dt2) "
+    r"(?:damping is missing: |a coupling is missing: |a constant offset is missing: )?(?:a term like )?(?P<term>[^: ]+) (?:would explain|is missing and would)"
 )
 
 
@@ -280,9 +315,7 @@ def _terms(parsed: ParsedHypothesis, frame: Frame) -> list[_Term] | None:
     return terms
 
 
-def _product(
-    node: Node, params: Mapping[str, float], frame: Frame, factors: list[str]
-) -> float | None:
+def _product(node: Node, params: Mapping[str, float], frame: Frame, factors: list[str]) -> float | None:
     """Collect a product's state factors into `factors` and return its constant; None if it is no such thing."""
     letters = {frame.variable: "q", frame.rate: "v"}
     match node:

@@ -32,7 +32,9 @@ class Qwen2Forward:
     Weights may be stored in half precision; they are computed with in single.
     """
 
-    def __init__(self, weights: Mapping[str, NDArray[np.generic]], shape: Qwen2Shape, *, context: int) -> None:
+    def __init__(
+        self, weights: Mapping[str, NDArray[np.generic]], shape: Qwen2Shape, *, context: int
+    ) -> None:
         self._w = {name: np.asarray(value, dtype=np.float32) for name, value in weights.items()}
         self._shape = shape
         self._embedding = self._w["model.embed_tokens.weight"]
@@ -84,7 +86,9 @@ class Qwen2Forward:
         )
         self._values[layer, :, span] = self._project(x, name + "self_attn.v_proj", shape.kv_heads)
         keys, values = self._keys[layer, :, : span.stop], self._values[layer, :, : span.stop]
-        grouped = query.reshape(shape.kv_heads, -1, shape.head_size)  # the heads that share a key lie together
+        grouped = query.reshape(
+            shape.kv_heads, -1, shape.head_size
+        )  # the heads that share a key lie together
         scores = grouped @ keys.swapaxes(1, 2) / np.float32(np.sqrt(shape.head_size))
         if new > 1:
             future = np.triu(np.full((new, span.stop), -np.inf, np.float32), k=span.start + 1)

@@ -230,7 +230,9 @@ async def mismatch_ablation(
         donor = others[int(rng.integers(len(others)))]
 
         def alter(history: tuple[PastTurn, ...]) -> tuple[PastTurn, ...]:
-            told = [replace(p, fits=donor.fits, mismatch=donor.mismatch, outcome=donor.outcome) for p in history]
+            told = [
+                replace(p, fits=donor.fits, mismatch=donor.mismatch, outcome=donor.outcome) for p in history
+            ]
             return tuple(told)
 
         return alter

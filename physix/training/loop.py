@@ -249,7 +249,9 @@ class RunWatch(TrainerCallback):
         risen = hacked(self._history) if "match" in values else None
         if risen is not None and not self._alarmed:
             self._alarmed = True
-            self._run.note(f"reward hacking suspected at step {len(self._history)}: {risen} rises while match falls")
+            self._run.note(
+                f"reward hacking suspected at step {len(self._history)}: {risen} rises while match falls"
+            )
         recent = self._solved[-10:]
         limit = self._options.stop_at
         if limit is not None and len(recent) == 10 and sum(recent) / 10 >= limit:
@@ -262,7 +264,11 @@ class RunWatch(TrainerCallback):
         latest = known[-len(self._played) :]
         with (self._out / "rollouts.jsonl").open("a", encoding="utf-8") as file:
             for played, advantage in zip(self._played, latest, strict=False):
-                line = {"step": step, "episode_id": played.episode_id, "advantage": round(float(advantage), 6)}
+                line = {
+                    "step": step,
+                    "episode_id": played.episode_id,
+                    "advantage": round(float(advantage), 6),
+                }
                 file.write(json.dumps(line | asdict(played.reward)) + "\n")
 
 

@@ -6,7 +6,6 @@ TRL's SFTTrainer does the same at 1.4 times the cost a step at this size; the la
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import time
@@ -19,6 +18,7 @@ import torch
 from torch.nn import functional
 from transformers import Qwen2ForCausalLM
 
+from physix.errors import BadInputError
 from physix.policies.nano_codec import SAMPLES
 from physix.policies.nano_tokenizer import NanoTokenizer
 from physix.training.nano_model import CONTEXT, number_ids
@@ -65,6 +65,8 @@ def tokenise(rows: Sequence[SftRow], tokenizer: NanoTokenizer) -> TokenRows:
     """Return the rows that fit the context, as ids."""
     found = TokenRows([], [], [], [])
     for row in rows:
+        if not (isinstance(row.prompt, str) and isinstance(row.completion, str)):
+            raise BadInputError("These rows are chat; mine rows for nano with render=nano.")
         prompt = tokenizer.encode(row.prompt)
         ids = prompt + tokenizer.encode(row.completion) + [tokenizer.end]
         if len(ids) > CONTEXT:
@@ -125,7 +127,11 @@ class Batches:
 
 
 def completion_loss(
-    model: Qwen2ForCausalLM, ids: torch.Tensor, labels: torch.Tensor, blur: torch.Tensor, numbers: torch.Tensor
+    model: Qwen2ForCausalLM,
+    ids: torch.Tensor,
+    labels: torch.Tensor,
+    blur: torch.Tensor,
+    numbers: torch.Tensor,
 ) -> torch.Tensor:
     """Return the mean loss over the completion's tokens; a number's neighbours share in its target.
 
@@ -181,10 +187,11 @@ def train_nano(
     config: NanoSftConfig,
     out: Path,
     *,
+    log: Callable[[int, dict[str, float]], None],
     evaluate: Callable[[Qwen2ForCausalLM], dict[str, float]] | None = None,
     evaluate_every: int = 500,
 ) -> None:
-    """Train in place; metrics go to out/metrics.jsonl, checkpoints to out/checkpoint.pt.
+    """Train in place; `log` gets the metrics of a step, out/checkpoint.pt what a resumed run needs.
 
     A checkpoint in `out` is continued from; on one machine the result is bit for bit that of a run that
     was never interrupted.
@@ -207,21 +214,27 @@ def train_nano(
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=config.bf16):
             loss = completion_loss(model, ids, labels, blur, numbers)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         done = step + 1
         line: dict[str, float] = {}
         if done % 10 == 0 or done == config.steps:
-            line = {"step": done, "loss": round(float(loss.detach()), 5), "lr": learning_rate_at(step, config)}
-            line |= {"cpu_s": round(time.process_time() - began, 1), "epoch": round(done / batches.per_epoch, 3)}
+            line = {
+                "step": done,
+                "loss": round(float(loss.detach()), 5),
+                "lr": learning_rate_at(step, config),
+            }
+            line |= {
+                "cpu_s": round(time.process_time() - began, 1),
+                "epoch": round(done / batches.per_epoch, 3),
+            }
         if evaluate is not None and (done % evaluate_every == 0 or done == config.steps):
             model.eval()
-            line = {**line, "step": done, **evaluate(model)}
+            line |= evaluate(model)
             model.train()
         if line:
-            with (out / "metrics.jsonl").open("a") as file:
-                file.write(json.dumps(line) + "\n")
+            log(done, line)
         if done % config.save_every == 0 or done == config.steps:
             _save(model, optimizer, done, out)
     model.eval()
@@ -247,5 +260,5 @@ def _resume(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, out: Path
 def prompts_of(rows: Sequence[SftRow]) -> Iterator[str]:
     """Yield what a tokenizer is trained on."""
     for row in rows:
-        yield row.prompt
-        yield row.completion
+        yield str(row.prompt)
+        yield str(row.completion)

@@ -12,8 +12,11 @@ from numpy.random import PCG64, Generator, SeedSequence
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.ports import EventLog, Policy
 from physix.errors import BadInputError
+from physix.policies import make_policy
+from physix.store import open_log
 from physix.systems import SYSTEMS, sample_task
 from physix.systems.task import Task, Truth
+from physix.training.teacher import TeacherPolicy
 
 TRAINING_SYSTEMS = tuple(system.id for system in SYSTEMS.values() if not system.held_out)
 HELD_OUT_SYSTEMS = tuple(system.id for system in SYSTEMS.values() if system.held_out)
@@ -126,3 +129,24 @@ def rollout_id(run_id: str, policy: str, task: Task) -> str:
     """Return an episode id that the same run, policy and task always get."""
     text = f"{run_id}|{policy}|{task.task_id}|{task.hint}"
     return "r" + hashlib.sha256(text.encode()).hexdigest()[:31]
+
+
+async def roll_out_by_name(db: str, plan: TaskPlan, policy: str, run_id: str) -> dict[str, int]:
+    """Play the plan with a named policy, or the teacher, and count what came of it.
+
+    Raises:
+        UnknownPolicyError: there is no policy of that name.
+    """
+    if policy != "teacher":
+        make_policy(policy)
+    counts = {"episodes": 0, "turns": 0, "solved": 0}
+
+    def policy_for(task: Task, truth: Truth) -> Policy:
+        return TeacherPolicy(task, truth) if policy == "teacher" else make_policy(policy)
+
+    async with open_log(db) as log:
+        async for episode in roll_out(log, plan, policy_for, RolloutOptions(run_id=run_id)):
+            counts["episodes"] += 1
+            counts["turns"] += len(episode.turns)
+            counts["solved"] += episode.finished is not None and episode.finished.reason == "solved"
+    return counts

@@ -93,5 +93,4 @@ class TeacherPolicy:
 
 def _mentions(equation: str, name: str) -> bool:
 
-
     return re.search(rf"\b{name}\b", equation) is not None
