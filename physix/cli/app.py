@@ -10,6 +10,7 @@ import typer
 
 from physix.cli.bench import bench_app
 from physix.cli.dataset import dataset_app, rollout
+from physix.cli.train import train_app
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
 
@@ -25,6 +26,7 @@ log_app = typer.Typer(help="Read the event log.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
 app.add_typer(bench_app, name="bench")
 app.add_typer(dataset_app, name="dataset")
+app.add_typer(train_app, name="train")
 app.command()(rollout)
 
 DbOption = Annotated[

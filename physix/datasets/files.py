@@ -104,7 +104,8 @@ configs:
 
 {manifest["rows"]} rows from {manifest["episodes"]} finished episodes of a PhysiX-Live log (up to position
 {manifest["log_position"]}), rendered as `{manifest["renderer"]}`. A row is a prompt, which holds
-what the policy saw and nothing else, and the completion to learn. Held-out systems and evaluation splits are excluded.
+what the policy saw and nothing else, and the completion to learn. Held-out systems and evaluation
+splits are excluded.
 
 Mined with:
 

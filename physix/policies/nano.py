@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 from anyio import from_thread, to_thread
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
@@ -125,7 +126,14 @@ class NanoPolicy:
             raise PolicyError(
                 f"{self.name} reads motions of second order only: every variable needs a column for its rate."
             )
-        return await to_thread.run_sync(partial(self._write, observation, found, on_token))
+        return await to_thread.run_sync(partial(self._on_one_core, observation, found, on_token))
+
+    def _on_one_core(
+        self, observation: Observation, found: tuple[Frame, ...], on_token: TokenSink
+    ) -> Proposal:
+        # Matrices this small are ten times slower when BLAS spreads them over busy cores.
+        with threadpool_limits(limits=1, user_api="blas"):
+            return self._write(observation, found, on_token)
 
     def _write(self, observation: Observation, found: tuple[Frame, ...], on_token: TokenSink) -> Proposal:
         began = time.perf_counter()

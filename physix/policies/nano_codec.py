@@ -1,9 +1,10 @@
 """What the nano models read and write: a motion in its own units, as a hundred short tokens.
 
 A million parameters cannot do arithmetic over seven orders of magnitude. So the codec writes
-every motion in units of its own: time in durations, distance in the largest excursion (angles
-stay in radians, because a sine is not scale-free). A law comes back in the same units and is
-turned into SI here. Mining, supervised training, GRPO and the NumPy policy all use this file.
+every motion in units of its own: distance in the largest excursion (angles stay in radians, because
+a sine is not scale-free), time in radians of its swing, or in durations where nothing swings. A law
+comes back in the same units and is turned into SI here. Mining, supervised training, GRPO and the
+NumPy policy all use this file.
 
 One prompt is about one second-order variable `q` with its rate `v`; a task with several is
 asked one by one and answered with all equations together.
@@ -51,6 +52,12 @@ class Frame:
     length: float  # the largest |q|, in the variable's own unit
     speed: float  # the largest |v|
     duration: float
+    half_period: float | None  # mean time between reversals of the speed; None below three of them
+
+    @property
+    def unit_time(self) -> float:
+        """The time that a law's constants are measured in: of a swing, what makes its frequency 1."""
+        return self.duration if self.half_period is None else self.half_period / math.pi
 
     @property
     def unit_length(self) -> float:
@@ -89,6 +96,10 @@ def _frame(task: Task, variable: StateVariable, rate: StateVariable) -> Frame:
     first = task.shown[0]
     names = [v.name for v in task.variables]
     states = np.asarray(first.states)
+    crossings = _crossings(np.asarray(first.t), states[:, names.index(rate.name)])
+    half = None
+    if len(crossings) >= 3:
+        half = float(np.polyfit(np.arange(len(crossings)), crossings, 1)[0])
     return Frame(
         variable=variable.name,
         rate=rate.name,
@@ -96,6 +107,7 @@ def _frame(task: Task, variable: StateVariable, rate: StateVariable) -> Frame:
         length=_largest(states[:, names.index(variable.name)]),
         speed=_largest(states[:, names.index(rate.name)]),
         duration=first.t[-1] - first.t[0],
+        half_period=half,
     )
 
 
@@ -107,7 +119,7 @@ def _largest(values: FloatArray) -> float:
 def render(observation: Observation, frame: Frame) -> str:
     """Return the prompt: the motion, the hint, and the latest turns with what was wrong with them."""
     task = observation.task
-    ratio = frame.speed * frame.duration / frame.length
+    ratio = frame.speed * frame.unit_time / frame.length
     head = f"angle {number(frame.length)}" if frame.angle else "length"
     hint = " ".join(task.hint.split())[:MAX_HINT_CHARACTERS] or "none"
     lines = [
@@ -124,18 +136,14 @@ def _rhythm(task: Task, frame: Frame) -> str:
     The verifier speaks of both when they are wrong; three digits of 25 samples would not show either
     sharply enough. `none` where the speed does not change its sign at least three times.
     """
-    first = task.shown[0]
     at = [v.name for v in task.variables].index(frame.rate)
-    t = np.asarray(first.t)
-    speeds = np.asarray(first.states)[:, at]
+    speeds = np.asarray(task.shown[0].states)[:, at]
     middle = len(speeds) // 2
     early, late = float(speeds[:middle].std()), float(speeds[middle:].std())
     decay = _share(late / early / 2.0 if early > 0 else 0.5)
-    crossings = _crossings(t, speeds)
-    if len(crossings) < 3:
+    if frame.half_period is None:
         return f"half none decay {decay}"
-    half = float(np.polyfit(np.arange(len(crossings)), crossings, 1)[0])
-    return f"half {number(half / frame.duration)} decay {decay}"
+    return f"half {number(frame.half_period / frame.duration)} decay {decay}"
 
 
 def _crossings(t: FloatArray, values: FloatArray) -> FloatArray:
@@ -219,7 +227,8 @@ _OWN = re.compile(
 )
 _MISSING = re.compile(
     r"In (?P<target>d2\w+/dt2) "
-    r"(?:damping is missing: |a coupling is missing: |a constant offset is missing: )?(?:a term like )?(?P<term>[^: ]+) (?:would explain|is missing and would)"
+    r"(?:damping is missing: |a coupling is missing: |a constant offset is missing: )?(?:a term like )?"
+    r"(?P<term>[^: ]+) (?:would explain|is missing and would)"
 )
 
 
@@ -297,8 +306,8 @@ def _write(parsed: ParsedHypothesis | Rejection, frame: Frame) -> str | None:
 
 def _per_unit(frame: Frame, i: int, j: int) -> float:
     """Return what one SI unit of a coefficient of q**i v**j is in the frame's units."""
-    length, duration = frame.unit_length, frame.duration
-    return length ** (i + j - 1) * duration ** (2 - j)
+    length, time = frame.unit_length, frame.unit_time
+    return length ** (i + j - 1) * time ** (2 - j)
 
 
 def _terms(parsed: ParsedHypothesis, frame: Frame) -> list[_Term] | None:
@@ -316,7 +325,7 @@ def _terms(parsed: ParsedHypothesis, frame: Frame) -> list[_Term] | None:
 
 
 def _product(node: Node, params: Mapping[str, float], frame: Frame, factors: list[str]) -> float | None:
-    """Collect a product's state factors into `factors` and return its constant; None if it is no such thing."""
+    """Collect a product's state factors into `factors` and return its constant; None if it is no product."""
     letters = {frame.variable: "q", frame.rate: "v"}
     match node:
         case Number(value):
@@ -352,7 +361,7 @@ def _product(node: Node, params: Mapping[str, float], frame: Frame, factors: lis
 
 
 def read_law(text: str, frame: Frame, letters: str = _LETTERS) -> tuple[str, dict[str, float]] | None:
-    """Return the equation in the task's names and its params in SI; None if the text is no law of the codec."""
+    """Return the equation in the task's names and its params in SI; None if the text is no law."""
     text = text.strip()
     if len(text) > 200 or _COMPLETION.fullmatch(text) is None:
         return None

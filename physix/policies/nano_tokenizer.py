@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 # A number of up to three digits and a power of ten are one token each, whatever stands beside them.
 PIECES = r"e-?[0-9]| ?[A-Za-z_][A-Za-z0-9_/]*|[0-9]{1,3}| ?[^\sA-Za-z0-9_]+|\s"
@@ -67,9 +68,7 @@ class NanoTokenizer:
         parts = [self._letters[byte] for byte in piece.encode("utf-8")]
         while len(parts) > 1:
             ranked = [
-                (self._ranks[pair], at)
-                for at, pair in enumerate(zip(parts, parts[1:], strict=False))
-                if pair in self._ranks
+                (self._ranks[pair], at) for at, pair in enumerate(pairwise(parts)) if pair in self._ranks
             ]
             if not ranked:
                 break

@@ -1,282 +1,101 @@
-"""GRPO on whole episodes: `python -m physix.training.loop`, or `physix train grpo`.
+"""`python -m physix.training.loop`: GRPO on whole episodes. Also `physix train grpo`.
 
-One rollout is one episode in the log. The nano models play through `rollout_func`, instruct models
-through `environment_factory` (physix.training.env); everything else is the same code.
+Light on purpose: Unsloth, where it is used, must be imported before Transformers and TRL.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import argparse
+import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-import torch
-from datasets import Dataset
-from numpy.random import PCG64, Generator, SeedSequence
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-
-from physix.datasets.runs import RunWriter
-from physix.training.manifest import new_manifest
-from physix.training.nano_files import fast_tokenizer, load_nano_folder
-from physix.training.nano_rollout import Played, RolloutSettings, make_rollout, task_prompt
-from physix.training.profiles import Profile, profile_named
-from physix.training.rewards import COMPONENTS, hacked, reward_functions
+from physix.errors import BadInputError, PhysixError
+from physix.training.backends import choose
+from physix.training.profiles import PROFILES
+from physix.training.rewards import ABLATIONS
 from physix.training.rollout import TRAINING_SYSTEMS
 
-if TYPE_CHECKING:
-    from trl import GRPOConfig, GRPOTrainer
 
-# Away from the seeds of demonstrations and of evaluation.
-GRPO_SEEDS = range(500_000_000, 600_000_000)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GrpoOptions:
-    """Everything a run depends on.
-
-    Attributes:
-        model: a folder or Hugging Face id; None for the profile's own.
-        curriculum: play tier 1 alone for the first third of the steps.
-        stop_at: mean solved share over ten steps at which to stop early; None never.
-    """
-
-    profile: str = "nano"
-    model: str | None = None
-    output_dir: Path = Path("runs/grpo")
-    num_steps: int = 100
-    ablation: str | None = None
-    systems: Sequence[str] = TRAINING_SYSTEMS
-    noise: float = 0.02
-    db: str = "sqlite:///physix-training.db"
-    seed: int = 0
-    learning_rate: float | None = None
-    group: int | None = None
-    prompts_per_step: int | None = None
-    temperature: float = 1.0
-    beta: float = 0.0
-    curriculum: bool = False
-    stop_at: float | None = None
-    save_every: int = 50
-    report_to: str = "none"
-    threads: int = 1
+def parser() -> argparse.ArgumentParser:
+    """Return the command line's grammar."""
+    p = argparse.ArgumentParser(prog="python -m physix.training.loop", description=__doc__)
+    p.add_argument("--profile", choices=sorted(PROFILES), default="qwen2.5-1.5b")
+    p.add_argument("--model", help="folder or Hugging Face id; default: the profile's, or nano's SFT run")
+    p.add_argument("--output-dir", type=Path, default=Path("runs/grpo"))
+    p.add_argument("--num-steps", type=int, default=200)
+    p.add_argument("--ablation", choices=ABLATIONS)
+    p.add_argument("--backend", choices=("auto", "unsloth", "peft", "full"), default="auto")
+    p.add_argument("--save-method", choices=("lora", "merged_16bit"), default="lora")
+    p.add_argument("--push-to-hub", action="store_true")
+    p.add_argument("--hub-repo-id")
+    p.add_argument("--db", default="sqlite:///physix-training.db", help="the log that rollouts go to")
+    p.add_argument("--system", action="append", help="may be repeated; default: the training systems")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--learning-rate", type=float)
+    p.add_argument("--group", type=int, help="rollouts per task")
+    p.add_argument("--prompts-per-step", type=int)
+    p.add_argument("--beta", type=float, default=0.0, help="weight of the divergence from the start")
+    p.add_argument("--curriculum", action="store_true", help="tier 1 alone for the first third")
+    p.add_argument("--stop-at", type=float, help="mean solved share over ten steps that ends the run")
+    p.add_argument("--save-every", type=int, default=50)
+    p.add_argument("--use-vllm", action="store_true", help="generate with vLLM in the trainer's process")
+    p.add_argument("--report-to", choices=("none", "wandb"), default="none")
+    return p
 
 
-def tasks_of(options: GrpoOptions, profile: Profile) -> Dataset:
-    """Return one prompt per task, in the order they will be played; task n depends on seed and n alone."""
-    per_step = options.prompts_per_step or profile.prompts_per_step
-    rng = Generator(PCG64(SeedSequence([options.seed, 41])))
-    rows = []
-    for n in range(options.num_steps * per_step):
-        systems = _systems_at(n // per_step, options)
-        system_id = systems[n % len(systems)]
-        seed = GRPO_SEEDS.start + int(rng.integers(len(GRPO_SEEDS)))
-        rows.append({"prompt": task_prompt(system_id, seed, options.noise)})
-    return Dataset.from_list(rows)
-
-
-def _systems_at(step: int, options: GrpoOptions) -> Sequence[str]:
-    from physix.systems import SYSTEMS
-
-    if not options.curriculum or step >= options.num_steps / 3:
-        return options.systems
-    easy = [name for name in options.systems if SYSTEMS[name].tier == 1]
-    return easy or options.systems
-
-
-def train_grpo(options: GrpoOptions) -> Path:
-    """Train, and return the folder of the trained model. An interrupted run in `output_dir` is continued.
+def run(arguments: Sequence[str] | None = None) -> Path:
+    """Train as the arguments say and return the model's folder.
 
     Raises:
-        BadInputError: the profile, the ablation or the model folder is unknown.
+        BadInputError: the arguments contradict each other, or name what is not there.
     """
-    profile = profile_named(options.profile)
-    if profile.instruct:
-        from physix.training.instruct import train_instruct_grpo
+    given = parser().parse_args(arguments)
+    if given.push_to_hub and not given.hub_repo_id:
+        raise BadInputError("--push-to-hub needs --hub-repo-id.")
+    instruct = PROFILES[given.profile].instruct
+    backend = choose(given.backend if instruct or given.backend != "auto" else "full")
+    from physix.training.grpo import GrpoOptions, train_grpo
 
-        return train_instruct_grpo(options, profile)
-    return _train_nano(options, profile)
-
-
-def _train_nano(options: GrpoOptions, profile: Profile) -> Path:
-    torch.set_num_threads(options.threads)
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    from trl import GRPOTrainer
-
-    source = Path(options.model or "runs/nano/sft/model")
-    model, tokenizer, tokenizer_json = load_nano_folder(source)
-    model.config._attn_implementation = "sdpa"  # padding masks; the rows are longer than in SFT
-    out = options.output_dir
-    run = RunWriter(out, _manifest(options, str(source)))
-    watch = RunWatch(run, options, out)
-    settings = RolloutSettings(
-        run_id=run.manifest.id,
-        db=options.db,
-        max_turns=profile.max_turns,
-        temperature=options.temperature,
-        seed=options.seed,
-        progress=options.ablation != "no_progress",
-        hint=options.ablation != "no_hint",
-        history=options.ablation != "no_history",
+    options = GrpoOptions(
+        profile=given.profile,
+        model=given.model,
+        output_dir=given.output_dir,
+        num_steps=given.num_steps,
+        ablation=given.ablation,
+        systems=tuple(given.system or TRAINING_SYSTEMS),
+        db=given.db,
+        seed=given.seed,
+        learning_rate=given.learning_rate,
+        group=given.group,
+        prompts_per_step=given.prompts_per_step,
+        beta=given.beta,
+        curriculum=given.curriculum,
+        stop_at=given.stop_at,
+        save_every=given.save_every,
+        use_vllm=given.use_vllm,
+        report_to=given.report_to,
     )
-    functions, weights = reward_functions(options.ablation)
-    trainer = GRPOTrainer(
-        model=model,
-        args=grpo_config(options, profile, weights),
-        reward_funcs=functions,
-        train_dataset=tasks_of(options, profile),
-        processing_class=fast_tokenizer(source),
-        rollout_func=make_rollout(tokenizer, settings, watch.on_played),
-        callbacks=[watch],
-    )
-    watch.trainer = trainer
-    finish(trainer, run, watch)
-    from physix.training.nano_files import save_nano
+    folder = train_grpo(options, backend)
+    if given.save_method == "merged_16bit" and (folder / "adapter_config.json").exists():
+        from physix.training.export import merge_16bit
 
-    save_nano(trainer.accelerator.unwrap_model(trainer.model), tokenizer_json, out / "model")
-    return out / "model"
+        folder = merge_16bit(folder, given.output_dir / "merged")
+    if given.push_to_hub:
+        from physix.training.export import push
+
+        push(folder, given.hub_repo_id)
+    return folder
 
 
-def grpo_config(options: GrpoOptions, profile: Profile, weights: list[float]) -> GRPOConfig:
-    """Return TRL's settings for a run."""
-    from trl import GRPOConfig
-
-    group = options.group or profile.group
-    per_step = options.prompts_per_step or profile.prompts_per_step
-    on_cpu = not torch.cuda.is_available()
-    return GRPOConfig(
-        output_dir=str(options.output_dir / "checkpoints"),
-        max_steps=options.num_steps,
-        per_device_train_batch_size=group * per_step if on_cpu else group,
-        gradient_accumulation_steps=1 if on_cpu else per_step,
-        num_generations=group,
-        max_completion_length=profile.max_completion_tokens,
-        learning_rate=options.learning_rate or profile.learning_rate_grpo,
-        lr_scheduler_type="constant_with_warmup",
-        warmup_steps=5,
-        temperature=options.temperature,
-        beta=options.beta,
-        epsilon_high=0.28,
-        scale_rewards="group",
-        loss_type="dapo",
-        reward_weights=weights,
-        shuffle_dataset=False,  # the order is the curriculum
-        logging_steps=1,
-        save_steps=options.save_every,
-        save_total_limit=2,
-        seed=options.seed,
-        use_cpu=on_cpu,
-        bf16=not on_cpu,
-        gradient_checkpointing=not on_cpu,
-        report_to=options.report_to,
-        disable_tqdm=True,
-    )
-
-
-def finish(trainer: GRPOTrainer, run: RunWriter, watch: RunWatch) -> None:
-    """Run the trainer from its last checkpoint, if any, and close the run's manifest."""
-    from transformers.trainer_utils import get_last_checkpoint
-
-    folder = Path(str(trainer.args.output_dir))
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+def main() -> None:
+    """Run the command line; expected errors become one line."""
     try:
-        trainer.train(resume_from_checkpoint=last)
-    except BaseException:
-        run.finish("failed")
-        raise
-    run.finish("stopped_early" if watch.stopped else "finished")
+        sys.stdout.write(f"{run()}\n")
+    except PhysixError as error:
+        sys.stderr.write(f"physix: {error}\n")
+        sys.exit(2)
 
 
-def _manifest(options: GrpoOptions, source: str) -> Any:
-    config = {k: _plain(v) for k, v in asdict(options).items()}
-    return new_manifest(
-        run_id=options.output_dir.name,
-        kind="grpo",
-        profile=options.profile,
-        model=source,
-        seed=options.seed,
-        config=config,
-        backend="full",
-        backend_reason="the nano models are trained whole",
-    )
-
-
-def _plain(value: object) -> float | int | str | bool | None:
-    return value if value is None or isinstance(value, float | int | str | bool) else str(value)
-
-
-class RunWatch(TrainerCallback):
-    """Writes metrics and each rollout's advantage, watches for reward hacking, stops early."""
-
-    def __init__(self, run: RunWriter, options: GrpoOptions, out: Path) -> None:
-        self._run, self._options, self._out = run, options, out
-        self._history: list[dict[str, float]] = []
-        self._played: list[Played] = []
-        self._solved: list[float] = []
-        self.trainer: GRPOTrainer | None = None
-        self.stopped = False
-        self._alarmed = False
-
-    def on_played(self, played: list[Played]) -> None:
-        """Take in the episodes of a step."""
-        self._played = played
-
-    def on_log(
-        self,
-        args: TrainingArguments,
-        state: TrainerState,
-        control: TrainerControl,
-        logs: dict[str, float] | None = None,
-        **_: Any,
-    ) -> None:
-        """Write what TRL measured, with what the episodes showed."""
-        values = {_short(name): float(v) for name, v in (logs or {}).items() if isinstance(v, int | float)}
-        if "reward" not in values:
-            return
-        if self._played:
-            count = len(self._played)
-            values["solved"] = sum(p.solved for p in self._played) / count
-            values["turns"] = sum(p.turns for p in self._played) / count
-            self._write_advantages(state.global_step)
-            self._solved.append(values["solved"])
-        self._run.log(state.global_step, values)
-        self._judge(values, control)
-
-    def _judge(self, values: dict[str, float], control: TrainerControl) -> None:
-        self._history.append({name: values[name] for name in COMPONENTS if name in values})
-        risen = hacked(self._history) if "match" in values else None
-        if risen is not None and not self._alarmed:
-            self._alarmed = True
-            self._run.note(
-                f"reward hacking suspected at step {len(self._history)}: {risen} rises while match falls"
-            )
-        recent = self._solved[-10:]
-        limit = self._options.stop_at
-        if limit is not None and len(recent) == 10 and sum(recent) / 10 >= limit:
-            self.stopped = True
-            control.should_training_stop = True
-
-    def _write_advantages(self, step: int) -> None:
-        """Write which episode earned which advantage: it is known only after the whole group has played."""
-        known = list(self.trainer._logs["advantages"]) if self.trainer is not None else []
-        latest = known[-len(self._played) :]
-        with (self._out / "rollouts.jsonl").open("a", encoding="utf-8") as file:
-            for played, advantage in zip(self._played, latest, strict=False):
-                line = {
-                    "step": step,
-                    "episode_id": played.episode_id,
-                    "advantage": round(float(advantage), 6),
-                }
-                file.write(json.dumps(line | asdict(played.reward)) + "\n")
-
-
-def _short(name: str) -> str:
-    """Return `match` for TRL's `rewards/match/mean`."""
-    return name.removeprefix("rewards/").removesuffix("/mean") if name.endswith("/mean") else name
-
-
-def with_steps(options: GrpoOptions, steps: int) -> GrpoOptions:
-    """Return the same run with another length."""
-    return replace(options, num_steps=steps)
+if __name__ == "__main__":
+    main()

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from physix.engine import EpisodeConfig, EpisodeEngine
 from physix.engine.events import Provenance
@@ -147,12 +148,13 @@ def task_prompt(system_id: str, seed: int, noise: float) -> str:
 def make_rollout(
     tokenizer: NanoTokenizer, settings: RolloutSettings, on_played: Callable[[list[Played]], None]
 ) -> Callable[[list[str], Any], dict[str, list[Any]]]:
-    """Return a `rollout_func` for `GRPOTrainer`: prompts come in already repeated, one episode is played each."""
+    """Return a `rollout_func` for `GRPOTrainer`: one episode a prompt; prompts come in repeated already."""
 
     def rollout(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
         model = trainer.accelerator.unwrap_model(trainer.model)
         step = int(trainer.state.global_step)
-        played = anyio.run(play_all, forward_of(model), tokenizer, prompts, settings, step)
+        with threadpool_limits(limits=1, user_api="blas"):
+            played = anyio.run(play_all, forward_of(model), tokenizer, prompts, settings, step)
         on_played(played)
         columns = {f"reward_{n}": [asdict(p.reward)[n] for p in played] for n in COMPONENTS}
         return {

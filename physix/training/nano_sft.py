@@ -18,11 +18,11 @@ import torch
 from torch.nn import functional
 from transformers import Qwen2ForCausalLM
 
+from physix.datasets.sft import SftRow
 from physix.errors import BadInputError
 from physix.policies.nano_codec import SAMPLES
 from physix.policies.nano_tokenizer import NanoTokenizer
 from physix.training.nano_model import CONTEXT, number_ids
-from physix.datasets.sft import SftRow
 
 _ODD = re.compile(r"d2q/dt2 =(?: ?[-+][0-9]{3}e-?[0-9]\*(?:sin\(q\)|q|v|v\*abs\(v\)|q\*\*3))+")
 _IGNORED = -100
