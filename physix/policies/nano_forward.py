@@ -47,6 +47,10 @@ class Qwen2Forward:
         self._keys, self._values = np.zeros(size, np.float32), np.zeros(size, np.float32)
         self._length = 0
 
+    def twin(self) -> Qwen2Forward:
+        """Return another reader of the same weights, with a memory of its own."""
+        return Qwen2Forward(self._w, self._shape, context=len(self._cos))
+
     def reset(self) -> None:
         """Forget everything read so far."""
         self._length = 0

@@ -154,7 +154,11 @@ def read_gguf(path: Path) -> dict[str, np.ndarray[Any, Any]]:
     return found
 
 
-_CHATML = "{{- range .Messages }}<|im_start|>{{ .Role }}\n{{ .Content }}<|im_end|>\n{{ end }}<|im_start|>assistant\n"
+_CHATML = """\
+{{- range .Messages }}<|im_start|>{{ .Role }}
+{{ .Content }}<|im_end|>
+{{ end }}<|im_start|>assistant
+"""
 
 
 def modelfile(gguf_file: str, *, temperature: float = 0.2, context: int = 4096) -> str:

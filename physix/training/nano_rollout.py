@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 MAX_ROLLOUT_TURNS = REMEMBERED_TURNS + 1  # beyond, the oldest turn would leave the prompt's text
 ROLLOUT_CONTEXT = 384
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,12 +190,20 @@ async def play_all(
     step: int,
 ) -> list[Played]:
     """Play one episode a prompt, in order, and record each in the log with run, step and group."""
-    played: list[Played] = []
+    played: list[Played | None] = [None] * len(prompts)
+    slots = anyio.CapacityLimiter(_AT_ONCE)
     async with open_log(settings.db) as log:
         engine = EpisodeEngine(log)
-        for index, prompt in enumerate(prompts):
-            played.append(await _play(engine, forward, tokenizer, prompt, settings, step, index))
-    return played
+
+        async def play(index: int, prompt: str) -> None:
+            async with slots:
+                played[index] = await _play(engine, forward.twin(), tokenizer, prompt, settings, step, index)
+
+        # Side by side, episodes share the log's commits; the draws of each depend on its index alone.
+        async with anyio.create_task_group() as group:
+            for index, prompt in enumerate(prompts):
+                group.start_soon(play, index, prompt)
+    return [one for one in played if one is not None]
 
 
 async def _play(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import anyio
 from threadpoolctl import threadpool_limits
@@ -75,9 +76,9 @@ def _text(
     lines = [
         "# Report of the nano model",
         "",
-        f"Model `{model.name}`, greedy, budget of 8 turns, profile classic. Seeds were never trained on. Means with",
-        "95 % bootstrap intervals over episodes; an unsolved episode counts nine turns. `generalisation` is R² on",
-        "hidden trajectories, `recovered` the true structure with a field within 10 %.",
+        f"Model `{model.name}`, greedy, budget of 8 turns, profile classic. Seeds were never trained on.",
+        "Means with 95 % bootstrap intervals over episodes; an unsolved episode counts nine turns.",
+        "`generalisation` is R² on hidden trajectories, `recovered` the true structure with a field within 10 %.",
         "",
         *_table(found),
         "",
@@ -133,8 +134,8 @@ def _ablation(arms: dict[str, list[Outcome]]) -> list[str]:
         return outcome.matches[1] if len(outcome.matches) > 1 else 0.0
 
     lines = [
-        "Turn 1 is the teacher's mistake, the same in every arm; the model plays turn 2 knowing of turn 1 what the",
-        f"arm says. {len(arms['true'])} tasks that turn 1 did not solve, paired.",
+        "Turn 1 is the teacher's mistake, the same in every arm; the model plays turn 2 knowing of turn 1 what",
+        f"the arm says. {len(arms['true'])} tasks that turn 1 did not solve, paired.",
         "",
         "| told about turn 1 | solved at turn 2 | R² of turn 2 | paired gain in R² of the true mismatch |",
         "|---|---|---|---|",
@@ -194,10 +195,8 @@ def _smooth(values: Sequence[float]) -> list[float]:
 def read_outcomes(path: Path) -> dict[str, list[Outcome]]:
     """Return what `save_outcomes` wrote."""
     found = json.loads(path.read_text(encoding="utf-8"))
-    return {
-        key: [
-            Outcome(**{**row, "formats": tuple(row["formats"]), "matches": tuple(row["matches"])})
-            for row in rows
-        ]
-        for key, rows in found.items()
-    }
+    return {key: [_outcome(row) for row in rows] for key, rows in found.items()}
+
+
+def _outcome(row: dict[str, Any]) -> Outcome:
+    return Outcome(**{**row, "formats": tuple(row["formats"]), "matches": tuple(row["matches"])})
