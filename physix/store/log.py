@@ -50,7 +50,10 @@ class EpisodeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeFilter:
-    """Which episodes to list; None means any. `text` is looked for in id, title and policy."""
+    """Which episodes to list; None means any.
+
+    `text` is looked for in id, title and policy; `since` and `until` bound the start, in UTC.
+    """
 
     system: str | None = None
     policy: str | None = None
@@ -58,6 +61,23 @@ class EpisodeFilter:
     status: str | None = None
     tier: int | None = None
     text: str | None = None
+    since: datetime | None = None  # inclusive
+    until: datetime | None = None  # exclusive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRow:
+    """One turn as a table shows it: a projection of its three events."""
+
+    episode_id: str
+    turn: int
+    position: int  # of its RewardComputed
+    outcome: str  # of the simulation
+    equation: str
+    match: float
+    total: float
+    generalisation: float | None
+    solved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +101,34 @@ class Log(EventLog, Protocol):
             BadInputError: the cursor is not one of ours.
         """
         ...
+
+    async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
+        """Return the turns of some episodes, by episode and turn."""
+        ...
+
+
+def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
+    """Return the rows of the whole turns among one append's events."""
+    rows = []
+    for asked, ran, paid in zip(recorded, recorded[1:], recorded[2:], strict=False):
+        if not isinstance(paid.event, RewardComputed):
+            continue
+        if not isinstance(asked.event, HypothesisSubmitted) or not isinstance(ran.event, SimulationRun):
+            continue
+        rows.append(
+            TurnRow(
+                episode_id=paid.episode_id,
+                turn=paid.event.turn,
+                position=paid.position,
+                outcome=ran.event.simulation.outcome,
+                equation=asked.event.equation,
+                match=paid.event.reward.match,
+                total=paid.event.reward.total,
+                generalisation=paid.event.generalisation,
+                solved=paid.event.solved,
+            )
+        )
+    return rows
 
 
 def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:

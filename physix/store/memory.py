@@ -15,8 +15,10 @@ from physix.store.log import (
     EpisodeFilter,
     EpisodePage,
     EpisodeRow,
+    TurnRow,
     check_append,
     project,
+    project_turns,
 )
 from physix.store.pages import parse_cursor
 
@@ -115,6 +117,13 @@ class MemoryLog:
             raise ConflictError(f"Command id {command_id!r} was used for another request.")
         return known[1]
 
+    async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
+        """See `Log.list_turns`."""
+        rows = [
+            row for name in sorted(set(episode_ids)) for row in project_turns(self._streams.get(name, []))
+        ]
+        return tuple(rows)
+
     async def list_episodes(
         self, wanted: EpisodeFilter, *, cursor: str | None = None, limit: int = 50
     ) -> EpisodePage:
@@ -140,6 +149,10 @@ def _matches(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
         (wanted.tier, row.tier),
     )
     if any(value is not None and value != actual for value, actual in exact):
+        return False
+    if wanted.since is not None and row.started_at < wanted.since:
+        return False
+    if wanted.until is not None and row.started_at >= wanted.until:
         return False
     text = (wanted.text or "").lower()
     return any(text in field.lower() for field in (row.episode_id, row.title, row.policy))
