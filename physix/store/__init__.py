@@ -22,7 +22,7 @@ async def open_log(url: str) -> AsyncIterator[Log]:
 
     Args:
         url: `sqlite:///relative.db`, `sqlite:////absolute.db`,
-            `postgresql://user:password@host/database`, or `memory://`.
+            `postgresql://user:password@host/database`, `archive:///folder` (read-only), or `memory://`.
 
     Raises:
         BadInputError: the URL names no log.
@@ -32,6 +32,11 @@ async def open_log(url: str) -> AsyncIterator[Log]:
         from physix.store.memory import MemoryLog
 
         yield MemoryLog()
+        return
+    if url.startswith("archive:///"):
+        from physix.store.archive import open_archive
+
+        yield open_archive(Path(url.removeprefix("archive:///")))
         return
     from physix.store.sql import open_sql_log
 

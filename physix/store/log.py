@@ -222,3 +222,22 @@ def _is_whole(events: Sequence[Event], *, first: bool, next_turn: int) -> bool:
         case _:
             return False
     return not rest or (len(rest) == 1 and isinstance(rest[0], EpisodeFinished))
+
+
+def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
+    """Tell whether a list with this filter shows the row."""
+    exact = (
+        (wanted.system, row.system_id),
+        (wanted.policy, row.policy),
+        (wanted.outcome, row.outcome),
+        (wanted.status, row.status),
+        (wanted.tier, row.tier),
+    )
+    if any(value is not None and value != actual for value, actual in exact):
+        return False
+    if wanted.since is not None and row.started_at < wanted.since:
+        return False
+    if wanted.until is not None and row.started_at >= wanted.until:
+        return False
+    text = (wanted.text or "").lower()
+    return any(text in field.lower() for field in (row.episode_id, row.title, row.policy))

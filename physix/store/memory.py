@@ -17,6 +17,7 @@ from physix.store.log import (
     EpisodeRow,
     TurnRow,
     check_append,
+    matches_filter,
     project,
     project_turns,
 )
@@ -129,7 +130,7 @@ class MemoryLog:
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
         before = parse_cursor(cursor)
-        matching = [row for row in self._rows.values() if _matches(row, wanted)]
+        matching = [row for row in self._rows.values() if matches_filter(row, wanted)]
         matching.sort(key=lambda row: -row.position)
         page = [row for row in matching if before is None or row.position < before]
         size = max(1, min(limit, MAX_PAGE))
@@ -138,21 +139,3 @@ class MemoryLog:
         return EpisodePage(
             items=items, next_cursor=str(items[-1].position) if more else None, total=len(matching)
         )
-
-
-def _matches(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
-    exact = (
-        (wanted.system, row.system_id),
-        (wanted.policy, row.policy),
-        (wanted.outcome, row.outcome),
-        (wanted.status, row.status),
-        (wanted.tier, row.tier),
-    )
-    if any(value is not None and value != actual for value, actual in exact):
-        return False
-    if wanted.since is not None and row.started_at < wanted.since:
-        return False
-    if wanted.until is not None and row.started_at >= wanted.until:
-        return False
-    text = (wanted.text or "").lower()
-    return any(text in field.lower() for field in (row.episode_id, row.title, row.policy))
