@@ -10,6 +10,8 @@ import typer
 
 from physix.cli.bench import bench_app
 from physix.cli.dataset import dataset_app, rollout
+from physix.cli.log_archive import log_archive
+from physix.cli.log_verify import log_verify
 from physix.cli.train import train_app
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
@@ -28,6 +30,8 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(train_app, name="train")
 app.command()(rollout)
+log_app.command("verify")(log_verify)
+log_app.command("archive")(log_archive)
 
 DbOption = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 from importlib import resources
 from io import BytesIO
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 from anyio import from_thread, to_thread
@@ -57,7 +58,7 @@ def read_nano(data: bytes) -> NanoModel:
             tokenizer = NanoTokenizer.from_json(str(arrays["tokenizer"]))
             weights = {name: arrays[name] for name in arrays.files if name not in ("meta", "tokenizer")}
             shape = Qwen2Shape(**meta["shape"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise BadInputError(f"These are no nano weights: {error}.") from error
     digest = hashlib.sha256(data).hexdigest()
     name = f"{meta['name']}@{digest[:12]}"

@@ -44,6 +44,7 @@ class GrpoOptions:
         model: a folder or Hugging Face id; None for the profile's own.
         curriculum: play tier 1 alone for the first third of the steps.
         stop_at: mean solved share over ten steps at which to stop early; None never.
+        stop_after: steps of this sitting; the same options without it go on to the end.
     """
 
     profile: str = "nano"
@@ -62,6 +63,8 @@ class GrpoOptions:
     beta: float = 0.0
     curriculum: bool = False
     stop_at: float | None = None
+    max_turns: int | None = None
+    stop_after: int | None = None
     save_every: int = 50
     use_vllm: bool = False
     report_to: str = "none"
@@ -116,7 +119,7 @@ def _train_nano(options: GrpoOptions, profile: Profile) -> Path:
     settings = RolloutSettings(
         run_id=run.manifest.id,
         db=options.db,
-        max_turns=profile.max_turns,
+        max_turns=options.max_turns or profile.max_turns,
         temperature=options.temperature,
         seed=options.seed,
         progress=options.ablation != "no_progress",
@@ -224,6 +227,14 @@ class RunWatch(TrainerCallback):
     def on_played(self, played: list[Played]) -> None:
         """Take in the episodes of a step."""
         self._played = played
+
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
+        """Stop where this sitting ends."""
+        if self._options.stop_after is not None and state.global_step >= self._options.stop_after:
+            self.stopped = True
+            control.should_training_stop = True
 
     def on_log(
         self,

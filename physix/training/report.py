@@ -78,7 +78,7 @@ def _text(
         "",
         f"Model `{model.name}`, greedy, budget of 8 turns, profile classic. Seeds were never trained on.",
         "Means with 95 % bootstrap intervals over episodes; an unsolved episode counts nine turns.",
-        "`generalisation` is R² on hidden trajectories, `recovered` the true structure with a field within 10 %.",
+        "`generalisation` is R² on hidden trajectories; `recovered`: the true structure, field within 10 %.",
         "",
         *_table(found),
         "",
@@ -134,7 +134,7 @@ def _ablation(arms: dict[str, list[Outcome]]) -> list[str]:
         return outcome.matches[1] if len(outcome.matches) > 1 else 0.0
 
     lines = [
-        "Turn 1 is the teacher's mistake, the same in every arm; the model plays turn 2 knowing of turn 1 what",
+        "Turn 1 is the teacher's mistake, the same in every arm; the model plays turn 2 knowing of it what",
         f"the arm says. {len(arms['true'])} tasks that turn 1 did not solve, paired.",
         "",
         "| told about turn 1 | solved at turn 2 | R² of turn 2 | paired gain in R² of the true mismatch |",

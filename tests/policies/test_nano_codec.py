@@ -6,7 +6,7 @@ import pytest
 
 from physix.engine import EpisodeConfig
 from physix.engine.episode import evolve, observe, play, start
-from physix.engine.events import Provenance, RecordedEvent
+from physix.engine.events import Event, Provenance, RecordedEvent
 from physix.engine.ports import Observation
 from physix.policies.nano_codec import feedback, frames, hypothesis_of, number, read_law, render, write_law
 from physix.systems import SYSTEMS, sample_task
@@ -27,8 +27,14 @@ def observed(task: Task, truth: Truth, *equations: tuple[str, dict[str, float]])
     return observe(episode)
 
 
-def recorded(event: object, version: int) -> RecordedEvent:
-    return RecordedEvent(episode_id="e", version=version, position=version, recorded_at=datetime(2026, 1, 1, tzinfo=UTC), event=event)  # type: ignore[arg-type]
+def recorded(event: Event, version: int) -> RecordedEvent:
+    return RecordedEvent(
+        episode_id="e",
+        version=version,
+        position=version,
+        recorded_at=datetime(2026, 1, 1, tzinfo=UTC),
+        event=event,
+    )  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("system_id", ONE_BODY)
@@ -54,7 +60,15 @@ def test_what_no_sum_of_the_codecs_terms_can_say_is_none() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "d2q/dt2 =", "d2q/dt2 = q", "d2q/dt2 = -12e0*q", "d2q/dt2 = -100e0*z", "x" * 5000, "d2q/dt2 = -100e0*q; 1"],
+    [
+        "",
+        "d2q/dt2 =",
+        "d2q/dt2 = q",
+        "d2q/dt2 = -12e0*q",
+        "d2q/dt2 = -100e0*z",
+        "x" * 5000,
+        "d2q/dt2 = -100e0*q; 1",
+    ],
 )
 def test_text_that_is_no_law_goes_to_the_verifier_as_it_is(text: str) -> None:
     task, truth = sample_task("spring_mass", 1)
@@ -106,7 +120,8 @@ def test_a_prompt_holds_nothing_that_the_observation_does_not() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.0234, "234e-4"), (1.0, "100e-2"), (999.9, "100e1"), (0.0, "100e-9"), (1e30, "999e9")]
+    ("value", "text"),
+    [(0.0234, "234e-4"), (1.0, "100e-2"), (999.9, "100e1"), (0.0, "100e-9"), (1e30, "999e9")],
 )
 def test_numbers_have_three_digits(value: float, text: str) -> None:
     assert number(value) == text
@@ -120,4 +135,6 @@ def test_a_motion_without_a_rate_cannot_be_read() -> None:
 def test_half_a_period_is_measured_well_under_noise() -> None:
     task, truth = sample_task("spring_mass", 3, noise=0.05)
     (frame,) = frames(task)
-    assert frame.half_period == pytest.approx(np.pi / np.sqrt(truth.params["k"] / truth.params["m"]), rel=0.01)
+    assert frame.half_period == pytest.approx(
+        np.pi / np.sqrt(truth.params["k"] / truth.params["m"]), rel=0.01
+    )
