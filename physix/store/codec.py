@@ -9,8 +9,12 @@ first column is time.
 
 from __future__ import annotations
 
+import math
+import sys
+from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from itertools import chain
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,14 +22,23 @@ import orjson
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter
 
-from physix.engine.events import SCHEMA_VERSION, EpisodeStarted, Event, SimulationRun
+from physix.engine.events import (
+    SCHEMA_VERSION,
+    EpisodeStarted,
+    Event,
+    HypothesisSubmitted,
+    RewardComputed,
+    SimulationRun,
+)
 from physix.errors import StorageError
 from physix.store.upcasters import UPCASTERS, Payload, Upcaster
 from physix.systems.task import Trajectory
-from physix.verifier.types import Prediction
+from physix.verifier.types import Prediction, Simulation
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+_SIMULATION = tuple(one.name for one in fields(Simulation))
 _Array = NDArray[np.float64]
+_Packed = tuple[int, int, "array[float]"]  # rows, columns, numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +56,24 @@ def encode(event: Event) -> Encoded:
     Raises:
         StorageError: a number is NaN or infinite, or text is not valid Unicode.
     """
-    light, blob = event, None
+    content: object = event
+    blob = None
     match event:
         case EpisodeStarted(task=task, truth=truth):
-            light = replace(event, task=replace(task, shown=()), truth=replace(truth, hidden=()))
+            content = replace(event, task=replace(task, shown=()), truth=replace(truth, hidden=()))
             blob = _pack([_rows(x) for x in task.shown], [_rows(x) for x in truth.hidden], event.type)
         case SimulationRun(simulation=simulation):
-            light = replace(event, simulation=replace(simulation, predictions=()))
+            # By hand, as replace() costs as much as all the rest.
+            light = {name: getattr(simulation, name) for name in _SIMULATION}
+            content = {"type": event.type, "turn": event.turn, "simulation": light | {"predictions": ()}}
             blob = _pack([_plain(x) for x in simulation.predictions], [], event.type)
         case _:
             pass
     # orjson writes NaN as null in silence; a log must not hold a null that was a number.
-    if not _finite(light):
+    if not _is_finite(event):
         raise _not_finite(event.type)
     try:
-        return Encoded(event.type, orjson.dumps(light).decode(), blob)
+        return Encoded(event.type, orjson.dumps(content).decode(), blob)
     except orjson.JSONEncodeError as error:
         raise StorageError(f"{event.type} cannot be recorded: {error}.") from error
 
@@ -106,13 +122,14 @@ def _with_arrays(event: Event, blob: bytes | None) -> Event:
             raise ValueError("an array where none belongs")
 
 
-def _rows(trajectory: Trajectory) -> _Array:
-    return np.column_stack([trajectory.t, np.array(trajectory.states)])
+def _rows(trajectory: Trajectory) -> _Packed:
+    rows = [(t, *state) for t, state in zip(trajectory.t, trajectory.states, strict=True)]
+    return len(rows), len(rows[0]) if rows else 0, array("d", chain.from_iterable(rows))
 
 
-def _plain(prediction: Prediction) -> _Array:
-    array = np.array(prediction.states, dtype="<f8")
-    return array if array.ndim == 2 else array.reshape(0, 0)
+def _plain(prediction: Prediction) -> _Packed:
+    states = prediction.states
+    return len(states), len(states[0]) if states else 0, array("d", chain.from_iterable(states))
 
 
 def _trajectory(array: _Array) -> Trajectory:
@@ -123,17 +140,18 @@ def _tuples(array: _Array) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, array.tolist()))
 
 
-def _pack(first: Sequence[_Array], second: Sequence[_Array], where: str) -> bytes:
-    arrays = [*first, *second]
-    if not all(np.isfinite(array).all() for array in arrays):
-        raise _not_finite(where)
-    header = [len(first), len(arrays), *(size for array in arrays for size in array.shape)]
-    return b"".join(
-        [
-            np.array(header, dtype="<u4").tobytes(),
-            *(array.astype("<f8", copy=False).tobytes() for array in arrays),
-        ]
-    )
+def _pack(first: Sequence[_Packed], second: Sequence[_Packed], where: str) -> bytes:
+    packed = [*first, *second]
+    header = array("I", [len(first), len(packed)])
+    for rows, columns, numbers in packed:
+        header.extend((rows, columns))
+        if not np.isfinite(np.frombuffer(numbers)).all():
+            raise _not_finite(where)
+        if sys.byteorder == "big":
+            numbers.byteswap()
+    if sys.byteorder == "big":
+        header.byteswap()
+    return b"".join([header.tobytes(), *(numbers.tobytes() for _, _, numbers in packed)])
 
 
 def _unpack(blob: bytes) -> tuple[list[_Array], list[_Array]]:
@@ -154,14 +172,36 @@ def _not_finite(where: str) -> StorageError:
     return StorageError(f"{where} holds a number that is not finite; nothing was recorded.")
 
 
-def _finite(value: Any) -> bool:
-    kind = type(value)
-    if kind is float:
-        return bool(value - value == 0.0)
-    if kind is str or kind is int or kind is bool or value is None:
+def _is_finite(event: Event) -> bool:
+    """Tell whether every number outside the blob is finite. Runs on every append, so it names them.
+
+    A sum is finite only if all its terms are; a finite sum too large for a float is looked at again.
+    """
+    numbers: list[float | None]
+    match event:
+        case HypothesisSubmitted(params=params, provenance=provenance):
+            numbers = [*params.values(), *provenance.sampling.values(), provenance.latency_s]
+        case SimulationRun(simulation=simulation):
+            numbers = [simulation.t_reached, *simulation.fitted.values()]
+        case RewardComputed(reward=reward):
+            numbers = [reward.match, reward.progress, reward.simplicity, reward.format, reward.total]
+            numbers += [event.emitted, event.generalisation, event.match_dense]
+            for fit in event.fits.values():
+                numbers += [fit.r2, fit.nrmse, fit.valid_time]
+            if event.correctness is not None:
+                numbers.append(event.correctness.field_error)
+        case _:
+            return _all_finite(event)
+    return math.isfinite(sum(filter(None, numbers))) or all(map(_all_finite, numbers))
+
+
+def _all_finite(value: Any) -> bool:
+    if value is None or isinstance(value, str | int):
         return True
-    if kind is dict:
-        return all(map(_finite, value.values()))
-    if kind is tuple or kind is list:
-        return all(map(_finite, value))
-    return all(_finite(getattr(value, name)) for name in value.__slots__)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(_all_finite, value.values()))
+    if isinstance(value, tuple | list):
+        return all(map(_all_finite, value))
+    return all(_all_finite(getattr(value, one.name)) for one in fields(value))

@@ -158,20 +158,31 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
         )
     if row is None:
         raise ConflictError(f"Episode {recorded.episode_id} must begin with EpisodeStarted.")
-    row = replace(row, version=recorded.version, updated_at=recorded.recorded_at)
-    if isinstance(event, RewardComputed):
-        better = not row.matches or event.reward.match >= row.best_match
-        return replace(
-            row,
-            turns=event.turn,
-            best_match=max(row.best_match, event.reward.match),
-            best_total=max(row.best_total, event.reward.total),
-            matches=(*row.matches, event.reward.match),
-            generalisation=event.generalisation if better else row.generalisation,
-        )
-    if isinstance(event, EpisodeFinished):
-        return replace(row, status="finished", outcome=event.reason)
-    return row
+    match event:
+        case HypothesisSubmitted() | SimulationRun():
+            return row  # half a turn is nothing to show: its RewardComputed commits with it
+        case RewardComputed():
+            better = not row.matches or event.reward.match >= row.best_match
+            return replace(
+                row,
+                version=recorded.version,
+                updated_at=recorded.recorded_at,
+                turns=event.turn,
+                best_match=max(row.best_match, event.reward.match),
+                best_total=max(row.best_total, event.reward.total),
+                matches=(*row.matches, event.reward.match),
+                generalisation=event.generalisation if better else row.generalisation,
+            )
+        case EpisodeFinished():
+            return replace(
+                row,
+                version=recorded.version,
+                updated_at=recorded.recorded_at,
+                status="finished",
+                outcome=event.reason,
+            )
+        case _:
+            return replace(row, version=recorded.version, updated_at=recorded.recorded_at)
 
 
 def check_append(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import psycopg
-from sqlalchemy import URL, Connection, create_engine, make_url
+from sqlalchemy import URL, Connection, Table, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
 
 from physix.errors import BadInputError
@@ -35,6 +36,16 @@ class PostgresBackend:
     def lock(self, connection: Connection) -> None:
         """Take the advisory lock that ends with the transaction."""
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+
+    def bulk_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """COPY, which takes many rows in one message where INSERT takes one message a row."""
+        if not rows:
+            return
+        names = ", ".join(column.name for column in table.columns)
+        cursor: psycopg.Cursor[Any] = connection.connection.cursor()  # type: ignore[assignment]
+        with cursor.copy(f"COPY {table.name} ({names}) FROM STDIN".encode()) as copy:
+            for row in rows:
+                copy.write_row(row)
 
     def announce(self, connection: Connection) -> None:
         """One NOTIFY a batch, delivered when it commits."""

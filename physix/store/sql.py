@@ -14,13 +14,14 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any, Protocol, TypeVar
 
 import anyio
 from anyio import to_thread
-from sqlalchemy import Connection, Engine, Row, select
+from sqlalchemy import Connection, Engine, Row, Table, select
 from sqlalchemy.exc import DBAPIError
 
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
@@ -59,6 +60,10 @@ class Backend(Protocol):
         """Take the append lock for the rest of the transaction."""
         ...
 
+    def bulk_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert rows, values in the order of the table's columns, the driver's fastest way."""
+        ...
+
     def announce(self, connection: Connection) -> None:
         """Wake followers in other processes once the transaction commits."""
         ...
@@ -88,6 +93,8 @@ class _Batch:
 
     last: int  # position
     now: datetime
+    text: str  # of `now`
+    new: set[str] = field(default_factory=set)  # episodes that begin in it
     recorded: list[RecordedEvent] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     turns: list[TurnRow] = field(default_factory=list)
@@ -105,7 +112,9 @@ class SqlLog:
         self._requests: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
         self._heads: OrderedDict[str, EpisodeRow] = OrderedDict()
         self._last = -1  # position up to which `_heads` is known to be true
-        self._insert = _Statements(backend.placeholder)
+        mark = backend.placeholder
+        moved = ", ".join(f"{name} = {mark}" for name in (*_MOVING, "updated_at"))
+        self._move = f"UPDATE episodes SET {moved} WHERE episode_id = {mark}"  # noqa: S608  # our own names
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._write_forever, name="physix-log-writer", daemon=True),
@@ -285,7 +294,9 @@ class SqlLog:
         try:
             with self._translated(), self.backend.writer.begin() as connection:
                 self.backend.lock(connection)
-                batch = _Batch(last=queries.last_position(connection), now=datetime.now(UTC))
+                now = datetime.now(UTC)
+                text = now.isoformat(timespec="microseconds")
+                batch = _Batch(last=queries.last_position(connection), now=now, text=text)
                 if batch.last != self._last:
                     self._heads.clear()  # another process has written
                 answers = [self._decide(connection, batch, request) for request in requests]
@@ -311,6 +322,8 @@ class SqlLog:
             check_append(request.episode_id, row, request.events, request.expected_version)
         except ConflictError as error:
             return error
+        if row is None:
+            batch.new.add(request.episode_id)
         recorded = []
         for offset, (event, encoded) in enumerate(zip(request.events, request.encoded, strict=True), start=1):
             one = RecordedEvent(
@@ -331,7 +344,7 @@ class SqlLog:
                     SCHEMA_VERSION,
                     encoded.payload,
                     encoded.blob,
-                    batch.now.isoformat(timespec="microseconds"),
+                    batch.text,
                 )
             )
         batch.last += len(recorded)
@@ -345,22 +358,22 @@ class SqlLog:
         return answer
 
     def _write(self, connection: Connection, batch: _Batch) -> None:
-        statements = self._insert
-        if batch.events:
-            connection.exec_driver_sql(statements.events, batch.events)
-            connection.exec_driver_sql(statements.episodes, [_values(row) for row in batch.heads.values()])
-        if batch.turns:
-            connection.exec_driver_sql(
-                statements.turns, [tuple(getattr(row, f.name) for f in fields(row)) for row in batch.turns]
-            )
-        if batch.commands:
-            connection.exec_driver_sql(
-                statements.commands,
-                [
-                    (episode_id, command_id, digest, answer[0].version, answer[-1].version)
-                    for (episode_id, command_id), (digest, answer) in batch.commands.items()
-                ],
-            )
+        insert = self.backend.bulk_insert
+        insert(connection, schema.events, batch.events)
+        insert(connection, schema.turns, list(map(_turn_values, batch.turns)))
+        insert(connection, schema.episodes, [_new_episode(batch.heads[name]) for name in sorted(batch.new)])
+        moved = [row for name, row in batch.heads.items() if name not in batch.new]
+        if moved:
+            values = [(*_moving_values(row), batch.text, row.episode_id) for row in moved]
+            connection.exec_driver_sql(self._move, values)
+        insert(
+            connection,
+            schema.commands,
+            [
+                (episode_id, command_id, digest, answer[0].version, answer[-1].version)
+                for (episode_id, command_id), (digest, answer) in batch.commands.items()
+            ],
+        )
 
     def _remember(self, batch: _Batch) -> None:
         self._last = batch.last
@@ -385,30 +398,18 @@ class SqlLog:
             self._hub.publish(recorded)
 
 
-class _Statements:
-    """Plain SQL for the four tables of an append, in the driver's own style."""
-
-    def __init__(self, placeholder: str) -> None:
-        def insert_into(table: str, columns: Sequence[str]) -> str:
-            marks = ", ".join([placeholder] * len(columns))
-            return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"  # noqa: S608  # our own names
-
-        def columns(table: Any) -> list[str]:
-            return [column.name for column in table.columns]
-
-        self.events = insert_into("events", columns(schema.events))
-        self.turns = insert_into("turns", columns(schema.turns))
-        self.commands = insert_into("commands", columns(schema.commands))
-        changing = ("version", "status", "outcome", "turns", "best_match", "best_total", "generalisation")
-        moved = ", ".join(f"{name} = excluded.{name}" for name in (*changing, "updated_at"))
-        upsert = f" ON CONFLICT (episode_id) DO UPDATE SET {moved}"
-        self.episodes = insert_into("episodes", columns(schema.episodes)) + upsert
+_MOVING = ("version", "status", "outcome", "turns", "best_match", "best_total", "generalisation")
 
 
-def _values(row: EpisodeRow) -> tuple[Any, ...]:
+_turn_values = attrgetter(*(column.name for column in schema.turns.columns))
+_episode_values = attrgetter(*(column.name for column in schema.episodes.columns))
+_moving_values = attrgetter(*_MOVING)
+
+
+def _new_episode(row: EpisodeRow) -> tuple[Any, ...]:
     return tuple(
         value.isoformat(timespec="microseconds") if isinstance(value, datetime) else value
-        for value in (getattr(row, column.name) for column in schema.episodes.columns)
+        for value in _episode_values(row)
     )
 
 
