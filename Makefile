@@ -64,6 +64,7 @@ test-e2e: .venv/installed-dev $(PAGE)
 	cd web && npm run --silent e2e
 
 test-python: .venv/installed-dev $(PAGE)
+	tools/ensure-packages postgres
 	$(BIN)/python -m pytest
 
 types: web/node_modules/.installed .venv/installed-dev

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import AsyncIterator
 
-from sse_starlette import EventSourceResponse, ServerSentEvent
+import anyio
+from sse_starlette import EventSourceResponse
+from sse_starlette.sse import SendTimeoutError
 from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
 
 from physix.api.schemas import PUBLIC_EVENT, public_event
 from physix.engine import EpisodeFinished, RecordedEvent
@@ -14,8 +18,65 @@ from physix.store import Log
 
 _PING_S = 15
 _SEND_TIMEOUT_S = 30.0
+_FAREWELL_S = 1.0
 _RETRY_MS = 1_000
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+_FAREWELL = b'event: Farewell\r\ndata: {"reason":"shutdown"}\r\n\r\n'
+_SHARED = 2_048
+
+
+class _Frames:
+    """Events as bytes of a stream, encoded once however many clients follow."""
+
+    def __init__(self) -> None:
+        self._bodies: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+
+    def body(self, recorded: RecordedEvent) -> bytes:
+        # Together these tell events of different logs apart, should one process hold several.
+        key = (recorded.episode_id, recorded.version, recorded.position, recorded.recorded_at)
+        found = self._bodies.get(key)
+        if found is None:
+            data = PUBLIC_EVENT.dump_json(public_event(recorded))
+            head = f"event: {recorded.event.type}\r\nretry: {_RETRY_MS}\r\ndata: ".encode()
+            found = self._bodies[key] = head + data + b"\r\n\r\n"
+            if len(self._bodies) > _SHARED:
+                self._bodies.popitem(last=False)
+        return found
+
+
+_frames = _Frames()
+
+
+class EventStream(EventSourceResponse):
+    """A stream that says farewell when the server stops, and drops a client that stopped reading."""
+
+    def __init__(self, frames: AsyncIterator[bytes], *, send_timeout_s: float = _SEND_TIMEOUT_S) -> None:
+        self._leaving = anyio.Event()
+        super().__init__(
+            frames,
+            ping=_PING_S,
+            send_timeout=send_timeout_s,
+            headers=_HEADERS,
+            shutdown_event=self._leaving,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the stream, then the farewell if it was the shutdown that ended it."""
+        complete = False
+
+        async def counted(message: Message) -> None:
+            nonlocal complete
+            complete = message["type"] == "http.response.body" and not message.get("more_body", False)
+            await send(message)
+
+        try:
+            await super().__call__(scope, receive, counted)
+        except SendTimeoutError:
+            return  # an incomplete response: the server closes the connection
+        if self._leaving.is_set() and not complete:
+            with anyio.move_on_after(_FAREWELL_S):
+                await send({"type": "http.response.body", "body": _FAREWELL, "more_body": True})
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def resume_after(last_event_id: str | None, after: int | None) -> int:
@@ -38,31 +99,30 @@ async def episode_stream(log: Log, episode_id: str, after: int) -> Response:
     if finished and after >= past[-1].version:
         return Response(status_code=204)
 
-    async def frames() -> AsyncIterator[ServerSentEvent]:
-        first_position = past[0].position - 1
-        async for recorded in log.subscribe(after_position=first_position, episode_ids=[episode_id]):
+    async def frames() -> AsyncIterator[bytes]:
+        for recorded in past:
+            if recorded.version > after:
+                yield _frame(recorded, recorded.version)
+        if finished:
+            return
+        async for recorded in log.subscribe(after_position=past[-1].position, episode_ids=[episode_id]):
             if recorded.version > after:
                 yield _frame(recorded, recorded.version)
             if isinstance(recorded.event, EpisodeFinished):
                 return
 
-    return _stream(frames())
+    return EventStream(frames())
 
 
 def log_stream(log: Log, after: int, episode_ids: list[str] | None) -> Response:
     """Stream the whole log, or some episodes of it, from a position on; it never ends by itself."""
 
-    async def frames() -> AsyncIterator[ServerSentEvent]:
+    async def frames() -> AsyncIterator[bytes]:
         async for recorded in log.subscribe(after_position=after, episode_ids=episode_ids):
             yield _frame(recorded, recorded.position)
 
-    return _stream(frames())
+    return EventStream(frames())
 
 
-def _frame(recorded: RecordedEvent, event_id: int) -> ServerSentEvent:
-    data = PUBLIC_EVENT.dump_json(public_event(recorded)).decode()
-    return ServerSentEvent(data, event=recorded.event.type, id=str(event_id), retry=_RETRY_MS)
-
-
-def _stream(frames: AsyncIterator[ServerSentEvent]) -> Response:
-    return EventSourceResponse(frames, ping=_PING_S, send_timeout=_SEND_TIMEOUT_S, headers=_HEADERS)
+def _frame(recorded: RecordedEvent, event_id: int) -> bytes:
+    return b"id: %d\r\n%b" % (event_id, _frames.body(recorded))

@@ -1,51 +1,149 @@
-"""Turns appended per second to an SQLite log at 1, 16 and 64 callers.
+"""What the log costs on each database, beside the floor: the driver's fastest bulk insert of the same rows.
 
-`physix bench log [--turns 1200]`. A turn is three events with a 100 x 2 trajectory; every append
-waits for its synced commit.
+A turn is three events with a 100 x 4 trajectory. Every append waits for its durable commit.
+PostgreSQL is measured where a URL is given.
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from datetime import UTC, datetime
 
 import anyio
+from sqlalchemy import text
 
-from physix.engine import EpisodeConfig, Provenance
+from physix.engine import EpisodeConfig, Provenance, RecordedEvent
 from physix.engine.episode import evolve, play, start
-from physix.engine.events import HypothesisSubmitted, RewardComputed, SimulationRun
-from physix.store import open_log
+from physix.engine.events import (
+    SCHEMA_VERSION,
+    EpisodeStarted,
+    Event,
+    HypothesisSubmitted,
+    RewardComputed,
+    SimulationRun,
+)
+from physix.store import Log, open_backend, open_log
+from physix.store.codec import encode
+from physix.store.schema import events as events_table
+from physix.store.sql import SqlLog
 from physix.systems import sample_task
 from physix.verifier.types import Hypothesis
 
-LAW = Hypothesis(equation="d2x/dt2 = -1.0*x")
+_CALLERS = (1, 16, 64)
+_FANOUT = (1, 100, 500)
 
 
-async def measure(callers: int, turns: int, path: Path) -> tuple[float, float, float]:
-    """Return turns per second, median and 99th percentile latency in ms."""
-    task, truth = sample_task("spring_mass", 7)
-    started = start(task, truth, config=EpisodeConfig(max_turns=64), policy="bench", door="test")
-    spent: list[float] = []
-    async with open_log(f"sqlite:///{path}") as log:
-        (first,) = await log.append("seed", (started,), expected_version=0)
-        events = play(
-            evolve(None, first),
-            Hypothesis(equation="d2x/dt2 = -1.0*x"),
-            provenance=Provenance(policy="bench"),
+def main(turns: int, postgres_url: str | None) -> None:
+    """Print every figure for SQLite in a temporary file, and for PostgreSQL if a URL is given."""
+    with tempfile.TemporaryDirectory(prefix="physix-bench-") as folder:
+        _measure("SQLite", [f"sqlite:///{folder}/{i}.db" for i in range(3)], turns)
+    if postgres_url is None:
+        sys.stdout.write("PostgreSQL: not measured; give an empty database with --postgres URL\n")
+    else:
+        _measure("PostgreSQL", [postgres_url] * 3, turns)
+
+
+def _measure(name: str, urls: Sequence[str], turns: int) -> None:
+    out = sys.stdout
+    sample = _Sample()
+    anyio.run(_create, urls[0])
+    bulk = _floor(urls[0], sample, turns, per_commit=turns)
+    single = _floor(urls[0], sample, min(turns, 600), per_commit=1)
+    out.write(f"{name}: floor {bulk:.0f} turns/s in one transaction, {single:.0f} one transaction a turn\n")
+    for callers in _CALLERS:
+        rate, middle, p99 = anyio.run(_append, urls[1], sample, callers, turns)
+        out.write(
+            f"{name}: {callers:3} callers {rate:7.0f} turns/s, p50 {middle:.2f} ms, p99 {p99:.2f} ms; "
+            f"{rate / bulk:.2f} of the bulk floor, {rate / single:.2f} of the one-a-turn floor\n"
         )
-        submitted, simulated, rewarded = events
-        assert isinstance(submitted, HypothesisSubmitted)
-        assert isinstance(simulated, SimulationRun)
-        assert isinstance(rewarded, RewardComputed)
+    for clients in _FANOUT:
+        middle, p99, rate = anyio.run(_follow, urls[1], sample, clients, 100)
+        out.write(
+            f"{name}: {clients:3} followers: publish to follower p50 {middle:.2f} ms, p99 {p99:.2f} ms, "
+            f"{rate:.0f} events/s delivered\n"
+        )
+    rebuilt, exported, per_turn = anyio.run(_maintain, urls[1])
+    out.write(
+        f"{name}: rebuild {rebuilt / 1e6:.2f} million events/s, export {exported:.0f} events/s, "
+        f"{per_turn:.0f} bytes a turn on disk\n"
+    )
+
+
+class _Sample:
+    """One start and one turn, as the engine makes them."""
+
+    def __init__(self) -> None:
+        task, truth = sample_task("projectile_drag", 7)
+        started = start(task, truth, config=EpisodeConfig(max_turns=64), policy="bench", door="test")
+        first = RecordedEvent(
+            episode_id="sample", version=1, position=1, recorded_at=datetime.now(UTC), event=started
+        )
+        law = Hypothesis(
+            equation="d2x/dt2 = -k*vx*sqrt(vx**2 + vy**2); d2y/dt2 = -g - k*vy*sqrt(vx**2 + vy**2)",
+            params={"g": 9.81, "k": 0.05},
+            rationale="quadratic drag and gravity",
+        )
+        submitted, simulated, rewarded, *_ = play(
+            evolve(None, first), law, provenance=Provenance(policy="bench")
+        )
+        if not isinstance(submitted, HypothesisSubmitted) or not isinstance(simulated, SimulationRun):
+            raise TypeError("a turn begins with a hypothesis and its simulation")
+        if not isinstance(rewarded, RewardComputed):
+            raise TypeError("a turn ends with its reward")
+        self.started: EpisodeStarted = started
+        self._parts = submitted, simulated, rewarded
+
+    def turn(self, number: int) -> tuple[Event, ...]:
+        return tuple(replace(part, turn=number) for part in self._parts)
+
+
+async def _create(url: str) -> None:
+    async with open_log(url):
+        pass
+
+
+def _floor(url: str, sample: _Sample, turns: int, *, per_commit: int) -> float:
+    """Return turns per second of the driver alone: executemany on SQLite, COPY on PostgreSQL."""
+    backend = open_backend(url)
+    encoded = [encode(event) for event in sample.turn(1)]
+    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    with backend.writer.begin() as connection:
+        base = int(connection.exec_driver_sql("SELECT coalesce(max(position), 0) FROM events").scalar_one())
+    name = f"floor{base}"
+    rows = [
+        (base + 3 * i + j + 1, name, 3 * i + j + 1, one.type, SCHEMA_VERSION, one.payload, one.blob, now)
+        for i in range(turns)
+        for j, one in enumerate(encoded)
+    ]
+    began = time.perf_counter()
+    for first in range(0, len(rows), 3 * per_commit):
+        with backend.writer.begin() as connection:
+            backend.bulk_insert(connection, events_table, rows[first : first + 3 * per_commit])
+    spent = time.perf_counter() - began
+    if backend.placeholder != "?":
+        # Rows of no episode would be in the way of what follows in the same database.
+        with backend.writer.begin() as connection:
+            connection.exec_driver_sql("TRUNCATE events")
+    backend.writer.dispose()
+    backend.readers.dispose()
+    return turns / spent
+
+
+async def _append(url: str, sample: _Sample, callers: int, turns: int) -> tuple[float, float, float]:
+    """Return turns per second, and latency in ms: median and 99th percentile."""
+    spent: list[float] = []
+    async with open_log(url) as log:
+        stamp = time.time_ns()
 
         async def write(name: str) -> None:
+            await log.append(name, (sample.started,), expected_version=0)
             for turn in range(turns // callers):
-                if turn == 0:
-                    await log.append(name, (started,), expected_version=0)
-                whole = tuple(replace(e, turn=turn + 1) for e in (submitted, simulated, rewarded))
+                whole = sample.turn(turn + 1)
                 began = time.perf_counter()
                 await log.append(name, whole, expected_version=1 + 3 * turn)
                 spent.append(1e3 * (time.perf_counter() - began))
@@ -53,16 +151,94 @@ async def measure(callers: int, turns: int, path: Path) -> tuple[float, float, f
         began = time.perf_counter()
         async with anyio.create_task_group() as tasks:
             for i in range(callers):
-                tasks.start_soon(write, f"e{i}")
+                tasks.start_soon(write, f"{stamp}-{callers}-{i}")
         total = time.perf_counter() - began
     spent.sort()
     return len(spent) / total, statistics.median(spent), spent[int(0.99 * len(spent))]
 
 
-def main(turns: int) -> None:
-    """Print turns per second and latencies."""
-    print(f"{'callers':>7} {'turns/s':>8} {'p50 ms':>7} {'p99 ms':>7}")
-    for callers in (1, 16, 64):
-        with tempfile.TemporaryDirectory() as folder:
-            rate, middle, p99 = anyio.run(measure, callers, turns, Path(folder) / "bench.db")
-        print(f"{callers:7} {rate:8.0f} {middle:7.2f} {p99:7.2f}")
+async def _follow(url: str, sample: _Sample, clients: int, turns: int) -> tuple[float, float, float]:
+    """Return latency in ms from before the append to each follower, and events delivered per second."""
+    delays: list[float] = []
+    published: dict[int, float] = {}
+    async with open_log(url) as log:
+        name = f"{time.time_ns()}-follow-{clients}"
+        (first,) = await log.append(name, (sample.started,), expected_version=0)
+        ready = anyio.Event()
+        waiting = clients
+
+        async def follow() -> None:
+            nonlocal waiting
+            left = 3 * turns
+            stream = log.subscribe(after_position=first.position, episode_ids=[name])
+            waiting -= 1
+            if waiting == 0:
+                ready.set()
+            async for recorded in stream:
+                delays.append(1e3 * (time.perf_counter() - published[(recorded.version - 2) // 3]))
+                left -= 1
+                if left == 0:
+                    return
+
+        began = time.perf_counter()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(clients):
+                tasks.start_soon(follow)
+            await ready.wait()
+            for turn in range(turns):
+                published[turn] = time.perf_counter()
+                await log.append(name, sample.turn(turn + 1), expected_version=1 + 3 * turn)
+        total = time.perf_counter() - began
+    delays.sort()
+    return statistics.median(delays), delays[int(0.99 * len(delays))], len(delays) / total
+
+
+async def _maintain(url: str) -> tuple[float, float, float]:
+    """Return events rebuilt and exported per second, and bytes on disk per turn."""
+    async with open_log(url) as log:
+        if not isinstance(log, SqlLog):
+            raise TypeError("only a database can be rebuilt")
+        events, turns = await log.query(
+            lambda connection: tuple(
+                int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
+                for table in ("events", "turns")
+            )
+        )
+        began = time.perf_counter()
+        await log.rebuild()
+        rebuilt = events / (time.perf_counter() - began)
+        began = time.perf_counter()
+        exported = await _export(log)
+        rate = exported / (time.perf_counter() - began)
+    return rebuilt, rate, _bytes_on_disk(url) / turns
+
+
+async def _export(log: Log) -> int:
+    from physix.store.transfer import export_lines
+
+    total = 0
+    async for _ in export_lines(log):
+        total += 1
+    return total - 1  # the last line is the checksum
+
+
+def _bytes_on_disk(url: str) -> int:
+    backend = open_backend(url)
+    with backend.writer.connect() as connection:
+        if backend.placeholder == "?":
+            connection.exec_driver_sql("ROLLBACK")
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            pages, size = (
+                connection.connection.cursor().execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "page_size")
+            )
+            total = int(pages * size)
+        else:
+            query = (
+                "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables "
+                "WHERE relname IN ('events', 'turns', 'episodes', 'commands')"
+            )
+            total = int(connection.exec_driver_sql(query).scalar_one())
+    backend.writer.dispose()
+    backend.readers.dispose()
+    return total

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from physix.cli.bench import bench_app
+from physix.cli.log_archive import log_archive
+from physix.cli.log_verify import log_verify
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
 
@@ -23,6 +25,8 @@ app = typer.Typer(
 log_app = typer.Typer(help="Read the event log.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
 app.add_typer(bench_app, name="bench")
+log_app.command("verify")(log_verify)
+log_app.command("archive")(log_archive)
 
 DbOption = Annotated[
     str | None,

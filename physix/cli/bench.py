@@ -23,9 +23,12 @@ def bench_verifier(
 
 @bench_app.command("log")
 def bench_log(
-    turns: Annotated[int, typer.Option(min=64, help="Turns appended per measurement.")] = 1200,
+    turns: Annotated[int, typer.Option(min=64, help="Turns appended per measurement.")] = 2048,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="URL", help="An empty PostgreSQL database to measure as well.")
+    ] = None,
 ) -> None:
-    """Time appending turns to the log."""
+    """Time the log: appends, followers, rebuild, export, bytes; beside the driver's bulk insert."""
     from physix.bench.log import main
 
-    main(turns)
+    main(turns, postgres)

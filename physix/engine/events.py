@@ -16,7 +16,7 @@ from physix.verifier.types import (
     VerifierConfig,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 RewardMode = Literal["total", "gain"]
 FinishReason = Literal["solved", "budget_exhausted", "abandoned", "policy_failed"]

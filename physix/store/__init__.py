@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from physix.errors import BadInputError
-from physix.store.log import EpisodeFilter, EpisodePage, EpisodeRow, Log
+from physix.errors import BadInputError, StorageError
+from physix.store.log import EpisodeFilter, EpisodePage, EpisodeRow, Log, TurnRow
 
-__all__ = ["EpisodeFilter", "EpisodePage", "EpisodeRow", "Log", "open_log"]
+if TYPE_CHECKING:
+    from physix.store.sql import Backend
+
+__all__ = ["EpisodeFilter", "EpisodePage", "EpisodeRow", "Log", "TurnRow", "open_backend", "open_log"]
 
 
 @asynccontextmanager
@@ -17,7 +21,8 @@ async def open_log(url: str) -> AsyncIterator[Log]:
     """Open the log behind a URL for as long as the context lasts.
 
     Args:
-        url: `sqlite:///relative.db`, `sqlite:////absolute.db`, or `memory://`.
+        url: `sqlite:///relative.db`, `sqlite:////absolute.db`,
+            `postgresql://user:password@host/database`, `archive:///folder` (read-only), or `memory://`.
 
     Raises:
         BadInputError: the URL names no log.
@@ -28,13 +33,36 @@ async def open_log(url: str) -> AsyncIterator[Log]:
 
         yield MemoryLog()
         return
-    scheme, _, path = url.partition(":///")
-    if scheme != "sqlite" or not path:
-        raise BadInputError(
-            f"Database URL {url[:80]!r} is not supported; use sqlite:///file.db, sqlite:////absolute/file.db "
-            "or memory://."
-        )
-    from physix.store.sqlite import open_sqlite
+    if url.startswith("archive:///"):
+        from physix.store.archive import open_archive
 
-    async with open_sqlite(Path(path)) as log:
+        yield open_archive(Path(url.removeprefix("archive:///")))
+        return
+    from physix.store.sql import open_sql_log
+
+    async with open_sql_log(open_backend(url)) as log:
         yield log
+
+
+def open_backend(url: str) -> Backend:
+    """Return the database behind a URL; connects only when used.
+
+    Raises:
+        BadInputError: the URL names no database.
+        StorageError: the driver of the database is not installed.
+    """
+    scheme, _, path = url.partition(":///")
+    if scheme == "sqlite" and path:
+        from physix.store.sqlite import SqliteBackend
+
+        return SqliteBackend(Path(path))
+    if url.startswith(("postgresql://", "postgres://")):
+        try:
+            from physix.store.postgres import PostgresBackend
+        except ImportError as error:
+            raise StorageError("PostgreSQL needs its driver: pip install 'physix-live[postgres]'.") from error
+        return PostgresBackend(url.replace("postgres://", "postgresql://", 1))
+    raise BadInputError(
+        f"Database URL {url[:80]!r} is not supported; use sqlite:///file.db, sqlite:////absolute/file.db, "
+        "postgresql://user:password@host/database or memory://."
+    )

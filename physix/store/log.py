@@ -50,7 +50,10 @@ class EpisodeRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeFilter:
-    """Which episodes to list; None means any. `text` is looked for in id, title and policy."""
+    """Which episodes to list; None means any.
+
+    `text` is looked for in id, title and policy; `since` and `until` bound the start, in UTC.
+    """
 
     system: str | None = None
     policy: str | None = None
@@ -58,6 +61,23 @@ class EpisodeFilter:
     status: str | None = None
     tier: int | None = None
     text: str | None = None
+    since: datetime | None = None  # inclusive
+    until: datetime | None = None  # exclusive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRow:
+    """One turn as a table shows it: a projection of its three events."""
+
+    episode_id: str
+    turn: int
+    position: int  # of its RewardComputed
+    outcome: str  # of the simulation
+    equation: str
+    match: float
+    total: float
+    generalisation: float | None
+    solved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +101,34 @@ class Log(EventLog, Protocol):
             BadInputError: the cursor is not one of ours.
         """
         ...
+
+    async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
+        """Return the turns of some episodes, by episode and turn."""
+        ...
+
+
+def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
+    """Return the rows of the whole turns among one append's events."""
+    rows = []
+    for asked, ran, paid in zip(recorded, recorded[1:], recorded[2:], strict=False):
+        if not isinstance(paid.event, RewardComputed):
+            continue
+        if not isinstance(asked.event, HypothesisSubmitted) or not isinstance(ran.event, SimulationRun):
+            continue
+        rows.append(
+            TurnRow(
+                episode_id=paid.episode_id,
+                turn=paid.event.turn,
+                position=paid.position,
+                outcome=ran.event.simulation.outcome,
+                equation=asked.event.equation,
+                match=paid.event.reward.match,
+                total=paid.event.reward.total,
+                generalisation=paid.event.generalisation,
+                solved=paid.event.solved,
+            )
+        )
+    return rows
 
 
 def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
@@ -110,20 +158,31 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
         )
     if row is None:
         raise ConflictError(f"Episode {recorded.episode_id} must begin with EpisodeStarted.")
-    row = replace(row, version=recorded.version, updated_at=recorded.recorded_at)
-    if isinstance(event, RewardComputed):
-        better = not row.matches or event.reward.match >= row.best_match
-        return replace(
-            row,
-            turns=event.turn,
-            best_match=max(row.best_match, event.reward.match),
-            best_total=max(row.best_total, event.reward.total),
-            matches=(*row.matches, event.reward.match),
-            generalisation=event.generalisation if better else row.generalisation,
-        )
-    if isinstance(event, EpisodeFinished):
-        return replace(row, status="finished", outcome=event.reason)
-    return row
+    match event:
+        case HypothesisSubmitted() | SimulationRun():
+            return row  # half a turn is nothing to show: its RewardComputed commits with it
+        case RewardComputed():
+            better = not row.matches or event.reward.match >= row.best_match
+            return replace(
+                row,
+                version=recorded.version,
+                updated_at=recorded.recorded_at,
+                turns=event.turn,
+                best_match=max(row.best_match, event.reward.match),
+                best_total=max(row.best_total, event.reward.total),
+                matches=(*row.matches, event.reward.match),
+                generalisation=event.generalisation if better else row.generalisation,
+            )
+        case EpisodeFinished():
+            return replace(
+                row,
+                version=recorded.version,
+                updated_at=recorded.recorded_at,
+                status="finished",
+                outcome=event.reason,
+            )
+        case _:
+            return replace(row, version=recorded.version, updated_at=recorded.recorded_at)
 
 
 def check_append(
@@ -163,3 +222,22 @@ def _is_whole(events: Sequence[Event], *, first: bool, next_turn: int) -> bool:
         case _:
             return False
     return not rest or (len(rest) == 1 and isinstance(rest[0], EpisodeFinished))
+
+
+def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
+    """Tell whether a list with this filter shows the row."""
+    exact = (
+        (wanted.system, row.system_id),
+        (wanted.policy, row.policy),
+        (wanted.outcome, row.outcome),
+        (wanted.status, row.status),
+        (wanted.tier, row.tier),
+    )
+    if any(value is not None and value != actual for value, actual in exact):
+        return False
+    if wanted.since is not None and row.started_at < wanted.since:
+        return False
+    if wanted.until is not None and row.started_at >= wanted.until:
+        return False
+    text = (wanted.text or "").lower()
+    return any(text in field.lower() for field in (row.episode_id, row.title, row.policy))

@@ -15,8 +15,11 @@ from physix.store.log import (
     EpisodeFilter,
     EpisodePage,
     EpisodeRow,
+    TurnRow,
     check_append,
+    matches_filter,
     project,
+    project_turns,
 )
 from physix.store.pages import parse_cursor
 
@@ -115,12 +118,19 @@ class MemoryLog:
             raise ConflictError(f"Command id {command_id!r} was used for another request.")
         return known[1]
 
+    async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
+        """See `Log.list_turns`."""
+        rows = [
+            row for name in sorted(set(episode_ids)) for row in project_turns(self._streams.get(name, []))
+        ]
+        return tuple(rows)
+
     async def list_episodes(
         self, wanted: EpisodeFilter, *, cursor: str | None = None, limit: int = 50
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
         before = parse_cursor(cursor)
-        matching = [row for row in self._rows.values() if _matches(row, wanted)]
+        matching = [row for row in self._rows.values() if matches_filter(row, wanted)]
         matching.sort(key=lambda row: -row.position)
         page = [row for row in matching if before is None or row.position < before]
         size = max(1, min(limit, MAX_PAGE))
@@ -129,17 +139,3 @@ class MemoryLog:
         return EpisodePage(
             items=items, next_cursor=str(items[-1].position) if more else None, total=len(matching)
         )
-
-
-def _matches(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
-    exact = (
-        (wanted.system, row.system_id),
-        (wanted.policy, row.policy),
-        (wanted.outcome, row.outcome),
-        (wanted.status, row.status),
-        (wanted.tier, row.tier),
-    )
-    if any(value is not None and value != actual for value, actual in exact):
-        return False
-    text = (wanted.text or "").lower()
-    return any(text in field.lower() for field in (row.episode_id, row.title, row.policy))

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from sqlalchemy import (
-    JSON,
     BigInteger,
+    Boolean,
     Column,
     Float,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -27,7 +28,8 @@ events = Table(
     Column("version", Integer, nullable=False),
     Column("type", String(32), nullable=False),
     Column("schema_version", Integer, nullable=False),
-    Column("payload", Text, nullable=False),
+    Column("payload", Text, nullable=False),  # JSON without the trajectories
+    Column("blob", LargeBinary),  # the trajectories, see physix.store.codec
     Column("recorded_at", String(32), nullable=False),
     UniqueConstraint("episode_id", "version", name="uq_events_episode_version"),
 )
@@ -60,11 +62,33 @@ episodes = Table(
     Column("max_turns", Integer, nullable=False),
     Column("best_match", Float, nullable=False),
     Column("best_total", Float, nullable=False),
-    Column("matches", JSON, nullable=False),
     Column("generalisation", Float),
     Column("started_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
     Index("ix_episodes_position", "position", unique=True),
+    Index("ix_episodes_started_at", "started_at"),
     Index("ix_episodes_system_position", "system_id", "position"),
     Index("ix_episodes_policy_position", "policy", "position"),
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("episode_id", String(64), primary_key=True),
+    Column("turn", Integer, primary_key=True, autoincrement=False),
+    Column("position", _BIG, nullable=False),  # of its RewardComputed
+    Column("outcome", String(32), nullable=False),
+    Column("equation", Text, nullable=False),
+    Column("match", Float, nullable=False),
+    Column("total", Float, nullable=False),
+    Column("generalisation", Float),
+    Column("solved", Boolean, nullable=False),
+    Index("ix_turns_position", "position"),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("projection", String(32), primary_key=True),
+    Column("position", _BIG, nullable=False),  # of the last event that a running rebuild has taken in
 )

@@ -11,14 +11,16 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
+from physix.engine.events import SCHEMA_VERSION
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, open_log
 from physix.store.codec import decode, encode
 from physix.store.migrate import HEAD, alembic_config
 from physix.store.schema import metadata
-from physix.store.sqlite import SqliteLog
+from physix.store.sql import SqlLog
 from tests.store.builders import finished, started, turn
 from tests.store.contract import LogContract, OpenLog
+from tests.store.postgres_server import PostgresServer
 
 
 class TestMemoryLog(LogContract):
@@ -33,14 +35,21 @@ class TestSqliteLog(LogContract):
         return partial(open_log, f"sqlite:///{tmp_path}/log.db")
 
 
+class TestPostgresLog(LogContract):
+    @pytest.fixture
+    def open_one(self, postgres: PostgresServer) -> OpenLog:
+        return partial(open_log, postgres.new_database())
+
+
 @pytest.mark.parametrize("event", [started(), *turn(1), finished()])
 def test_every_event_survives_the_codec_bit_for_bit(event: object) -> None:
-    assert decode(event.type, 1, encode(event)) == event  # type: ignore[attr-defined,arg-type]  # all are events
+    encoded = encode(event)  # type: ignore[arg-type]  # all are events
+    assert decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob) == event
 
 
 def test_a_newer_schema_is_refused_with_what_to_do() -> None:
     with pytest.raises(StorageError, match="Update"):
-        decode("EpisodeFinished", 99, "{}")
+        decode("EpisodeFinished", 99, "{}", None)
 
 
 @pytest.mark.anyio
@@ -55,7 +64,7 @@ async def test_a_closed_log_opens_with_everything_in_it(tmp_path: Path) -> None:
 @pytest.mark.anyio
 async def test_rebuilding_the_projection_changes_nothing(tmp_path: Path) -> None:
     async with open_log(f"sqlite:///{tmp_path}/log.db") as log:
-        assert isinstance(log, SqliteLog)
+        assert isinstance(log, SqlLog)
         for name in ("a", "b"):
             await log.append(name, (started(), *turn(1)), expected_version=0)
         before = await log.list_episodes(EpisodeFilter())

@@ -58,16 +58,29 @@ def upgrade() -> None:
     op.create_index("ix_episodes_position", "episodes", ["position"], unique=True)
     op.create_index("ix_episodes_system_position", "episodes", ["system_id", "position"])
     op.create_index("ix_episodes_policy_position", "episodes", ["policy", "position"])
+    on_postgres = op.get_context().dialect.name == "postgresql"
+    if on_postgres:
+        op.execute(
+            "CREATE FUNCTION events_refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'events are immutable'; END $$"
+        )
     for action in _TRIGGERS:
         op.execute(
             f"CREATE TRIGGER events_refuse_{action} BEFORE {action.upper()} ON events "
-            "BEGIN SELECT RAISE(ABORT, 'events are immutable'); END"
+            + (
+                "EXECUTE FUNCTION events_refuse()"
+                if on_postgres
+                else "BEGIN SELECT RAISE(ABORT, 'events are immutable'); END"
+            )
         )
 
 
 def downgrade() -> None:
     """Drop everything: a log below this revision is no log."""
+    on_postgres = op.get_context().dialect.name == "postgresql"
     for action in _TRIGGERS:
-        op.execute(f"DROP TRIGGER events_refuse_{action}")
+        op.execute(f"DROP TRIGGER events_refuse_{action}" + (" ON events" if on_postgres else ""))
+    if on_postgres:
+        op.execute("DROP FUNCTION events_refuse()")
     for table in ("episodes", "commands", "events"):
         op.drop_table(table)

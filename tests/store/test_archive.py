@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import pytest
+
+from physix.engine import RecordedEvent
+from physix.errors import StorageError
+from physix.store import EpisodeFilter, Log, open_log
+from physix.store.archive import archive_finished
+from tests.store.builders import finished, started, turn
+
+
+async def archived(log: Log, folder: Path) -> list[str]:
+    return [row.episode_id async for row in archive_finished(log, folder)]
+
+
+async def fill(log: Log, count: int) -> None:
+    """Interleave episodes, as several callers do; leave one running."""
+    names = [f"e{i:03}" for i in range(count)]
+    for name in names:
+        await log.append(name, (started(),), expected_version=0)
+    for name in names[1:]:
+        await log.append(name, turn(1, match=0.25), expected_version=1)
+    for name in reversed(names[1:]):
+        await log.append(name, (*turn(2), finished()), expected_version=4)
+
+
+@pytest.mark.anyio
+async def test_an_archive_reads_as_the_log_it_came_from(tmp_path: Path) -> None:
+    async with open_log("memory://") as log:
+        await fill(log, 150)
+        assert len(await archived(log, tmp_path)) == 149
+        only_finished = EpisodeFilter(status="finished")
+        expected = await log.list_episodes(only_finished, limit=20)
+        events = [one for one in await everything(log) if one.episode_id != "e000"]
+        async with open_log(f"archive:///{tmp_path}") as archive:
+            page = await archive.list_episodes(EpisodeFilter(), limit=20)
+            assert (page.items, page.total, page.next_cursor) == (expected.items, 149, expected.next_cursor)
+            following = await archive.list_episodes(EpisodeFilter(), cursor=page.next_cursor, limit=20)
+            assert (await log.list_episodes(only_finished, cursor=page.next_cursor, limit=20)) == following
+            assert await archive.read("e007") == await log.read("e007")
+            assert await archive.read("e000") == ()
+            assert await archive.list_turns(["e007"]) == await log.list_turns(["e007"])
+            assert await everything(archive) == events
+
+
+async def everything(log: Log) -> list[RecordedEvent]:
+    found: list[RecordedEvent] = []
+    while batch := await log.read_all(after_position=found[-1].position if found else 0, limit=100):
+        found += batch
+    return found
+
+
+@pytest.mark.anyio
+async def test_archiving_again_adds_what_is_new_and_only_that(tmp_path: Path) -> None:
+    async with open_log("memory://") as log:
+        await fill(log, 3)
+        assert await archived(log, tmp_path) == ["e002", "e001"]
+        assert await archived(log, tmp_path) == []
+        await log.append("e000", (finished(),), expected_version=1)
+        assert await archived(log, tmp_path) == ["e000"]
+    async with open_log(f"archive:///{tmp_path}") as archive:
+        assert (await archive.list_episodes(EpisodeFilter())).total == 3
+
+
+@pytest.mark.anyio
+async def test_an_archive_that_was_cut_off_shows_nothing_half(tmp_path: Path) -> None:
+    async with open_log("memory://") as log:
+        await fill(log, 3)
+        run = archive_finished(log, tmp_path)
+        await anext(run)
+        await run.aclose()  # type: ignore[attr-defined]  # an async generator
+        with pytest.raises(StorageError, match="no archive"):
+            async with open_log(f"archive:///{tmp_path}"):
+                pass
+        assert len(await archived(log, tmp_path)) == 2
+
+
+@pytest.mark.anyio
+async def test_an_archive_takes_in_nothing(tmp_path: Path) -> None:
+    async with open_log("memory://") as log:
+        await fill(log, 2)
+        await archived(log, tmp_path)
+    async with open_log(f"archive:///{tmp_path}") as archive:
+        with pytest.raises(StorageError, match="read-only"):
+            await archive.append("new", (started(),), expected_version=0)
+        follower = aiter(archive.subscribe())
+        assert [(await anext(follower)).version for _ in range(8)] == list(range(1, 9))

@@ -1,0 +1,74 @@
+from dataclasses import replace
+
+import pytest
+
+from physix.engine import EpisodeConfig, EpisodeEngine, RecordedEvent
+from physix.engine.events import EpisodeStarted, Provenance, RewardComputed
+from physix.store import EpisodeFilter, Log, open_log
+from physix.store.verify import verify_log, verify_stream
+from physix.systems import sample_task
+from physix.verifier.types import Hypothesis
+
+LAWS = ("d2x/dt2 = -3*x", "d2x/dt2 = -3*x +", "d2x/dt2 = -2.5*x - 0.1*vx")
+
+
+async def played(log: Log, name: str = "e") -> tuple[RecordedEvent, ...]:
+    engine = EpisodeEngine(log)
+    task, truth = sample_task("damped_spring", 3)
+    await engine.start(
+        task, truth, config=EpisodeConfig(reward_mode="gain"), policy="p", door="test", episode_id=name
+    )
+    for law in LAWS:
+        await engine.submit(name, Hypothesis(equation=law), provenance=Provenance(policy="p"))
+    return await log.read(name)
+
+
+@pytest.mark.anyio
+async def test_an_honest_log_has_no_differences() -> None:
+    async with open_log("memory://") as log:
+        for name in ("a", "b"):
+            await played(log, name)
+        reports = [report async for report in verify_log(log)]
+    assert [(one.episode_id, one.turns, one.same_environment) for one in reports] == [
+        ("b", 3, True),
+        ("a", 3, True),
+    ]
+    assert all(one.differences == () for one in reports)
+
+
+@pytest.mark.anyio
+async def test_a_reward_off_in_the_last_bit_is_named_by_turn_and_field() -> None:
+    async with open_log("memory://") as log:
+        stream = list(await played(log))
+    paid = stream[3].event
+    assert isinstance(paid, RewardComputed)
+    forged = replace(paid, reward=replace(paid.reward, simplicity=paid.reward.simplicity * (1 + 2**-52)))
+    stream[3] = replace(stream[3], event=forged)
+    (found,) = verify_stream("e", stream).differences
+    assert (found.turn, found.field) == (1, "RewardComputed.reward.simplicity")
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("error", "differences"), [(1e-9, 0), (1e-3, 1)])
+async def test_another_environment_is_held_to_the_tolerance(error: float, differences: int) -> None:
+    async with open_log("memory://") as log:
+        stream = list(await played(log))
+    first, paid = stream[0].event, stream[3].event
+    assert isinstance(first, EpisodeStarted)
+    assert isinstance(paid, RewardComputed)
+    stream[0] = replace(stream[0], event=replace(first, fingerprint={"cpu": "another"}))
+    stream[3] = replace(stream[3], event=replace(paid, emitted=paid.emitted + error))
+    report = verify_stream("e", stream)
+    assert not report.same_environment
+    assert len(report.differences) == differences
+
+
+@pytest.mark.anyio
+async def test_a_hole_in_a_stream_and_a_wrong_projection_are_found() -> None:
+    async with open_log("memory://") as log:
+        stream = list(await played(log))
+        (row,) = (await log.list_episodes(EpisodeFilter())).items
+    (hole,) = verify_stream("e", stream[:2] + stream[3:]).differences
+    assert hole.field == "version"
+    (wrong,) = verify_stream("e", stream, replace(row, best_match=0.25)).differences
+    assert wrong.field == "projection.best_match"
