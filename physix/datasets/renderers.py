@@ -7,7 +7,10 @@ from typing import Protocol
 from physix.engine import Turn
 from physix.engine.ports import Observation
 from physix.errors import BadInputError
+from physix.policies import prompting
 from physix.policies.nano_codec import CODEC_VERSION, frames, render, write_law
+from physix.policies.prompting import PROMPT_VERSION
+from physix.verifier.types import Hypothesis
 
 Message = dict[str, str]
 Prompt = str | list[Message]
@@ -50,6 +53,25 @@ class NanoRenderer:
         return write_law(observation.task, found[0], turn.submitted.equation, params)
 
 
+class ChatRenderer:
+    """The shared prompt module's English, as chat messages."""
+
+    version = f"chat-{PROMPT_VERSION}"
+
+    def prompt(self, observation: Observation) -> Prompt | None:
+        """See `Renderer`."""
+        return prompting.render(observation).as_chat()
+
+    def completion(self, observation: Observation, turn: Turn, *, canonical: bool) -> Prompt | None:
+        """See `Renderer`. Written anew in the form that the prompt asks for, constants as they were."""
+        submitted = turn.submitted
+        equation = submitted.parse.canonical if canonical else submitted.equation
+        params = {**submitted.params, **turn.simulated.simulation.fitted}
+        # The rationale of a policy that knows the truth could tell of it; equation and constants suffice.
+        hypothesis = Hypothesis(equation=equation or submitted.equation, params=params)
+        return [{"role": "assistant", "content": prompting.completion_of(hypothesis)}]
+
+
 def renderer_named(name: str) -> Renderer:
     """Return a renderer.
 
@@ -58,4 +80,6 @@ def renderer_named(name: str) -> Renderer:
     """
     if name == "nano":
         return NanoRenderer()
+    if name == "chat":
+        return ChatRenderer()
     raise BadInputError(f"Unknown rendering {name[:40]!r}: use chat or nano.")

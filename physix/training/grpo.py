@@ -223,6 +223,7 @@ class RunWatch(TrainerCallback):
         self.trainer: GRPOTrainer | None = None
         self.stopped = False
         self._alarmed = False
+        self.step = 0
 
     def on_played(self, played: list[Played]) -> None:
         """Take in the episodes of a step."""
@@ -231,7 +232,8 @@ class RunWatch(TrainerCallback):
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> None:
-        """Stop where this sitting ends."""
+        """Count, and stop where this sitting ends."""
+        self.step = int(state.global_step)
         if self._options.stop_after is not None and state.global_step >= self._options.stop_after:
             self.stopped = True
             control.should_training_stop = True

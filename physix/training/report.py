@@ -29,6 +29,9 @@ from physix.training.evaluate import (
 
 _UNTRAINED_EPISODES = 20  # per system: it never writes an equation, and takes eight turns to do so
 _ABLATION_EPISODES = 60
+_CURVES = (
+    "loss reward match match_dense correctness simplicity format solved turns entropy completions/mean_length"
+).split()
 
 
 def write_report(weights: Path, out: Path, runs: Sequence[Path], episodes: int, search_episodes: int) -> Path:
@@ -156,9 +159,7 @@ def plot_run(folder: Path, out: Path) -> Path:
     from matplotlib import pyplot as plt
 
     lines = read_metrics([folder.parent], folder.name)
-    wanted = ("loss", "reward", "match", "match_dense", "correctness", "simplicity", "format")
-    wanted += ("solved", "turns", "entropy", "completions/mean_length")
-    names = [name for name in wanted if any(line.get(name) is not None for line in lines)]
+    names = [name for name in _CURVES if any(line.get(name) is not None for line in lines)]
     columns = min(4, max(1, len(names)))
     rows = max(1, -(-len(names) // columns))
     figure, axes = plt.subplots(rows, columns, figsize=(3.2 * columns, 2.4 * rows), squeeze=False)
