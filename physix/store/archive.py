@@ -11,7 +11,7 @@ import heapq
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +202,7 @@ class ArchiveLog:
         expected_version: int,
         command_id: str | None = None,
         command_digest: str = "",
+        recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """Refuse: an archive takes in nothing."""
         raise StorageError(f"The archive {self._folder} is read-only; append to the log it came from.")

@@ -42,6 +42,7 @@ class MemoryLog:
         expected_version: int,
         command_id: str | None = None,
         command_digest: str = "",
+        recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """See `EventLog.append`."""
         if command_id is not None:
@@ -50,7 +51,7 @@ class MemoryLog:
                 return earlier
         row = self._rows.get(episode_id)
         check_append(episode_id, row, events, expected_version)
-        now = datetime.now(UTC)
+        now = recorded_at or datetime.now(UTC)
         recorded = []
         for offset, event in enumerate(events, start=1):
             encode(event)  # refuses what no database would hold

@@ -81,6 +81,7 @@ class _Append:
     expected_version: int
     command_id: str | None
     command_digest: str
+    recorded_at: datetime | None
     answer: asyncio.Future[tuple[RecordedEvent, ...]]
 
 
@@ -159,6 +160,7 @@ class SqlLog:
         expected_version: int,
         command_id: str | None = None,
         command_digest: str = "",
+        recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """See `EventLog.append`. Once queued it commits, even if the caller is cancelled."""
         if self._closed:
@@ -166,7 +168,16 @@ class SqlLog:
         answer: asyncio.Future[tuple[RecordedEvent, ...]] = self._loop.create_future()
         encoded = tuple(map(encode, events))
         self._requests.put(
-            _Append(episode_id, tuple(events), encoded, expected_version, command_id, command_digest, answer)
+            _Append(
+                episode_id,
+                tuple(events),
+                encoded,
+                expected_version,
+                command_id,
+                command_digest,
+                recorded_at,
+                answer,
+            )
         )
         return await answer
 
@@ -324,13 +335,17 @@ class SqlLog:
             return error
         if row is None:
             batch.new.add(request.episode_id)
+        now, text = batch.now, batch.text
+        if request.recorded_at is not None:
+            now = request.recorded_at.astimezone(UTC)
+            text = now.isoformat(timespec="microseconds")
         recorded = []
         for offset, (event, encoded) in enumerate(zip(request.events, request.encoded, strict=True), start=1):
             one = RecordedEvent(
                 episode_id=request.episode_id,
                 version=request.expected_version + offset,
                 position=batch.last + offset,
-                recorded_at=batch.now,
+                recorded_at=now,
                 event=event,
             )
             row = project(row, one)
@@ -344,7 +359,7 @@ class SqlLog:
                     SCHEMA_VERSION,
                     encoded.payload,
                     encoded.blob,
-                    batch.text,
+                    text,
                 )
             )
         batch.last += len(recorded)
@@ -364,7 +379,10 @@ class SqlLog:
         insert(connection, schema.episodes, [_new_episode(batch.heads[name]) for name in sorted(batch.new)])
         moved = [row for name, row in batch.heads.items() if name not in batch.new]
         if moved:
-            values = [(*_moving_values(row), batch.text, row.episode_id) for row in moved]
+            values = [
+                (*_moving_values(row), row.updated_at.isoformat(timespec="microseconds"), row.episode_id)
+                for row in moved
+            ]
             connection.exec_driver_sql(self._move, values)
         insert(
             connection,

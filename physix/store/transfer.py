@@ -130,12 +130,12 @@ async def import_file(log: Log, path: Path) -> Imported:
     """
     check_file(path)
     appended = known = 0
-    streams: dict[str, list[tuple[int, Event]]] = {}
+    streams: dict[str, list[tuple[int, datetime, Event]]] = {}
     episodes: set[str] = set()
-    for episode_id, version, _, event in read_events(path):
+    for episode_id, version, recorded_at, event in read_events(path):
         episodes.add(episode_id)
         waiting = streams.setdefault(episode_id, [])
-        waiting.append((version, event))
+        waiting.append((version, recorded_at, event))
         if event.type in _COMPLETE:
             new, old = await _append(log, episode_id, streams.pop(episode_id))
             appended += new
@@ -148,17 +148,17 @@ async def import_file(log: Log, path: Path) -> Imported:
 _COMPLETE = frozenset({"EpisodeStarted", "RewardComputed", "PolicyFailed", "EpisodeFinished"})
 
 
-async def _append(log: Log, episode_id: str, events: list[tuple[int, Event]]) -> tuple[int, int]:
-    first = events[0][0]
+async def _append(log: Log, episode_id: str, events: list[tuple[int, datetime, Event]]) -> tuple[int, int]:
+    first, recorded_at, _ = events[0]
     present = await log.read(episode_id, after_version=first - 1)
-    expected = [event for _, event in events]
+    expected = [event for _, _, event in events]
     if [one.event for one in present[: len(expected)]] == expected:
         return 0, len(expected)
     if present:
         raise ConflictError(
             f"Episode {episode_id} is in the log already, with other events from version {first} on."
         )
-    await log.append(episode_id, expected, expected_version=first - 1)
+    await log.append(episode_id, expected, expected_version=first - 1, recorded_at=recorded_at)
     return len(expected), 0
 
 
