@@ -93,7 +93,7 @@ class EpisodeTool:
         return f"{told} r_match {last.reward.match:.3f}. {left} turns are left."
 
     def _components(self) -> EpisodeReward:
-        """Return the components of the episode as it stands. Not public: TRL takes public methods for tools."""
+        """Return the components of the episode. Not public: TRL takes public methods for tools."""
         if self._episode is None:
             return _NOTHING
         return episode_reward(self._episode, progress=self._options.ablation != "no_progress")
