@@ -40,7 +40,7 @@ def write_report(weights: Path, out: Path, runs: Sequence[Path], episodes: int, 
     out.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(limits=1, user_api="blas"):
         found = _outcomes(model, episodes, search_episodes)
-        arms = anyio.run(mismatch_ablation, _maker("nano", model), _ABLATION_EPISODES)
+        arms = anyio.run(mismatch_ablation, _maker("nano", model), min(episodes, _ABLATION_EPISODES))
     save_outcomes(out / "outcomes.json", {**found, **{f"ablation: {k}": v for k, v in arms.items()}})
     plots = [plot_run(folder, out) for folder in runs]
     path = out / "report.md"
