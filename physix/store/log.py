@@ -107,6 +107,11 @@ class Log(EventLog, Protocol):
         ...
 
 
+def storable(text: str) -> str:
+    """Return text as a column can hold it: PostgreSQL has no NUL. Payloads escape it and keep it."""
+    return text.replace("\x00", "\ufffd")
+
+
 def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
     """Return the rows of the whole turns among one append's events."""
     rows = []
@@ -121,7 +126,7 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
                 turn=paid.event.turn,
                 position=paid.position,
                 outcome=ran.event.simulation.outcome,
-                equation=asked.event.equation,
+                equation=storable(asked.event.equation),
                 match=paid.event.reward.match,
                 total=paid.event.reward.total,
                 generalisation=paid.event.generalisation,
@@ -140,7 +145,7 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
             position=recorded.position,
             version=recorded.version,
             system_id=event.task.system_id,
-            title=event.task.title,
+            title=storable(event.task.title),
             tier=event.task.tier,
             seed=event.task.seed,
             policy=event.policy,

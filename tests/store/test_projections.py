@@ -61,6 +61,7 @@ STREAMS: dict[str, list[tuple[Event, ...]]] = {
     "finished": [(started(),), turn(1), (*turn(2, match=0.99), finished("solved"))],
     "abandoned at once": [(started(),), (finished(),)],
     "all at once": [(started(), *turn(1))],
+    "a NUL that PostgreSQL's text cannot hold": [(started(),), turn(1, equation="y\x00\\u0000")],
 }
 
 
@@ -76,7 +77,7 @@ async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url
         before = await everything(log)
         assert await log.rebuild() == len(STREAMS)
         assert await everything(log) == before
-        assert len(before["turns"]) == 11
+        assert len(before["turns"]) == 12
 
 
 @pytest.mark.anyio
