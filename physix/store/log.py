@@ -18,9 +18,11 @@ from physix.engine.events import (
     SimulationRun,
 )
 from physix.engine.ports import EventLog
-from physix.errors import ConflictError
+from physix.errors import BadInputError, ConflictError
 
 MAX_PAGE = 200
+MAX_ID = 64  # characters of an episode's id
+MAX_COMMAND_ID = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,17 @@ class TurnRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """An idempotency key: which request it belongs to, and which events were its answer."""
+
+    episode_id: str
+    command_id: str
+    digest: str
+    first_version: int
+    last_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodePage:
     """Some episodes, newest first, and where the next page starts."""
 
@@ -106,6 +119,10 @@ class Log(EventLog, Protocol):
         """Return the turns of some episodes, by episode and turn."""
         ...
 
+    async def list_commands(self, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+        """Return the commands that appended to some episodes, by episode and version."""
+        ...
+
 
 def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
     """Return the rows of the whole turns among one append's events."""
@@ -121,7 +138,7 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
                 turn=paid.event.turn,
                 position=paid.position,
                 outcome=ran.event.simulation.outcome,
-                equation=asked.event.equation,
+                equation=_shown(asked.event.equation),
                 match=paid.event.reward.match,
                 total=paid.event.reward.total,
                 generalisation=paid.event.generalisation,
@@ -129,6 +146,11 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
             )
         )
     return rows
+
+
+def _shown(text: str) -> str:
+    # PostgreSQL has no text with NUL in it; the event itself keeps what came.
+    return text.replace("\0", "\ufffd")
 
 
 def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
@@ -140,10 +162,10 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
             position=recorded.position,
             version=recorded.version,
             system_id=event.task.system_id,
-            title=event.task.title,
+            title=_shown(event.task.title),
             tier=event.task.tier,
             seed=event.task.seed,
-            policy=event.policy,
+            policy=_shown(event.policy),
             door=event.door,
             status="running",
             outcome=None,
@@ -192,7 +214,10 @@ def check_append(
 
     Raises:
         ConflictError: nothing may be appended.
+        BadInputError: the episode's id is no id.
     """
+    if not 0 < len(episode_id) <= MAX_ID or "\0" in episode_id:
+        raise BadInputError(f"An episode's id has 1 to {MAX_ID} characters; {episode_id[:80]!r} will not do.")
     version = row.version if row else 0
     if version != expected_version:
         raise ConflictError(

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from physix.store import schema
-from physix.store.log import MAX_PAGE, EpisodeFilter, EpisodePage, EpisodeRow, TurnRow
+from physix.store.log import MAX_PAGE, CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, TurnRow
 from physix.store.pages import parse_cursor
 
 
@@ -86,6 +86,17 @@ def turns_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[TurnRo
         select(schema.turns).where(table.episode_id.in_(episode_ids)).order_by(table.episode_id, table.turn)
     )
     return tuple(TurnRow(**row._mapping) for row in connection.execute(query))
+
+
+def commands_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+    """Return the commands of some episodes, by episode and version."""
+    table = schema.commands.c
+    query = (
+        select(schema.commands)
+        .where(table.episode_id.in_(episode_ids))
+        .order_by(table.episode_id, table.first_version)
+    )
+    return tuple(CommandRow(**row._mapping) for row in connection.execute(query))
 
 
 def _rows(connection: Connection, found: Iterable[Row[Any]]) -> list[EpisodeRow]:
