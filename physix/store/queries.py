@@ -119,3 +119,19 @@ def _row(found: Row[Any], matches: tuple[float, ...]) -> EpisodeRow:
 def _time_text(moment: datetime) -> str:
     # Stored as text of one width in UTC, so that text order is time order.
     return moment.isoformat(timespec="microseconds")
+
+
+def statistics(connection: Connection) -> dict[str, dict[str, int]]:
+    """Count events by type, and episodes by outcome, system and policy; largest first."""
+    table = schema.episodes.c
+    groups = {
+        "events by type": schema.events.c.type,
+        "episodes by outcome": func.coalesce(table.outcome, "running"),
+        "episodes by system": table.system_id,
+        "episodes by policy": table.policy,
+    }
+    counted = {}
+    for heading, column in groups.items():
+        query = select(column, func.count()).group_by(column).order_by(func.count().desc(), column)
+        counted[heading] = {str(name): int(number) for name, number in connection.execute(query)}
+    return counted
