@@ -138,7 +138,7 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
                 turn=paid.event.turn,
                 position=paid.position,
                 outcome=ran.event.simulation.outcome,
-                equation=_shown(asked.event.equation),
+                equation=shown_text(asked.event.equation),
                 match=paid.event.reward.match,
                 total=paid.event.reward.total,
                 generalisation=paid.event.generalisation,
@@ -148,7 +148,8 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
     return rows
 
 
-def _shown(text: str) -> str:
+def shown_text(text: str) -> str:
+    """Return text as a projection may hold it."""
     # PostgreSQL has no text with NUL in it; the event itself keeps what came.
     return text.replace("\0", "\ufffd")
 
@@ -162,10 +163,10 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
             position=recorded.position,
             version=recorded.version,
             system_id=event.task.system_id,
-            title=_shown(event.task.title),
+            title=shown_text(event.task.title),
             tier=event.task.tier,
             seed=event.task.seed,
-            policy=_shown(event.policy),
+            policy=shown_text(event.policy),
             door=event.door,
             status="running",
             outcome=None,
@@ -207,6 +208,19 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
             return replace(row, version=recorded.version, updated_at=recorded.recorded_at)
 
 
+def check_ids(episode_id: str, command_id: str | None) -> None:
+    """Refuse ids that a database could not hold.
+
+    Raises:
+        BadInputError: one is empty, too long, or holds NUL.
+    """
+    for what, value, most in (("episode", episode_id, MAX_ID), ("command", command_id, MAX_COMMAND_ID)):
+        if value is not None and (not 0 < len(value) <= most or "\0" in value):
+            raise BadInputError(
+                f"The {what} id {value[:80]!r} will not do; it has 1 to {most} characters and no NUL."
+            )
+
+
 def check_append(
     episode_id: str, row: EpisodeRow | None, events: Sequence[Event], expected_version: int
 ) -> None:
@@ -214,10 +228,7 @@ def check_append(
 
     Raises:
         ConflictError: nothing may be appended.
-        BadInputError: the episode's id is no id.
     """
-    if not 0 < len(episode_id) <= MAX_ID or "\0" in episode_id:
-        raise BadInputError(f"An episode's id has 1 to {MAX_ID} characters; {episode_id[:80]!r} will not do.")
     version = row.version if row else 0
     if version != expected_version:
         raise ConflictError(

@@ -18,6 +18,7 @@ from physix.store.log import (
     EpisodeRow,
     TurnRow,
     check_append,
+    check_ids,
     matches_filter,
     project,
     project_turns,
@@ -46,6 +47,7 @@ class MemoryLog:
         recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """See `EventLog.append`."""
+        check_ids(episode_id, command_id)
         if command_id is not None:
             earlier = await self.find_command(episode_id, command_id, command_digest)
             if earlier is not None:

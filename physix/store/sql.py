@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, Row, Table, select
 from sqlalchemy.exc import DBAPIError
 
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
-from physix.errors import BadInputError, ConflictError, PhysixError, StorageError
+from physix.errors import ConflictError, PhysixError, StorageError
 from physix.store import queries, schema
 from physix.store.codec import Encoded, decode, encode
 from physix.store.hub import Hub
@@ -36,6 +36,7 @@ from physix.store.log import (
     EpisodeRow,
     TurnRow,
     check_append,
+    check_ids,
     project,
     project_turns,
 )
@@ -173,6 +174,7 @@ class SqlLog:
         """See `EventLog.append`. Once queued it commits, even if the caller is cancelled."""
         if self._closed:
             raise StorageError("The log is closed.")
+        check_ids(episode_id, command_id)
         answer: asyncio.Future[tuple[RecordedEvent, ...]] = self._loop.create_future()
         encoded = tuple(map(encode, events))
         self._requests.put(
@@ -191,6 +193,8 @@ class SqlLog:
 
     async def read(self, episode_id: str, *, after_version: int = 0) -> tuple[RecordedEvent, ...]:
         """See `EventLog.read`."""
+        if "\0" in episode_id:
+            return ()  # PostgreSQL takes no such text, not even to look for it
         table = schema.events.c
         query = (
             select(schema.events)
@@ -404,7 +408,7 @@ class SqlLog:
             if row is None:
                 row = queries.episode_row(connection, request.episode_id)
             check_append(request.episode_id, row, request.events, request.expected_version)
-        except (ConflictError, BadInputError) as error:
+        except ConflictError as error:
             return error
         if row is None:
             batch.new.add(request.episode_id)
