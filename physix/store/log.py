@@ -138,7 +138,7 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
                 turn=paid.event.turn,
                 position=paid.position,
                 outcome=ran.event.simulation.outcome,
-                equation=shown_text(asked.event.equation),
+                equation=storable(asked.event.equation),
                 match=paid.event.reward.match,
                 total=paid.event.reward.total,
                 generalisation=paid.event.generalisation,
@@ -148,7 +148,7 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
     return rows
 
 
-def shown_text(text: str) -> str:
+def storable(text: str) -> str:
     """Return text as a projection may hold it."""
     # PostgreSQL has no text with NUL in it; the event itself keeps what came.
     return text.replace("\0", "\ufffd")
@@ -163,10 +163,10 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
             position=recorded.position,
             version=recorded.version,
             system_id=event.task.system_id,
-            title=shown_text(event.task.title),
+            title=storable(event.task.title),
             tier=event.task.tier,
             seed=event.task.seed,
-            policy=shown_text(event.policy),
+            policy=storable(event.policy),
             door=event.door,
             status="running",
             outcome=None,

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from physix.store import schema
-from physix.store.log import MAX_PAGE, CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, TurnRow, shown_text
+from physix.store.log import MAX_PAGE, CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, TurnRow, storable
 from physix.store.pages import parse_cursor
 
 
@@ -64,7 +64,7 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         table.tier: wanted.tier,
     }
     conditions: list[ColumnElement[bool]] = [
-        column == (shown_text(value) if isinstance(value, str) else value)
+        column == (storable(value) if isinstance(value, str) else value)
         for column, value in exact.items()
         if value is not None
     ]
@@ -74,7 +74,7 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         conditions.append(table.started_at < _time_text(wanted.until))
     if wanted.text:
         named = [
-            column.icontains(shown_text(wanted.text), autoescape=True)
+            column.icontains(storable(wanted.text), autoescape=True)
             for column in (table.episode_id, table.title, table.policy)
         ]
         conditions.append(named[0] | named[1] | named[2])
