@@ -134,7 +134,7 @@ def _fold(events: list[tuple[Any, ...]], turns: list[tuple[Any, ...]]) -> tuple[
         storable(task["title"]),
         task["tier"],
         task["seed"],
-        started["policy"],
+        storable(started["policy"]),
         started["door"],
         "running" if reason is None else "finished",
         reason,
@@ -154,4 +154,4 @@ def _equation(payload: str) -> str:
     if start < 0:
         return storable(orjson.loads(payload)["equation"])
     value, _ = _read_string(payload, start + len('"equation":'))
-    return storable(str(value))
+    return storable(value)

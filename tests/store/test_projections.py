@@ -2,6 +2,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,7 +62,10 @@ STREAMS: dict[str, list[tuple[Event, ...]]] = {
     "finished": [(started(),), turn(1), (*turn(2, match=0.99), finished("solved"))],
     "abandoned at once": [(started(),), (finished(),)],
     "all at once": [(started(), *turn(1))],
-    "a NUL that PostgreSQL's text cannot hold": [(started(),), turn(1, equation="y\x00\\u0000")],
+    "text that PostgreSQL has not": [
+        (started(),),
+        (replace(turn(1)[0], equation="y\0\\u0000"), *turn(1)[1:]),
+    ],
 }
 
 
