@@ -23,7 +23,7 @@ from physix.verifier.types import Rejection, VariableFit
 
 _MIN_CROSSINGS = 3  # of the mean, to call a motion oscillating
 _PERFECT_NRMSE = 0.02
-_RUNAWAY = 5.0  # times the range of the data
+_RUNAWAY = 5.0  # times the range of the data, from its middle
 _CLEAR_BEND = 0.3  # distance from the chord, in spreads
 _NOTHING = 0.05  # a factor below in size: the term should go
 _SIGN_ERROR = -0.3  # a factor below: the term should point the other way
@@ -125,7 +125,7 @@ def _shape(name: str, series: _Series) -> tuple[_Shape, str]:
 def _beyond(series: _Series) -> int | None:
     """Return the first sample at which the prediction has run away for good."""
     low, high = float(series.observed.min()), float(series.observed.max())
-    middle, reach = (low + high) / 2.0, (high - low) / 2.0
+    middle, reach = (low + high) / 2.0, high - low
     beyond = np.abs(series.predicted - middle) > _RUNAWAY * reach
     return int(np.argmax(beyond)) if beyond[-1] else None
 
