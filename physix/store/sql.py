@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -44,6 +45,7 @@ from physix.store.migrate import migrate
 from physix.store.rebuild import Progress, finish_pending, rebuild
 
 _BATCH = 256  # appends in one transaction
+_FEW = 24  # events that are not worth a bulk insert
 _HEADS = 4_096  # episodes whose row the writer remembers
 _RECONNECTS = 40  # how often a writer that lost its server tries again,
 _RECONNECT_S = 0.25  # and how long it waits in between
@@ -64,8 +66,24 @@ class Backend(Protocol):
         """Take the append lock for the rest of the transaction."""
         ...
 
+    def lock_and_look(self, connection: Connection) -> int:
+        """As `lock`; return the last position of the log, 0 if it is empty."""
+        ...
+
+    def together(self, connection: Connection) -> AbstractContextManager[object]:
+        """Send the statements inside in one go where the driver can, without waiting for each."""
+        ...
+
+    def move_rows(self, connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run an update for every row."""
+        ...
+
     def bulk_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows, values in the order of the table's columns, the driver's fastest way."""
+        ...
+
+    def few_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """As `bulk_insert`, the way that suits a few rows and may be sent `together` with others."""
         ...
 
     def announce(self, connection: Connection) -> None:
@@ -290,7 +308,9 @@ class SqlLog:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
+        except Exception as error:
+            if not _is_from_driver(error):
+                raise
             raise self._storage_error(error) from error
 
     def _watch(self) -> None:
@@ -348,15 +368,12 @@ class SqlLog:
     def _transact(self, batch: _Batch, requests: list[_Append]) -> list[_Answer]:
         """Write a batch in one transaction; an append that is refused leaves the others alone."""
         with self.backend.writer.begin() as connection:
-            self.backend.lock(connection)
-            batch.last = queries.last_position(connection)
+            batch.last = self.backend.lock_and_look(connection)
             if batch.last != self._last:
                 self._heads.clear()  # another process has written
             batch.answers = [self._decide(connection, batch, request) for request in requests]
-            self._write(connection, batch)
-            # From here to the answer a watcher may see these positions: they are our own.
-            self._writing_to = batch.last
-            self.backend.announce(connection)
+            if batch.recorded:
+                self._write(connection, batch)
         return batch.answers
 
     def _find_out(self, batch: _Batch) -> bool | None:
@@ -451,24 +468,29 @@ class SqlLog:
 
     def _write(self, connection: Connection, batch: _Batch) -> None:
         insert = self.backend.bulk_insert
-        insert(connection, schema.events, batch.events)
-        insert(connection, schema.turns, list(map(_turn_values, batch.turns)))
-        insert(connection, schema.episodes, [_new_episode(batch.heads[name]) for name in sorted(batch.new)])
-        moved = [row for name, row in batch.heads.items() if name not in batch.new]
-        if moved:
-            values = [
-                (*_moving_values(row), row.updated_at.isoformat(timespec="microseconds"), row.episode_id)
-                for row in moved
-            ]
-            connection.exec_driver_sql(self._move, values)
-        insert(
-            connection,
-            schema.commands,
-            [
-                (episode_id, command_id, digest, answer[0].version, answer[-1].version)
-                for (episode_id, command_id), (digest, answer) in batch.commands.items()
-            ],
-        )
+        moved = [
+            (*_moving_values(row), row.updated_at.isoformat(timespec="microseconds"), row.episode_id)
+            for name, row in batch.heads.items()
+            if name not in batch.new
+        ]
+        commands = [
+            (episode_id, command_id, digest, answer[0].version, answer[-1].version)
+            for (episode_id, command_id), (digest, answer) in batch.commands.items()
+        ]
+        many = len(batch.events) > _FEW
+        if many:
+            insert(connection, schema.events, batch.events)
+        with self.backend.together(connection):
+            if not many:
+                self.backend.few_insert(connection, schema.events, batch.events)
+            self.backend.few_insert(connection, schema.turns, list(map(_turn_values, batch.turns)))
+            new = [_new_episode(batch.heads[name]) for name in sorted(batch.new)]
+            self.backend.few_insert(connection, schema.episodes, new)
+            self.backend.move_rows(connection, self._move, moved)
+            self.backend.few_insert(connection, schema.commands, commands)
+            # From here to the answer a watcher may see these positions: they are our own.
+            self._writing_to = batch.last
+            self.backend.announce(connection)
 
     def _remember(self, batch: _Batch) -> None:
         if not batch.answers:
@@ -495,13 +517,18 @@ class SqlLog:
             self._hub.publish(recorded)
 
 
+def _is_from_driver(error: Exception) -> bool:
+    # Bulk statements run past SQLAlchemy.
+    return isinstance(error, DBAPIError | sqlite3.Error) or type(error).__module__.startswith("psycopg")
+
+
 def _connection_was_lost(error: Exception) -> bool:
     if isinstance(error, DBAPIError):
         if error.connection_invalidated:
             return True
         raised: object = error.orig
     else:
-        raised = error  # a COPY runs past SQLAlchemy
+        raised = error
     return type(raised).__module__.startswith("psycopg") and type(raised).__name__ in _LOST
 
 
