@@ -6,15 +6,17 @@ import ipaddress
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import uvicorn
 from fastapi import FastAPI
 
-from physix.api import page, problems
+from physix.api import datasets, page, problems, runs
 from physix.api.drivers import Drivers
 from physix.api.middleware import Guard
 from physix.api.routes import Services, router
+from physix.datasets.runs import shipped_runs
 from physix.engine import EpisodeEngine
 from physix.errors import BadInputError
 from physix.settings import Settings
@@ -45,6 +47,9 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app = FastAPI(title="PhysiX-Live", version=__version__, lifespan=lifespan)
     problems.install(app)
     app.include_router(router)
+    app.include_router(datasets.router)
+    app.include_router(runs.router)
+    app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:
         from physix.api.openenv import register
 

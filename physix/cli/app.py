@@ -9,9 +9,11 @@ from typing import Annotated
 import typer
 
 from physix.cli.bench import bench_app
+from physix.cli.dataset import dataset_app, rollout
 from physix.cli.log_archive import log_archive
 from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
+from physix.cli.train import train_app
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
 
@@ -26,6 +28,9 @@ app = typer.Typer(
 log_app = typer.Typer(help="Read, check, move and rebuild the event log.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
 app.add_typer(bench_app, name="bench")
+app.add_typer(dataset_app, name="dataset")
+app.add_typer(train_app, name="train")
+app.command()(rollout)
 log_app.command("list")(log_list)
 log_app.command("verify")(log_verify)
 log_app.command("export")(log_export)
