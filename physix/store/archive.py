@@ -23,6 +23,7 @@ from physix.errors import StorageError
 from physix.store.codec import decode, encode
 from physix.store.log import (
     MAX_PAGE,
+    CommandRow,
     EpisodeFilter,
     EpisodePage,
     EpisodeRow,
@@ -206,6 +207,10 @@ class ArchiveLog:
     ) -> tuple[RecordedEvent, ...]:
         """Refuse: an archive takes in nothing."""
         raise StorageError(f"The archive {self._folder} is read-only; append to the log it came from.")
+
+    async def list_commands(self, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+        """See `Log.list_commands`; commands are not archived, as nothing can follow them."""
+        return ()
 
     async def read(self, episode_id: str, *, after_version: int = 0) -> tuple[RecordedEvent, ...]:
         """See `EventLog.read`."""

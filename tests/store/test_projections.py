@@ -2,6 +2,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -61,6 +62,10 @@ STREAMS: dict[str, list[tuple[Event, ...]]] = {
     "finished": [(started(),), turn(1), (*turn(2, match=0.99), finished("solved"))],
     "abandoned at once": [(started(),), (finished(),)],
     "all at once": [(started(), *turn(1))],
+    "text that PostgreSQL has not": [
+        (started(),),
+        (replace(turn(1)[0], equation="y\0\\u0000"), *turn(1)[1:]),
+    ],
 }
 
 
@@ -76,7 +81,7 @@ async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url
         before = await everything(log)
         assert await log.rebuild() == len(STREAMS)
         assert await everything(log) == before
-        assert len(before["turns"]) == 11
+        assert len(before["turns"]) == 12
 
 
 @pytest.mark.anyio

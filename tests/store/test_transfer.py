@@ -97,3 +97,44 @@ async def test_an_export_is_one_json_object_a_line(tmp_path: Path) -> None:
     assert {"episode_id", "version", "type", "schema_version", "payload", "blob", "recorded_at"} == set(
         events[0]
     )
+
+
+async def with_commands(log: Log) -> None:
+    for name in ("a", "b"):
+        await log.append(name, (started(),), expected_version=0)
+    for name in ("b", "a"):
+        await log.append(name, turn(1), expected_version=1, command_id="c", command_digest="d")
+    await log.append("a", (*turn(2), finished()), expected_version=4)
+
+
+@pytest.mark.anyio
+async def test_a_log_moves_whole_with_its_times_and_its_idempotency_keys(
+    new_url: NewUrl, tmp_path: Path
+) -> None:
+    async with open_log("memory://") as source, open_log(new_url()) as target:
+        await with_commands(source)
+        path = tmp_path / "log.jsonl"
+        await export(source, path)
+        done = await import_file(target, path)
+        assert (done.events, done.known, done.episodes) == (12, 0, 2)
+        everything = await source.read_all()
+        assert await target.read_all() == everything
+        assert await target.list_episodes(EpisodeFilter()) == await source.list_episodes(EpisodeFilter())
+        again = await target.append("a", turn(1), expected_version=1, command_id="c", command_digest="d")
+        assert again == (await source.read("a"))[1:4]
+        await export(target, tmp_path / "again.jsonl")
+        assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
+
+
+@pytest.mark.anyio
+async def test_importing_twice_appends_once_and_what_is_new_is_added(tmp_path: Path) -> None:
+    async with open_log("memory://") as source, open_log("memory://") as target:
+        await with_commands(source)
+        path = tmp_path / "log.jsonl"
+        await export(source, path)
+        await import_file(target, path)
+        await source.append("b", (*turn(2), finished()), expected_version=4)
+        await export(source, path)
+        done = await import_file(target, path)
+        assert (done.events, done.known) == (4, 12)
+        assert await target.read_all() == await source.read_all()
