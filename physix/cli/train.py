@@ -77,6 +77,9 @@ def report(
         list[Path] | None, typer.Option("--run", help="Folder of a training run to draw; may be repeated.")
     ] = None,
     episodes: Annotated[int, typer.Option(min=2, help="Episodes per system and condition.")] = 200,
+    other_episodes: Annotated[
+        int | None, typer.Option(min=2, help="Under the other conditions. [default: as many]")
+    ] = None,
     search_episodes: Annotated[
         int, typer.Option(min=0, help="The same for `search`; 0 leaves it out.")
     ] = 200,
@@ -85,4 +88,4 @@ def report(
     _need_torch()
     from physix.training.report import write_report
 
-    sys.stdout.write(f"{write_report(weights, out, runs or [], episodes, search_episodes)}\n")
+    sys.stdout.write(f"{write_report(weights, out, runs or [], episodes, search_episodes, other_episodes)}\n")
