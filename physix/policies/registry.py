@@ -33,7 +33,8 @@ def list_policies() -> list[PolicyInfo]:
             description="Sparse regression and refitted constants, one refinement a turn; no model needed.",
             reachable=True,
             is_default=True,
-        )
+        ),
+        *_embedded(),
     ]
 
 
@@ -48,6 +49,10 @@ def make_policy(name: str, *, allow_files: bool = False) -> Policy:
         UnknownPolicyError: no such policy.
         BadInputError: the script cannot be read.
     """
+    if name in ("nano", "nano-untrained"):
+        from physix.policies.nano import make_nano_policy
+
+        return make_nano_policy(name)
     if name == "search":
         from physix.policies.search import SearchPolicy
 
@@ -58,3 +63,21 @@ def make_policy(name: str, *, allow_files: bool = False) -> Policy:
         return ScriptedPolicy.from_file(Path(name.removeprefix("scripted:")))
     known = [info.name for info in list_policies()]
     raise UnknownPolicyError(name, [*known, "scripted:<file>"] if allow_files else known)
+
+
+def _embedded() -> list[PolicyInfo]:
+    """Return the models that come with the package."""
+    return [
+        PolicyInfo(
+            name="nano",
+            title="Nano, trained",
+            description="A language model of a million parameters, trained by this package; in process.",
+            reachable=True,
+        ),
+        PolicyInfo(
+            name="nano-untrained",
+            title="Nano, untrained",
+            description="The same network before training, to show what training did.",
+            reachable=True,
+        ),
+    ]
