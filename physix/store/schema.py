@@ -83,7 +83,6 @@ turns = Table(
     Column("total", Float, nullable=False),
     Column("generalisation", Float),
     Column("solved", Boolean, nullable=False),
-    Index("ix_turns_position", "position"),
 )
 
 checkpoints = Table(

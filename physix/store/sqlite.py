@@ -75,19 +75,13 @@ def _engine(path: Path, begin: str) -> Engine:
         # The driver's own BEGIN is deferred: it would take the write lock too late.
         connection.isolation_level = None
         # Only a new file takes it. A simulation's row is 3 to 4 kB: small pages waste half of it.
-        connection.execute("PRAGMA page_size=16384")
+        connection.execute("PRAGMA page_size=32768")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA cache_size=-65536")
-        connection.create_function("exact", 1, _exact, deterministic=True)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine
-
-
-def _exact(json_number: str | None) -> float | None:
-    """Read a JSON number as Python does: correctly rounded, where SQLite may be off in the last bit."""
-    return None if json_number is None or json_number == "null" else float(json_number)

@@ -28,7 +28,6 @@ def upgrade() -> None:
         sa.Column("generalisation", sa.Float),
         sa.Column("solved", sa.Boolean, nullable=False),
     )
-    op.create_index("ix_turns_position", "turns", ["position"])
     op.create_table(
         "checkpoints",
         sa.Column("projection", sa.String(32), primary_key=True),
