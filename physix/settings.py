@@ -29,6 +29,8 @@ class Settings(BaseSettings):
     temperature: float = Field(default=0.7, ge=0.0, le=2.0)
     max_reply_tokens: int = Field(default=1_024, ge=16, le=32_768)
     prompt_tokens: int = Field(default=2_048, ge=1_536)
-    model_timeout_s: float = Field(default=120.0, gt=0.0, description="the longest silence of a model's server")
+    model_timeout_s: float = Field(
+        default=120.0, gt=0.0, description="the longest silence of a model's server"
+    )
     retry_wait_s: float = Field(default=1.0, ge=0.0, description="before the second attempt; doubles")
     resume_runs: bool = Field(default=False, description="play on, at start-up, what a stop interrupted")

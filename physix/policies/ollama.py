@@ -29,7 +29,9 @@ async def look(settings: Settings, *, timeout_s: float = 2.0) -> Daemon:
     try:
         import ollama
     except ImportError:
-        return Daemon(reason="the ollama client is not installed", command="pip install 'physix-live[ollama]'")
+        return Daemon(
+            reason="the ollama client is not installed", command="pip install 'physix-live[ollama]'"
+        )
     import httpx
 
     client = ollama.AsyncClient(host=settings.ollama_host, timeout=timeout_s)
@@ -39,9 +41,11 @@ async def look(settings: Settings, *, timeout_s: float = 2.0) -> Daemon:
     except (ConnectionError, TimeoutError, httpx.HTTPError):
         return Daemon(reason=f"no Ollama answers at {settings.ollama_host}", command="ollama serve")
     except (ollama.ResponseError, ValueError) as error:
-        return Daemon(reason=f"{settings.ollama_host} is no Ollama: {str(error)[:120]}", command="ollama serve")
+        return Daemon(
+            reason=f"{settings.ollama_host} is no Ollama: {str(error)[:120]}", command="ollama serve"
+        )
     finally:
-        await client.close()
+        await client.close()  # type: ignore[no-untyped-call]  # the client leaves it untyped
     models = tuple(sorted(found.model for found in listed.models if found.model))
     if not models:
         return Daemon(reason="Ollama has no model yet", command=f"ollama pull {SUGGESTED}")
@@ -95,7 +99,7 @@ class OllamaBackend:
             raise PolicyError(f"Ollama broke off its reply ({type(error).__name__}: {error}).") from error
         finally:
             with anyio.CancelScope(shield=True):
-                await client.close()
+                await client.close()  # type: ignore[no-untyped-call]  # the client leaves it untyped
         if not finished:
             raise PolicyError("Ollama ended its reply without finishing it.")
 

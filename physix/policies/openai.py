@@ -15,6 +15,7 @@ from physix.settings import Settings
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletionMessageParam
 
 _INSTALL = "pip install 'physix-live[openai]'"
 
@@ -72,7 +73,7 @@ class OpenAIBackend:
             async with _client(self._settings) as client:
                 replies = await client.chat.completions.create(
                     model=self.model,
-                    messages=prompt.as_chat(),  # type: ignore[arg-type]  # plain dicts of the same shape
+                    messages=_messages(prompt),
                     temperature=sampling.temperature,
                     max_tokens=sampling.max_tokens,
                     seed=sampling.seed,
@@ -113,6 +114,18 @@ class OpenAIBackend:
             raise PolicyError("The server ended its reply without finishing it.")
         if finished == "content_filter":
             raise PolicyError("The server's content filter withheld the reply.")
+
+
+def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:
+    made: list[ChatCompletionMessageParam] = []
+    for message in prompt.messages:
+        if message.role == "system":
+            made.append({"role": "system", "content": message.content})
+        elif message.role == "user":
+            made.append({"role": "user", "content": message.content})
+        else:
+            made.append({"role": "assistant", "content": message.content})
+    return made
 
 
 def _client(settings: Settings) -> AsyncOpenAI:
