@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from physix.store.catalogue import catalogue
+
 DOCS = Path(__file__).parents[1] / "docs"
 WITH_EXAMPLES = [path for path in sorted(DOCS.glob("*.md")) if "```pycon" in path.read_text()]
 
@@ -18,3 +20,9 @@ def test_the_examples_print_what_they_say(path: Path) -> None:
     results = doctest.DocTestRunner(verbose=False).run(test, out=report.append)
     assert results.attempted > 0
     assert results.failed == 0, "".join(report)
+
+
+def test_the_event_catalogue_is_the_one_the_types_give() -> None:
+    text = (DOCS / "event-log.md").read_text()
+    written = text.partition("<!-- catalogue -->\n")[2].partition("<!-- end -->")[0]
+    assert written == catalogue()

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 import anyio
 from sqlalchemy import text
 
+from physix.bench.sse import fan_out
 from physix.engine import EpisodeConfig, Provenance, RecordedEvent
 from physix.engine.episode import evolve, play, start
 from physix.engine.events import (
@@ -64,8 +65,14 @@ def _measure(name: str, urls: Sequence[str], turns: int) -> None:
     for clients in _FANOUT:
         middle, p99, rate = anyio.run(_follow, urls[1], sample, clients, 100)
         out.write(
-            f"{name}: {clients:3} followers: publish to follower p50 {middle:.2f} ms, p99 {p99:.2f} ms, "
-            f"{rate:.0f} events/s delivered\n"
+            f"{name}: {clients:3} followers in the process: append called to event in hand "
+            f"p50 {middle:.2f} ms, p99 {p99:.2f} ms, {rate:.0f} events/s\n"
+        )
+    for clients in _FANOUT:
+        seen = fan_out(urls[2], clients)
+        out.write(
+            f"{name}: {clients:3} SSE clients over sockets: recorded to read p50 {seen.p50_ms:.2f} ms, "
+            f"p99 {seen.p99_ms:.2f} ms, {seen.events_per_s:.0f} events/s\n"
         )
     rebuilt, exported, per_turn = anyio.run(_maintain, urls[1])
     out.write(

@@ -30,7 +30,7 @@ from physix.verifier.mismatch import describe
 from physix.verifier.prepared import prepare
 from physix.verifier.score import fit_variables
 from physix.verifier.simulate import run_program
-from physix.verifier.tree import ParsedHypothesis
+from physix.verifier.tree import ParsedHypothesis, show
 from physix.verifier.types import Hypothesis, VerifierConfig
 
 CONFIG = VerifierConfig()
@@ -86,8 +86,10 @@ def _measure(system_id: str, repeats: int) -> list[list[float]]:
     law = _parsed(task, next(texts))
     compiled = program(law)
     prepared = prepare(task)
-    run = run_program(compiled, task, CONFIG)
-    fits = fit_variables(prepared, run)
+    # A right law needs no words: what they cost shows on a wrong one.
+    wrong = _parsed(task, "; ".join(f"{e.target} = 1.3*({show(e.expression)})" for e in law.equations))
+    wrong_run = run_program(program(wrong), task, CONFIG)
+    wrong_fits = fit_variables(prepared, wrong_run)
 
     def score(text: str) -> object:
         return fit_variables(prepared, run_program(program(_parsed(task, text)), task, CONFIG))
@@ -109,7 +111,7 @@ def _measure(system_id: str, repeats: int) -> list[list[float]]:
         (with_hidden, False),
         (lambda text: recipe(task, text), False),
         (lambda _: check_units(law, task.time_unit), False),
-        (lambda _: describe(task, law, prepared, run, fits), False),
+        (lambda _: describe(task, wrong, prepared, wrong_run, wrong_fits), False),
         (lambda _: correctness(law, compiled, task, truth), False),
     ]
     spent: list[list[float]] = [[] for _ in work]

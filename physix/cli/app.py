@@ -12,6 +12,7 @@ from physix.cli.bench import bench_app
 from physix.cli.compare import compare
 from physix.cli.demo import demo_app
 from physix.cli.log_archive import log_archive
+from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
@@ -24,12 +25,17 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-log_app = typer.Typer(help="Read the event log.", no_args_is_help=True)
+log_app = typer.Typer(help="Read, check, move and rebuild the event log.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
 app.add_typer(demo_app, name="demo")
 app.add_typer(bench_app, name="bench")
 app.command("compare")(compare)
+log_app.command("list")(log_list)
 log_app.command("verify")(log_verify)
+log_app.command("export")(log_export)
+log_app.command("import")(log_import)
+log_app.command("rebuild")(log_rebuild)
+log_app.command("stats")(log_stats)
 log_app.command("archive")(log_archive)
 
 DbOption = Annotated[

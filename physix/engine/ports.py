@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from physix.engine.events import Event, Provenance, RecordedEvent, RewardMode
@@ -22,11 +23,12 @@ class EventLog(Protocol):
         expected_version: int,
         command_id: str | None = None,
         command_digest: str = "",
+        recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """Commit `events` as versions expected_version+1.. in one transaction and return them.
 
         A `command_id` seen before on this episode with the same digest returns the first
-        answer and appends nothing.
+        answer and appends nothing. `recorded_at` (UTC) is for events that happened elsewhere.
 
         Raises:
             ConflictError: the stream is at another version (the message names it), the stream

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -32,6 +33,7 @@ from physix.systems.task import Task, Truth
 from physix.verifier.types import Hypothesis
 
 _CACHED_EPISODES = 256
+_EPISODE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 def _ignore_token(_text: str) -> None:
@@ -69,7 +71,7 @@ class EpisodeEngine:
         """Begin an episode and return it at version 1.
 
         Raises:
-            BadInputError: the config is out of range.
+            BadInputError: the config is out of range, or `episode_id` is no id.
             ConflictError: `episode_id` is taken.
         """
         started = core.start(
@@ -83,6 +85,11 @@ class EpisodeEngine:
             token_sha256=token_sha256,
             labels=labels,
         )
+        if episode_id is not None and not _EPISODE_ID.fullmatch(episode_id):
+            raise BadInputError(
+                f"episode_id {episode_id[:80]!a} cannot be used; "
+                "write 1 to 64 ASCII letters, digits, and . _ : -"
+            )
         new_id = episode_id or uuid.uuid4().hex
         recorded = await self._log.append(new_id, (started,), expected_version=0)
         return self._remember(evolve(None, recorded[0]))

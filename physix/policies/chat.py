@@ -93,6 +93,11 @@ class ChatPolicy:
         self._attempt = 0
         self._server_failures = 0
 
+    @property
+    def backend(self) -> Backend:
+        """Where the model runs."""
+        return self._backend
+
     def prompt(self, observation: Observation) -> Prompt:
         """Return what the model is asked about this observation."""
         return render(observation, budget_tokens=self._settings.prompt_tokens)

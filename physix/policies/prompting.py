@@ -42,8 +42,8 @@ _SYSTEM = (
     "differential equation that reproduces them. Your proposal is integrated numerically from the first "
     "sample and compared with the measurements.\n\n"
     'Grammar: one equation per variable listed, separated by ";". Write d2x/dt2 = ... for a second-order '
-    "variable and dx/dt = ... for a first-order one. Allowed: + - * / ** ( ), sin cos tan exp log sqrt abs, "
-    "pi, numbers, t, the state variables and the names in params. Write every multiplication as *. "
+    "variable and dx/dt = ... for a first-order one. Allowed: + - * / ** ( ), sin cos tan exp log sqrt "
+    "abs, pi, numbers, t, the state variables and the names in params. Write every multiplication as *. "
     "ASCII only.\n\n"
     "Answer with one JSON object and nothing else:\n"
     '{"equation": "d2x/dt2 = -k*x", "params": {"k": 2.5}, "rationale": "one short sentence"}'

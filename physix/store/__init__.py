@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from physix.errors import BadInputError, StorageError
-from physix.store.log import EpisodeFilter, EpisodePage, EpisodeRow, Log, TurnRow
+from physix.store.log import CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, Log, TurnRow
 
 if TYPE_CHECKING:
     from physix.store.sql import Backend
 
-__all__ = ["EpisodeFilter", "EpisodePage", "EpisodeRow", "Log", "TurnRow", "open_backend", "open_log"]
+__all__ = [
+    "CommandRow",
+    "EpisodeFilter",
+    "EpisodePage",
+    "EpisodeRow",
+    "Log",
+    "TurnRow",
+    "open_backend",
+    "open_log",
+]
 
 
 @asynccontextmanager

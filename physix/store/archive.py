@@ -11,7 +11,7 @@ import heapq
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from physix.errors import StorageError
 from physix.store.codec import decode, encode
 from physix.store.log import (
     MAX_PAGE,
+    CommandRow,
     EpisodeFilter,
     EpisodePage,
     EpisodeRow,
@@ -202,9 +203,14 @@ class ArchiveLog:
         expected_version: int,
         command_id: str | None = None,
         command_digest: str = "",
+        recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """Refuse: an archive takes in nothing."""
         raise StorageError(f"The archive {self._folder} is read-only; append to the log it came from.")
+
+    async def list_commands(self, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+        """See `Log.list_commands`; commands are not archived, as nothing can follow them."""
+        return ()
 
     async def read(self, episode_id: str, *, after_version: int = 0) -> tuple[RecordedEvent, ...]:
         """See `EventLog.read`."""

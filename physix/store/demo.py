@@ -15,7 +15,7 @@ import orjson
 
 from physix.engine.events import RecordedEvent
 from physix.errors import BadInputError
-from physix.store.transfer import FORMAT, check_file, event_line, read_events
+from physix.store.transfer import FORMAT, check_file, event_line, read_lines
 
 MAX_BYTES = 300_000
 SHIPPED = Path(__file__).parents[1] / "demos"
@@ -84,9 +84,13 @@ def read_demo(path: Path) -> Demo:
         raise BadInputError(f"{path} is no demo: {str(error)[:200]}") from error
     events = [
         RecordedEvent(
-            episode_id=episode_id, version=version, position=position, recorded_at=recorded_at, event=event
+            episode_id=line.episode_id,
+            version=line.version,
+            position=position,
+            recorded_at=line.recorded_at,
+            event=line.event,
         )
-        for position, (episode_id, version, recorded_at, event) in enumerate(read_events(path), start=1)
+        for position, line in enumerate(read_lines(path), start=1)
     ]
     return Demo(
         header=header,

@@ -18,9 +18,11 @@ from physix.engine.events import (
     SimulationRun,
 )
 from physix.engine.ports import EventLog
-from physix.errors import ConflictError
+from physix.errors import BadInputError, ConflictError
 
 MAX_PAGE = 200
+MAX_ID = 64  # characters of an episode's id
+MAX_COMMAND_ID = 128
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,17 @@ class TurnRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRow:
+    """An idempotency key: which request it belongs to, and which events were its answer."""
+
+    episode_id: str
+    command_id: str
+    digest: str
+    first_version: int
+    last_version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodePage:
     """Some episodes, newest first, and where the next page starts."""
 
@@ -106,6 +119,10 @@ class Log(EventLog, Protocol):
         """Return the turns of some episodes, by episode and turn."""
         ...
 
+    async def list_commands(self, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+        """Return the commands that appended to some episodes, by episode and version."""
+        ...
+
 
 def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
     """Return the rows of the whole turns among one append's events."""
@@ -121,7 +138,7 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
                 turn=paid.event.turn,
                 position=paid.position,
                 outcome=ran.event.simulation.outcome,
-                equation=asked.event.equation,
+                equation=storable(asked.event.equation),
                 match=paid.event.reward.match,
                 total=paid.event.reward.total,
                 generalisation=paid.event.generalisation,
@@ -129,6 +146,12 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
             )
         )
     return rows
+
+
+def storable(text: str) -> str:
+    """Return text as a projection may hold it."""
+    # PostgreSQL has no text with NUL in it; the event itself keeps what came.
+    return text.replace("\0", "\ufffd")
 
 
 def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
@@ -140,10 +163,10 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
             position=recorded.position,
             version=recorded.version,
             system_id=event.task.system_id,
-            title=event.task.title,
+            title=storable(event.task.title),
             tier=event.task.tier,
             seed=event.task.seed,
-            policy=event.policy,
+            policy=storable(event.policy),
             door=event.door,
             status="running",
             outcome=None,
@@ -183,6 +206,19 @@ def project(row: EpisodeRow | None, recorded: RecordedEvent) -> EpisodeRow:
             )
         case _:
             return replace(row, version=recorded.version, updated_at=recorded.recorded_at)
+
+
+def check_ids(episode_id: str, command_id: str | None) -> None:
+    """Refuse ids that a database could not hold.
+
+    Raises:
+        BadInputError: one is empty, too long, or holds NUL.
+    """
+    for what, value, most in (("episode", episode_id, MAX_ID), ("command", command_id, MAX_COMMAND_ID)):
+        if value is not None and (not 0 < len(value) <= most or "\0" in value):
+            raise BadInputError(
+                f"The {what} id {value[:80]!r} will not do; it has 1 to {most} characters and no NUL."
+            )
 
 
 def check_append(

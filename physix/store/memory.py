@@ -12,11 +12,13 @@ from physix.errors import ConflictError
 from physix.store.codec import encode
 from physix.store.log import (
     MAX_PAGE,
+    CommandRow,
     EpisodeFilter,
     EpisodePage,
     EpisodeRow,
     TurnRow,
     check_append,
+    check_ids,
     matches_filter,
     project,
     project_turns,
@@ -42,15 +44,17 @@ class MemoryLog:
         expected_version: int,
         command_id: str | None = None,
         command_digest: str = "",
+        recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """See `EventLog.append`."""
+        check_ids(episode_id, command_id)
         if command_id is not None:
             earlier = await self.find_command(episode_id, command_id, command_digest)
             if earlier is not None:
                 return earlier
         row = self._rows.get(episode_id)
         check_append(episode_id, row, events, expected_version)
-        now = datetime.now(UTC)
+        now = recorded_at or datetime.now(UTC)
         recorded = []
         for offset, event in enumerate(events, start=1):
             encode(event)  # refuses what no database would hold
@@ -117,6 +121,21 @@ class MemoryLog:
         if known[0] != command_digest:
             raise ConflictError(f"Command id {command_id!r} was used for another request.")
         return known[1]
+
+    async def list_commands(self, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+        """See `Log.list_commands`."""
+        rows = [
+            CommandRow(
+                episode_id=episode_id,
+                command_id=command_id,
+                digest=digest,
+                first_version=answer[0].version,
+                last_version=answer[-1].version,
+            )
+            for (episode_id, command_id), (digest, answer) in self._commands.items()
+            if episode_id in episode_ids
+        ]
+        return tuple(sorted(rows, key=lambda row: (row.episode_id, row.first_version)))
 
     async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
         """See `Log.list_turns`."""

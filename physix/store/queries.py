@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, func, select
 
 from physix.store import schema
-from physix.store.log import MAX_PAGE, EpisodeFilter, EpisodePage, EpisodeRow, TurnRow
+from physix.store.log import MAX_PAGE, CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, TurnRow, storable
 from physix.store.pages import parse_cursor
 
 
@@ -64,7 +64,9 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         table.tier: wanted.tier,
     }
     conditions: list[ColumnElement[bool]] = [
-        column == value for column, value in exact.items() if value is not None
+        column == (storable(value) if isinstance(value, str) else value)
+        for column, value in exact.items()
+        if value is not None
     ]
     if wanted.since is not None:
         conditions.append(table.started_at >= _time_text(wanted.since))
@@ -72,7 +74,7 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         conditions.append(table.started_at < _time_text(wanted.until))
     if wanted.text:
         named = [
-            column.icontains(wanted.text, autoescape=True)
+            column.icontains(storable(wanted.text), autoescape=True)
             for column in (table.episode_id, table.title, table.policy)
         ]
         conditions.append(named[0] | named[1] | named[2])
@@ -86,6 +88,17 @@ def turns_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[TurnRo
         select(schema.turns).where(table.episode_id.in_(episode_ids)).order_by(table.episode_id, table.turn)
     )
     return tuple(TurnRow(**row._mapping) for row in connection.execute(query))
+
+
+def commands_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+    """Return the commands of some episodes, by episode and version."""
+    table = schema.commands.c
+    query = (
+        select(schema.commands)
+        .where(table.episode_id.in_(episode_ids))
+        .order_by(table.episode_id, table.first_version)
+    )
+    return tuple(CommandRow(**row._mapping) for row in connection.execute(query))
 
 
 def _rows(connection: Connection, found: Iterable[Row[Any]]) -> list[EpisodeRow]:
@@ -108,3 +121,19 @@ def _row(found: Row[Any], matches: tuple[float, ...]) -> EpisodeRow:
 def _time_text(moment: datetime) -> str:
     # Stored as text of one width in UTC, so that text order is time order.
     return moment.isoformat(timespec="microseconds")
+
+
+def statistics(connection: Connection) -> dict[str, dict[str, int]]:
+    """Count events by type, and episodes by outcome, system and policy; largest first."""
+    table = schema.episodes.c
+    groups = {
+        "events by type": schema.events.c.type,
+        "episodes by outcome": func.coalesce(table.outcome, "running"),
+        "episodes by system": table.system_id,
+        "episodes by policy": table.policy,
+    }
+    counted = {}
+    for heading, column in groups.items():
+        query = select(column, func.count()).group_by(column).order_by(func.count().desc(), column)
+        counted[heading] = {str(name): int(number) for name, number in connection.execute(query)}
+    return counted

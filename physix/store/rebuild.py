@@ -20,6 +20,7 @@ import orjson
 from sqlalchemy import Connection, text
 
 from physix.store import schema
+from physix.store.log import storable
 from physix.store.queries import last_position
 
 if TYPE_CHECKING:
@@ -130,10 +131,10 @@ def _fold(events: list[tuple[Any, ...]], turns: list[tuple[Any, ...]]) -> tuple[
         position,
         version,
         task["system_id"],
-        task["title"],
+        storable(task["title"]),
         task["tier"],
         task["seed"],
-        started["policy"],
+        storable(started["policy"]),
         started["door"],
         "running" if reason is None else "finished",
         reason,
@@ -151,6 +152,6 @@ def _equation(payload: str) -> str:
     """Read one string out of a payload without parsing the rest, five times as long."""
     start = payload.find('"equation":')
     if start < 0:
-        return str(orjson.loads(payload)["equation"])
+        return storable(orjson.loads(payload)["equation"])
     value, _ = _read_string(payload, start + len('"equation":'))
-    return str(value)
+    return storable(value)

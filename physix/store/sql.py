@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -30,11 +31,13 @@ from physix.store import queries, schema
 from physix.store.codec import Encoded, decode, encode
 from physix.store.hub import Hub
 from physix.store.log import (
+    CommandRow,
     EpisodeFilter,
     EpisodePage,
     EpisodeRow,
     TurnRow,
     check_append,
+    check_ids,
     project,
     project_turns,
 )
@@ -42,7 +45,10 @@ from physix.store.migrate import migrate
 from physix.store.rebuild import Progress, finish_pending, rebuild
 
 _BATCH = 256  # appends in one transaction
+_FEW = 24  # events that are not worth a bulk insert
 _HEADS = 4_096  # episodes whose row the writer remembers
+_RECONNECTS = 40  # how often a writer that lost its server tries again,
+_RECONNECT_S = 0.25  # and how long it waits in between
 _READ = 500  # events a follower reads at once while it catches up
 
 T = TypeVar("T")
@@ -60,8 +66,24 @@ class Backend(Protocol):
         """Take the append lock for the rest of the transaction."""
         ...
 
+    def lock_and_look(self, connection: Connection) -> int:
+        """As `lock`; return the last position of the log, 0 if it is empty."""
+        ...
+
+    def together(self, connection: Connection) -> AbstractContextManager[object]:
+        """Send the statements inside in one go where the driver can, without waiting for each."""
+        ...
+
+    def move_rows(self, connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Run an update for every row."""
+        ...
+
     def bulk_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """Insert rows, values in the order of the table's columns, the driver's fastest way."""
+        ...
+
+    def few_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """As `bulk_insert`, the way that suits a few rows and may be sent `together` with others."""
         ...
 
     def announce(self, connection: Connection) -> None:
@@ -79,6 +101,7 @@ class _Append:
     events: tuple[Event, ...]
     encoded: tuple[Encoded, ...]
     expected_version: int
+    recorded_at: datetime | None  # None: now
     command_id: str | None
     command_digest: str
     answer: asyncio.Future[tuple[RecordedEvent, ...]]
@@ -91,15 +114,19 @@ _Answer = tuple[RecordedEvent, ...] | PhysixError
 class _Batch:
     """What one transaction is going to write."""
 
-    last: int  # position
-    now: datetime
-    text: str  # of `now`
+    last: int = 0  # position
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    text: str = ""  # of `now`
+    answers: list[_Answer] = field(default_factory=list)
     new: set[str] = field(default_factory=set)  # episodes that begin in it
     recorded: list[RecordedEvent] = field(default_factory=list)
     events: list[tuple[Any, ...]] = field(default_factory=list)
     turns: list[TurnRow] = field(default_factory=list)
     heads: dict[str, EpisodeRow] = field(default_factory=dict)
     commands: dict[tuple[str, str], tuple[str, tuple[RecordedEvent, ...]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.text = self.now.isoformat(timespec="microseconds")
 
 
 class SqlLog:
@@ -112,6 +139,7 @@ class SqlLog:
         self._requests: queue.SimpleQueue[_Append | None] = queue.SimpleQueue()
         self._heads: OrderedDict[str, EpisodeRow] = OrderedDict()
         self._last = -1  # position up to which `_heads` is known to be true
+        self._writing_to = 0  # last position of the batch that commits or has just been committed
         mark = backend.placeholder
         moved = ", ".join(f"{name} = {mark}" for name in (*_MOVING, "updated_at"))
         self._move = f"UPDATE episodes SET {moved} WHERE episode_id = {mark}"  # noqa: S608  # our own names
@@ -159,19 +187,32 @@ class SqlLog:
         expected_version: int,
         command_id: str | None = None,
         command_digest: str = "",
+        recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """See `EventLog.append`. Once queued it commits, even if the caller is cancelled."""
         if self._closed:
             raise StorageError("The log is closed.")
+        check_ids(episode_id, command_id)
         answer: asyncio.Future[tuple[RecordedEvent, ...]] = self._loop.create_future()
         encoded = tuple(map(encode, events))
         self._requests.put(
-            _Append(episode_id, tuple(events), encoded, expected_version, command_id, command_digest, answer)
+            _Append(
+                episode_id=episode_id,
+                events=tuple(events),
+                encoded=encoded,
+                expected_version=expected_version,
+                recorded_at=recorded_at,
+                command_id=command_id,
+                command_digest=command_digest,
+                answer=answer,
+            )
         )
         return await answer
 
     async def read(self, episode_id: str, *, after_version: int = 0) -> tuple[RecordedEvent, ...]:
         """See `EventLog.read`."""
+        if "\0" in episode_id:
+            return ()  # PostgreSQL takes no such text, not even to look for it
         table = schema.events.c
         query = (
             select(schema.events)
@@ -237,6 +278,10 @@ class SqlLog:
         """See `Log.list_turns`."""
         return await self.query(lambda connection: queries.turns_of(connection, episode_ids))
 
+    async def list_commands(self, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+        """See `Log.list_commands`."""
+        return await self.query(lambda connection: queries.commands_of(connection, episode_ids))
+
     async def rebuild(self, progress: Progress = lambda done, total: None) -> int:
         """Recompute the projections from the events; return how many episodes there are.
 
@@ -263,12 +308,15 @@ class SqlLog:
     def _translated(self) -> Iterator[None]:
         try:
             yield
-        except DBAPIError as error:
-            raise StorageError(f"The log {self.backend.label} cannot be used: {error.orig}.") from error
+        except Exception as error:
+            if not _is_from_driver(error):
+                raise
+            raise self._storage_error(error) from error
 
     def _watch(self) -> None:
         def wake(position: int) -> None:
-            if not self._loop.is_closed():
+            # What this process has just committed reaches followers without reading it back.
+            if position > self._writing_to and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._hub.skip_to, position)
 
         self.backend.watch(wake, self._stop)
@@ -288,27 +336,84 @@ class SqlLog:
                 self._commit(batch)
 
     def _commit(self, requests: list[_Append]) -> None:
-        """Write a batch in one transaction; an append that is refused leaves the others alone."""
-        answers: list[_Answer]
-        recorded: list[RecordedEvent] = []
+        """Write a batch and answer its callers; whatever the driver raises, the writer lives on."""
+        batch = _Batch()
         try:
-            with self._translated(), self.backend.writer.begin() as connection:
-                self.backend.lock(connection)
-                now = datetime.now(UTC)
-                text = now.isoformat(timespec="microseconds")
-                batch = _Batch(last=queries.last_position(connection), now=now, text=text)
-                if batch.last != self._last:
-                    self._heads.clear()  # another process has written
-                answers = [self._decide(connection, batch, request) for request in requests]
-                self._write(connection, batch)
-                self.backend.announce(connection)
-            self._remember(batch)
-            recorded = batch.recorded
-        except PhysixError as error:
-            self._last = -1
-            answers = [error] * len(requests)
+            answers = self._transact(batch, requests)
+        except Exception as error:
+            self._last, self._writing_to = -1, 0
+            if not _connection_was_lost(error):
+                if len(requests) > 1:
+                    # One append may have spoiled the transaction: the others get one of their own.
+                    for request in requests:
+                        self._commit([request])
+                    return
+                answers, batch = [self._storage_error(error)], _Batch()
+            elif (committed := self._find_out(batch)) is False:
+                # The server is back and has nothing of it.
+                batch = _Batch()
+                try:
+                    answers = self._transact(batch, requests)
+                except Exception as again:
+                    self._last, self._writing_to = -1, 0
+                    answers, batch = [self._storage_error(again)] * len(requests), _Batch()
+            elif committed:
+                answers = batch.answers
+            else:
+                answers, batch = [self._unclear(error)] * len(requests), _Batch()
+        self._remember(batch)
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._deliver, requests, answers, recorded)
+            self._loop.call_soon_threadsafe(self._deliver, requests, answers, batch.recorded)
+
+    def _transact(self, batch: _Batch, requests: list[_Append]) -> list[_Answer]:
+        """Write a batch in one transaction; an append that is refused leaves the others alone."""
+        with self.backend.writer.begin() as connection:
+            batch.last = self.backend.lock_and_look(connection)
+            if batch.last != self._last:
+                self._heads.clear()  # another process has written
+            batch.answers = [self._decide(connection, batch, request) for request in requests]
+            if batch.recorded:
+                self._write(connection, batch)
+        return batch.answers
+
+    def _find_out(self, batch: _Batch) -> bool | None:
+        """Tell whether a batch whose connection broke was committed; None if nobody can be asked."""
+        for _ in range(_RECONNECTS):
+            try:
+                with self.backend.writer.begin() as connection:
+                    self.backend.lock(connection)
+                    if not batch.recorded:
+                        return False
+                    first, last = batch.events[0], batch.events[-1]
+                    found = connection.execute(
+                        select(schema.events.c.position).where(
+                            schema.events.c.position.in_([first[0], last[0]]),
+                            schema.events.c.recorded_at == first[-1],
+                            schema.events.c.payload.in_([first[5], last[5]]),
+                        )
+                    ).all()
+                    return len(found) == len({first[0], last[0]})
+            except Exception as error:
+                if not _connection_was_lost(error):
+                    return None
+                self._stop.wait(_RECONNECT_S)
+        return None
+
+    def _storage_error(self, error: Exception) -> StorageError:
+        if isinstance(error, StorageError):
+            return error
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        translated = StorageError(f"The log {self.backend.label} cannot be used: {cause}.")
+        translated.__cause__ = error
+        return translated
+
+    def _unclear(self, error: Exception) -> StorageError:
+        unclear = StorageError(
+            f"The log {self.backend.label} was lost while it was written to, and does not come back. "
+            "Whether the append was recorded is unknown: repeat it with the same command id."
+        )
+        unclear.__cause__ = error
+        return unclear
 
     def _decide(self, connection: Connection, batch: _Batch, request: _Append) -> _Answer:
         try:
@@ -324,13 +429,17 @@ class SqlLog:
             return error
         if row is None:
             batch.new.add(request.episode_id)
+        at, text = batch.now, batch.text
+        if request.recorded_at is not None:
+            at = request.recorded_at.astimezone(UTC)
+            text = at.isoformat(timespec="microseconds")
         recorded = []
         for offset, (event, encoded) in enumerate(zip(request.events, request.encoded, strict=True), start=1):
             one = RecordedEvent(
                 episode_id=request.episode_id,
                 version=request.expected_version + offset,
                 position=batch.last + offset,
-                recorded_at=batch.now,
+                recorded_at=at,
                 event=event,
             )
             row = project(row, one)
@@ -344,7 +453,7 @@ class SqlLog:
                     SCHEMA_VERSION,
                     encoded.payload,
                     encoded.blob,
-                    batch.text,
+                    text,
                 )
             )
         batch.last += len(recorded)
@@ -359,23 +468,33 @@ class SqlLog:
 
     def _write(self, connection: Connection, batch: _Batch) -> None:
         insert = self.backend.bulk_insert
-        insert(connection, schema.events, batch.events)
-        insert(connection, schema.turns, list(map(_turn_values, batch.turns)))
-        insert(connection, schema.episodes, [_new_episode(batch.heads[name]) for name in sorted(batch.new)])
-        moved = [row for name, row in batch.heads.items() if name not in batch.new]
-        if moved:
-            values = [(*_moving_values(row), batch.text, row.episode_id) for row in moved]
-            connection.exec_driver_sql(self._move, values)
-        insert(
-            connection,
-            schema.commands,
-            [
-                (episode_id, command_id, digest, answer[0].version, answer[-1].version)
-                for (episode_id, command_id), (digest, answer) in batch.commands.items()
-            ],
-        )
+        moved = [
+            (*_moving_values(row), row.updated_at.isoformat(timespec="microseconds"), row.episode_id)
+            for name, row in batch.heads.items()
+            if name not in batch.new
+        ]
+        commands = [
+            (episode_id, command_id, digest, answer[0].version, answer[-1].version)
+            for (episode_id, command_id), (digest, answer) in batch.commands.items()
+        ]
+        many = len(batch.events) > _FEW
+        if many:
+            insert(connection, schema.events, batch.events)
+        with self.backend.together(connection):
+            if not many:
+                self.backend.few_insert(connection, schema.events, batch.events)
+            self.backend.few_insert(connection, schema.turns, list(map(_turn_values, batch.turns)))
+            new = [_new_episode(batch.heads[name]) for name in sorted(batch.new)]
+            self.backend.few_insert(connection, schema.episodes, new)
+            self.backend.move_rows(connection, self._move, moved)
+            self.backend.few_insert(connection, schema.commands, commands)
+            # From here to the answer a watcher may see these positions: they are our own.
+            self._writing_to = batch.last
+            self.backend.announce(connection)
 
     def _remember(self, batch: _Batch) -> None:
+        if not batch.answers:
+            return
         self._last = batch.last
         for episode_id, row in batch.heads.items():
             self._heads[episode_id] = row
@@ -397,6 +516,25 @@ class SqlLog:
         if recorded:
             self._hub.publish(recorded)
 
+
+def _is_from_driver(error: Exception) -> bool:
+    # Bulk statements run past SQLAlchemy.
+    return isinstance(error, DBAPIError | sqlite3.Error) or type(error).__module__.startswith("psycopg")
+
+
+def _connection_was_lost(error: Exception) -> bool:
+    if isinstance(error, DBAPIError):
+        if error.connection_invalidated:
+            return True
+        raised: object = error.orig
+    else:
+        raised = error
+    return type(raised).__module__.startswith("psycopg") and type(raised).__name__ in _LOST
+
+
+_LOST = frozenset(
+    {"OperationalError", "AdminShutdown", "CrashShutdown", "CannotConnectNow", "InterfaceError"}
+)
 
 _MOVING = ("version", "status", "outcome", "turns", "best_match", "best_total", "generalisation")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing, nullcontext
 from functools import cache
 from pathlib import Path
 from sqlite3 import Connection as DriverConnection
@@ -32,10 +32,26 @@ class SqliteBackend:
     def lock(self, connection: Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE holds the write lock."""
 
+    def lock_and_look(self, connection: Connection) -> int:
+        """Look: the lock is held already."""
+        found = _driver(connection).execute("SELECT max(position) FROM events").fetchone()
+        return int(found[0] or 0)
+
+    def together(self, connection: Connection) -> AbstractContextManager[object]:
+        """Nothing to do: there is nobody to wait for."""
+        return nullcontext()
+
+    def move_rows(self, connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        """One prepared statement for all rows."""
+        if rows:
+            _driver(connection).executemany(statement, rows)
+
     def bulk_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """One prepared statement for all rows."""
         if rows:
-            connection.exec_driver_sql(_insert_into(table), list(rows))
+            _driver(connection).executemany(_insert_into(table), rows)
+
+    few_insert = bulk_insert
 
     def announce(self, connection: Connection) -> None:
         """Nothing to do: other processes poll."""
@@ -52,6 +68,13 @@ class SqliteBackend:
                         wake(raw.execute("SELECT coalesce(max(position), 0) FROM events").fetchone()[0])
                 except OperationalError:
                     continue  # busy or full: readers report it, the watcher only looks again
+
+
+def _driver(connection: Connection) -> DriverConnection:
+    found = connection.connection.driver_connection
+    if not isinstance(found, DriverConnection):
+        raise TypeError(f"{type(found).__name__} is no connection of sqlite3")
+    return found
 
 
 @cache

@@ -1,30 +1,33 @@
 """Moving a log: JSONL, one event a line, checksummed. The way from SQLite to PostgreSQL, and a backup.
 
-The first line names the format; each event line holds the row as stored (payload as JSON text,
-blob as base64), so that nothing is re-encoded; the last line holds the number of events and the
-SHA-256 of all bytes before it. A file without a right last line is refused before anything is
-imported.
+The first line names the format; each event line holds payload (as JSON text), blob (as base64),
+time and idempotency key, so that the log it is imported into answers as this one does; the last
+line holds the number of events and the SHA-256 of all bytes before it. A file without a right
+last line is refused before anything is imported.
 """
 
 from __future__ import annotations
 
 import hashlib
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import anyio
 import orjson
+from anyio import to_thread
 
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
-from physix.errors import BadInputError, ConflictError
+from physix.errors import BadInputError, ConflictError, PhysixError
 from physix.store.codec import decode, encode
-from physix.store.log import Log
+from physix.store.log import CommandRow, Log
 
 FORMAT = "physix-log/1"
 _READ = 500
+_AT_ONCE = 128  # appends that an import keeps under way
 _MAX_LINE = 64 * 1024 * 1024
 
 
@@ -35,6 +38,17 @@ class Imported:
     events: int  # appended now
     known: int  # in the log already, and equal
     episodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One event of a file."""
+
+    episode_id: str
+    version: int
+    recorded_at: datetime
+    event: Event
+    command: dict[str, str] | None  # that it is the first event of
 
 
 async def export_lines(log: Log, episode_ids: Sequence[str] | None = None) -> AsyncIterator[bytes]:
@@ -52,17 +66,21 @@ async def export_lines(log: Log, episode_ids: Sequence[str] | None = None) -> As
         batch = await log.read_all(after_position=position, episode_ids=episode_ids, limit=_READ)
         if not batch:
             break
+        commands = {
+            (row.episode_id, row.first_version): row
+            for row in await log.list_commands(sorted({one.episode_id for one in batch}))
+        }
         for recorded in batch:
             count += 1
-            yield counted(event_line(recorded))
+            yield counted(event_line(recorded, commands.get((recorded.episode_id, recorded.version))))
         position = batch[-1].position
     yield orjson.dumps({"events": count, "sha256": digest.hexdigest()}) + b"\n"
 
 
-def event_line(recorded: RecordedEvent) -> bytes:
-    """Return one event as a line."""
+def event_line(recorded: RecordedEvent, command: CommandRow | None = None) -> bytes:
+    """Return one event as a line; the first event of a command also names the command."""
     encoded = encode(recorded.event)
-    line = {
+    line: dict[str, object] = {
         "episode_id": recorded.episode_id,
         "version": recorded.version,
         "recorded_at": recorded.recorded_at.isoformat(timespec="microseconds"),
@@ -71,6 +89,8 @@ def event_line(recorded: RecordedEvent) -> bytes:
         "payload": encoded.payload,
         "blob": None if encoded.blob is None else b64encode(encoded.blob).decode(),
     }
+    if command is not None:
+        line["command"] = {"id": command.command_id, "digest": command.digest}
     return orjson.dumps(line) + b"\n"
 
 
@@ -101,8 +121,8 @@ def check_file(path: Path) -> int:
     return lines - 2
 
 
-def read_events(path: Path) -> Iterable[tuple[str, int, datetime, Event]]:
-    """Yield (episode id, version, recorded at, event) of a checked file.
+def read_lines(path: Path) -> Iterator[Line]:
+    """Yield the events of a checked file.
 
     Raises:
         BadInputError: a line is no event.
@@ -115,8 +135,13 @@ def read_events(path: Path) -> Iterable[tuple[str, int, datetime, Event]]:
                 continue
             try:
                 blob = None if row["blob"] is None else b64decode(row["blob"], validate=True)
-                event = decode(row["type"], row["schema_version"], row["payload"], blob)
-                yield row["episode_id"], row["version"], datetime.fromisoformat(row["recorded_at"]), event
+                yield Line(
+                    episode_id=row["episode_id"],
+                    version=row["version"],
+                    recorded_at=datetime.fromisoformat(row["recorded_at"]),
+                    event=decode(row["type"], row["schema_version"], row["payload"], blob),
+                    command=row.get("command"),
+                )
             except (KeyError, TypeError, ValueError) as error:
                 raise BadInputError(f"{path}, line {number}, is no event: {str(error)[:200]}.") from error
 
@@ -128,38 +153,77 @@ async def import_file(log: Log, path: Path) -> Imported:
         BadInputError: the file is no whole, unchanged export; nothing was appended.
         ConflictError: an episode is in the log with other events; those before it were appended.
     """
-    check_file(path)
-    appended = known = 0
-    streams: dict[str, list[tuple[int, Event]]] = {}
-    episodes: set[str] = set()
-    for episode_id, version, _, event in read_events(path):
-        episodes.add(episode_id)
-        waiting = streams.setdefault(episode_id, [])
-        waiting.append((version, event))
-        if event.type in _COMPLETE:
-            new, old = await _append(log, episode_id, streams.pop(episode_id))
-            appended += new
-            known += old
+    await to_thread.run_sync(check_file, path)
+    appended = known = episodes = 0
+    streams: dict[str, list[Line]] = {}
+    waiting: list[list[Line]] = []
+    for line in read_lines(path):
+        stream = streams.setdefault(line.episode_id, [])
+        stream.append(line)
+        episodes += line.version == 1
+        if line.event.type in _COMPLETE:
+            waiting.append(streams.pop(line.episode_id))
+        if len(waiting) == _AT_ONCE:
+            new, old = await _append_all(log, waiting)
+            appended, known = appended + new, known + old
+            waiting = []
+    new, old = await _append_all(log, waiting)
     if streams:
         raise BadInputError(f"{path} ends in the middle of a turn of {len(streams)} episodes.")
-    return Imported(events=appended, known=known, episodes=len(episodes))
+    return Imported(events=appended + new, known=known + old, episodes=episodes)
 
 
 _COMPLETE = frozenset({"EpisodeStarted", "RewardComputed", "PolicyFailed", "EpisodeFinished"})
 
 
-async def _append(log: Log, episode_id: str, events: list[tuple[int, Event]]) -> tuple[int, int]:
-    first = events[0][0]
-    present = await log.read(episode_id, after_version=first - 1)
-    expected = [event for _, event in events]
-    if [one.event for one in present[: len(expected)]] == expected:
-        return 0, len(expected)
-    if present:
-        raise ConflictError(
-            f"Episode {episode_id} is in the log already, with other events from version {first} on."
-        )
-    await log.append(episode_id, expected, expected_version=first - 1)
-    return len(expected), 0
+async def _append_all(log: Log, chunks: list[list[Line]]) -> tuple[int, int]:
+    """Append whole turns in their order, sharing transactions; return how many events are new and known."""
+    first: dict[str, int] = {}
+    for chunk in chunks:
+        first.setdefault(chunk[0].episode_id, chunk[0].version)
+    present = {
+        name: {one.version: one for one in await log.read(name, after_version=version - 1)}
+        for name, version in first.items()
+    }
+    missing = [chunk for chunk in chunks if not _is_present(chunk, present[chunk[0].episode_id])]
+    refused: list[PhysixError] = []
+
+    async def append(chunk: list[Line]) -> None:
+        opening = chunk[0]
+        command = opening.command or {}
+        try:
+            await log.append(
+                opening.episode_id,
+                [line.event for line in chunk],
+                expected_version=opening.version - 1,
+                recorded_at=opening.recorded_at,
+                command_id=command.get("id"),
+                command_digest=command.get("digest", ""),
+            )
+        except PhysixError as error:
+            refused.append(error)
+
+    async with anyio.create_task_group() as tasks:
+        # Tasks start in order, and a log takes appends in the order in which they come.
+        for chunk in missing:
+            tasks.start_soon(append, chunk)
+    if refused:
+        raise refused[0]
+    new = sum(map(len, missing))
+    return new, sum(map(len, chunks)) - new
+
+
+def _is_present(chunk: list[Line], present: dict[int, RecordedEvent]) -> bool:
+    found = [present.get(line.version) for line in chunk]
+    if not any(found):
+        return False
+    for line, one in zip(chunk, found, strict=True):
+        if one is None or one.event != line.event:
+            raise ConflictError(
+                f"Episode {line.episode_id} is in the log already, with other events from version "
+                f"{chunk[0].version} on."
+            )
+    return True
 
 
 def _loaded(line: bytes, path: Path, number: int) -> dict[str, Any]:

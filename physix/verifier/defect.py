@@ -8,15 +8,17 @@ missing. Integrals, because differentiating noisy data amplifies the noise.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from physix.systems.task import StateVariable
-from physix.verifier.prepared import Prepared
+from physix.verifier.prepared import Prepared, Same
 from physix.verifier.tree import (
     Binary,
     Call,
@@ -35,6 +37,7 @@ FloatArray = NDArray[np.float64]
 Role = Literal["damping", "driving", "restoring", "constant", "coupling", "other"]
 
 _EXPLAINS = 0.6  # of the defect's variance: less, and no single term is to blame
+_AUDIBLE = 1.5  # times the noise: a smaller defect says nothing
 _OWN_IS_SIMPLER = 0.03  # an own term is blamed unless a missing one explains this much more
 _FUNCTIONS = {
     "sin": np.sin,
@@ -63,70 +66,63 @@ class Defect:
     explained: float  # share of the defect's variance
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Feature:
     term: str
     own: bool
-    values: list[FloatArray]  # per trajectory
     names: frozenset[str]
+    work: float  # its sum over the samples, times the driven velocity: negative where it brakes
+    integral: FloatArray  # running, all trajectories one after another, see _flat
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Motion:
+    """The shown data as columns by name, one mapping per trajectory, and what follows from it alone."""
+
+    columns: tuple[Mapping[str, FloatArray], ...]
+    driven: str
+    measured: FloatArray  # the driven variable, see _flat
+    noise: float  # of the driven variable
+    plain: tuple[_Feature, ...]
 
 
 def find_defect(parsed: ParsedHypothesis, prepared: Prepared) -> Defect | None:
     """Return the term that explains the largest defect of any equation; None if no single one does."""
-    columns = [
-        dict(zip(prepared.names, samples.states.T, strict=True)) | {"t": samples.t, "pi": np.pi}
-        for samples in prepared.shown
-    ]
     found: list[tuple[float, Defect]] = []
     with np.errstate(all="ignore"):
         for equation in parsed.equations:
-            defect = _examine(equation, parsed, prepared, columns)
+            driven = _driven(equation, parsed.variables)
+            motion = _motion(Same(prepared), driven, equation.variable, parsed.variables)
+            defect = _examine(equation, parsed, motion)
             if defect is not None:
                 found.append(defect)
     return max(found, key=lambda pair: pair[0])[1] if found else None
 
 
-def _examine(
-    equation: Equation,
-    parsed: ParsedHypothesis,
-    prepared: Prepared,
-    columns: Sequence[Mapping[str, FloatArray]],
-) -> tuple[float, Defect] | None:
+def _examine(equation: Equation, parsed: ParsedHypothesis, motion: _Motion) -> tuple[float, Defect] | None:
     """Return the size of an equation's defect in units of the noise, and what explains it."""
-    driven = _driven(equation, parsed.variables)
-    own = _own_terms(equation, columns, parsed.params)
-    if own is None:
-        return None
-    total = [sum((term.values[i] for term in own), np.zeros(len(c["t"]))) for i, c in enumerate(columns)]
-    defect = _flat([c[driven] - _integral(c["t"], f) for c, f in zip(columns, total, strict=True)])
-    index = prepared.names.index(driven)
-    noise = max(prepared.noise, 1e-3) * float(prepared.scale[index])
-    size = float(np.sqrt(np.mean(defect**2))) / noise
-    if size < 1.5:
+    own = [_own_term(negative, node, motion, parsed) for negative, node in summands(equation.expression)]
+    defect = motion.measured - sum(feature.integral for feature in own)
+    energy = float(defect @ defect)
+    size = math.sqrt(energy / len(defect)) / motion.noise
+    if not size >= _AUDIBLE or math.isinf(size):
         return None
     best: dict[bool, tuple[float, float, _Feature]] = {}
-    for feature in [*own, *_plain_terms(equation, parsed.variables, columns)]:
-        integral = _flat([_integral(c["t"], v) for c, v in zip(columns, feature.values, strict=True)])
-        energy = float(integral @ integral)
-        if not np.isfinite(energy) or energy <= 1e-18 * float(defect @ defect):
+    for feature in (*own, *motion.plain):
+        own_energy = float(feature.integral @ feature.integral)
+        if not own_energy > 1e-18 * energy or math.isinf(own_energy):
             continue
-        projection = float(integral @ defect)
-        explained = projection**2 / (energy * float(defect @ defect))
+        projection = float(feature.integral @ defect)
+        explained = projection**2 / (own_energy * energy)
         if feature.own not in best or explained > best[feature.own][0]:
-            best[feature.own] = (explained, projection / energy, feature)
+            best[feature.own] = (explained, projection / own_energy, feature)
     chosen = _choose(best)
     if chosen is None:
         return None
     explained, coefficient, feature = chosen
-    velocity = [c[driven] for c in columns]
-    return size, Defect(
-        equation=equation,
-        term=feature.term,
-        own=feature.own,
-        factor=1.0 + coefficient if feature.own else coefficient,
-        role=_role(feature, equation, parsed.variables, velocity, 1.0 if feature.own else coefficient),
-        explained=explained,
-    )
+    role = _role(feature, equation, motion.driven, parsed.variables, 1.0 if feature.own else coefficient)
+    factor = 1.0 + coefficient if feature.own else coefficient
+    return size, Defect(equation, feature.term, feature.own, factor, role, explained)
 
 
 def _choose(best: dict[bool, tuple[float, float, _Feature]]) -> tuple[float, float, _Feature] | None:
@@ -142,62 +138,75 @@ def _driven(equation: Equation, variables: tuple[StateVariable, ...]) -> str:
     return next((v.name for v in variables if v.rate_of == equation.variable), equation.variable)
 
 
-def _own_terms(
-    equation: Equation, columns: Sequence[Mapping[str, FloatArray]], params: Mapping[str, float]
-) -> list[_Feature] | None:
-    terms = []
-    for negative, node in summands(equation.expression):
-        signed = Negate(node) if negative else node
-        values = [_on(signed, c, params) for c in columns]
-        if not all(np.isfinite(v).all() for v in values):
-            return None
-        names = frozenset(n.name for n in walk(node) if isinstance(n, Name)) - set(params)
-        terms.append(_Feature(show(signed), True, values, names))
-    return terms
+@lru_cache(maxsize=512)
+def _motion(same: Same, driven: str, variable: str, variables: tuple[StateVariable, ...]) -> _Motion:
+    (prepared,) = same.values
+    assert isinstance(prepared, Prepared)  # noqa: S101  # for the type checker
+    columns = tuple(
+        dict(zip(prepared.names, samples.states.T, strict=True)) | {"t": samples.t}
+        for samples in prepared.shown
+    )
+    index = prepared.names.index(driven)
+    return _Motion(
+        columns=columns,
+        driven=driven,
+        measured=_flat([c[driven] for c in columns]),
+        noise=max(prepared.noise, 1e-3) * float(prepared.scale[index]),
+        plain=tuple(
+            _feature(term, False, names, values, columns, driven)
+            for term, names, values in _plain_terms(driven, variables, columns)
+        ),
+    )
+
+
+def _own_term(negative: bool, node: Node, motion: _Motion, parsed: ParsedHypothesis) -> _Feature:
+    signed = Negate(node) if negative else node
+    values = [_on(signed, c, parsed.params) for c in motion.columns]
+    names = frozenset(n.name for n in walk(node) if isinstance(n, Name)) - set(parsed.params)
+    return _feature(show(signed), True, names, values, motion.columns, motion.driven)
+
+
+def _feature(
+    term: str,
+    own: bool,
+    names: frozenset[str],
+    values: Sequence[FloatArray],
+    columns: Sequence[Mapping[str, FloatArray]],
+    driven: str,
+) -> _Feature:
+    work = sum(float(v @ c[driven]) for v, c in zip(values, columns, strict=True))
+    integral = _flat([_integral(c["t"], v) for c, v in zip(columns, values, strict=True)])
+    return _Feature(term, own, names, work, integral)
 
 
 def _plain_terms(
-    equation: Equation, variables: tuple[StateVariable, ...], columns: Sequence[Mapping[str, FloatArray]]
-) -> list[_Feature]:
-    """Return terms that laws of motion are made of: constant, linear, quadratic resistance, coupling."""
-    rates = [v.name for v in variables if v.rate_of is not None]
-    driven = _driven(equation, variables)
-    terms: dict[str, list[FloatArray]] = {"1": [np.ones(len(c["t"])) for c in columns]}
+    driven: str, variables: tuple[StateVariable, ...], columns: Sequence[Mapping[str, FloatArray]]
+) -> Iterator[tuple[str, frozenset[str], list[FloatArray]]]:
+    """Yield terms that laws of motion are made of: constant, linear, quadratic resistance, coupling."""
+    yield "1", frozenset(), [np.ones(len(c["t"])) for c in columns]
     for variable in variables:
-        terms[variable.name] = [c[variable.name] for c in columns]
-    if driven in rates:
-        terms[f"{driven}*abs({driven})"] = [c[driven] * np.abs(c[driven]) for c in columns]
-        if len(rates) > 1:
-            speed = "sqrt(" + " + ".join(f"{rate}**2" for rate in rates) + ")"
-            terms[f"{driven}*{speed}"] = [
-                c[driven] * np.sqrt(sum(c[rate] ** 2 for rate in rates)) for c in columns
-            ]
-    names = {v.name for v in variables}
-    return [
-        _Feature(text, False, values, frozenset(name for name in names if _mentions(text, name)))
-        for text, values in terms.items()
-    ]
-
-
-def _mentions(text: str, name: str) -> bool:
-    padded = "".join(c if c.isalnum() or c == "_" else " " for c in text).split()
-    return name in padded
+        yield variable.name, frozenset({variable.name}), [c[variable.name] for c in columns]
+    rates = [v.name for v in variables if v.rate_of is not None]
+    if driven not in rates:
+        return
+    yield (
+        f"{driven}*abs({driven})",
+        frozenset({driven}),
+        [c[driven] * np.abs(c[driven]) for c in columns],
+    )
+    if len(rates) > 1:
+        speed = "sqrt(" + " + ".join(f"{rate}**2" for rate in rates) + ")"
+        values = [c[driven] * np.sqrt(sum(c[rate] ** 2 for rate in rates)) for c in columns]
+        yield f"{driven}*{speed}", frozenset(rates), values
 
 
 def _role(
-    feature: _Feature,
-    equation: Equation,
-    variables: tuple[StateVariable, ...],
-    velocity: list[FloatArray],
-    sign: float,
+    feature: _Feature, equation: Equation, driven: str, variables: tuple[StateVariable, ...], sign: float
 ) -> Role:
-    driven = _driven(equation, variables)
     states = {v.name for v in variables}
-    others = feature.names & states - {driven, equation.variable}
     if driven != equation.variable and driven in feature.names:
-        work = sum(float(f @ v) for f, v in zip(feature.values, velocity, strict=True))
-        return "damping" if sign * work < 0 else "driving"
-    if others:
+        return "damping" if sign * feature.work < 0 else "driving"
+    if feature.names & states - {driven, equation.variable}:
         return "coupling"
     if feature.names & states:
         return "restoring"
@@ -210,10 +219,12 @@ def _on(node: Node, columns: Mapping[str, FloatArray], params: Mapping[str, floa
     match node:
         case Number(value):
             return np.full(len(some), value)
+        case Name("pi"):
+            return np.full(len(some), math.pi)
         case Name(name):
             if name in params:
                 return np.full(len(some), params[name])
-            return columns[name] * np.ones(len(some))
+            return columns[name]
         case Negate(operand):
             return -_on(operand, columns, params)
         case Call(function, argument):
@@ -241,6 +252,7 @@ def _integral(t: FloatArray, values: FloatArray) -> FloatArray:
     return running
 
 
-def _flat(parts: list[FloatArray]) -> FloatArray:
+def _flat(parts: Sequence[FloatArray]) -> FloatArray:
     """Join per-trajectory series, each without its mean: the start's own noise must not count."""
-    return np.concatenate([part - part.mean() for part in parts])
+    centred = [part - part.mean() for part in parts]
+    return centred[0] if len(centred) == 1 else np.concatenate(centred)

@@ -23,7 +23,7 @@ from physix.verifier.types import Rejection, VariableFit
 
 _MIN_CROSSINGS = 3  # of the mean, to call a motion oscillating
 _PERFECT_NRMSE = 0.02
-_RUNAWAY = 5.0  # times the range of the data
+_RUNAWAY = 5.0  # times the range of the data, from its middle
 _CLEAR_BEND = 0.3  # distance from the chord, in spreads
 _NOTHING = 0.05  # a factor below in size: the term should go
 _SIGN_ERROR = -0.3  # a factor below: the term should point the other way
@@ -124,8 +124,8 @@ def _shape(name: str, series: _Series) -> tuple[_Shape, str]:
 
 def _beyond(series: _Series) -> int | None:
     """Return the first sample at which the prediction has run away for good."""
-    middle = float(np.median(series.observed))
-    reach = float(np.abs(series.observed - middle).max())
+    low, high = float(series.observed.min()), float(series.observed.max())
+    middle, reach = (low + high) / 2.0, high - low
     beyond = np.abs(series.predicted - middle) > _RUNAWAY * reach
     return int(np.argmax(beyond)) if beyond[-1] else None
 
@@ -182,7 +182,7 @@ def _drift(name: str, series: _Series) -> tuple[_Shape, str]:
         return "asymptote", (
             f"The predicted {name} levels off too early and ends {side} the data: wrong asymptote."
         )
-    growth = _number(float(np.polyfit(t, residual, 1)[0]))
+    growth = _number(_slope(t, residual))
     return "growth", (
         f"The prediction of {name} ends {side} the data; the error changes by {growth} per unit of time."
     )
@@ -246,19 +246,28 @@ def _decay(values: FloatArray) -> float:
 def _bend(t: FloatArray, values: FloatArray) -> float:
     """Return how far the middle of the curve is from its chord, as a share of its spread (signed)."""
     spread = float(np.std(values))
-    curvature = float(np.polyfit(t, values, 2)[0])
+    centred = t - t.mean()
+    squares = centred * centred
+    # What of t**2 neither a constant nor a slope can say; its share of the curve is the curvature.
+    square = squares - squares.mean() - centred * float((squares @ centred) / squares.sum())
+    curvature = float(square @ values) / float(square @ square)
     return curvature * float(t[-1]) ** 2 / 4.0 / spread if spread > 0 else 0.0
 
 
 def _levelling(t: FloatArray, values: FloatArray) -> float:
-    """Return late slope over early slope; 1 for a straight line, below 0 past a turning point."""
+    """Return late slope over early slope; 1 for a straight line, and where a curve turns round."""
     quarter = max(4, len(t) // 4)
-    early = float(np.polyfit(t[:quarter], values[:quarter], 1)[0])
-    late = float(np.polyfit(t[-quarter:] - t[-quarter], values[-quarter:], 1)[0])
+    early = _slope(t[:quarter], values[:quarter])
+    late = _slope(t[-quarter:], values[-quarter:])
     if early == 0.0:
         return 1.0
-    # A curve that turns round does not level off.
     return late / early if late / early >= -0.1 else 1.0
+
+
+def _slope(t: FloatArray, values: FloatArray) -> float:
+    """Return the slope of the least-squares line."""
+    centred = t - t.mean()
+    return float(centred @ values) / float(centred @ centred)
 
 
 def _number(value: float) -> str:

@@ -28,11 +28,11 @@ def started() -> EpisodeStarted:
     return start(_TASK, _TRUTH, config=EpisodeConfig(), policy="test", door="test")
 
 
-def turn(number: int, *, match: float = 0.5) -> tuple[Event, ...]:
+def turn(number: int, *, match: float = 0.5, equation: str = "d2y/dt2 = -9.5") -> tuple[Event, ...]:
     return (
         HypothesisSubmitted(
             turn=number,
-            equation="d2y/dt2 = -9.5",
+            equation=equation,
             params={},
             rationale="",
             raw_completion=None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -150,3 +151,19 @@ class LogContract:
             (row,) = (await log.list_episodes(EpisodeFilter(outcome="solved", text="FREE"))).items
             assert (row.matches, row.turns, row.version, row.status) == ((0.25, 0.75), 2, 9, "finished")
             assert (await log.list_episodes(EpisodeFilter(status="running"))).total == 0
+
+    async def test_text_that_a_database_has_not_is_kept_and_an_odd_id_is_refused(
+        self, open_one: OpenLog
+    ) -> None:
+        odd = replace(turn(1)[0], equation="d2y/dt2 = \0 \\u0000 \u2028 \U0001f600")
+        async with open_one() as log:
+            await log.append("e", (started(), odd, *turn(1)[1:]), expected_version=0)
+            assert (await log.read("e"))[1].event == odd
+            for name in ("", "x" * 65, "a\0b"):
+                with pytest.raises(BadInputError, match="id"):
+                    await log.append(name, (started(),), expected_version=0)
+            with pytest.raises(BadInputError, match="command"):
+                await log.append("e", turn(2), expected_version=4, command_id="c" * 129)
+            await log.append("e", turn(2), expected_version=4)
+            assert await log.read("a\0b") == ()
+            assert (await log.list_episodes(EpisodeFilter(text="\0", policy="\0"))).total == 0

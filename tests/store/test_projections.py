@@ -1,0 +1,244 @@
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect
+from sqlalchemy.exc import DBAPIError
+
+from physix.engine.episode import fold
+from physix.engine.events import Event, PolicyFailed, RecordedEvent
+from physix.store import EpisodeFilter, open_backend, open_log
+from physix.store.codec import decode
+from physix.store.migrate import HEAD, alembic_config, migrate
+from physix.store.schema import metadata
+from physix.store.sql import SqlLog
+from tests.store.builders import finished, started, turn
+
+NewUrl = Callable[[], str]
+FIXTURES = Path(__file__).parent / "fixtures"
+FAILED = PolicyFailed(turn=1, policy="p", reason="r", attempt=1, attempts_allowed=3)
+
+
+@contextmanager
+def database(url: str) -> Iterator[Connection]:
+    """Open a transaction behind the log's back."""
+    backend = open_backend(url)
+    try:
+        with backend.writer.begin() as connection:
+            yield connection
+    finally:
+        backend.writer.dispose()
+
+
+async def everything(log: SqlLog) -> dict[str, list[tuple[object, ...]]]:
+    def tables(connection) -> dict[str, list[tuple[object, ...]]]:
+        return {
+            name: sorted(tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {name}"))  # noqa: S608
+            for name in ("episodes", "turns")
+        }
+
+    return await log.query(tables)
+
+
+STREAMS: dict[str, list[tuple[Event, ...]]] = {
+    "only started": [(started(),)],
+    "one turn": [(started(),), turn(1)],
+    "worse second turn": [(started(),), turn(1, match=0.7), turn(2, match=0.1)],
+    "equal turns": [(started(),), turn(1, match=0.3), turn(2, match=0.3)],
+    "thirds and tenths": [
+        (started(),),
+        turn(1, match=1 / 3),
+        turn(2, match=0.1 + 0.2),
+    ],
+    "a failing policy": [(started(),), (FAILED,), turn(1), (FAILED,)],
+    "finished": [(started(),), turn(1), (*turn(2, match=0.99), finished("solved"))],
+    "abandoned at once": [(started(),), (finished(),)],
+    "all at once": [(started(), *turn(1))],
+    "text that PostgreSQL has not": [
+        (started(),),
+        (replace(turn(1)[0], equation="y\0\\u0000"), *turn(1)[1:]),
+    ],
+}
+
+
+@pytest.mark.anyio
+async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url: NewUrl) -> None:
+    async with open_log(new_url()) as log:
+        assert isinstance(log, SqlLog)
+        for name, appends in STREAMS.items():
+            version = 0
+            for events in appends:
+                await log.append(name, events, expected_version=version)
+                version += len(events)
+        before = await everything(log)
+        assert await log.rebuild() == len(STREAMS)
+        assert await everything(log) == before
+        assert len(before["turns"]) == 12
+
+
+@pytest.mark.anyio
+async def test_a_rebuild_that_was_cut_off_is_finished_when_the_log_is_opened(new_url: NewUrl) -> None:
+    url = new_url()
+    async with open_log(url) as log:
+        assert isinstance(log, SqlLog)
+        for name in "abc":
+            await log.append(name, (started(), *turn(1)), expected_version=0)
+        before = await everything(log)
+    with database(url) as connection:
+        for statement in (
+            "DELETE FROM turns",
+            "DELETE FROM episodes",
+            "INSERT INTO checkpoints (projection, position) VALUES ('episodes', 0)",
+        ):
+            connection.exec_driver_sql(statement)
+    async with open_log(url) as log:
+        assert isinstance(log, SqlLog)
+        assert await everything(log) == before
+
+
+@pytest.mark.anyio
+async def test_episodes_are_filtered_by_time_and_counted(new_url: NewUrl) -> None:
+    async with open_log(new_url()) as log:
+        for name in "abcd":
+            await log.append(name, (started(),), expected_version=0)
+        first, *_, last = (await log.read_all())[:4]
+        since = await log.list_episodes(EpisodeFilter(since=last.recorded_at))
+        until = await log.list_episodes(EpisodeFilter(until=last.recorded_at))
+        assert since.total + until.total == 4
+        assert "d" in {row.episode_id for row in since.items}
+        assert (await log.list_episodes(EpisodeFilter(until=first.recorded_at))).total == 0
+
+
+@pytest.mark.anyio
+async def test_a_table_made_by_the_migrations_is_the_one_the_code_reads(new_url: NewUrl) -> None:
+    url = new_url()
+    async with open_log(url):
+        pass
+    with database(url) as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+
+
+# What autogenerate does not compare: constraints, index columns, and the triggers.
+GOLDEN_INDEXES = {
+    "episodes": {
+        "ix_episodes_position": ["position"],
+        "ix_episodes_started_at": ["started_at"],
+        "ix_episodes_system_position": ["system_id", "position"],
+        "ix_episodes_policy_position": ["policy", "position"],
+    },
+    "turns": {},
+    "checkpoints": {},
+    "commands": {},
+    "events": {},
+}
+GOLDEN_KEYS = {
+    "episodes": ["episode_id"],
+    "turns": ["episode_id", "turn"],
+    "checkpoints": ["projection"],
+    "commands": ["episode_id", "command_id"],
+    "events": ["position"],
+}
+
+
+@pytest.mark.anyio
+async def test_the_schema_is_the_golden_one(new_url: NewUrl) -> None:
+    url = new_url()
+    async with open_log(url):
+        pass
+    with database(url) as connection:
+        found = inspect(connection)
+        assert set(found.get_table_names()) == {*GOLDEN_KEYS, "alembic_version"}
+        for table, indexes in GOLDEN_INDEXES.items():
+            unique = {one["name"] for one in found.get_unique_constraints(table)}
+            named = {one["name"]: one["column_names"] for one in found.get_indexes(table)}
+            assert {name: columns for name, columns in named.items() if name not in unique} == indexes
+            assert found.get_pk_constraint(table)["constrained_columns"] == GOLDEN_KEYS[table]
+        (only,) = found.get_unique_constraints("events")
+        assert (only["name"], only["column_names"]) == (
+            "uq_events_episode_version",
+            ["episode_id", "version"],
+        )
+
+
+@pytest.mark.anyio
+async def test_events_are_immutable_in_the_database_itself(new_url: NewUrl) -> None:
+    url = new_url()
+    async with open_log(url) as log:
+        await log.append("e", (started(),), expected_version=0)
+    for statement in ("UPDATE events SET payload = '{}'", "DELETE FROM events"):
+        with pytest.raises(DBAPIError, match="immutable"), database(url) as connection:
+            connection.exec_driver_sql(statement)
+
+
+@pytest.mark.anyio
+async def test_downgrading_and_upgrading_again_loses_no_event(new_url: NewUrl) -> None:
+    url = new_url()
+    async with open_log(url) as log:
+        written = await log.append("e", (started(),), expected_version=0)
+    with database(url) as connection:
+        command.downgrade(alembic_config(connection), "0001")
+        assert "turns" not in inspect(connection).get_table_names()
+    with database(url) as connection:
+        migrate(connection)
+    async with open_log(url) as log:
+        (again,) = await log.read("e")
+        assert again.version == written[0].version
+        assert (await log.list_episodes(EpisodeFilter())).total == 1
+
+
+def old_rows() -> list[dict[str, object]]:
+    return [json.loads(line) for line in (FIXTURES / "schema_1.jsonl").read_text().splitlines()]
+
+
+def test_events_of_schema_1_are_read_as_todays() -> None:
+    events = [decode(str(r["type"]), 1, json.dumps(r["payload"]), None) for r in old_rows()]
+    assert {type(event).__name__ for event in events} == {
+        "EpisodeStarted", "HypothesisSubmitted", "SimulationRun", "RewardComputed", "PolicyFailed",
+        "EpisodeFinished",
+    }  # fmt: skip
+    when = datetime(2026, 11, 23, tzinfo=UTC)
+    episode = fold(
+        RecordedEvent(episode_id="v1", version=i, position=i, recorded_at=when, event=event)
+        for i, event in enumerate(events, start=1)
+    )
+    assert episode is not None
+    assert episode.finished is not None
+    assert episode.finished.reason == "solved"
+    assert len(episode.task.shown[0].states) == 100
+    assert episode.started.labels == {}
+    assert episode.config.verifier.constants == "declared"
+    assert [round(turn.rewarded.match_dense or 0.0, 6) for turn in episode.turns] == [
+        round(turn.rewarded.reward.match**0.5, 6) for turn in episode.turns
+    ]
+
+
+@pytest.mark.anyio
+async def test_a_database_of_the_first_schema_is_upgraded_with_its_episodes(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    with database(f"sqlite:///{path}") as connection:
+        command.upgrade(alembic_config(connection), "0001")
+    with closing(sqlite3.connect(path)) as raw, raw:
+        for row in old_rows():
+            raw.execute(
+                "INSERT INTO events (episode_id, version, type, schema_version, payload, recorded_at) "
+                "VALUES ('v1', ?, ?, 1, ?, '2026-11-23T00:00:00.000000+00:00')",
+                (row["version"], row["type"], json.dumps(row["payload"], separators=(",", ":"))),
+            )
+    async with open_log(f"sqlite:///{path}") as log:
+        assert isinstance(log, SqlLog)
+        (row,) = (await log.list_episodes(EpisodeFilter())).items
+        assert (row.turns, row.outcome, row.system_id) == (2, "solved", "free_fall")
+        assert [one.outcome for one in await log.list_turns(["v1"])] == ["ok", "ok"]
+        assert len(await log.read("v1")) == len(old_rows())
+        head = await log.query(
+            lambda connection: connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        )
+        assert head == HEAD
