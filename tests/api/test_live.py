@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -225,3 +226,13 @@ def test_a_restart_resumes_unfinished_runs_where_that_is_wanted(tmp_path: Path) 
         again = there.model_copy(update={"resume_runs": True})
         with serving(create_app(again, openenv=False)) as base, httpx.Client(base_url=base) as client:
             assert client.get(f"/api/episodes/{episode_id}").json()["driven"]
+
+
+def test_streams_of_many_runs_at_once_are_their_logs(client: httpx.Client) -> None:
+    ids = [start(client, policy="ollama:good", seed=seed, max_turns=3)["episode_id"] for seed in range(32)]
+    with ThreadPoolExecutor(32) as readers:
+        streams = [readers.submit(lambda i=i: list(frames(client, f"/api/episodes/{i}/events"))) for i in ids]
+        for episode_id in ids:
+            client.post(f"/interactive/sessions/{episode_id}/run")
+        seen = [[data for _, event_id, data in stream.result(60) if event_id] for stream in streams]
+    assert seen == [client.get(f"/api/episodes/{i}/events.json").json() for i in ids]
