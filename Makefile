@@ -1,5 +1,6 @@
 # make demo   set everything up, build the page, start the server
 # make test   set everything up, check and test everything
+# make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -15,7 +16,7 @@ PAGE := physix/api/static/index.html
 PAGE_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) \
 	$(wildcard web/*.ts web/*.json web/*.html web/scripts/*)
 
-.PHONY: help demo page test check test-web test-e2e test-python types clean
+.PHONY: help demo page test check test-web test-e2e test-python types nano clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -31,7 +32,7 @@ help:
 	touch $@
 
 .venv/installed-dev: .venv/installed
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,train,wandb]'
 	touch $@
 
 web/node_modules/.installed: web/package.json web/package-lock.json .venv/installed
@@ -66,6 +67,11 @@ test-e2e: .venv/installed-dev $(PAGE)
 test-python: .venv/installed-dev $(PAGE)
 	tools/ensure-packages postgres
 	$(BIN)/python -m pytest
+
+# Stages whose results are in runs/nano are not run again; remove the folder to start afresh.
+nano: .venv/installed-dev
+	$(BIN)/physix train nano --out runs/nano
+	$(BIN)/physix train report --weights runs/nano/nano.npz --out runs/nano/report --run runs/nano/nano-sft
 
 types: web/node_modules/.installed .venv/installed-dev
 	$(BIN)/python -m physix.api.openapi > web/src/api/openapi.json

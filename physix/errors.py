@@ -6,6 +6,7 @@ PhysixError
 │   ├── UnknownPolicyError
 │   └── CsvError             a table that is no trajectory, with the row where known
 ├── EpisodeNotFoundError
+├── RunNotFoundError
 ├── EpisodeFinishedError     a turn after the end
 ├── ConflictError            another writer was first, or a command id was reused
 ├── StorageError             the log cannot be opened, read or written
@@ -51,6 +52,13 @@ class EpisodeNotFoundError(PhysixError):
 
     def __init__(self, episode_id: str) -> None:
         super().__init__(f"No episode {episode_id[:80]!r} in this log.")
+
+
+class RunNotFoundError(PhysixError):
+    """No training run has this id."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(f"No training run {run_id[:80]!r} here.")
 
 
 class EpisodeFinishedError(PhysixError):

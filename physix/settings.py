@@ -14,6 +14,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65_535)
     db: str = "sqlite:///physix.db"
+    runs: str = "runs"  # the folder of training runs that the server shows
     public: bool = False
     token: str | None = None
     max_sessions: int = Field(default=64, ge=1)

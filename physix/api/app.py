@@ -6,16 +6,18 @@ import ipaddress
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import anyio
 import uvicorn
 from fastapi import FastAPI
 
-from physix.api import comparisons, demos, page, problems
+from physix.api import comparisons, datasets, demos, page, problems, runs
 from physix.api.drivers import Drivers
 from physix.api.live import Live
 from physix.api.middleware import Guard
 from physix.api.routes import Services, router
+from physix.datasets.runs import shipped_runs
 from physix.engine import EpisodeEngine
 from physix.errors import BadInputError
 from physix.settings import Settings
@@ -52,6 +54,9 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(router)
     app.include_router(comparisons.router)
     app.include_router(demos.router)
+    app.include_router(datasets.router)
+    app.include_router(runs.router)
+    app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:
         from physix.api.openenv import register
 

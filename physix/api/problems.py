@@ -17,11 +17,13 @@ from physix.errors import (
     EpisodeFinishedError,
     EpisodeNotFoundError,
     PhysixError,
+    RunNotFoundError,
     StorageError,
 )
 
 _STATUS: tuple[tuple[type[PhysixError], int], ...] = (
     (EpisodeNotFoundError, 404),
+    (RunNotFoundError, 404),
     (EpisodeFinishedError, 409),
     (ConflictError, 409),
     (BadInputError, 422),

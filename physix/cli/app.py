@@ -10,10 +10,12 @@ import typer
 
 from physix.cli.bench import bench_app
 from physix.cli.compare import compare
+from physix.cli.dataset import dataset_app, rollout
 from physix.cli.demo import demo_app
 from physix.cli.log_archive import log_archive
 from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
+from physix.cli.train import train_app
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
 
@@ -30,6 +32,9 @@ app.add_typer(log_app, name="log")
 app.add_typer(demo_app, name="demo")
 app.add_typer(bench_app, name="bench")
 app.command("compare")(compare)
+app.add_typer(dataset_app, name="dataset")
+app.add_typer(train_app, name="train")
+app.command()(rollout)
 log_app.command("list")(log_list)
 log_app.command("verify")(log_verify)
 log_app.command("export")(log_export)

@@ -42,6 +42,7 @@ def list_policies() -> list[PolicyInfo]:
             reachable=True,
             is_default=True,
         ),
+        *_embedded(),
         _extra("sindy", "PySINDy", "pysindy", "Sparse regression with PySINDy over a grid of thresholds."),
         _extra(
             "operon", "Operon", "pyoperon", "Genetic programming with Operon on smoothed rates of change."
@@ -140,6 +141,10 @@ def make_policy(name: str, *, allow_files: bool = False, settings: Settings | No
         BadInputError: the script cannot be read.
     """
     kind, _, rest = name.partition(":")
+    if name in ("nano", "nano-untrained"):
+        from physix.policies.nano import make_nano_policy
+
+        return make_nano_policy(name)
     if name == "search":
         from physix.policies.search import SearchPolicy
 
@@ -195,3 +200,21 @@ async def open_policy(
 
         return await ReplayPolicy.of(name, log)
     return make_policy(name, allow_files=allow_files, settings=settings)
+
+
+def _embedded() -> list[PolicyInfo]:
+    """Return the models that come with the package."""
+    return [
+        PolicyInfo(
+            name="nano",
+            title="Nano, trained",
+            description="A language model of a million parameters, trained by this package; in process.",
+            reachable=True,
+        ),
+        PolicyInfo(
+            name="nano-untrained",
+            title="Nano, untrained",
+            description="The same network before training, to show what training did.",
+            reachable=True,
+        ),
+    ]

@@ -23,7 +23,7 @@ from physix.verifier.types import Rejection, VariableFit
 
 _MIN_CROSSINGS = 3  # of the mean, to call a motion oscillating
 _PERFECT_NRMSE = 0.02
-_RUNAWAY = 5.0  # times the range of the data, from its middle
+_RUNAWAY = 2.5  # times the range of the data, from its middle
 _CLEAR_BEND = 0.3  # distance from the chord, in spreads
 _NOTHING = 0.05  # a factor below in size: the term should go
 _SIGN_ERROR = -0.3  # a factor below: the term should point the other way

@@ -74,9 +74,9 @@ SHAPES = [
     ("damping", "damping is missing", SWING * np.exp(-0.2 * T), SWING),
     ("damping", "too much damping", SWING, SWING * np.exp(-0.2 * T)),
     ("no swing", "does not", SWING, 0.1 * T),
-    ("runaway", "at t = 3.3", SWING, np.exp(0.7 * T)),
+    ("runaway", "at t = 2.", SWING, np.exp(0.7 * T)),
     ("bend", "bends the other way", T**2, 100.0 + 10.0 * T - T**2),
-    ("asymptote", "observed x levels off", 1.0 - np.exp(-0.6 * T), 0.4 * T),
+    ("asymptote", "observed x levels off", 1.0 - np.exp(-0.6 * T), 0.25 * T),
     ("asymptote", "predicted x levels off", 0.4 * T, 1.0 - np.exp(-0.6 * T)),
     ("growth", "changes by 0.5 per unit of time", T, 1.5 * T),
 ]

@@ -124,6 +124,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/datasets/sft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Sft
+         * @description Stream the dataset that `physix dataset sft` writes, mined by the same rules.
+         */
+        get: operations["sft_api_datasets_sft_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/demos": {
         parameters: {
             query?: never;
@@ -276,6 +296,46 @@ export interface paths {
          * @description List the policies with their reachability right now.
          */
         get: operations["policies_api_policies_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Runs
+         * @description List the training runs below the server's runs folder (`PHYSIX_RUNS`), and the shipped ones.
+         */
+        get: operations["runs_api_runs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/runs/{run_id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Run Metrics
+         * @description Return a run's manifest and its metrics over steps, thinned evenly to `limit` points.
+         */
+        get: operations["run_metrics_api_runs__run_id__metrics_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1197,6 +1257,79 @@ export interface components {
             version: number;
         };
         /**
+         * RunList
+         * @description The runs, newest first.
+         */
+        RunList: {
+            /** Items */
+            items: components["schemas"]["RunSummary"][];
+        };
+        /**
+         * RunMetrics
+         * @description One run with its curves: columns of equal length, null where a step has no value.
+         */
+        RunMetrics: {
+            /** Backend Reason */
+            backend_reason: string;
+            /** Config */
+            config: {
+                [key: string]: number | string | boolean | null;
+            };
+            /** Dataset Sha256 */
+            dataset_sha256: string | null;
+            /** Git Revision */
+            git_revision: string | null;
+            /** Notes */
+            notes: string[];
+            run: components["schemas"]["RunSummary"];
+            /** Series */
+            series: {
+                [key: string]: (number | null)[];
+            };
+            /** Steps */
+            steps: number[];
+            /** Versions */
+            versions: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * RunSummary
+         * @description One run in the list.
+         */
+        RunSummary: {
+            /** Backend */
+            backend: string;
+            /** Finished At */
+            finished_at: string | null;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Latest */
+            latest: {
+                [key: string]: number | null;
+            };
+            /** Model */
+            model: string;
+            /** Profile */
+            profile: string;
+            /** Seed */
+            seed: number;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "finished" | "failed" | "stopped_early";
+            /** Steps */
+            steps: number;
+        };
+        /**
          * SimulatedEvent
          * @description It was simulated.
          */
@@ -1837,6 +1970,39 @@ export interface operations {
             };
         };
     };
+    sft_api_datasets_sft_get: {
+        parameters: {
+            query?: {
+                render?: string;
+                /** @description Rules as name=value, e.g. min_generalisation=0.95 */
+                where?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description One row a line. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-ndjson": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     demos_api_demos_get: {
         parameters: {
             query?: never;
@@ -2071,6 +2237,59 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyView"][];
+                };
+            };
+        };
+    };
+    runs_api_runs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunList"];
+                };
+            };
+        };
+    };
+    run_metrics_api_runs__run_id__metrics_get: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                run_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunMetrics"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

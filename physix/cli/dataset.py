@@ -1,0 +1,75 @@
+"""`physix dataset sft` and `physix rollout`: fill the log with episodes, mine it for rows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import anyio
+import typer
+
+from physix.errors import BadInputError
+from physix.settings import Settings
+
+dataset_app = typer.Typer(help="Make datasets from the event log.", no_args_is_help=True)
+
+Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="The event log. [default: $PHYSIX_DB]")]
+
+
+@dataset_app.command("sft")
+def dataset_sft(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
+    db: Db = None,
+    render: Annotated[str, typer.Option(help="chat (English) or nano (the nano codec).")] = "chat",
+    where: Annotated[
+        list[str] | None,
+        typer.Option("--where", metavar="NAME=VALUE", help="A mining rule; may be given several times."),
+    ] = None,
+) -> None:
+    """Mine turns worth imitating: Parquet, a dataset card and a manifest."""
+    from physix.datasets.files import write_sft
+    from physix.datasets.sft import rules_from
+
+    pairs = {"render": render}
+    for text in where or []:
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise BadInputError(f"--where {text[:60]!r} is no NAME=VALUE.")
+        pairs[name] = value
+    report = anyio.run(write_sft, db or Settings().db, rules_from(pairs), out)
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+def rollout(
+    policy: Annotated[str, typer.Option(metavar="NAME", help="teacher, or a name from `physix policies`.")],
+    episodes: Annotated[int, typer.Option(min=1, help="How many, over all systems together.")],
+    system: Annotated[
+        list[str] | None,
+        typer.Option("--system", metavar="ID", help="May be repeated. [default: the training systems]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The first task's seed.")] = 0,
+    noise: Annotated[
+        list[float] | None, typer.Option(help="May be repeated: levels to choose from. [default: 0.02]")
+    ] = None,
+    hint: Annotated[
+        str, typer.Option(help="given, removed, misleading, or mostly (a sixth removed).")
+    ] = "given",
+    run_id: Annotated[
+        str, typer.Option("--run-id", help="Names the rollout; repeating it continues it.")
+    ] = "",
+    db: Db = None,
+) -> None:
+    """Play episodes in bulk and append them to the log."""
+    from physix.training.rollout import TRAINING_SYSTEMS, TaskPlan, roll_out_by_name
+
+    plan = TaskPlan(
+        systems=tuple(system or TRAINING_SYSTEMS),
+        episodes=episodes,
+        first_seed=seed,
+        noises=tuple(noise or [0.02]),
+        hint=hint,
+    )
+    done = anyio.run(roll_out_by_name, db or Settings().db, plan, policy, run_id or policy)
+    sys.stdout.write(json.dumps(done) + "\n")

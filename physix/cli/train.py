@@ -1,0 +1,91 @@
+"""`physix train`: supervised training, GRPO, and the nano model from nothing."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from physix.errors import BadInputError
+
+train_app = typer.Typer(help="Train models (needs the extra `train`).", no_args_is_help=True)
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+def _need_torch() -> None:
+    import importlib.util
+
+    missing = [n for n in ("torch", "transformers", "trl") if importlib.util.find_spec(n) is None]
+    if missing:
+        raise BadInputError(f"Training needs {', '.join(missing)}: pip install 'physix-live[train]'.")
+
+
+@train_app.command("sft", context_settings=_PASS_ON, add_help_option=False)
+def sft(context: typer.Context) -> None:
+    """Fine-tune on mined turns: the flags of `python -m physix.training.sft`."""
+    _need_torch()
+    from physix.training.sft import run
+
+    sys.stdout.write(f"{run(context.args)}\n")
+
+
+@train_app.command("grpo", context_settings=_PASS_ON, add_help_option=False)
+def grpo(context: typer.Context) -> None:
+    """Reinforce on whole episodes: the flags of `python -m physix.training.loop`."""
+    _need_torch()
+    from physix.training.loop import run
+
+    sys.stdout.write(f"{run(context.args)}\n")
+
+
+@train_app.command("nano")
+def nano(
+    out: Annotated[Path, typer.Option(help="Folder for logs, datasets, checkpoints and weights.")] = Path(
+        "runs/nano"
+    ),
+    episodes: Annotated[int, typer.Option(min=60, help="Teacher episodes per shard (of two).")] = 14_000,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of supervised training.")] = 1_700,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--system", metavar="ID", help="With demonstrations; may be repeated. [default: all six]"
+        ),
+    ] = None,
+) -> None:
+    """Make the nano model: teacher episodes, mined rows, training, weights."""
+    _need_torch()
+    from physix.training.nano import NanoPlan, make
+    from physix.training.nano_sft import NanoSftConfig
+    from physix.training.rollout import TRAINING_SYSTEMS
+
+    plan = NanoPlan(
+        out=out,
+        episodes=episodes,
+        systems=tuple(system or TRAINING_SYSTEMS),
+        sft=NanoSftConfig(steps=steps),
+    )
+    sys.stdout.write(f"{make(plan)}\n")
+
+
+@train_app.command("report")
+def report(
+    weights: Annotated[Path, typer.Option(help="Nano weights, as `physix train nano` leaves them.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report, its numbers and its plots.")],
+    runs: Annotated[
+        list[Path] | None, typer.Option("--run", help="Folder of a training run to draw; may be repeated.")
+    ] = None,
+    episodes: Annotated[int, typer.Option(min=2, help="Episodes per system and condition.")] = 200,
+    other_episodes: Annotated[
+        int | None, typer.Option(min=2, help="Under the other conditions. [default: as many]")
+    ] = None,
+    search_episodes: Annotated[
+        int, typer.Option(min=0, help="The same for `search`; 0 leaves it out.")
+    ] = 200,
+) -> None:
+    """Measure weights on fresh episodes and write the tables and curves."""
+    _need_torch()
+    from physix.training.report import write_report
+
+    sys.stdout.write(f"{write_report(weights, out, runs or [], episodes, search_episodes, other_episodes)}\n")

@@ -1,0 +1,107 @@
+"""Which library trains: Unsloth on CUDA, Transformers with PEFT anywhere, or the whole model.
+
+Only `auto` falls back, and says why; what was asked for by name is used or refused. Unsloth patches
+Transformers and TRL, so it must be imported before either: call `choose` before importing them.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from physix.errors import BadInputError
+
+BackendName = Literal["auto", "unsloth", "peft", "full"]
+_LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backend:
+    """The backend of a run and why it is this one."""
+
+    name: Literal["unsloth", "peft", "full"]
+    reason: str
+
+
+def choose(requested: str) -> Backend:
+    """Return the backend, with Unsloth imported if it is the one.
+
+    Raises:
+        BadInputError: the name is unknown, or Unsloth was asked for and cannot be used.
+    """
+    if requested in ("peft", "full"):
+        return Backend(name="peft" if requested == "peft" else "full", reason="asked for")
+    if requested not in ("auto", "unsloth"):
+        raise BadInputError(f"Unknown backend {requested[:40]!r}: use auto, unsloth, peft or full.")
+    missing = _unsloth_missing()
+    if missing is None:
+        return Backend(
+            name="unsloth", reason="asked for" if requested == "unsloth" else "CUDA and Unsloth are here"
+        )
+    if requested == "unsloth":
+        raise BadInputError(f"Backend unsloth cannot be used: {missing}. Use --backend peft.")
+    return Backend(name="peft", reason=f"auto: {missing}")
+
+
+def _unsloth_missing() -> str | None:
+    """Import Unsloth and return None, or return why that is not possible."""
+    if importlib.util.find_spec("unsloth") is None:
+        return "the extra `unsloth` is not installed"
+    torch = importlib.import_module("torch")
+    if not torch.cuda.is_available():
+        return "there is no CUDA device"
+    try:
+        importlib.import_module("unsloth")
+    except (ImportError, NotImplementedError, RuntimeError) as error:
+        return f"Unsloth refused to load ({type(error).__name__}: {str(error)[:120]})"
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A model ready for a TRL trainer; `peft_config` is for the trainer to apply, if it should."""
+
+    model: Any
+    tokenizer: Any
+    peft_config: Any = None
+
+
+def load(backend: Backend, model: str, *, lora_rank: int, context: int, seed: int) -> Loaded:
+    """Return the model under a backend, with LoRA adapters unless it is trained whole."""
+    if backend.name == "unsloth":
+        return _load_unsloth(model, lora_rank=lora_rank, context=context, seed=seed)
+    transformers = importlib.import_module("transformers")
+    torch = importlib.import_module("torch")
+    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    if backend.name == "full":
+        return Loaded(model=loaded, tokenizer=tokenizer)
+    peft = importlib.import_module("peft")
+    config = peft.LoraConfig(
+        r=lora_rank,
+        lora_alpha=2 * lora_rank,
+        lora_dropout=0.0,
+        target_modules=list(_LORA_TARGETS),
+        task_type="CAUSAL_LM",
+    )
+    return Loaded(model=loaded, tokenizer=tokenizer, peft_config=config)
+
+
+def _load_unsloth(model: str, *, lora_rank: int, context: int, seed: int) -> Loaded:
+    unsloth = importlib.import_module("unsloth")
+    loaded, tokenizer = unsloth.FastLanguageModel.from_pretrained(
+        model_name=model, max_seq_length=context, load_in_4bit=False
+    )
+    adapted = unsloth.FastLanguageModel.get_peft_model(
+        loaded,
+        r=lora_rank,
+        lora_alpha=2 * lora_rank,
+        lora_dropout=0.0,
+        target_modules=list(_LORA_TARGETS),
+        use_gradient_checkpointing="unsloth",
+        random_state=seed,
+    )
+    return Loaded(model=adapted, tokenizer=tokenizer)

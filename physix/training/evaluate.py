@@ -1,0 +1,283 @@
+"""Policies measured on whole episodes: fresh seeds, paired tasks, bootstrap confidence intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.random import PCG64, Generator, SeedSequence
+from numpy.typing import NDArray
+
+from physix.engine import Episode, EpisodeConfig
+from physix.engine.episode import Turn, observe
+from physix.engine.ports import EventLog, Observation, PastTurn, Policy, Proposal, TokenSink
+from physix.store import open_log
+from physix.systems.task import Task, Truth
+from physix.training.rollout import (
+    EVALUATION_SEEDS,
+    HELD_OUT_SYSTEMS,
+    TRAINING_SYSTEMS,
+    RolloutOptions,
+    TaskPlan,
+    roll_out,
+)
+from physix.training.teacher import TeacherPolicy
+from physix.verifier import parse
+from physix.verifier.correctness import same_structure
+from physix.verifier.types import Rejection
+
+RESAMPLES = 2_000
+TURN_LIMIT = 8
+
+MakePolicy = Callable[[], Policy]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What one episode came to."""
+
+    system_id: str
+    seed: int
+    formats: tuple[float, ...]  # r_format per turn
+    matches: tuple[float, ...]  # r_match per turn
+    generalisation: float  # of the best turn
+    recovered: bool  # the final law has the true structure and constants within 10 %
+    solved_at: int | None
+
+    def solved_within(self, turns: int) -> bool:
+        """Tell whether the episode was solved by this turn."""
+        return self.solved_at is not None and self.solved_at <= turns
+
+    @property
+    def turns_to_solve(self) -> int:
+        """The turn that solved it; one more than the budget if none did."""
+        return self.solved_at or TURN_LIMIT + 1
+
+
+def outcome_of(episode: Episode) -> Outcome:
+    """Return what an episode came to; a policy that failed counts as a turn that scored nothing."""
+    turns = episode.turns
+    best = max(turns, key=lambda t: t.rewarded.reward.match, default=None)
+    return Outcome(
+        system_id=episode.task.system_id,
+        seed=episode.task.seed or 0,
+        formats=tuple(t.rewarded.reward.format for t in turns) or (0.0,),
+        matches=tuple(t.rewarded.reward.match for t in turns) or (0.0,),
+        generalisation=(best.rewarded.generalisation if best else None) or 0.0,
+        recovered=best is not None and _recovered(episode, best),
+        solved_at=next((t.number for t in turns if t.rewarded.solved), None),
+    )
+
+
+def _recovered(episode: Episode, turn: Turn) -> bool:
+    """Tell whether the law has the true structure, and its field is within 10 % of the true one."""
+    correctness = turn.rewarded.correctness
+    if correctness is None or correctness.field_error is None or correctness.field_error > 0.1:
+        return False
+    submitted = turn.submitted
+    params = {**submitted.params, **turn.simulated.simulation.fitted}
+    parsed = parse(submitted.equation, params, episode.task.variables)
+    if isinstance(parsed, Rejection):
+        return False
+    return same_structure(parsed, episode.task, episode.started.truth) is True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """A set of tasks to measure on."""
+
+    name: str
+    systems: Sequence[str] = TRAINING_SYSTEMS
+    noise: float = 0.02
+    hint: str = "given"
+
+    def plan(self, episodes_per_system: int) -> TaskPlan:
+        """Return the same tasks every time; no training run draws from these seeds."""
+        return TaskPlan(
+            systems=self.systems,
+            episodes=episodes_per_system * len(self.systems),
+            first_seed=EVALUATION_SEEDS.start,
+            noises=(self.noise,),
+            hint=self.hint,
+        )
+
+
+CONDITIONS = (
+    Condition(name="in distribution, noise 2 %"),
+    Condition(name="noise 0 %", noise=0.0),
+    Condition(name="noise 5 %", noise=0.05),
+    Condition(name="hint removed", hint="removed"),
+    Condition(name="hint misleading", hint="misleading"),
+    Condition(name="held-out tier", systems=HELD_OUT_SYSTEMS),
+)
+
+
+async def measure(
+    make: MakePolicy,
+    condition: Condition,
+    episodes_per_system: int,
+    *,
+    log: EventLog | None = None,
+    run_id: str = "evaluation",
+) -> list[Outcome]:
+    """Play the condition's tasks and return one outcome each, in the plan's order.
+
+    Without a log the episodes are thrown away.
+    """
+    options = RolloutOptions(run_id=f"{run_id}/{condition.name}", labels={"split": "evaluation"})
+    plan = condition.plan(episodes_per_system)
+    if log is not None:
+        return [outcome_of(e) async for e in roll_out(log, plan, lambda _t, _s: make(), options)]
+    async with open_log("memory://") as scratch:
+        return [outcome_of(e) async for e in roll_out(scratch, plan, lambda _t, _s: make(), options)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A mean and the 95 % bootstrap interval around it."""
+
+    mean: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+
+
+def bootstrap(values: Sequence[float], *, seed: int = 0) -> Interval:
+    """Return the mean of the values with its 95 % percentile interval over resampled episodes."""
+    data = np.asarray(values, dtype=float)
+    rng = Generator(PCG64(SeedSequence(seed)))
+    means: NDArray[np.float64] = np.array(
+        [data[rng.integers(len(data), size=len(data))].mean() for _ in range(RESAMPLES)]
+    )
+    low, high = np.quantile(means, [0.025, 0.975])
+    return Interval(mean=float(data.mean()), low=float(low), high=float(high))
+
+
+METRICS: dict[str, Callable[[Outcome], float]] = {
+    "format": lambda o: sum(o.formats) / len(o.formats),
+    "R² turn 1": lambda o: o.matches[0],
+    "best R²": lambda o: max(o.matches),
+    "generalisation": lambda o: o.generalisation,
+    "recovered": lambda o: float(o.recovered),
+    "solved@1": lambda o: float(o.solved_within(1)),
+    "solved@2": lambda o: float(o.solved_within(2)),
+    "solved@4": lambda o: float(o.solved_within(4)),
+    "solved@8": lambda o: float(o.solved_within(8)),
+    "turns": lambda o: float(o.turns_to_solve),
+}
+
+
+def summarise(outcomes: Iterable[Outcome]) -> dict[str, Interval]:
+    """Return every metric with its interval. An unsolved episode counts nine turns."""
+    found = list(outcomes)
+    return {name: bootstrap([metric(o) for o in found]) for name, metric in METRICS.items()}
+
+
+def paired_difference(
+    after: Sequence[Outcome], before: Sequence[Outcome], metric: Callable[[Outcome], float]
+) -> Interval:
+    """Return the mean gain per task, with its interval; both must hold the same tasks in the same order."""
+    keys = [[(o.system_id, o.seed) for o in side] for side in (after, before)]
+    if keys[0] != keys[1]:
+        raise ValueError("The two sides played different tasks.")
+    return bootstrap([metric(a) - metric(b) for a, b in zip(after, before, strict=True)])
+
+
+class AlteredHistory:
+    """Plays a policy that is shown something else in place of the turn before: a control.
+
+    The first turn is the teacher's mistaken one, the same in every arm. `alter` maps the history
+    that the policy would see to the one it does see.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        first: Policy,
+        alter: Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]],
+    ) -> None:
+        self.name = policy.name
+        self._policy, self._first, self._alter = policy, first, alter
+
+    async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
+        """See `Policy.propose`."""
+        if observation.turn == 1:
+            return await self._first.propose(observation, on_token)
+        altered = replace(observation, history=self._alter(observation.history))
+        return await self._policy.propose(altered, on_token)
+
+
+async def mismatch_ablation(
+    make: MakePolicy, episodes_per_system: int, *, systems: Sequence[str] = TRAINING_SYSTEMS
+) -> dict[str, list[Outcome]]:
+    """Return the outcomes of turn 2 after the same mistaken turn 1, by what the policy was told about it.
+
+    Arms: "true" feedback, "shuffled" (that of the same policy's mistake on another task), and "none"
+    (the policy sees no history at all). Tasks whose turn 1 already solved them are left out of all.
+    """
+    plan = Condition(name="ablation", systems=systems).plan(episodes_per_system)
+    plan = replace(plan, first_seed=plan.first_seed + 100_000)
+    pool = await _first_turns(plan)
+
+    def shuffled(task: Task) -> Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]]:
+        rng = np.random.default_rng([task.seed or 0, 5])
+        others = [past for key, past in pool.items() if key[0] == task.system_id and key[1] != task.seed]
+        donor = others[int(rng.integers(len(others)))]
+
+        def alter(history: tuple[PastTurn, ...]) -> tuple[PastTurn, ...]:
+            told = [
+                replace(p, fits=donor.fits, mismatch=donor.mismatch, outcome=donor.outcome) for p in history
+            ]
+            return tuple(told)
+
+        return alter
+
+    arms: dict[str, Callable[[Task], Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]]]] = {
+        "true": lambda _task: lambda history: history,
+        "shuffled": shuffled,
+        "none": lambda _task: lambda _history: (),
+    }
+    found: dict[str, list[Outcome]] = {}
+    for name, alter in arms.items():
+        found[name] = await _second_turns(make, plan, alter)
+    unsolved = [i for i, o in enumerate(found["true"]) if o.solved_at != 1]
+    return {name: [outcomes[i] for i in unsolved] for name, outcomes in found.items()}
+
+
+async def _first_turns(plan: TaskPlan) -> dict[tuple[str, int], PastTurn]:
+    options = RolloutOptions(run_id="ablation-pool", config=_turns(1))
+    async with open_log("memory://") as log:
+        episodes = [e async for e in roll_out(log, plan, _mistaken, options)]
+    return {(e.task.system_id, e.task.seed or 0): observe(e).history[0] for e in episodes}
+
+
+async def _second_turns(
+    make: MakePolicy,
+    plan: TaskPlan,
+    alter: Callable[[Task], Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]]],
+) -> list[Outcome]:
+    def policy_for(task: Task, truth: Truth) -> Policy:
+        return AlteredHistory(make(), _mistaken(task, truth), alter(task))
+
+    options = RolloutOptions(run_id="ablation", config=_turns(2))
+    async with open_log("memory://") as log:
+        return [outcome_of(e) async for e in roll_out(log, plan, policy_for, options)]
+
+
+def _mistaken(task: Task, truth: Truth) -> Policy:
+    return TeacherPolicy(task, truth, begin="wrong")
+
+
+def _turns(count: int) -> EpisodeConfig:
+    return EpisodeConfig(max_turns=count)
+
+
+def save_outcomes(path: Path, outcomes: dict[str, list[Outcome]]) -> None:
+    """Write outcomes as JSON, so that tables and plots can be made again without playing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({name: [asdict(o) for o in some] for name, some in outcomes.items()}))

@@ -1,0 +1,190 @@
+"""What leaves the pipeline: adapters, merged weights, GGUF with a Modelfile for Ollama, the hub."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from physix.errors import BadInputError
+
+if TYPE_CHECKING:
+    from transformers import Qwen2ForCausalLM
+
+# Qwen2's tensors, as Transformers and as GGUF name them.
+_LAYER = {
+    "input_layernorm.weight": "attn_norm.weight",
+    "post_attention_layernorm.weight": "ffn_norm.weight",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+_WHOLE = {
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}
+
+
+def merge_16bit(adapter: Path, out: Path) -> Path:
+    """Merge a LoRA adapter into its base model, in bfloat16; the result loads without PEFT or Unsloth.
+
+    Raises:
+        BadInputError: the folder holds no adapter.
+    """
+    from peft import PeftModel
+
+    config = adapter / "adapter_config.json"
+    if not config.exists():
+        raise BadInputError(f"{adapter} holds no LoRA adapter.")
+    base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().to(torch.bfloat16)
+    merged.save_pretrained(out)
+    AutoTokenizer.from_pretrained(adapter).save_pretrained(out)
+    return out
+
+
+def gguf_name(name: str) -> str:
+    """Return a tensor's name in a GGUF file.
+
+    Raises:
+        BadInputError: it is no tensor of Qwen2.
+    """
+    if name in _WHOLE:
+        return _WHOLE[name]
+    parts = name.split(".", 3)
+    if parts[:2] == ["model", "layers"] and len(parts) == 4:
+        stem, _, suffix = parts[3].rpartition(".")
+        found = _LAYER.get(parts[3]) or (f"{_LAYER[stem]}.{suffix}" if stem in _LAYER else None)
+        if found is not None:
+            return f"blk.{parts[2]}.{found}"
+    raise BadInputError(f"Tensor {name!r} is none of Qwen2's; only Qwen2 models are written as GGUF.")
+
+
+def write_gguf(
+    model: Qwen2ForCausalLM, tokenizer_json: str, path: Path, *, name: str, half: bool = True
+) -> Path:
+    """Write a Qwen2 model with its byte-level BPE tokenizer as GGUF, in float16 or float32.
+
+    Raises:
+        BadInputError: the architecture is another one.
+    """
+    import gguf
+
+    config = model.config
+    if config.model_type != "qwen2":
+        raise BadInputError(f"A {config.model_type} model cannot be written; only qwen2.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(str(path), "qwen2")
+    writer.add_name(name)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_feed_forward_length(config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_head_count_kv(config.num_key_value_heads)
+    writer.add_rope_freq_base(float(config.rope_parameters["rope_theta"]))
+    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.ALL_F32)
+    _add_tokenizer(writer, gguf, tokenizer_json, config)
+    tied = config.tie_word_embeddings
+    for key, value in model.state_dict().items():
+        if tied and key == "lm_head.weight":
+            continue
+        array = value.detach().float().cpu().numpy()
+        # llama.cpp wants vectors in single precision whatever the matrices are in.
+        writer.add_tensor(gguf_name(key), array.astype(np.float16) if half and array.ndim == 2 else array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def _add_tokenizer(writer: Any, gguf: Any, tokenizer_json: str, config: Any) -> None:
+    described = json.loads(tokenizer_json)
+    vocabulary: dict[str, int] = dict(described["model"]["vocab"])
+    special = {token["content"]: token["id"] for token in described.get("added_tokens", [])}
+    vocabulary |= special
+    size = max(config.vocab_size, max(vocabulary.values()) + 1)
+    texts = {index: text for text, index in vocabulary.items()}
+    tokens = [texts.get(index, f"<|unused{index}|>") for index in range(size)]
+    control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
+    kinds = [
+        control if text in special or index not in texts else normal for index, text in enumerate(tokens)
+    ]
+    merges = [" ".join(m) if isinstance(m, list) else m for m in described["model"]["merges"]]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types(kinds)
+    writer.add_token_merges(merges)
+    if config.eos_token_id is not None:
+        writer.add_eos_token_id(int(config.eos_token_id))
+    if config.pad_token_id is not None:
+        writer.add_pad_token_id(int(config.pad_token_id))
+    writer.add_add_bos_token(False)
+
+
+def read_gguf(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Return a GGUF file's tensors under the names of Transformers, to check what was written."""
+    import gguf
+
+    layer = {ours: theirs for theirs, ours in _LAYER.items()}
+    whole = {ours: theirs for theirs, ours in _WHOLE.items()}
+    found = {}
+    for tensor in gguf.GGUFReader(str(path)).tensors:
+        name = str(tensor.name)
+        if name in whole:
+            key = whole[name]
+        else:
+            _, number, rest = name.split(".", 2)
+            stem, _, suffix = rest.rpartition(".")
+            key = f"model.layers.{number}." + (layer.get(rest) or f"{layer[stem]}.{suffix}")
+        found[key] = np.array(tensor.data)
+    return found
+
+
+_CHATML = """\
+{{- range .Messages }}<|im_start|>{{ .Role }}
+{{ .Content }}<|im_end|>
+{{ end }}<|im_start|>assistant
+"""
+
+
+def modelfile(gguf_file: str, *, temperature: float = 0.2, context: int = 4096) -> str:
+    """Return a Modelfile for Ollama: Qwen2.5's chat format, and nothing sampled wildly."""
+    return (
+        f"FROM ./{gguf_file}\n"
+        f'TEMPLATE """{_CHATML}"""\n'
+        f"PARAMETER temperature {temperature}\n"
+        f"PARAMETER num_ctx {context}\n"
+        'PARAMETER stop "<|im_end|>"\n'
+    )
+
+
+def export_gguf(folder: Path, out: Path, *, name: str) -> Path:
+    """Write `out/<name>.gguf` and `out/Modelfile` from a merged model's folder."""
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
+    path = write_gguf(model, tokenizer, out / f"{name}.gguf", name=name)
+    (out / "Modelfile").write_text(modelfile(path.name), encoding="utf-8")
+    return path
+
+
+def push(folder: Path, repo_id: str) -> None:
+    """Upload a folder to the Hugging Face hub; needs a token in the environment."""
+    from huggingface_hub import HfApi
+
+    api = HfApi()
+    api.create_repo(repo_id, exist_ok=True)
+    api.upload_folder(folder_path=str(folder), repo_id=repo_id)

@@ -1,0 +1,81 @@
+"""The models this pipeline trains, and what each needs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from physix.errors import BadInputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A model and the settings that suit it.
+
+    Attributes:
+        model: Hugging Face id, or "" where the model is made here.
+        instruct: whether it chats (whole prompts in English) or speaks the nano codec.
+        group: rollouts per task; prompts_per_step tasks make a step.
+    """
+
+    name: str
+    model: str
+    instruct: bool
+    learning_rate_sft: float
+    learning_rate_grpo: float
+    group: int
+    prompts_per_step: int
+    max_turns: int
+    max_completion_tokens: int
+    lora_rank: int = 16
+
+
+PROFILES = {
+    profile.name: profile
+    for profile in (
+        Profile(
+            name="qwen2.5-1.5b",
+            model="Qwen/Qwen2.5-1.5B-Instruct",
+            instruct=True,
+            learning_rate_sft=2e-4,
+            learning_rate_grpo=5e-6,
+            group=8,
+            prompts_per_step=4,
+            max_turns=8,
+            max_completion_tokens=2_048,
+        ),
+        Profile(
+            name="qwen2.5-3b",
+            model="Qwen/Qwen2.5-3B-Instruct",
+            instruct=True,
+            learning_rate_sft=1e-4,
+            learning_rate_grpo=3e-6,
+            group=8,
+            prompts_per_step=4,
+            max_turns=8,
+            max_completion_tokens=2_048,
+        ),
+        Profile(
+            name="nano",
+            model="",
+            instruct=False,
+            learning_rate_sft=2e-3,
+            learning_rate_grpo=3e-4,
+            group=16,
+            prompts_per_step=8,
+            max_turns=4,
+            max_completion_tokens=192,
+        ),
+    )
+}
+
+
+def profile_named(name: str) -> Profile:
+    """Return a profile.
+
+    Raises:
+        BadInputError: there is none of that name.
+    """
+    found = PROFILES.get(name)
+    if found is None:
+        raise BadInputError(f"Unknown profile {name[:40]!r}. Known profiles: {', '.join(PROFILES)}.")
+    return found

@@ -1,0 +1,148 @@
+"""Supervised fine-tuning with TRL: completion-only loss, LoRA or whole, a manifest and metrics."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset, load_dataset
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_utils import get_last_checkpoint
+
+from physix.datasets.runs import RunWriter
+from physix.errors import BadInputError
+from physix.training.backends import Backend, Loaded, load
+from physix.training.manifest import new_manifest
+from physix.training.nano_files import fast_tokenizer, load_nano_folder
+from physix.training.profiles import Profile, profile_named
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SftOptions:
+    """Everything a run depends on."""
+
+    dataset: Path
+    profile: str = "qwen2.5-1.5b"
+    model: str | None = None
+    output_dir: Path = Path("runs/sft")
+    num_steps: int = 500
+    batch: int = 16
+    learning_rate: float | None = None
+    seed: int = 0
+    save_every: int = 100
+    report_to: str = "none"
+
+
+class MetricsToRun(TrainerCallback):
+    """Hands what the trainer logs to the run's files."""
+
+    def __init__(self, run: RunWriter) -> None:
+        self._run = run
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, float] | None = None,
+        **_: Any,
+    ) -> None:
+        """Write one line of numbers."""
+        values = {name: float(v) for name, v in (logs or {}).items() if isinstance(v, int | float)}
+        if "loss" in values:
+            self._run.log(state.global_step, values)
+
+
+def train_sft(options: SftOptions, backend: Backend) -> Path:
+    """Train and return the folder of the model or adapter. An interrupted run in `output_dir` is continued.
+
+    Raises:
+        BadInputError: the profile or the dataset is not there.
+    """
+    from trl import SFTConfig, SFTTrainer
+
+    profile = profile_named(options.profile)
+    rows, digest = read_rows(options.dataset)
+    loaded, source = _load(options, profile, backend)
+    run = RunWriter(
+        options.output_dir,
+        new_manifest(
+            run_id=options.output_dir.name,
+            kind="sft",
+            profile=profile.name,
+            model=source,
+            seed=options.seed,
+            config={k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
+            backend=backend.name,
+            backend_reason=backend.reason,
+            dataset_sha256=digest,
+        ),
+    )
+    on_cpu = not torch.cuda.is_available()
+    folder = options.output_dir / "checkpoints"
+    trainer = SFTTrainer(
+        model=loaded.model,
+        args=SFTConfig(
+            output_dir=str(folder),
+            max_steps=options.num_steps,
+            per_device_train_batch_size=options.batch,
+            learning_rate=options.learning_rate or profile.learning_rate_sft,
+            lr_scheduler_type="cosine",
+            warmup_steps=min(50, options.num_steps // 10),
+            completion_only_loss=True,
+            # TRL would cut rows at 1,024 tokens and drop those whose completion is gone, in silence.
+            max_length=None,
+            logging_steps=1,
+            save_steps=options.save_every,
+            save_total_limit=2,
+            seed=options.seed,
+            data_seed=options.seed,
+            use_cpu=on_cpu,
+            bf16=not on_cpu,
+            gradient_checkpointing=not on_cpu,
+            report_to=options.report_to,
+            disable_tqdm=True,
+        ),
+        train_dataset=rows,
+        processing_class=loaded.tokenizer,
+        peft_config=loaded.peft_config,
+        callbacks=[MetricsToRun(run)],
+    )
+    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+    try:
+        trainer.train(resume_from_checkpoint=last)
+    except BaseException:
+        run.finish("failed")
+        raise
+    run.finish("finished")
+    out = options.output_dir / "model"
+    trainer.save_model(str(out))
+    return out
+
+
+def read_rows(folder: Path) -> tuple[Dataset, str]:
+    """Return a mined dataset's prompts and completions, and the hash in its manifest.
+
+    Raises:
+        BadInputError: the folder holds no mined dataset.
+    """
+    manifest = folder / "manifest.json"
+    if not manifest.exists():
+        raise BadInputError(f"{folder} holds no mined dataset: write one with `physix dataset sft`.")
+    rows = load_dataset("parquet", data_files=str(folder / "train.parquet"), split="train")
+    digest = str(json.loads(manifest.read_text(encoding="utf-8"))["sha256"])
+    return rows.select_columns(["prompt", "completion"]), digest
+
+
+def _load(options: SftOptions, profile: Profile, backend: Backend) -> tuple[Loaded, str]:
+    source = options.model or profile.model
+    if not profile.instruct:
+        if not source:
+            raise BadInputError("The nano profile needs --model: a folder that `physix train nano` made.")
+        model, _, _ = load_nano_folder(Path(source))
+        return Loaded(model=model, tokenizer=fast_tokenizer(Path(source))), source
+    context = profile.max_completion_tokens * 2
+    return load(backend, source, lora_rank=profile.lora_rank, context=context, seed=options.seed), source
