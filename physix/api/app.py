@@ -12,8 +12,9 @@ import anyio
 import uvicorn
 from fastapi import FastAPI
 
-from physix.api import datasets, page, problems, runs
+from physix.api import comparisons, datasets, demos, page, problems, runs
 from physix.api.drivers import Drivers
+from physix.api.live import Live
 from physix.api.middleware import Guard
 from physix.api.routes import Services, router
 from physix.datasets.runs import shipped_runs
@@ -38,7 +39,11 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_log(settings.db) as log, anyio.create_task_group() as tasks:
             engine = EpisodeEngine(log)
-            app.state.services = Services(log, engine, Drivers(engine, tasks))
+            live = Live()
+            drivers = Drivers(log, engine, tasks, live, settings)
+            app.state.services = Services(log, engine, drivers, live, settings)
+            if settings.resume_runs:
+                await drivers.resume_all()
             try:
                 yield
             finally:
@@ -47,6 +52,8 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app = FastAPI(title="PhysiX-Live", version=__version__, lifespan=lifespan)
     problems.install(app)
     app.include_router(router)
+    app.include_router(comparisons.router)
+    app.include_router(demos.router)
     app.include_router(datasets.router)
     app.include_router(runs.router)
     app.state.runs = (Path(settings.runs), shipped_runs())
@@ -59,7 +66,12 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
 
         register(app, engine_of, max_sessions=settings.max_sessions)
     app.include_router(page.router)
-    app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, token=settings.token)
+    app.add_middleware(
+        Guard,
+        max_body_bytes=settings.max_body_bytes,
+        token=settings.token,
+        larger=dict.fromkeys(comparisons.TABLE_PATHS, settings.max_csv_body_bytes),
+    )
     return app
 
 
