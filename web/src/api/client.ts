@@ -1,4 +1,12 @@
-import type { EpisodePage, EpisodeView, PolicyInfo, SystemInfo } from "../episode/types";
+import type {
+  Comparison,
+  Demo,
+  DemoEpisodes,
+  EpisodePage,
+  EpisodeView,
+  PolicyInfo,
+  SystemInfo,
+} from "../episode/types";
 
 /** A problem document (RFC 9457), or the bare status where the server sent none. */
 export class ApiError extends Error {
@@ -57,6 +65,11 @@ export const api = {
       if (value !== undefined) search.set(key, String(value));
     return request<EpisodePage>(`/api/episodes?${search}`);
   },
+  compare: (session: Omit<NewSession, "policy"> & { policies: string[] }) =>
+    request<Comparison>("/api/comparisons", session),
+  comparison: (id: string) => request<Comparison>(`/api/comparisons/${at(id)}`),
+  demos: () => request<Demo[]>("/api/demos"),
+  demo: (id: string) => request<DemoEpisodes>(`/api/demos/${at(id)}`),
   start: (session: NewSession) => request<EpisodeView>("/interactive/sessions", session),
   step: (id: string, hypothesis: { equation: string; params: Record<string, number> }) =>
     request<EpisodeView>(`/interactive/sessions/${at(id)}/step`, hypothesis),

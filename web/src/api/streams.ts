@@ -2,15 +2,18 @@ import type { EpisodeEvent } from "../episode/types";
 
 export type StreamStatus = "Connecting" | "Live" | "Reconnecting" | "Disconnected" | "Complete";
 
-export interface TokenEvent {
+/** What a model has written so far; never part of the record. */
+export interface ModelText {
   episode_id: string;
   turn: number;
   text: string;
+  tokens: number;
+  tokens_per_s: number | null;
 }
 
 interface Listener {
   onEvent: (event: EpisodeEvent) => void;
-  onToken: (token: TokenEvent) => void;
+  onText: (text: ModelText) => void;
   onStatus: (status: StreamStatus) => void;
 }
 
@@ -65,8 +68,8 @@ export function followEpisode(id: string, after: number, listener: Listener): ()
           listener.onStatus("Complete");
         }
       });
-    current.addEventListener("token", (message: MessageEvent<string>) =>
-      listener.onToken(JSON.parse(message.data)),
+    current.addEventListener("ModelText", (message: MessageEvent<string>) =>
+      listener.onText(JSON.parse(message.data)),
     );
     current.onerror = () => {
       if (current.readyState === EventSource.CLOSED) {

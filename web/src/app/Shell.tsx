@@ -1,6 +1,12 @@
 import { Link, Outlet } from "@tanstack/react-router";
 import { useState } from "react";
 
+const NAMES = {
+  "/run": "Run",
+  "/manual": "Manual",
+  "/compare": "Compare",
+  "/episodes": "Episodes",
+};
 const THEMES = ["system", "light", "dark"] as const;
 type Theme = (typeof THEMES)[number];
 
@@ -35,14 +41,14 @@ export function Shell() {
         <div className="mx-auto flex max-w-[1360px] flex-wrap items-center gap-x-6 gap-y-1 px-4 py-2">
           <span className="font-semibold">PhysiX-Live</span>
           <nav aria-label="Screens" className="flex gap-4">
-            {(["/run", "/manual", "/episodes"] as const).map((to) => (
+            {(["/run", "/manual", "/compare", "/episodes"] as const).map((to) => (
               <Link
                 key={to}
                 to={to}
                 className="py-1 text-ink"
                 activeProps={{ className: "font-semibold underline underline-offset-4" }}
               >
-                {{ "/run": "Run", "/manual": "Manual", "/episodes": "Episodes" }[to]}
+                {NAMES[to]}
               </Link>
             ))}
           </nav>

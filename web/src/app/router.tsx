@@ -1,4 +1,6 @@
 import { createRootRoute, createRoute, createRouter, Link, redirect } from "@tanstack/react-router";
+import { CompareForm, ComparisonScreen } from "../screens/Comparison";
+import { DemoCards, DemoScreen } from "../screens/Demos";
 import { EpisodeList } from "../screens/EpisodeList";
 import { EpisodePanel } from "../screens/EpisodePanel";
 import { HypothesisForm } from "../screens/HypothesisForm";
@@ -127,6 +129,7 @@ const episodes = createRoute({
     return (
       <>
         <h1 className="mb-4">Episodes</h1>
+        <DemoCards />
         <EpisodeList search={episodes.useSearch()} />
       </>
     );
@@ -154,8 +157,65 @@ const replay = createRoute({
   },
 });
 
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  component: function Compare() {
+    const go = compare.useNavigate();
+    return (
+      <>
+        <h1>Compare</h1>
+        <div className={split}>
+          <CompareForm
+            onStarted={(comparisonId) =>
+              go({ to: "/compare/$comparisonId", params: { comparisonId } })
+            }
+          />
+        </div>
+      </>
+    );
+  },
+});
+const comparing = createRoute({
+  getParentRoute: () => root,
+  path: "/compare/$comparisonId",
+  component: function Comparing() {
+    const { comparisonId } = comparing.useParams();
+    return (
+      <>
+        <h1 className="mb-4">Compare</h1>
+        <ComparisonScreen key={comparisonId} id={comparisonId} />
+      </>
+    );
+  },
+});
+const demo = createRoute({
+  getParentRoute: () => root,
+  path: "/demos/$demoId",
+  component: function ShowDemo() {
+    const { demoId } = demo.useParams();
+    return (
+      <>
+        <h1 className="mb-4">Demo</h1>
+        <DemoScreen key={demoId} id={demoId} />
+      </>
+    );
+  },
+});
+
 export const router = createRouter({
-  routeTree: root.addChildren([home, run, manual, running, playing, episodes, replay]),
+  routeTree: root.addChildren([
+    home,
+    run,
+    manual,
+    running,
+    playing,
+    episodes,
+    replay,
+    compare,
+    comparing,
+    demo,
+  ]),
 });
 
 declare module "@tanstack/react-router" {

@@ -1,7 +1,9 @@
 import { useQuery } from "@tanstack/react-query";
+import type { ReactNode } from "react";
 import { api } from "../api/client";
+import type { ModelText } from "../api/streams";
 import type { EpisodeConfig, Task, TurnView } from "../episode/types";
-import { useEpisode } from "../episode/useEpisode";
+import { type Following, useEpisode } from "../episode/useEpisode";
 import {
   EquationView,
   RewardBar,
@@ -22,24 +24,53 @@ interface Props {
 
 /** The right side of every episode screen. Mount with `key={id}`. */
 export function EpisodePanel({ id, turn, onTurn, drivable = false }: Props) {
-  const { episode, status, writing } = useEpisode(id);
+  const following = useEpisode(id);
+  const { episode } = following;
   const finished = episode.outcome !== null;
   const view = useQuery({
     queryKey: ["episode", id, finished],
     queryFn: () => api.episode(id),
     enabled: finished,
   });
+  return (
+    <EpisodeBody
+      {...following}
+      id={id}
+      turn={turn}
+      onTurn={onTurn}
+      controls={drivable && !finished && <DriveControls id={id} version={episode.version} />}
+      law={view.data?.truth?.equation ?? null}
+    />
+  );
+}
+
+interface BodyProps extends Following, Omit<Props, "drivable"> {
+  controls?: ReactNode;
+  law: string | null;
+}
+
+/** One episode as far as it is known, live or recorded. */
+export function EpisodeBody({
+  id,
+  turn,
+  onTurn,
+  episode,
+  status,
+  writing,
+  controls,
+  law,
+}: BodyProps) {
+  const finished = episode.outcome !== null;
   const started = episode.started?.payload;
   const shown = episode.turns.find((entry) => entry.turn === turn) ?? episode.turns.at(-1);
-  const truth = view.data?.truth;
   return (
-    <section className="panel grid gap-4" aria-label="Episode">
+    <section className="panel grid gap-4" aria-label={`Episode of ${started?.policy ?? id}`}>
       <div className="flex flex-wrap items-center justify-between gap-2">
         <h2>{started?.task.title ?? `Episode ${id}`}</h2>
         <span role="status">{status}</span>
       </div>
       {started && <p className="text-muted">{started.task.hint}</p>}
-      {drivable && !finished && started && <DriveControls id={id} version={episode.version} />}
+      {started && controls}
       {started && (
         <TurnTimeline
           turns={episode.turns}
@@ -52,7 +83,7 @@ export function EpisodePanel({ id, turn, onTurn, drivable = false }: Props) {
         />
       )}
       {!shown && <p>Waiting for the first hypothesis</p>}
-      {writing && <pre className="overflow-x-auto whitespace-pre-wrap">{writing}</pre>}
+      {writing && <Writing text={writing} />}
       {started && (
         <Motion
           task={started.task}
@@ -68,10 +99,10 @@ export function EpisodePanel({ id, turn, onTurn, drivable = false }: Props) {
         </p>
       )}
       {finished && <p>Outcome: {episode.outcome?.replace("_", " ")}</p>}
-      {truth?.equation != null && (
+      {law !== null && (
         <details>
           <summary>Show the true law</summary>
-          <pre className="overflow-x-auto whitespace-pre-wrap">{truth.equation}</pre>
+          <pre className="overflow-x-auto whitespace-pre-wrap">{law}</pre>
         </details>
       )}
       {started && (
@@ -81,6 +112,19 @@ export function EpisodePanel({ id, turn, onTurn, drivable = false }: Props) {
         </p>
       )}
     </section>
+  );
+}
+
+/** The reply as it is being written: a model's text is shown as text, whatever it holds. */
+function Writing({ text }: { text: ModelText }) {
+  return (
+    <figure className="grid gap-1">
+      <figcaption className="text-xs text-muted">
+        Writing turn {text.turn}: {text.tokens} tokens
+        {text.tokens_per_s !== null && `, ${text.tokens_per_s.toFixed(0)} a second`}
+      </figcaption>
+      <pre className="max-h-48 overflow-auto whitespace-pre-wrap">{text.text}</pre>
+    </figure>
   );
 }
 
