@@ -2,6 +2,7 @@ import type { EpisodeEvent } from "./types";
 
 const verifier = {
   profile: "classic" as const,
+  constants: "declared" as const,
   weight_match: 0.5,
   weight_progress: 0.2,
   weight_simplicity: 0.2,
@@ -63,6 +64,8 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
           message: "",
           t_reached: 1,
           evaluations: 9,
+          fitted: {},
+          fit_evaluations: 0,
           predictions: [{ states: [[1], [0.4]] }],
         },
       },
@@ -96,7 +99,9 @@ export const oneEpisode: EpisodeEvent[] = [
         title: "Decay",
         tier: null,
         seed: null,
-        variables: [{ name: "x", unit: "m", symbol: "x", description: "", rate_of: null }],
+        variables: [
+          { name: "x", unit: "m", symbol: "x", description: "", rate_of: null, estimated: false },
+        ],
         time_unit: "s",
         shown: [{ t: [0, 1], states: [[1], [0.37]] }],
         noise: 0,
@@ -109,6 +114,7 @@ export const oneEpisode: EpisodeEvent[] = [
       fingerprint: {},
       forked_from: null,
       comparison_id: null,
+      labels: {},
     },
   },
   ...turn(1, 2, 0.5),

@@ -50,6 +50,9 @@ export function reduce(episode: EpisodeState, event: EpisodeEvent): EpisodeState
         ...pending.hypothesis.payload,
         ...pending.simulation.payload,
         ...event.payload,
+        match_dense: event.payload.match_dense ?? null,
+        // What tells of the truth is in no public stream.
+        correctness: null,
         recorded_at: event.recorded_at,
       };
       return { ...next, pending: null, turns: [...next.turns, turn] };

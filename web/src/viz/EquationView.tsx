@@ -6,7 +6,8 @@ import { termDiff } from "./termDiff";
 interface Props {
   parse: ParseReport;
   source: string;
-  params: Record<string, number>;
+  /** By name; null where the verifier was asked to fit it. */
+  params: Record<string, number | null>;
   previous: TurnView | null;
 }
 
@@ -19,7 +20,7 @@ export function EquationView({ parse, source, params, previous }: Props) {
       <p className="flex flex-wrap gap-x-4 text-muted">
         {Object.entries(params).map(([name, value]) => (
           <span key={name}>
-            {name} = {figure(value, 4)}
+            {name} = {value === null ? "fitted" : figure(value, 4)}
             {parse.param_units[name] && parse.param_units[name] !== "1"
               ? ` ${parse.param_units[name]}`
               : ""}
