@@ -91,6 +91,7 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
 
     reconnect_attempts: int = 8
     _episode: tuple[str, str] | None = None  # id and token
+    _socket: Any = None  # the one whose session knows the episode
 
     async def _reset_async(self, **options: Any) -> StepResult[PhysiXObservation]:
         # Both are chosen here, so that a reset whose answer is lost can be resumed as well.
@@ -103,6 +104,7 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
         token = observation.token if isinstance(observation, PhysiXResetObservation) else None
         if token is not None:
             self._episode = (observation.episode_id, token)
+        self._socket = self._ws
         return result
 
     async def _step_async(self, action: PhysiXAction, **options: Any) -> StepResult[PhysiXObservation]:
@@ -111,7 +113,9 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
             keyed = action.model_copy(update={"idempotency_key": secrets.token_hex(16)})
         for attempt in range(self.reconnect_attempts + 1):
             try:
-                if attempt > 0:
+                await self._ensure_connected()
+                # The base client replaces a closed socket in silence; a new one knows no episode.
+                if self._ws is not self._socket:
                     await self._resume()
                 return await super()._step_async(keyed, **options)
             except (ConnectionClosed, ConnectionError, TimeoutError):
@@ -125,6 +129,7 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
             return
         episode_id, token = self._episode
         await super()._reset_async(episode_id=episode_id, token=token, resume=True)
+        self._socket = self._ws
 
     def _step_payload(self, action: PhysiXAction) -> dict[str, Any]:
         return action.model_dump(exclude={"metadata"})

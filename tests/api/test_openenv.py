@@ -261,15 +261,16 @@ def test_the_package_passes_static_validation(tmp_path: Path) -> None:
 def test_a_client_outlives_the_server_and_ends_with_the_turns_it_sent(tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with PhysiXEnv(base_url=url).sync() as env:
-        with server(tmp_path / "log.db", port) as process:
-            report = validate_running_environment(url)
-            assert report["passed"], report["summary"]
-            first = env.reset(system_id="damped_spring", seed=1).observation
-            assert isinstance(first, PhysiXResetObservation)
-            env.step(PhysiXAction(equation="d2x/dt2 = -1.0*x"))
-            process.kill()
-            process.wait()
-        with server(tmp_path / "log.db", port):
-            last = env.step(PhysiXAction(equation="d2x/dt2 = -2.0*x")).observation
-            assert [turn["equation"] for turn in last.history] == ["d2x/dt2 = -1.0*x", "d2x/dt2 = -2.0*x"]
+    env = PhysiXEnv(base_url=url).sync()
+    with server(tmp_path / "log.db", port) as process:
+        report = validate_running_environment(url)
+        assert report["passed"], report["summary"]
+        first = env.reset(system_id="damped_spring", seed=1).observation
+        assert isinstance(first, PhysiXResetObservation)
+        env.step(PhysiXAction(equation="d2x/dt2 = -1.0*x"))
+        process.kill()
+        process.wait()
+    with server(tmp_path / "log.db", port):
+        last = env.step(PhysiXAction(equation="d2x/dt2 = -2.0*x")).observation
+        assert [turn["equation"] for turn in last.history] == ["d2x/dt2 = -1.0*x", "d2x/dt2 = -2.0*x"]
+        env.close()
