@@ -89,4 +89,12 @@ class StorageError(PhysixError):
 
 
 class PolicyError(PhysixError):
-    """A policy, or the server behind it, did not produce a hypothesis."""
+    """A policy, or the server behind it, did not produce a hypothesis.
+
+    Attributes:
+        raw_completion: the reply, where there was one and it held no hypothesis.
+    """
+
+    def __init__(self, message: str, raw_completion: str | None = None) -> None:
+        super().__init__(message)
+        self.raw_completion = raw_completion

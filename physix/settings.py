@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -18,8 +18,24 @@ class Settings(BaseSettings):
     public: bool = False
     token: str | None = None
     max_sessions: int = Field(default=64, ge=1)
+    max_csv_body_bytes: int = Field(default=8_388_608, ge=1_024)
     max_body_bytes: int = Field(default=262_144, ge=1_024)
     eval_salt: str = Field(default="physix-public-1", min_length=1, max_length=256)
     idle_s: float = Field(default=3_600.0, gt=0)
     public_sessions_per_minute: int = Field(default=30, ge=1)
     public_turns_per_minute: int = Field(default=120, ge=1)
+
+    # Where models are served. Only these settings name servers; a request never does.
+    ollama_host: str = "http://127.0.0.1:11434"
+    openai_base_url: str | None = None
+    openai_api_key: SecretStr | None = None
+    hf_models: str = Field(default="", description="models that requests may name, separated by commas")
+
+    temperature: float = Field(default=0.7, ge=0.0, le=2.0)
+    max_reply_tokens: int = Field(default=1_024, ge=16, le=32_768)
+    prompt_tokens: int = Field(default=2_048, ge=1_536)
+    model_timeout_s: float = Field(
+        default=120.0, gt=0.0, description="the longest silence of a model's server"
+    )
+    retry_wait_s: float = Field(default=1.0, ge=0.0, description="before the second attempt; doubles")
+    resume_runs: bool = Field(default=False, description="play on, at start-up, what a stop interrupted")

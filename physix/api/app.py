@@ -12,8 +12,9 @@ import anyio
 import uvicorn
 from fastapi import FastAPI
 
-from physix.api import datasets, page, problems, runs
+from physix.api import comparisons, datasets, demos, page, problems, runs
 from physix.api.drivers import Drivers
+from physix.api.live import Live
 from physix.api.middleware import Guard
 from physix.api.routes import Services, router
 from physix.api.wire import Quota, WireGuard
@@ -39,7 +40,11 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with open_log(settings.db) as log, anyio.create_task_group() as tasks:
             engine = EpisodeEngine(log)
-            app.state.services = Services(log, engine, Drivers(engine, tasks))
+            live = Live()
+            drivers = Drivers(log, engine, tasks, live, settings)
+            app.state.services = Services(log, engine, drivers, live, settings)
+            if settings.resume_runs:
+                await drivers.resume_all()
             try:
                 yield
             finally:
@@ -48,6 +53,8 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app = FastAPI(title="PhysiX-Live", version=__version__, lifespan=lifespan)
     problems.install(app)
     app.include_router(router)
+    app.include_router(comparisons.router)
+    app.include_router(demos.router)
     app.include_router(datasets.router)
     app.include_router(runs.router)
     app.state.runs = (Path(settings.runs), shipped_runs())
@@ -64,7 +71,12 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     if settings.public:
         quota = Quota(sessions=settings.public_sessions_per_minute, turns=settings.public_turns_per_minute)
     app.add_middleware(WireGuard, max_bytes=settings.max_body_bytes, idle_s=settings.idle_s, quota=quota)
-    app.add_middleware(Guard, max_body_bytes=settings.max_body_bytes, token=settings.token)
+    app.add_middleware(
+        Guard,
+        max_body_bytes=settings.max_body_bytes,
+        token=settings.token,
+        larger=dict.fromkeys(comparisons.TABLE_PATHS, settings.max_csv_body_bytes),
+    )
     return app
 
 

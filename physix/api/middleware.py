@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -27,9 +28,17 @@ class _TooLargeError(Exception):
 class Guard:
     """Pure ASGI, so that streams are neither buffered nor delayed."""
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, token: str | None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_body_bytes: int,
+        token: str | None,
+        larger: Mapping[str, int] | None = None,
+    ) -> None:
         self._app = app
         self._limit = max_body_bytes
+        self._larger = dict(larger or {})  # bounds of the paths that take tables
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,9 +56,10 @@ class Guard:
         await self._bounded(scope, receive, send)
 
     async def _bounded(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refusal = problem(413, f"The body is larger than {self._limit} bytes.")
+        limit = self._larger.get(scope["path"], self._limit)
+        refusal = problem(413, f"The body is larger than {limit} bytes.")
         length = Headers(scope=scope).get("content-length", "0")
-        if length.isdigit() and int(length) > self._limit:
+        if length.isdigit() and int(length) > limit:
             await refusal(scope, receive, send)
             return
         seen = 0
@@ -59,7 +69,7 @@ class Guard:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._limit:
+            if seen > limit:
                 raise _TooLargeError
             return message
 

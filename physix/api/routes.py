@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from physix.api import schemas
 from physix.api.drivers import Drivers
+from physix.api.live import Live
 from physix.api.streams import episode_stream, log_stream, resume_after
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
 from physix.errors import BadInputError, EpisodeNotFoundError, ForbiddenError
-from physix.policies import DEFAULT_POLICY, list_policies, make_policy
+from physix.policies import DEFAULT_POLICY, discover_policies, open_policy
+from physix.settings import Settings
 from physix.store import EpisodeFilter, Log
 from physix.systems import SYSTEMS, sample_task, task_from_csv
 from physix.systems.task import Task, Truth
@@ -31,6 +34,8 @@ class Services:
     log: Log
     engine: EpisodeEngine
     drivers: Drivers
+    live: Live
+    settings: Settings
 
 
 def services(request: Request) -> Services:
@@ -65,9 +70,9 @@ async def systems() -> list[schemas.SystemView]:
 
 
 @router.get("/api/policies")
-async def policies() -> list[schemas.PolicyView]:
+async def policies(wired: Wired) -> list[schemas.PolicyView]:
     """List the policies with their reachability right now."""
-    return [schemas.PolicyView(**asdict(info)) for info in list_policies()]
+    return [schemas.PolicyView(**asdict(info)) for info in await discover_policies(wired.settings)]
 
 
 @router.get("/api/episodes")
@@ -121,7 +126,7 @@ async def episode_event_stream(
     if "application/json" in request.headers.get("accept", ""):
         recorded = await wired.log.read(episode_id, after_version=start)
         return JSONResponse([schemas.public_event(one).model_dump(mode="json") for one in recorded])
-    return await episode_stream(wired.log, episode_id, start)
+    return await episode_stream(wired.log, episode_id, start, live=wired.live)
 
 
 @router.get("/api/events", response_class=Response)
@@ -132,20 +137,16 @@ async def log_event_stream(
     last_event_id: LastEventId = None,
 ) -> Response:
     """Stream the whole log by position, optionally narrowed to some episodes."""
-    return log_stream(wired.log, resume_after(last_event_id, after), episode)
+    return log_stream(wired.log, resume_after(last_event_id, after), episode, live=wired.live)
 
 
 @router.post("/interactive/sessions", status_code=201)
 async def start_session(wired: Wired, body: schemas.NewSession) -> schemas.EpisodeView:
     """Start an episode from a system and seed, or from a CSV."""
-    task, truth = _task(body)
+    task, truth = await task_of(body)
     if body.policy != PERSON:
-        make_policy(body.policy)
-    config = EpisodeConfig(
-        verifier=VerifierConfig(profile=body.profile, constants=body.constants),
-        max_turns=body.max_turns,
-        reward_mode=body.reward_mode,
-    )
+        await open_policy(body.policy, wired.log, wired.settings)
+    config = config_of(body)
     started = await wired.engine.start(task, truth, config=config, policy=body.policy, door="interactive")
     return _view(wired, started)
 
@@ -171,22 +172,22 @@ async def policy_step(
 ) -> schemas.EpisodeView:
     """Let a policy play one turn."""
     await _require_open(wired, episode_id)
-    policy = make_policy(await _policy_name(wired, episode_id, body))
-    return _view(wired, await wired.engine.play_turn(episode_id, policy))
+    name = await _policy_name(wired, episode_id, body)
+    return _view(wired, await wired.drivers.play_turn(episode_id, name))
 
 
 @router.post("/interactive/sessions/{episode_id}/run", status_code=202)
 async def run(wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None) -> schemas.EpisodeView:
     """Let a policy play to the end in the background."""
     await _require_open(wired, episode_id)
-    wired.drivers.start(episode_id, await _policy_name(wired, episode_id, body))
+    await wired.drivers.start(episode_id, await _policy_name(wired, episode_id, body))
     return _view(wired, await wired.engine.load(episode_id))
 
 
 @router.post("/interactive/sessions/{episode_id}/pause")
 async def pause(wired: Wired, episode_id: str) -> schemas.EpisodeView:
     """Stop the policy that plays; the episode can go on later."""
-    wired.drivers.stop(episode_id)
+    await wired.drivers.stop(episode_id)
     return _view(wired, await wired.engine.load(episode_id))
 
 
@@ -194,7 +195,7 @@ async def pause(wired: Wired, episode_id: str) -> schemas.EpisodeView:
 async def abandon(wired: Wired, episode_id: str) -> schemas.EpisodeView:
     """End the episode as abandoned."""
     await _require_open(wired, episode_id)
-    wired.drivers.stop(episode_id)
+    await wired.drivers.stop(episode_id)
     return _view(wired, await wired.engine.abandon(episode_id))
 
 
@@ -215,9 +216,41 @@ def _view(wired: Services, episode: Episode) -> schemas.EpisodeView:
     return schemas.EpisodeView.of(episode, driven=wired.drivers.drives(episode.episode_id))
 
 
-def _task(body: schemas.NewSession) -> tuple[Task, Truth]:
+def config_of(body: schemas.NewTask) -> EpisodeConfig:
+    """Return the rules that a request asks for."""
+    return EpisodeConfig(
+        verifier=VerifierConfig(profile=body.profile, constants=body.constants),
+        max_turns=body.max_turns,
+        reward_mode=body.reward_mode,
+    )
+
+
+async def task_of(body: schemas.NewTask) -> tuple[Task, Truth]:
+    """Return the problem that a request asks for.
+
+    Raises:
+        BadInputError: neither or both of a system and a CSV, or one of them is wrong.
+    """
     if (body.system_id is None) == (body.csv is None):
         raise BadInputError("Give either system_id (with a seed) or csv (with a hint).")
     if body.csv is not None:
-        return task_from_csv(body.csv, hint=body.hint, title=body.title)
+        # Megabytes of text take a while to read; other requests go on meanwhile.
+        return await to_thread.run_sync(read_table, body)
     return sample_task(body.system_id or "", body.seed, noise=body.noise, trajectories=body.trajectories)
+
+
+def read_table(body: schemas.TableBody) -> tuple[Task, Truth]:
+    """Return the task behind a table.
+
+    Raises:
+        BadInputError: the table is no trajectory.
+    """
+    return task_from_csv(
+        body.csv or "",
+        hint=body.hint,
+        title=body.title,
+        second_order=body.second_order,
+        estimate=body.estimate,
+        hold_back=body.hold_back,
+        held_back_csv=body.held_back_csv,
+    )

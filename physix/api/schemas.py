@@ -44,21 +44,94 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class NewSession(Body):
-    """Start an episode, from a system and seed or from a CSV."""
+class TableBody(Body):
+    """A table of measurements and how to read it."""
+
+    csv: str | None = None
+    second_order: dict[str, str] | None = Field(
+        default=None, max_length=8, description="velocity column to position; null: recognised by name"
+    )
+    estimate: list[str] = Field(
+        default_factory=list, max_length=8, description="columns whose velocity is estimated from the data"
+    )
+    hold_back: Finite = Field(default=0.0, ge=0.0, le=0.5, description="last share of the rows, kept hidden")
+    held_back_csv: str | None = Field(default=None, description="another table, kept hidden")
+    hint: str = ""
+    title: str = ""
+
+
+class NewTask(TableBody):
+    """What to work on, from a system and seed or from a CSV, and by which rules."""
 
     system_id: str | None = Field(default=None, max_length=64)
     seed: StrictInt = 0
     noise: Finite | None = None
     trajectories: StrictInt = 1
-    csv: str | None = None
-    hint: str = ""
-    title: str = ""
     max_turns: StrictInt = Field(default=8, ge=1, le=64)
     profile: Profile = "classic"
     constants: Constants = "declared"
     reward_mode: RewardMode = "total"
+
+
+class NewSession(NewTask):
+    """Start an episode."""
+
     policy: str = Field(default="you", max_length=128, description="who will play; `you` for a person")
+
+
+class NewComparison(NewTask):
+    """Start the same task under several policies."""
+
+    policies: list[Annotated[str, Field(min_length=1, max_length=128)]] = Field(min_length=1, max_length=8)
+
+
+class ForkBody(Body):
+    """Where to branch, and who goes on."""
+
+    turn: StrictInt = Field(ge=0, le=64)
+    policy: str | None = Field(default=None, max_length=128, description="absent: the original's")
+    max_turns: StrictInt | None = Field(default=None, ge=1, le=64)
+
+
+class TableView(BaseModel):
+    """How a table was read."""
+
+    rows: int
+    held_back_rows: int
+    time_unit: str | None
+    variables: list[StateVariable]
+    noise: float
+    t: list[float]
+    states: list[list[float]]
+
+
+class MemberView(BaseModel):
+    """One policy's episode in a comparison."""
+
+    episode_id: str
+    policy: str
+    status: Literal["running", "finished"]
+    driven: bool
+    outcome: FinishReason | None
+    turns: int
+    turns_to_solve: int | None
+    best_match: float
+    best_total: float
+    total_reward: float
+    generalisation: float | None
+    parse_failures: int
+    policy_failures: int
+
+
+class ComparisonView(BaseModel):
+    """Several episodes on the same task."""
+
+    comparison_id: str
+    status: Literal["running", "finished"]
+    system_id: str
+    seed: int | None
+    title: str
+    members: list[MemberView]
 
 
 class HypothesisBody(Body):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 
 import anyio
 from sse_starlette import EventSourceResponse
@@ -11,6 +11,7 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from physix.api.live import Live
 from physix.api.schemas import PUBLIC_EVENT, public_event
 from physix.engine import EpisodeFinished, RecordedEvent
 from physix.errors import BadInputError
@@ -50,10 +51,18 @@ _frames = _Frames()
 class EventStream(EventSourceResponse):
     """A stream that says farewell when the server stops, and drops a client that stopped reading."""
 
-    def __init__(self, frames: AsyncIterator[bytes], *, send_timeout_s: float = _SEND_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        frames: AsyncIterator[bytes],
+        *,
+        live: AsyncIterator[bytes] | None = None,
+        send_timeout_s: float = _SEND_TIMEOUT_S,
+    ) -> None:
         self._leaving = anyio.Event()
+        source, feed = (frames, None) if live is None else _merged(frames, live)
         super().__init__(
-            frames,
+            source,
+            data_sender_callable=feed,
             ping=_PING_S,
             send_timeout=send_timeout_s,
             headers=_HEADERS,
@@ -79,6 +88,32 @@ class EventStream(EventSourceResponse):
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
+def _merged(
+    recorded: AsyncIterator[bytes], live: AsyncIterator[bytes]
+) -> tuple[AsyncIterator[bytes], Callable[[], Coroutine[None, None, None]]]:
+    """Return one stream of both, and what feeds it; it ends with the recorded one."""
+    send, receive = anyio.create_memory_object_stream[bytes](0)
+
+    async def feed() -> None:
+        async def follow() -> None:
+            async for frame in live:
+                await send.send(frame)
+
+        with send:
+            async with anyio.create_task_group() as both:
+                both.start_soon(follow)
+                async for frame in recorded:
+                    await send.send(frame)
+                both.cancel_scope.cancel()
+
+    async def both_in_turn() -> AsyncIterator[bytes]:
+        with receive:
+            async for frame in receive:
+                yield frame
+
+    return both_in_turn(), feed
+
+
 def resume_after(last_event_id: str | None, after: int | None) -> int:
     """Return where to resume: the header that a reconnecting browser sends wins over the parameter.
 
@@ -92,7 +127,7 @@ def resume_after(last_event_id: str | None, after: int | None) -> int:
     return int(last_event_id)
 
 
-async def episode_stream(log: Log, episode_id: str, after: int) -> Response:
+async def episode_stream(log: Log, episode_id: str, after: int, *, live: Live) -> Response:
     """Stream one episode from a version on; it ends with the episode. 204: nothing is left to send."""
     past = await log.read(episode_id)
     finished = bool(past) and isinstance(past[-1].event, EpisodeFinished)
@@ -111,17 +146,56 @@ async def episode_stream(log: Log, episode_id: str, after: int) -> Response:
             if isinstance(recorded.event, EpisodeFinished):
                 return
 
-    return EventStream(frames())
+    return EventStream(frames(), live=live.frames([episode_id]))
 
 
-def log_stream(log: Log, after: int, episode_ids: list[str] | None) -> Response:
+async def comparison_stream(
+    log: Log,
+    episode_ids: Sequence[str],
+    after: int,
+    *,
+    live: Live,
+    summary: Callable[[], Awaitable[bytes]],
+) -> Response:
+    """Stream the episodes of a comparison from a position on, then the summary. 204: nothing is left."""
+    past = sorted(
+        [recorded for episode_id in episode_ids for recorded in await log.read(episode_id)],
+        key=lambda recorded: recorded.position,
+    )
+    playing = set(episode_ids) - _ended(past)
+    if not playing and after >= past[-1].position:
+        return Response(status_code=204)
+
+    async def frames() -> AsyncIterator[bytes]:
+        for recorded in past:
+            if recorded.position > after:
+                yield _frame(recorded, recorded.position)
+        if playing:
+            async for recorded in log.subscribe(
+                after_position=past[-1].position, episode_ids=list(episode_ids)
+            ):
+                if recorded.position > after:
+                    yield _frame(recorded, recorded.position)
+                playing.difference_update(_ended([recorded]))
+                if not playing:
+                    break
+        yield b"event: ComparisonFinished\r\ndata: %b\r\n\r\n" % await summary()
+
+    return EventStream(frames(), live=live.frames(episode_ids))
+
+
+def _ended(events: Sequence[RecordedEvent]) -> set[str]:
+    return {recorded.episode_id for recorded in events if isinstance(recorded.event, EpisodeFinished)}
+
+
+def log_stream(log: Log, after: int, episode_ids: list[str] | None, *, live: Live) -> Response:
     """Stream the whole log, or some episodes of it, from a position on; it never ends by itself."""
 
     async def frames() -> AsyncIterator[bytes]:
         async for recorded in log.subscribe(after_position=after, episode_ids=episode_ids):
             yield _frame(recorded, recorded.position)
 
-    return EventStream(frames())
+    return EventStream(frames(), live=live.frames(episode_ids))
 
 
 def _frame(recorded: RecordedEvent, event_id: int) -> bytes:

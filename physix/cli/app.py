@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 
 from physix.cli.bench import bench_app
+from physix.cli.compare import compare
 from physix.cli.dataset import dataset_app, rollout
+from physix.cli.demo import demo_app
 from physix.cli.log_archive import log_archive
 from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
@@ -27,7 +29,9 @@ app = typer.Typer(
 )
 log_app = typer.Typer(help="Read, check, move and rebuild the event log.", no_args_is_help=True)
 app.add_typer(log_app, name="log")
+app.add_typer(demo_app, name="demo")
 app.add_typer(bench_app, name="bench")
+app.command("compare")(compare)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(train_app, name="train")
 app.command()(rollout)
@@ -100,6 +104,21 @@ def run(
         Path | None,
         typer.Option("--csv", metavar="FILE", help="A CSV of your own: column t and one per variable."),
     ] = None,
+    velocity: Annotated[
+        list[str] | None,
+        typer.Option("--velocity", metavar="V=X", help="CSV: column V is the velocity of column X."),
+    ] = None,
+    estimate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="X", help="CSV: estimate the missing velocity of column X from the data."),
+    ] = None,
+    hold_back: Annotated[
+        float, typer.Option(help="CSV: share of the last rows to keep for generalisation, up to 0.5.")
+    ] = 0.0,
+    held_back_csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="CSV: another table with the same columns, kept likewise."),
+    ] = None,
     hint: Annotated[str, typer.Option(metavar="TEXT", help="One sentence about the motion in the CSV.")] = "",
     noise: Annotated[
         float | None,
@@ -113,13 +132,19 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Play one episode in the terminal and append it to the log."""
-    from physix.cli.episode import RunRequest, run_episode
+    from physix.cli.episode import RunRequest, TableOptions, run_episode
 
     request = RunRequest(
         system_id=system,
         seed=seed,
         policy=policy,
         csv=csv,
+        csv_options=TableOptions(
+            velocities=tuple(velocity or ()),
+            estimate=tuple(estimate or ()),
+            hold_back=hold_back,
+            held_back_csv=held_back_csv,
+        ),
         hint=hint,
         noise=noise,
         max_turns=max_turns,

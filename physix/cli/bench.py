@@ -32,3 +32,13 @@ def bench_log(
     from physix.bench.log import main
 
     main(turns, postgres)
+
+
+@bench_app.command("training")
+def bench_training(
+    episodes: Annotated[int, typer.Option(min=6, help="Episodes played.")] = 60,
+) -> None:
+    """Time rollout and update of the nano model, and the share of verifier and log in a GRPO step."""
+    from physix.bench.training import main
+
+    main(episodes)

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Turn
 from physix.errors import BadInputError
-from physix.policies import make_policy
+from physix.policies import open_policy
 from physix.settings import Settings
 from physix.store import open_log
 from physix.systems import sample_task, task_from_csv
@@ -27,6 +27,16 @@ _MAX_CSV_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableOptions:
+    """How a CSV is to be read."""
+
+    velocities: tuple[str, ...] = ()  # "vy=y"
+    estimate: tuple[str, ...] = ()
+    hold_back: float = 0.0
+    held_back_csv: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """The options of `physix run`."""
 
@@ -34,6 +44,7 @@ class RunRequest:
     seed: int
     policy: str
     csv: Path | None
+    csv_options: TableOptions
     hint: str
     noise: float | None
     max_turns: int
@@ -42,7 +53,7 @@ class RunRequest:
 
 def run_episode(request: RunRequest, *, db: str | None, as_json: bool) -> None:
     """Play one episode to its end, showing every turn as it is committed."""
-    task, truth = _task_of(request)
+    task, truth = task_of(request)
     episode = anyio.run(_play, request, task, truth, _log_url(db), as_json)
     if as_json:
         sys.stdout.write(json.dumps(summary(episode)) + "\n")
@@ -92,17 +103,44 @@ def _turn_summary(turn: Turn) -> dict[str, object]:
     }
 
 
-def _task_of(request: RunRequest) -> tuple[Task, Truth]:
+def task_of(request: RunRequest) -> tuple[Task, Truth]:
+    """Return the problem to play.
+
+    Raises:
+        BadInputError: neither or both of a system and a CSV, or one of them is wrong.
+    """
     if (request.system_id is None) == (request.csv is None):
         raise BadInputError("Give either --system ID or --csv FILE. `physix systems` lists the systems.")
     if request.csv is not None:
-        return task_from_csv(_read_csv(request.csv), hint=request.hint, title=request.csv.stem)
+        options = request.csv_options
+        pairs = dict(_pair(text) for text in options.velocities)
+        return task_from_csv(
+            read_csv(request.csv),
+            hint=request.hint,
+            title=request.csv.stem,
+            second_order=pairs or None,
+            estimate=options.estimate,
+            hold_back=options.hold_back,
+            held_back_csv=read_csv(options.held_back_csv) if options.held_back_csv else None,
+        )
     if request.hint:
         raise BadInputError("--hint describes a CSV; a system brings its own.")
     return sample_task(request.system_id or "", request.seed, noise=request.noise)
 
 
-def _read_csv(path: Path) -> str:
+def _pair(text: str) -> tuple[str, str]:
+    velocity, equals, position = text.partition("=")
+    if not (velocity and equals and position):
+        raise BadInputError(f"--velocity {text!r} is not understood; write VELOCITY=POSITION, e.g. v=height.")
+    return velocity.strip(), position.strip()
+
+
+def read_csv(path: Path) -> str:
+    """Return the text of a CSV.
+
+    Raises:
+        BadInputError: it cannot be read, is too large, or is no UTF-8.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_CSV_BYTES + 1)
@@ -126,10 +164,10 @@ async def _load(episode_id: str, url: str) -> Episode:
 
 
 async def _play(request: RunRequest, task: Task, truth: Truth, url: str, as_json: bool) -> Episode:
-    policy = make_policy(request.policy, allow_files=True)
     config = EpisodeConfig(verifier=VerifierConfig(profile=request.profile), max_turns=request.max_turns)
     async with open_log(url) as log:
         engine = EpisodeEngine(log)
+        policy = await open_policy(request.policy, log, allow_files=True)
         episode = await engine.start(task, truth, config=config, policy=policy.name, door="cli")
 
         async def play_on(show: Callable[[Episode], None]) -> Episode:

@@ -6,10 +6,11 @@ import json
 import sys
 from dataclasses import asdict
 
+import anyio
 from rich.console import Console
 from rich.table import Table
 
-from physix.policies import list_policies
+from physix.policies import discover_policies
 from physix.systems import SYSTEMS
 
 
@@ -38,7 +39,7 @@ def print_systems(*, as_json: bool) -> None:
 
 def print_policies(*, as_json: bool) -> None:
     """Print every policy with its reachability, the reason when not, and the command that helps."""
-    infos = list_policies()
+    infos = anyio.run(discover_policies)
     if as_json:
         sys.stdout.write(json.dumps([asdict(info) for info in infos]) + "\n")
         return

@@ -47,13 +47,26 @@ def nano(
     ),
     episodes: Annotated[int, typer.Option(min=60, help="Teacher episodes per shard (of two).")] = 14_000,
     steps: Annotated[int, typer.Option(min=1, help="Steps of supervised training.")] = 1_700,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--system", metavar="ID", help="With demonstrations; may be repeated. [default: all six]"
+        ),
+    ] = None,
 ) -> None:
     """Make the nano model: teacher episodes, mined rows, training, weights."""
     _need_torch()
     from physix.training.nano import NanoPlan, make
     from physix.training.nano_sft import NanoSftConfig
+    from physix.training.rollout import TRAINING_SYSTEMS
 
-    sys.stdout.write(f"{make(NanoPlan(out=out, episodes=episodes, sft=NanoSftConfig(steps=steps)))}\n")
+    plan = NanoPlan(
+        out=out,
+        episodes=episodes,
+        systems=tuple(system or TRAINING_SYSTEMS),
+        sft=NanoSftConfig(steps=steps),
+    )
+    sys.stdout.write(f"{make(plan)}\n")
 
 
 @train_app.command("report")
@@ -64,6 +77,9 @@ def report(
         list[Path] | None, typer.Option("--run", help="Folder of a training run to draw; may be repeated.")
     ] = None,
     episodes: Annotated[int, typer.Option(min=2, help="Episodes per system and condition.")] = 200,
+    other_episodes: Annotated[
+        int | None, typer.Option(min=2, help="Under the other conditions. [default: as many]")
+    ] = None,
     search_episodes: Annotated[
         int, typer.Option(min=0, help="The same for `search`; 0 leaves it out.")
     ] = 200,
@@ -72,4 +88,4 @@ def report(
     _need_torch()
     from physix.training.report import write_report
 
-    sys.stdout.write(f"{write_report(weights, out, runs or [], episodes, search_episodes)}\n")
+    sys.stdout.write(f"{write_report(weights, out, runs or [], episodes, search_episodes, other_episodes)}\n")

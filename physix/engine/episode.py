@@ -288,7 +288,9 @@ def _end_after(episode: Episode, turn: int, verification: Verification) -> Finis
     return "budget_exhausted" if turn >= episode.config.max_turns else None
 
 
-def fail_policy(episode: Episode, *, policy: str, reason: str) -> tuple[Event, ...]:
+def fail_policy(
+    episode: Episode, *, policy: str, reason: str, raw_completion: str | None = None
+) -> tuple[Event, ...]:
     """Return the events of a policy that did not propose: the last allowed attempt ends the episode."""
     require_running(episode)
     attempt = episode.failed_attempts + 1
@@ -298,6 +300,7 @@ def fail_policy(episode: Episode, *, policy: str, reason: str) -> tuple[Event, .
         reason=_encodable(reason)[:MAX_RATIONALE_CHARACTERS],
         attempt=attempt,
         attempts_allowed=POLICY_ATTEMPTS,
+        raw_completion=_encodable(raw_completion)[:MAX_COMPLETION_CHARACTERS] if raw_completion else None,
     )
     if attempt < POLICY_ATTEMPTS:
         return (failed,)

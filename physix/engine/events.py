@@ -124,6 +124,7 @@ class PolicyFailed:
     reason: str
     attempt: int
     attempts_allowed: int
+    raw_completion: str | None = None  # a reply that held no hypothesis; None: there was no reply
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

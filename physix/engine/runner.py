@@ -158,7 +158,10 @@ class EpisodeEngine:
                 proposal = await policy.propose(observe(episode), on_token)
                 core.check_recordable(proposal.hypothesis, proposal.raw_completion)
             except (PolicyError, BadInputError) as error:
-                events = core.fail_policy(episode, policy=policy.name, reason=str(error))
+                reply = error.raw_completion if isinstance(error, PolicyError) else None
+                events = core.fail_policy(
+                    episode, policy=policy.name, reason=str(error), raw_completion=reply
+                )
                 episode = await self._append(episode, events)
                 continue
             return await self.submit(

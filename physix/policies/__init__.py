@@ -1,5 +1,19 @@
 """Whatever proposes hypotheses."""
 
-from physix.policies.registry import DEFAULT_POLICY, PolicyInfo, list_policies, make_policy
+from physix.policies.registry import (
+    DEFAULT_POLICY,
+    PolicyInfo,
+    discover_policies,
+    list_policies,
+    make_policy,
+    open_policy,
+)
 
-__all__ = ["DEFAULT_POLICY", "PolicyInfo", "list_policies", "make_policy"]
+__all__ = [
+    "DEFAULT_POLICY",
+    "PolicyInfo",
+    "discover_policies",
+    "list_policies",
+    "make_policy",
+    "open_policy",
+]

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
-from physix.errors import BadInputError, PolicyError
+from physix.errors import BadInputError, PolicyError, UnknownPolicyError
 from physix.policies.nano_codec import CODEC_VERSION, Frame, frames, hypothesis_of, render
 from physix.policies.nano_forward import Array, Qwen2Forward, Qwen2Shape, generate
 from physix.policies.nano_tokenizer import NanoTokenizer
@@ -87,6 +87,17 @@ def shipped_nano() -> NanoModel:
 def untrained_nano() -> NanoModel:
     """Return the shipped model's network with random weights, always the same ones."""
     return untrained_twin(shipped_nano(), seed=0)
+
+
+def make_nano_policy(name: str) -> NanoPolicy:
+    """Return a fresh `nano` or `nano-untrained`; the weights are read once a process.
+
+    Raises:
+        UnknownPolicyError: it is neither.
+    """
+    if name not in ("nano", "nano-untrained"):
+        raise UnknownPolicyError(name, ["nano", "nano-untrained"])
+    return NanoPolicy(name, shipped_nano() if name == "nano" else untrained_nano())
 
 
 def untrained_twin(model: NanoModel, *, seed: int) -> NanoModel:

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from physix.engine.ports import Policy
+import anyio
+
+from physix.engine.ports import EventLog, Policy
 from physix.errors import UnknownPolicyError
+from physix.settings import Settings
+
+if TYPE_CHECKING:
+    from physix.policies.chat import Backend
 
 DEFAULT_POLICY = "search"
 
@@ -25,7 +33,7 @@ class PolicyInfo:
 
 
 def list_policies() -> list[PolicyInfo]:
-    """Return the named policies with their reachability right now."""
+    """Return the policies that need no server, with what is installed right now."""
     return [
         PolicyInfo(
             name="search",
@@ -33,28 +41,180 @@ def list_policies() -> list[PolicyInfo]:
             description="Sparse regression and refitted constants, one refinement a turn; no model needed.",
             reachable=True,
             is_default=True,
-        )
+        ),
+        *_embedded(),
+        _extra("sindy", "PySINDy", "pysindy", "Sparse regression with PySINDy over a grid of thresholds."),
+        _extra(
+            "operon", "Operon", "pyoperon", "Genetic programming with Operon on smoothed rates of change."
+        ),
     ]
 
 
-def make_policy(name: str, *, allow_files: bool = False) -> Policy:
-    """Return a fresh policy.
+def _extra(name: str, title: str, package: str, description: str) -> PolicyInfo:
+    there = find_spec(package) is not None
+    return PolicyInfo(
+        name=name,
+        title=title,
+        description=description,
+        reachable=there,
+        reason=None if there else f"{package} is not installed",
+        command=None if there else f"pip install 'physix-live[{name}]'",
+    )
+
+
+async def discover_policies(settings: Settings | None = None) -> list[PolicyInfo]:
+    """Return every policy that can be named, servers asked right now which models they have."""
+    from physix.policies import ollama, openai
+
+    settings = settings or Settings()
+    found: dict[str, list[PolicyInfo]] = {}
+
+    async def ask_ollama() -> None:
+        daemon = await ollama.look(settings)
+        what = f"A model on the Ollama at {settings.ollama_host}."
+        found["ollama"] = _served("ollama", "Ollama", what, daemon.models, daemon.reason, daemon.command)
+
+    async def ask_openai() -> None:
+        server = await openai.look(settings)
+        what = f"A model on {settings.openai_base_url or 'an OpenAI-compatible server'}."
+        found["openai"] = _served("openai", "OpenAI API", what, server.models, server.reason, server.command)
+
+    async with anyio.create_task_group() as both:
+        both.start_soon(ask_ollama)
+        both.start_soon(ask_openai)
+    return [*list_policies(), *found["ollama"], *found["openai"], *_local(settings)]
+
+
+def _served(
+    kind: str, title: str, what: str, models: tuple[str, ...], reason: str | None, command: str | None
+) -> list[PolicyInfo]:
+    """Return one entry a model, or one that says what is missing."""
+    if reason is not None:
+        example = "<tag>" if kind == "ollama" else "<model>"
+        return [
+            PolicyInfo(
+                name=f"{kind}:{example}",
+                title=title,
+                description=what,
+                reachable=False,
+                reason=reason,
+                command=command,
+            )
+        ]
+    return [
+        PolicyInfo(name=f"{kind}:{model}", title=model, description=what, reachable=True) for model in models
+    ]
+
+
+def _local(settings: Settings) -> list[PolicyInfo]:
+    from physix.policies import hf
+
+    there = hf.installed()
+    return [
+        PolicyInfo(
+            name=f"hf:{model}",
+            title=model,
+            description="A checkpoint in the server's own process, through Transformers.",
+            reachable=there,
+            reason=None if there else "Transformers is not installed",
+            command=None if there else hf.INSTALL,
+        )
+        for model in _allowed_checkpoints(settings)
+    ]
+
+
+def _allowed_checkpoints(settings: Settings) -> list[str]:
+    return [model.strip() for model in settings.hf_models.split(",") if model.strip()]
+
+
+def make_policy(name: str, *, allow_files: bool = False, settings: Settings | None = None) -> Policy:
+    """Return a fresh policy; nothing is contacted or loaded before it proposes.
 
     Args:
-        name: `search`, or `scripted:<file>` where files are allowed.
-        allow_files: whether the name may point at a file. Never for names from the network.
+        name: see docs/policies.md; `replay:` needs a log, see `open_policy`.
+        allow_files: whether the name may point at a file or make this process load a checkpoint.
+            Never for names from the network: those may only name what PHYSIX_HF_MODELS lists.
+        settings: where the servers are; None to read the environment.
 
     Raises:
         UnknownPolicyError: no such policy.
         BadInputError: the script cannot be read.
     """
+    kind, _, rest = name.partition(":")
+    if name in ("nano", "nano-untrained"):
+        from physix.policies.nano import make_nano_policy
+
+        return make_nano_policy(name)
     if name == "search":
         from physix.policies.search import SearchPolicy
 
         return SearchPolicy()
-    if allow_files and name.startswith("scripted:"):
+    if name in ("sindy", "operon"):
+        from physix.policies import regressors
+
+        return regressors.make_sindy() if name == "sindy" else regressors.make_operon()
+    if allow_files and kind == "scripted" and rest:
         from physix.policies.scripted import ScriptedPolicy
 
-        return ScriptedPolicy.from_file(Path(name.removeprefix("scripted:")))
+        return ScriptedPolicy.from_file(Path(rest))
+    settings = settings or Settings()
+    if kind in ("ollama", "openai", "hf") and rest and not rest.startswith("<"):
+        backend = _backend(kind, rest, settings, allow_files=allow_files)
+        if backend is not None:
+            from physix.policies.chat import ChatPolicy
+
+            return ChatPolicy(name, backend, settings)
     known = [info.name for info in list_policies()]
-    raise UnknownPolicyError(name, [*known, "scripted:<file>"] if allow_files else known)
+    known += ["ollama:<tag>", "openai:<model>", "replay:<episode>"]
+    known += [f"hf:{model}" for model in _allowed_checkpoints(settings)]
+    raise UnknownPolicyError(name, [*known, "hf:<path or id>", "scripted:<file>"] if allow_files else known)
+
+
+def _backend(kind: str, model: str, settings: Settings, *, allow_files: bool) -> Backend | None:
+    if kind == "ollama":
+        from physix.policies.ollama import OllamaBackend
+
+        return OllamaBackend(model, settings)
+    if kind == "openai":
+        from physix.policies.openai import OpenAIBackend
+
+        return OpenAIBackend(model, settings)
+    if not allow_files and model not in _allowed_checkpoints(settings):
+        return None
+    from physix.policies.hf import HfBackend
+
+    return HfBackend(model, settings)
+
+
+async def open_policy(
+    name: str, log: EventLog, settings: Settings | None = None, *, allow_files: bool = False
+) -> Policy:
+    """Return a fresh policy, one that repeats a recorded episode included.
+
+    Raises:
+        UnknownPolicyError, BadInputError: as `make_policy`.
+        EpisodeNotFoundError: the episode to repeat is not in the log.
+    """
+    if name.startswith("replay:"):
+        from physix.policies.replay import ReplayPolicy
+
+        return await ReplayPolicy.of(name, log)
+    return make_policy(name, allow_files=allow_files, settings=settings)
+
+
+def _embedded() -> list[PolicyInfo]:
+    """Return the models that come with the package."""
+    return [
+        PolicyInfo(
+            name="nano",
+            title="Nano, trained",
+            description="A language model of a million parameters, trained by this package; in process.",
+            reachable=True,
+        ),
+        PolicyInfo(
+            name="nano-untrained",
+            title="Nano, untrained",
+            description="The same network before training, to show what training did.",
+            reachable=True,
+        ),
+    ]

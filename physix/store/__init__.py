@@ -11,7 +11,7 @@ from physix.errors import BadInputError, StorageError
 from physix.store.log import CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, Log, TurnRow
 
 if TYPE_CHECKING:
-    from physix.store.sql import Backend
+    from physix.store.backend import Backend
 
 __all__ = [
     "CommandRow",

@@ -22,7 +22,7 @@ _SLOW_POLL_S = 1.0
 
 
 class PostgresBackend:
-    """See `physix.store.sql.Backend`."""
+    """See `physix.store.backend.Backend`."""
 
     placeholder = "%s"
 

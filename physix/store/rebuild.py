@@ -24,7 +24,7 @@ from physix.store.log import storable
 from physix.store.queries import last_position
 
 if TYPE_CHECKING:
-    from physix.store.sql import Backend
+    from physix.store.backend import Backend
 
 Progress = Callable[[int, int], None]
 _CHUNK = 20_000  # positions

@@ -19,7 +19,7 @@ _POLL_S = 0.02  # how soon commits of other processes are seen
 
 
 class SqliteBackend:
-    """See `physix.store.sql.Backend`."""
+    """See `physix.store.backend.Backend`."""
 
     placeholder = "?"
 

@@ -12,11 +12,12 @@ import hashlib
 import io
 import math
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
 from physix.errors import BadInputError, CsvError
+from physix.systems.derivatives import smoothed_rate
 from physix.systems.task import StateVariable, Task, Trajectory, Truth
 
 MAX_CSV_BYTES = 8 * 1024 * 1024
@@ -40,10 +41,20 @@ _GREEK = re.compile(
 _Rows = tuple[tuple[float, ...], ...]
 
 
-def task_from_csv(text: str, *, hint: str, title: str = "", noise: float | None = None) -> tuple[Task, Truth]:
-    """Return a task that shows the whole table, and a truth that knows nothing.
+def task_from_csv(
+    text: str,
+    *,
+    hint: str,
+    title: str = "",
+    noise: float | None = None,
+    second_order: Mapping[str, str] | None = None,
+    estimate: Sequence[str] = (),
+    hold_back: float = 0.0,
+    held_back_csv: str | None = None,
+) -> tuple[Task, Truth]:
+    """Return a task that shows the table, and a truth that knows the held-back data if there is any.
 
-    Nothing is held back, so `generalisation` is never known for a CSV: hold data back yourself.
+    Without held-back data `generalisation` is never known.
 
     Args:
         text: the file. `t` strictly increasing, 8 to 10,000 rows, 1 to 8 states.
@@ -51,6 +62,12 @@ def task_from_csv(text: str, *, hint: str, title: str = "", noise: float | None 
         title: shown above the episode; empty for "Your data".
         noise: standard deviation of the noise as a share of each variable's own, 0 to 1.
             None to estimate it, see `estimate_noise`.
+        second_order: which column is the velocity of which, `{"v": "height"}`; None to go by
+            the names, see `_rates`.
+        estimate: positions without a velocity column: `v<name>` is added, estimated with
+            `smoothed_rate` and marked, which makes them second order.
+        hold_back: the last share of the rows is kept for `generalisation`, 0 to 0.5.
+        held_back_csv: another table with the same columns, such as a second drop, kept likewise.
 
     Raises:
         CsvError: the table is no trajectory; one line that names the row or column.
@@ -65,20 +82,115 @@ def task_from_csv(text: str, *, hint: str, title: str = "", noise: float | None 
     names = [name for name in header if name != "t"]
     t = tuple(row[time_column] for row in numbers)
     states = tuple(row[:time_column] + row[time_column + 1 :] for row in numbers)
-    trajectory = Trajectory(t=t, states=states)
+    rates = _rates(names) if second_order is None else _given_rates(names, second_order)
+    whole, variables = _with_estimates(
+        Trajectory(t=t, states=states), _variables(names, units, rates), estimate
+    )
+    trajectory, hidden = _held_back(whole, hold_back)
+    if held_back_csv is not None:
+        hidden += _other_table(held_back_csv, header, units, variables, estimate)
+    key = repr((text, sorted((second_order or {}).items()), tuple(estimate), hold_back, held_back_csv))
+    plain = second_order is None and not estimate and not hidden
     task = Task(
-        task_id=f"csv/{hashlib.sha256(text.encode()).hexdigest()[:12]}",
+        task_id=f"csv/{hashlib.sha256((text if plain else key).encode()).hexdigest()[:12]}",
         system_id="csv",
         title=title.strip() or "Your data",
         tier=None,
         seed=None,
-        variables=_variables(names, units),
+        variables=variables,
         time_unit=units["t"],
         shown=(trajectory,),
         noise=estimate_noise(trajectory) if noise is None else float(noise),
         hint=hint.strip(),
     )
-    return task, Truth(equation=None, params={}, hidden=())
+    return task, Truth(equation=None, params={}, hidden=hidden)
+
+
+def _given_rates(names: Sequence[str], second_order: Mapping[str, str]) -> dict[str, str]:
+    """Return the pairs the user named, once they make sense."""
+    for rate, position in second_order.items():
+        for name in (rate, position):
+            if name not in names:
+                raise CsvError(
+                    f"There is no column {name[:MAX_NAME]!r}; the columns are: {', '.join(names)}."
+                )
+        if rate == position or position in second_order or list(second_order.values()).count(position) > 1:
+            raise CsvError(f"Column {rate!r} cannot be the velocity of {position!r} here.")
+    return dict(second_order)
+
+
+def _with_estimates(
+    trajectory: Trajectory, variables: tuple[StateVariable, ...], estimate: Sequence[str]
+) -> tuple[Trajectory, tuple[StateVariable, ...]]:
+    """Return both with a velocity for each named position, estimated from its samples."""
+    names = [variable.name for variable in variables]
+    taken = {variable.rate_of for variable in variables}
+    added: list[StateVariable] = []
+    columns = list(zip(*trajectory.states, strict=True))
+    for position in estimate:
+        if position not in names:
+            raise CsvError(f"There is no column {position[:MAX_NAME]!r} whose velocity could be estimated.")
+        index = names.index(position)
+        if position in taken or variables[index].rate_of is not None:
+            raise CsvError(f"Column {position!r} has a velocity already, or is one.")
+        name = f"v{position}"
+        if name in names or len(name) > MAX_NAME:
+            raise CsvError(
+                f"The estimated velocity of {position!r} would be called {name!r}; rename a column."
+            )
+        unit = variables[index].unit
+        rates = smoothed_rate(np.array(trajectory.t), np.array(columns[index]))
+        columns.append(tuple(rates.tolist()))
+        taken.add(position)
+        added.append(
+            StateVariable(
+                name=name,
+                unit="1/s" if unit == "1" else f"{unit}/s" if unit else None,
+                symbol=_symbol(name, position),
+                description=f"rate of change of {position}, estimated from its samples",
+                rate_of=position,
+                estimated=True,
+            )
+        )
+    if len(columns) > MAX_STATES:
+        raise CsvError(f"With estimates the CSV has {len(columns)} states; at most {MAX_STATES} are allowed.")
+    if not added:
+        return trajectory, variables
+    return Trajectory(t=trajectory.t, states=tuple(zip(*columns, strict=True))), (*variables, *added)
+
+
+def _held_back(trajectory: Trajectory, share: float) -> tuple[Trajectory, tuple[Trajectory, ...]]:
+    """Return the first rows as shown and the last ones as hidden."""
+    if not 0.0 <= share <= 0.5:
+        raise BadInputError(f"hold_back {share!r} is not allowed: use a share from 0 to 0.5.")
+    rows = round(share * len(trajectory.t))
+    if rows == 0:
+        return trajectory, ()
+    shown = len(trajectory.t) - rows
+    if shown < MIN_ROWS or rows < 3:
+        raise CsvError(f"Holding back {rows} rows leaves {shown}; at least 3 and {MIN_ROWS} are needed.")
+    first = Trajectory(t=trajectory.t[:shown], states=trajectory.states[:shown])
+    return first, (Trajectory(t=trajectory.t[shown:], states=trajectory.states[shown:]),)
+
+
+def _other_table(
+    text: str,
+    header: Sequence[str],
+    units: Mapping[str, str | None],
+    variables: Sequence[StateVariable],
+    estimate: Sequence[str],
+) -> tuple[Trajectory, ...]:
+    """Read held-back data, which must have the same columns and units."""
+    other_header, other_units, numbers = _read(text)
+    if other_header != list(header) or other_units != units:
+        raise CsvError("The held-back CSV has other columns or units than the first one.")
+    column = other_header.index("t")
+    measured = Trajectory(
+        t=tuple(row[column] for row in numbers),
+        states=tuple(row[:column] + row[column + 1 :] for row in numbers),
+    )
+    plain = tuple(variable for variable in variables if not variable.estimated)
+    return (_with_estimates(measured, plain, estimate)[0],)
 
 
 def estimate_noise(trajectory: Trajectory) -> float:
@@ -231,8 +343,9 @@ def _check_times(column: int, lines: Sequence[int], numbers: _Rows) -> None:
             )
 
 
-def _variables(names: Sequence[str], units: dict[str, str | None]) -> tuple[StateVariable, ...]:
-    rates = _rates(names)
+def _variables(
+    names: Sequence[str], units: Mapping[str, str | None], rates: Mapping[str, str]
+) -> tuple[StateVariable, ...]:
     return tuple(
         StateVariable(
             name=name,

@@ -24,6 +24,7 @@ class StateVariable:
     symbol: str  # LaTeX, e.g. r"\theta", r"\dot{\theta}"
     description: str
     rate_of: str | None = None
+    estimated: bool = False  # computed from the data, not measured (CSV velocities)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

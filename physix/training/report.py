@@ -34,13 +34,29 @@ _CURVES = (
 ).split()
 
 
-def write_report(weights: Path, out: Path, runs: Sequence[Path], episodes: int, search_episodes: int) -> Path:
-    """Measure, write `report.md`, `outcomes.json` and the plots into `out`, and return the report's path."""
+def write_report(
+    weights: Path,
+    out: Path,
+    runs: Sequence[Path],
+    episodes: int,
+    search_episodes: int,
+    other_episodes: int | None = None,
+) -> Path:
+    """Measure, write `report.md`, `outcomes.json` and the plots into `out`, and return the report's path.
+
+    Args:
+        weights: what `physix train nano` leaves.
+        out: is made.
+        runs: folders of training runs to draw.
+        episodes: per system, in distribution.
+        search_episodes: the same for `search`; 0 leaves it out.
+        other_episodes: per system, under every other condition; None for as many.
+    """
     model = load_nano(weights)
     out.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(limits=1, user_api="blas"):
-        found = _outcomes(model, episodes, search_episodes)
-        arms = anyio.run(mismatch_ablation, _maker("nano", model), _ABLATION_EPISODES)
+        found = _outcomes(model, episodes, search_episodes, other_episodes or episodes)
+        arms = anyio.run(mismatch_ablation, _maker("nano", model), min(episodes, _ABLATION_EPISODES))
     save_outcomes(out / "outcomes.json", {**found, **{f"ablation: {k}": v for k, v in arms.items()}})
     plots = [plot_run(folder, out) for folder in runs]
     path = out / "report.md"
@@ -52,10 +68,13 @@ def _maker(name: str, model: NanoModel) -> Callable[[], Policy]:
     return lambda: NanoPolicy(name, model)
 
 
-def _outcomes(model: NanoModel, episodes: int, search_episodes: int) -> dict[str, list[Outcome]]:
+def _outcomes(
+    model: NanoModel, episodes: int, search_episodes: int, other_episodes: int
+) -> dict[str, list[Outcome]]:
     found: dict[str, list[Outcome]] = {}
     for condition in CONDITIONS:
-        found[f"nano | {condition.name}"] = _play(_maker("nano", model), condition, episodes)
+        count = episodes if condition is CONDITIONS[0] else other_episodes
+        found[f"nano | {condition.name}"] = _play(_maker("nano", model), condition, count)
     first = CONDITIONS[0]
     twin = untrained_twin(model, seed=0)
     found[f"nano-untrained | {first.name}"] = _play(
@@ -127,7 +146,9 @@ def _hints(found: dict[str, list[Outcome]]) -> list[str]:
     lines = ["| change against the true hint, paired | solved@1 | solved@8 | turns |", "|---|---|---|---|"]
     for name in ("hint removed", "hint misleading"):
         other = found[f"nano | {name}"]
-        cells = [paired_difference(other, base, METRICS[m]) for m in ("solved@1", "solved@8", "turns")]
+        # Both draw the same tasks in the same order; the shorter one ends earlier.
+        same = base[: len(other)]
+        cells = [paired_difference(other, same, METRICS[m]) for m in ("solved@1", "solved@8", "turns")]
         lines.append(f"| {name} | " + " | ".join(str(cell) for cell in cells) + " |")
     return lines
 

@@ -93,6 +93,8 @@ def train_sft(options: SftOptions, backend: Backend) -> Path:
             lr_scheduler_type="cosine",
             warmup_steps=min(50, options.num_steps // 10),
             completion_only_loss=True,
+            # TRL would cut rows at 1,024 tokens and drop those whose completion is gone, in silence.
+            max_length=None,
             logging_steps=1,
             save_steps=options.save_every,
             save_total_limit=2,

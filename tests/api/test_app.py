@@ -174,7 +174,7 @@ def test_what_does_not_exist_is_a_problem_document(client: TestClient, path: str
 
 
 def test_a_body_that_is_too_large_is_refused(client: TestClient) -> None:
-    answer = client.post("/interactive/sessions", json={"csv": "1" * 300_000})
+    answer = client.post("/interactive/sessions/any/step", json={"equation": "1" * 300_000})
     assert answer.status_code == 413
 
 

@@ -4,6 +4,126 @@
  */
 
 export interface paths {
+    "/api/comparisons": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Comparison
+         * @description Start the same task under several policies at once.
+         */
+        post: operations["start_comparison_api_comparisons_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/comparisons/{comparison_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Comparison
+         * @description Return a comparison as it stands.
+         */
+        get: operations["comparison_api_comparisons__comparison_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/comparisons/{comparison_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Comparison Events
+         * @description Stream all members by position, live text between, and the summary at the end.
+         */
+        get: operations["comparison_events_api_comparisons__comparison_id__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/comparisons/{comparison_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Comparison
+         * @description Stop all policies that play; they can go on later.
+         */
+        post: operations["pause_comparison_api_comparisons__comparison_id__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/comparisons/{comparison_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Run Comparison
+         * @description Let all policies that have not finished play on.
+         */
+        post: operations["run_comparison_api_comparisons__comparison_id__run_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/csv/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Check Table
+         * @description Read a table and say what it holds; nothing is started.
+         */
+        post: operations["check_table_api_csv_check_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/datasets/sft": {
         parameters: {
             query?: never;
@@ -16,6 +136,46 @@ export interface paths {
          * @description Stream the dataset that `physix dataset sft` writes, mined by the same rules.
          */
         get: operations["sft_api_datasets_sft_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/demos": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Demos
+         * @description List the demos.
+         */
+        get: operations["demos_api_demos_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/demos/{demo_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Demo
+         * @description Return a demo with all its events, in the order they happened.
+         */
+        get: operations["demo_api_demos__demo_id__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -244,6 +404,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/interactive/sessions/{episode_id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fork Session
+         * @description Begin a new episode with the first turns of this one.
+         */
+        post: operations["fork_session_interactive_sessions__episode_id__fork_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/interactive/sessions/{episode_id}/llm-step": {
         parameters: {
             query?: never;
@@ -329,6 +509,27 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * ComparisonView
+         * @description Several episodes on the same task.
+         */
+        ComparisonView: {
+            /** Comparison Id */
+            comparison_id: string;
+            /** Members */
+            members: components["schemas"]["MemberView"][];
+            /** Seed */
+            seed: number | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "finished";
+            /** System Id */
+            system_id: string;
+            /** Title */
+            title: string;
+        };
+        /**
          * Correctness
          * @description How close the hypothesis is to the true law as a field; for evaluation, never for an agent.
          */
@@ -340,6 +541,46 @@ export interface components {
              * @enum {string}
              */
             verdict: "exact" | "recovered" | "different";
+        };
+        /**
+         * DemoReplay
+         * @description A recorded comparison, whole.
+         */
+        DemoReplay: {
+            comparison: components["schemas"]["ComparisonView"];
+            demo: components["schemas"]["DemoView"];
+            /** Episodes */
+            episodes: components["schemas"]["EpisodeView"][];
+            /** Events */
+            events: (components["schemas"]["StartedEvent"] | components["schemas"]["SubmittedEvent"] | components["schemas"]["SimulatedEvent"] | components["schemas"]["RewardedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["FinishedEvent"])[];
+        };
+        /**
+         * DemoView
+         * @description A recorded comparison in a list.
+         */
+        DemoView: {
+            /** Bytes */
+            bytes: number;
+            /** Description */
+            description: string;
+            /** Honest Note */
+            honest_note: string;
+            /** Id */
+            id: string;
+            /** Policies */
+            policies: string[];
+            /** Recorded At */
+            recorded_at: string;
+            /** Recorded With */
+            recorded_with: string;
+            /** Seed */
+            seed: number | null;
+            /** Sha256 */
+            sha256: string;
+            /** System Id */
+            system_id: string;
+            /** Title */
+            title: string;
         };
         /**
          * EpisodeConfig
@@ -552,6 +793,21 @@ export interface components {
             version: number;
         };
         /**
+         * ForkBody
+         * @description Where to branch, and who goes on.
+         */
+        ForkBody: {
+            /** Max Turns */
+            max_turns?: number | null;
+            /**
+             * Policy
+             * @description absent: the original's
+             */
+            policy?: string | null;
+            /** Turn */
+            turn: number;
+        };
+        /**
          * ForkPoint
          * @description The episode and turn that another episode branched from.
          */
@@ -610,8 +866,123 @@ export interface components {
             type: "HypothesisSubmitted";
         };
         /**
+         * MemberView
+         * @description One policy's episode in a comparison.
+         */
+        MemberView: {
+            /** Best Match */
+            best_match: number;
+            /** Best Total */
+            best_total: number;
+            /** Driven */
+            driven: boolean;
+            /** Episode Id */
+            episode_id: string;
+            /** Generalisation */
+            generalisation: number | null;
+            /** Outcome */
+            outcome: ("solved" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
+            /** Parse Failures */
+            parse_failures: number;
+            /** Policy */
+            policy: string;
+            /** Policy Failures */
+            policy_failures: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "finished";
+            /** Total Reward */
+            total_reward: number;
+            /** Turns */
+            turns: number;
+            /** Turns To Solve */
+            turns_to_solve: number | null;
+        };
+        /**
+         * NewComparison
+         * @description Start the same task under several policies.
+         */
+        NewComparison: {
+            /**
+             * Constants
+             * @default declared
+             * @enum {string}
+             */
+            constants: "declared" | "fitted";
+            /** Csv */
+            csv?: string | null;
+            /**
+             * Estimate
+             * @description columns whose velocity is estimated from the data
+             */
+            estimate?: string[];
+            /**
+             * Held Back Csv
+             * @description another table, kept hidden
+             */
+            held_back_csv?: string | null;
+            /**
+             * Hint
+             * @default
+             */
+            hint: string;
+            /**
+             * Hold Back
+             * @description last share of the rows, kept hidden
+             * @default 0
+             */
+            hold_back: number;
+            /**
+             * Max Turns
+             * @default 8
+             */
+            max_turns: number;
+            /** Noise */
+            noise?: number | null;
+            /** Policies */
+            policies: string[];
+            /**
+             * Profile
+             * @default classic
+             * @enum {string}
+             */
+            profile: "classic" | "strict";
+            /**
+             * Reward Mode
+             * @default total
+             * @enum {string}
+             */
+            reward_mode: "total" | "gain";
+            /**
+             * Second Order
+             * @description velocity column to position; null: recognised by name
+             */
+            second_order?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Seed
+             * @default 0
+             */
+            seed: number;
+            /** System Id */
+            system_id?: string | null;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            /**
+             * Trajectories
+             * @default 1
+             */
+            trajectories: number;
+        };
+        /**
          * NewSession
-         * @description Start an episode, from a system and seed or from a CSV.
+         * @description Start an episode.
          */
         NewSession: {
             /**
@@ -623,10 +994,26 @@ export interface components {
             /** Csv */
             csv?: string | null;
             /**
+             * Estimate
+             * @description columns whose velocity is estimated from the data
+             */
+            estimate?: string[];
+            /**
+             * Held Back Csv
+             * @description another table, kept hidden
+             */
+            held_back_csv?: string | null;
+            /**
              * Hint
              * @default
              */
             hint: string;
+            /**
+             * Hold Back
+             * @description last share of the rows, kept hidden
+             * @default 0
+             */
+            hold_back: number;
             /**
              * Max Turns
              * @default 8
@@ -652,6 +1039,13 @@ export interface components {
              * @enum {string}
              */
             reward_mode: "total" | "gain";
+            /**
+             * Second Order
+             * @description velocity column to position; null: recognised by name
+             */
+            second_order?: {
+                [key: string]: string;
+            } | null;
             /**
              * Seed
              * @default 0
@@ -712,6 +1106,8 @@ export interface components {
             attempts_allowed: number;
             /** Policy */
             policy: string;
+            /** Raw Completion */
+            raw_completion?: string | null;
             /** Reason */
             reason: string;
             /** Turn */
@@ -1061,6 +1457,11 @@ export interface components {
         StateVariable: {
             /** Description */
             description: string;
+            /**
+             * Estimated
+             * @default false
+             */
+            estimated: boolean;
             /** Name */
             name: string;
             /** Rate Of */
@@ -1110,6 +1511,67 @@ export interface components {
             tier: number;
             /** Title */
             title: string;
+            /** Variables */
+            variables: components["schemas"]["StateVariable"][];
+        };
+        /**
+         * TableBody
+         * @description A table of measurements and how to read it.
+         */
+        TableBody: {
+            /** Csv */
+            csv?: string | null;
+            /**
+             * Estimate
+             * @description columns whose velocity is estimated from the data
+             */
+            estimate?: string[];
+            /**
+             * Held Back Csv
+             * @description another table, kept hidden
+             */
+            held_back_csv?: string | null;
+            /**
+             * Hint
+             * @default
+             */
+            hint: string;
+            /**
+             * Hold Back
+             * @description last share of the rows, kept hidden
+             * @default 0
+             */
+            hold_back: number;
+            /**
+             * Second Order
+             * @description velocity column to position; null: recognised by name
+             */
+            second_order?: {
+                [key: string]: string;
+            } | null;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+        };
+        /**
+         * TableView
+         * @description How a table was read.
+         */
+        TableView: {
+            /** Held Back Rows */
+            held_back_rows: number;
+            /** Noise */
+            noise: number;
+            /** Rows */
+            rows: number;
+            /** States */
+            states: number[][];
+            /** T */
+            t: number[];
+            /** Time Unit */
+            time_unit: string | null;
             /** Variables */
             variables: components["schemas"]["StateVariable"][];
         };
@@ -1316,6 +1778,198 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    start_comparison_api_comparisons_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewComparison"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    comparison_api_comparisons__comparison_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    comparison_events_api_comparisons__comparison_id__events_get: {
+        parameters: {
+            query?: {
+                after?: number | null;
+            };
+            header?: {
+                "Last-Event-ID"?: string | null;
+            };
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    pause_comparison_api_comparisons__comparison_id__pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    run_comparison_api_comparisons__comparison_id__run_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    check_table_api_csv_check_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TableBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TableView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
     sft_api_datasets_sft_get: {
         parameters: {
             query?: {
@@ -1336,6 +1990,57 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": unknown;
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    demos_api_demos_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DemoView"][];
+                };
+            };
+        };
+    };
+    demo_api_demos__demo_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                demo_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DemoReplay"];
                 };
             };
             /** @description Validation Error */
@@ -1655,6 +2360,41 @@ export interface operations {
         responses: {
             /** @description Successful Response */
             200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EpisodeView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    fork_session_interactive_sessions__episode_id__fork_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ForkBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
                 headers: {
                     [name: string]: unknown;
                 };

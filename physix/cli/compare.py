@@ -1,0 +1,226 @@
+"""`physix compare`: many tasks under several policies, with intervals. Restartable: the log is the state."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import anyio
+import typer
+
+from physix.errors import BadInputError
+
+if TYPE_CHECKING:
+    from physix.engine.comparison import Member
+
+_RESAMPLES = 2_000
+
+
+def compare(
+    policies: Annotated[str, typer.Option(help="Who plays, separated by commas; see `physix policies`.")],
+    system: Annotated[
+        str, typer.Option("--system", metavar="ID[,ID]", help="Systems; see `physix systems`.")
+    ],
+    seeds: Annotated[str, typer.Option(metavar="FROM:TO", help="Seeds, the last one excluded.")] = "0:20",
+    noise: Annotated[float | None, typer.Option(help="As for `physix run`.")] = None,
+    max_turns: Annotated[int, typer.Option(help="Turn budget.")] = 8,
+    strict: Annotated[bool, typer.Option("--strict", help="As for `physix run`.")] = False,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="Episodes at a time.")] = 2,
+    name: Annotated[str, typer.Option(help="Another name plays afresh what the log has already.")] = "",
+    db: Annotated[str | None, typer.Option("--db", metavar="URL", help="The event log.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object instead of a table.")
+    ] = False,
+) -> None:
+    """Let policies play the same tasks, append to the log, and compare them.
+
+    Stopped and started again with the same options, it goes on where it stopped. Intervals are
+    95 % bootstrap percentiles over tasks.
+    """
+    from physix.settings import Settings
+
+    plan = Plan(
+        policies=tuple(part.strip() for part in policies.split(",") if part.strip()),
+        systems=tuple(part.strip() for part in system.split(",") if part.strip()),
+        seeds=_seeds(seeds),
+        noise=noise,
+        max_turns=max_turns,
+        strict=strict,
+        name=name,
+    )
+    members = anyio.run(_play, plan, db or Settings().db, jobs)
+    rows = [summarise_policy(policy, [m for m in members if m.policy == policy]) for policy in plan.policies]
+    if as_json:
+        sys.stdout.write(json.dumps([asdict(row) for row in rows]) + "\n")
+    else:
+        _print(rows)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to play. The same plan names the same episodes."""
+
+    policies: tuple[str, ...]
+    systems: tuple[str, ...]
+    seeds: range
+    noise: float | None
+    max_turns: int
+    strict: bool
+    name: str
+
+    def comparison_id(self, system_id: str, seed: int) -> str:
+        """Return the id of the comparison on one task."""
+        key = (self.policies, system_id, seed, self.noise, self.max_turns, self.strict, self.name)
+        return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean with its 95 % interval; None where nothing could be averaged."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One policy over all tasks."""
+
+    policy: str
+    episodes: int
+    solved: Estimate
+    turns_to_solve: Estimate  # of the solved episodes
+    best_match: Estimate
+    generalisation: Estimate  # of the turn with the best match; 0 where no turn was played
+    total_reward: Estimate
+    parse_failures: int
+    policy_failures: int
+
+
+def summarise_policy(policy: str, members: Sequence[Member]) -> Row:
+    """Return a policy's row."""
+    return Row(
+        policy=policy,
+        episodes=len(members),
+        solved=estimate([float(m.outcome == "solved") for m in members]),
+        turns_to_solve=estimate([float(m.turns_to_solve) for m in members if m.turns_to_solve is not None]),
+        best_match=estimate([m.best_match for m in members]),
+        generalisation=estimate([m.generalisation or 0.0 for m in members]),
+        total_reward=estimate([m.total_reward for m in members]),
+        parse_failures=sum(m.parse_failures for m in members),
+        policy_failures=sum(m.policy_failures for m in members),
+    )
+
+
+def estimate(values: Sequence[float]) -> Estimate:
+    """Return the mean and its bootstrap percentile interval, from a fixed seed."""
+    import numpy as np
+
+    if not values:
+        return Estimate(mean=None, low=None, high=None)
+    sample = np.asarray(values)
+    picks = np.random.default_rng(0).integers(0, len(sample), size=(_RESAMPLES, len(sample)))
+    low, high = np.percentile(sample[picks].mean(axis=1), [2.5, 97.5])
+    return Estimate(mean=float(sample.mean()), low=float(low), high=float(high))
+
+
+def _seeds(text: str) -> range:
+    first, colon, last = text.partition(":")
+    if not (colon and first.isdigit() and last.isdigit() and int(first) < int(last)):
+        raise BadInputError(f"--seeds {text[:40]!r} is not understood; write FROM:TO, e.g. 0:50.")
+    return range(int(first), int(last))
+
+
+async def _play(plan: Plan, url: str, jobs: int) -> list[Member]:
+    """Play what the log does not hold yet and return all members."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from physix.engine import EpisodeConfig, EpisodeEngine, fold
+    from physix.engine.comparison import member_id, summarise
+    from physix.policies import open_policy
+    from physix.store import open_log
+    from physix.systems import sample_task
+    from physix.verifier.types import VerifierConfig
+
+    if not plan.policies or not plan.systems or len(set(plan.policies)) != len(plan.policies):
+        raise BadInputError("Give different policies and at least one system.")
+    verifier = VerifierConfig(profile="strict" if plan.strict else "classic")
+    config = EpisodeConfig(verifier=verifier, max_turns=plan.max_turns)
+    work = [
+        (system_id, seed, index)
+        for system_id in plan.systems
+        for seed in plan.seeds
+        for index in range(len(plan.policies))
+    ]
+    members: list[Member] = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    async with open_log(url) as log:
+        for policy_name in plan.policies:
+            await open_policy(policy_name, log, allow_files=True)  # refuse a wrong name before playing
+        engine = EpisodeEngine(log)
+        limiter = anyio.CapacityLimiter(jobs)
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+            progress = bar.add_task("episodes", total=len(work))
+
+            async def play(system_id: str, seed: int, index: int) -> None:
+                async with limiter:
+                    comparison_id = plan.comparison_id(system_id, seed)
+                    episode_id = member_id(comparison_id, index)
+                    episode = fold(await log.read(episode_id))
+                    if episode is None:
+                        task, truth = sample_task(system_id, seed, noise=plan.noise)
+                        episode = await engine.start(
+                            task,
+                            truth,
+                            config=config,
+                            policy=plan.policies[index],
+                            door="cli",
+                            episode_id=episode_id,
+                            comparison_id=comparison_id,
+                        )
+                    if episode.finished is None:
+                        policy = await open_policy(plan.policies[index], log, allow_files=True)
+                        await engine.run(episode_id, policy)
+                    members.append(summarise(await log.read(episode_id)))
+                    bar.advance(progress)
+
+            try:
+                async with anyio.create_task_group() as tasks:
+                    for item in work:
+                        tasks.start_soon(play, *item)
+            except* BadInputError as group:
+                raise group.exceptions[0] from None
+    return members
+
+
+def _print(rows: Sequence[Row]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("policy", box=None, pad_edge=False)
+    headings = ("episodes", "solved", "turns to solve", "best match", "generalisation", "total reward")
+    for heading in (*headings, "unparsed", "failed"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            row.policy,
+            str(row.episodes),
+            _shown(row.solved),
+            _shown(row.turns_to_solve),
+            _shown(row.best_match),
+            _shown(row.generalisation),
+            _shown(row.total_reward),
+            str(row.parse_failures),
+            str(row.policy_failures),
+        )
+    Console().print(table)
+
+
+def _shown(one: Estimate) -> str:
+    return "–" if one.mean is None else f"{one.mean:.3f} [{one.low:.3f}, {one.high:.3f}]"

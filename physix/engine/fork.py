@@ -1,0 +1,67 @@
+"""A new episode that shares the first turns of another one."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+
+from physix.engine import episode as core
+from physix.engine.episode import Episode
+from physix.engine.events import Door, Event, ForkPoint
+from physix.engine.runner import EpisodeEngine
+from physix.errors import BadInputError
+
+__all__ = ["fork"]
+
+
+async def fork(
+    engine: EpisodeEngine,
+    episode_id: str,
+    *,
+    turn: int,
+    policy: str,
+    door: Door,
+    max_turns: int | None = None,
+) -> Episode:
+    """Begin an episode with the same task, rules and first `turn` turns, and return it.
+
+    The turns are copied as recorded, so verifying the log checks them again.
+
+    Args:
+        turn: 0 for a fresh start on the same task.
+        max_turns: another turn budget; None for the original's.
+
+    Raises:
+        EpisodeNotFoundError: there is no such episode.
+        BadInputError: the turn was not played, solved the task, or leaves no turn to play.
+    """
+    original = await engine.load(episode_id)
+    if not 0 <= turn <= len(original.turns):
+        raise BadInputError(f"Turn {turn} was not played; the episode has {len(original.turns)} turns.")
+    kept = original.turns[:turn]
+    if kept and kept[-1].rewarded.solved:
+        raise BadInputError(f"Turn {turn} solved the task; fork at an earlier one.")
+    budget = max_turns if max_turns is not None else original.config.max_turns
+    if turn >= budget:
+        raise BadInputError(f"A fork at turn {turn} of {budget} leaves no turn; give a larger max_turns.")
+    config = replace(original.config, max_turns=budget)
+    started = core.start(
+        original.task,
+        original.started.truth,
+        config=config,
+        policy=policy,
+        door=door,
+        forked_from=ForkPoint(episode_id=episode_id, turn=turn),
+        labels=original.started.labels,
+    )
+    new_id = uuid.uuid4().hex
+    # The first append holds the first turn too: one transaction at a time is whole by itself.
+    events: list[Event] = [started]
+    version = 0
+    for past in kept:
+        events += [past.submitted, past.simulated, past.rewarded]
+        recorded = await engine.log.append(new_id, events, expected_version=version)
+        version, events = recorded[-1].version, []
+    if events:
+        await engine.log.append(new_id, events, expected_version=0)
+    return await engine.load(new_id)

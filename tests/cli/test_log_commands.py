@@ -1,0 +1,62 @@
+"""`physix log ...` from the terminal, on a log that `physix run` wrote."""
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from physix.cli.app import app
+
+
+def physix(*arguments: str) -> str:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exception is None, done.output
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("log") / "log.db"
+    for system in ("free_fall", "spring_mass"):
+        physix("run", "--system", system, "--seed", "3", "--db", f"sqlite:///{path}", "--json")
+    return path
+
+
+def test_a_log_is_listed_counted_and_rebuilt(played: Path) -> None:
+    db = f"sqlite:///{played}"
+    (row,) = physix("log", "list", "--system", "free_fall", "--db", db, "--json").splitlines()
+    assert json.loads(row)["outcome"] == "solved"
+    assert json.loads(physix("log", "stats", "--db", db, "--json"))["episodes by outcome"] == {"solved": 2}
+    assert physix("log", "rebuild", "--db", db) == "2 episodes rebuilt\n"
+
+
+def test_a_moved_and_an_archived_log_show_what_the_first_one_shows(played: Path, tmp_path: Path) -> None:
+    db, copy = f"sqlite:///{played}", f"sqlite:///{tmp_path}/copy.db"
+    rows = physix("log", "list", "--db", db, "--json")
+    episode_id = json.loads(rows.splitlines()[0])["episode_id"]
+    physix("log", "export", str(tmp_path / "log.jsonl"), "--db", db)
+    physix("log", "import", str(tmp_path / "log.jsonl"), "--db", copy)
+    physix("log", "archive", str(tmp_path / "old"), "--db", db)
+    shown = physix("log", "show", episode_id, "--db", db, "--json")
+    for url in (copy, f"archive:///{tmp_path}/old"):
+        assert physix("log", "list", "--db", url, "--json") == rows
+        assert physix("log", "show", episode_id, "--db", url, "--json") == shown
+
+
+def test_verify_says_true_of_an_honest_log_and_exits_1_for_a_forged_one(played: Path, tmp_path: Path) -> None:
+    told = physix("log", "verify", "--db", f"sqlite:///{played}", "--json")
+    assert json.loads(told)["differences"] == 0
+    forged = tmp_path / "forged.db"
+    with closing(sqlite3.connect(played)) as source, closing(sqlite3.connect(forged)) as target, target:
+        source.backup(target)
+        target.execute("DROP TRIGGER events_refuse_update")
+        target.execute(
+            """UPDATE events SET payload = replace(payload, '"format":1.0', '"format":0.5') """
+            "WHERE type = 'RewardComputed'"
+        )
+    done = CliRunner().invoke(app, ["log", "verify", "--db", f"sqlite:///{forged}"])
+    assert done.exit_code == 1
+    assert "RewardComputed.reward.format: recorded 0.5, now 1.0" in done.stdout

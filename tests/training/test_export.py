@@ -1,0 +1,180 @@
+import json
+from pathlib import Path
+
+import anyio
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+
+from physix.datasets.files import write_sft
+from physix.datasets.runs import read_metrics, read_run
+from physix.datasets.sft import MiningRules
+from physix.errors import BadInputError
+from physix.policies.nano_forward import Qwen2Forward, Qwen2Shape
+from physix.training import loop, sft
+from physix.training.export import gguf_name, merge_16bit, modelfile, read_gguf, write_gguf
+from physix.training.grpo import GrpoOptions
+from physix.training.instruct import EpisodeTool, environment_rewards
+from physix.training.profiles import profile_named
+
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+CHAT = (
+    "{%- for m in messages %}<|im_start|>{{ m.role }}\n"
+    "{%- if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}\n"
+    "{%- else %}{{ m.content }}<|im_end|>\n{%- endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}<|im_start|>assistant\n{%- endif %}"
+)
+
+
+@pytest.fixture(scope="module")
+def instruct(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random Qwen2 of toy size with a local byte-level tokenizer and the ChatML template."""
+    folder = tmp_path_factory.mktemp("instruct")
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    tokenizer.train_from_iterator(
+        ["equation params rationale"] * 3,
+        trainers.BpeTrainer(
+            vocab_size=320, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+        ),
+    )
+    marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, chat_template=CHAT, **marks)
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=len(fast),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        intermediate_size=48,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        eos_token_id=fast.eos_token_id,
+        pad_token_id=fast.pad_token_id,
+    )
+    Qwen2ForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+def test_sft_of_an_adapter_runs_lowers_the_loss_and_merges(
+    instruct: Path, teacher_db: str, tmp_path: Path
+) -> None:
+    anyio.run(write_sft, teacher_db, MiningRules(balance=3), tmp_path / "data")
+    folder = sft.run(
+        [
+            "--dataset",
+            str(tmp_path / "data"),
+            "--model",
+            str(instruct),
+            "--output-dir",
+            str(tmp_path / "run"),
+            "--num-steps",
+            "6",
+            "--batch",
+            "2",
+            "--learning-rate",
+            "2e-2",
+            "--backend",
+            "peft",
+            "--save-method",
+            "merged_16bit",
+        ]
+    )
+    manifest = read_run([tmp_path], "run")
+    assert manifest is not None
+    assert (manifest.status, manifest.backend, manifest.kind) == ("finished", "peft", "sft")
+    assert manifest.dataset_sha256 == json.loads((tmp_path / "data" / "manifest.json").read_text())["sha256"]
+    losses = [line["loss"] or 9.0 for line in read_metrics([tmp_path], "run")]
+    assert losses[-1] < losses[0]
+
+    from peft import PeftModel
+
+    base = AutoModelForCausalLM.from_pretrained(instruct)
+    adapted = PeftModel.from_pretrained(base, str(tmp_path / "run" / "model"))
+    merged = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        torch.testing.assert_close(merged(ids).logits, adapted(ids).logits, atol=0.05, rtol=0.05)
+
+
+def test_a_folder_without_an_adapter_is_not_merged(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no LoRA adapter"):
+        merge_16bit(tmp_path, tmp_path / "out")
+
+
+def test_gguf_holds_the_weights_and_gives_the_same_logits(instruct: Path, tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(instruct)
+    text = (instruct / "tokenizer.json").read_text()
+    path = write_gguf(model, text, tmp_path / "tiny.gguf", name="tiny", half=False)
+    tensors = read_gguf(path)
+    for name, value in model.state_dict().items():
+        if name != "lm_head.weight":
+            np.testing.assert_array_equal(tensors[name], value.numpy())
+    shape = Qwen2Shape(layers=2, heads=2, kv_heads=1, head_size=16)
+    own = Qwen2Forward(tensors, shape, context=32).read([5, 6, 7, 8])
+    with torch.no_grad():
+        expected = model(torch.tensor([[5, 6, 7, 8]])).logits[0, -1].numpy()
+    np.testing.assert_allclose(own, expected, atol=1e-5)
+
+
+def test_a_tensor_that_is_none_of_qwen2s_is_refused() -> None:
+    assert gguf_name("model.layers.3.self_attn.q_proj.bias") == "blk.3.attn_q.bias"
+    with pytest.raises(BadInputError):
+        gguf_name("model.layers.0.experts.1.weight")
+
+
+def test_the_modelfile_speaks_the_models_chat_format() -> None:
+    text = modelfile("x.gguf")
+    assert text.startswith("FROM ./x.gguf\n")
+    assert "<|im_start|>{{ .Role }}" in text
+    assert 'PARAMETER stop "<|im_end|>"' in text
+
+
+class Watch:
+    step = 4
+
+
+def tool(tmp_path: Path, **more: object) -> EpisodeTool:
+    options = GrpoOptions(profile="qwen2.5-1.5b", db=f"sqlite:///{tmp_path / 'log.db'}", max_turns=3, **more)  # type: ignore[arg-type]
+    return EpisodeTool(options, profile_named("qwen2.5-1.5b"), Watch())  # type: ignore[arg-type]
+
+
+def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tmp_path: Path) -> None:
+    episode = tool(tmp_path)
+    told = episode.reset(system_id="spring_mass", seed=5, noise=0.02)
+    assert "submit_hypothesis" in told
+    first = episode.submit_hypothesis('{"equation": "d2x/dt2 = -a*x", "params": {"a": 1.0}}')
+    assert "2 turns are left" in first
+    assert "1 turns are left" in episode.submit_hypothesis("I do not know.")
+    from physix.systems import sample_task
+
+    _, truth = sample_task("spring_mass", 5)
+    law = {"equation": truth.equation, "params": truth.params}
+    assert "over (solved)" in episode.submit_hypothesis(json.dumps(law))
+    functions, weights = environment_rewards(None)
+    earned = {f.__name__: f([episode])[0] for f in functions}
+    assert earned["correctness"] == 1.0
+    assert 0.7 < earned["match"] < 0.9
+    assert earned["format"] == pytest.approx(2 / 3)
+    assert len(weights) == 5
+
+
+def test_the_mismatch_can_be_withheld(tmp_path: Path) -> None:
+    episode = tool(tmp_path, ablation="no_history")
+    episode.reset(system_id="spring_mass", seed=5, noise=0.02)
+    answer = episode.submit_hypothesis('{"equation": "d2x/dt2 = -a*x", "params": {"a": 1.0}}')
+    assert answer.startswith("Not right yet.")
+
+
+def test_pushing_needs_a_repository() -> None:
+    for run in (loop.run, lambda a: sft.run(["--dataset", "x", *a])):
+        with pytest.raises(BadInputError, match="--hub-repo-id"):
+            run(["--push-to-hub"])
