@@ -5,14 +5,19 @@ Importing this module imports OpenEnv, which takes seconds; `physix` does so on 
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from typing import Annotated, Any
 
 from openenv.core.client_types import StepResult
 from openenv.core.env_client import EnvClient
 from openenv.core.env_server.types import Action, Observation, State
 from pydantic import Field
+from websockets.exceptions import ConnectionClosed
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+_FIRST_WAIT_S = 0.05
+_LONGEST_WAIT_S = 2.0
 
 
 class PhysiXAction(Action):
@@ -23,35 +28,108 @@ class PhysiXAction(Action):
         default_factory=dict, max_length=64, description="values of its names"
     )
     rationale: str = Field(default="", max_length=4_096)
+    idempotency_key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=128,
+        description="repeating a key with the same hypothesis plays no second turn",
+    )
 
 
 class PhysiXObservation(Observation):
-    """What the agent sees after reset and after every step."""
+    """What the agent sees after a step."""
 
     episode_id: str
-    system_id: str
-    hint: str
-    variables: list[dict[str, Any]]
-    trajectories: list[dict[str, Any]] = Field(description="t: (T,), states: (T, D)")
     turn: int = Field(description="turns played")
     turns_remaining: int
     history: list[dict[str, Any]]
     reward_breakdown: dict[str, float] | None = None
-    r2: dict[str, float | None] | None = None
-    mismatch: str = ""
+    mismatch: str = Field(default="", description="what the residuals look like, in English")
+    diagnostics: dict[str, Any] = Field(
+        default_factory=dict, description="outcome, fit per variable, what the parser made of the text"
+    )
+
+
+class PhysiXResetObservation(PhysiXObservation):
+    """What the agent sees at the start: the problem. Steps do not repeat it."""
+
+    hint: str
+    variables: list[dict[str, Any]] = Field(description="name, unit, meaning, whose rate it is")
+    time_unit: str | None = None
+    trajectories: list[dict[str, Any]] = Field(description="t: (T,), states: (T, D)")
+    table: str = Field(description="the same motion in few rows, for a prompt")
+    stats: dict[str, dict[str, float]] = Field(description="per variable: min, max, mean, std, first, last")
+    constants: str = Field(default="declared", description="fitted: params may be null")
+    token: str | None = Field(
+        default=None, description="secret; resumes the episode and allows steps over HTTP"
+    )
 
 
 class PhysiXState(State):
-    """Where the episode stands."""
+    """Where the episode stands. An evaluation task does not name its system before the end."""
 
     system_id: str | None = None
+    task_id: str | None = None
     max_turns: int = 0
+    profile: str | None = None
+    reward_mode: str | None = None
+    solved_threshold: float | None = None
     best_match: float = 0.0
+    best_total: float = 0.0
     outcome: str | None = None
 
 
 class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
-    """Client of a running `physix serve`: async, or blocking through `.sync()`."""
+    """Client of a running `physix serve`: async, or blocking through `.sync()`.
+
+    An episode survives a dropped connection and a restarted server: the client reconnects, resumes
+    by the episode's token and sends its step again under the same idempotency key.
+
+    Attributes:
+        reconnect_attempts: how often one call reconnects before it gives up; 0 turns this off.
+    """
+
+    reconnect_attempts: int = 8
+    _episode: tuple[str, str] | None = None  # id and token
+    _socket: Any = None  # the one whose session knows the episode
+
+    async def _reset_async(self, **options: Any) -> StepResult[PhysiXObservation]:
+        # Both are chosen here, so that a reset whose answer is lost can be resumed as well.
+        if not options.get("resume"):
+            options.setdefault("episode_id", secrets.token_hex(16))
+            options.setdefault("token", secrets.token_urlsafe(24))
+        self._episode = None
+        result = await super()._reset_async(**options)
+        observation = result.observation
+        token = observation.token if isinstance(observation, PhysiXResetObservation) else None
+        if token is not None:
+            self._episode = (observation.episode_id, token)
+        self._socket = self._ws
+        return result
+
+    async def _step_async(self, action: PhysiXAction, **options: Any) -> StepResult[PhysiXObservation]:
+        keyed = action
+        if action.idempotency_key is None:
+            keyed = action.model_copy(update={"idempotency_key": secrets.token_hex(16)})
+        for attempt in range(self.reconnect_attempts + 1):
+            try:
+                await self._ensure_connected()
+                # The base client replaces a closed socket in silence; a new one knows no episode.
+                if self._ws is not self._socket:
+                    await self._resume()
+                return await super()._step_async(keyed, **options)
+            except (ConnectionClosed, ConnectionError, TimeoutError):
+                if self._episode is None or attempt == self.reconnect_attempts:
+                    raise
+                await asyncio.sleep(min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt))
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _resume(self) -> None:
+        if self._episode is None:
+            return
+        episode_id, token = self._episode
+        await super()._reset_async(episode_id=episode_id, token=token, resume=True)
+        self._socket = self._ws
 
     def _step_payload(self, action: PhysiXAction) -> dict[str, Any]:
         return action.model_dump(exclude={"metadata"})
@@ -60,7 +138,8 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
         observation = {**payload.get("observation", {})}
         observation["done"] = payload.get("done", False)
         observation["reward"] = payload.get("reward")
-        parsed = PhysiXObservation.model_validate(observation)
+        kind = PhysiXResetObservation if "trajectories" in observation else PhysiXObservation
+        parsed = kind.model_validate(observation)
         return StepResult(observation=parsed, reward=payload.get("reward"), done=parsed.done)
 
     def _parse_state(self, payload: dict[str, Any]) -> PhysiXState:

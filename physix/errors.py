@@ -5,6 +5,7 @@ PhysixError
 │   ├── UnknownSystemError
 │   ├── UnknownPolicyError
 │   └── CsvError             a table that is no trajectory, with the row where known
+├── ForbiddenError           the episode belongs to whoever holds its token
 ├── EpisodeNotFoundError
 ├── RunNotFoundError
 ├── EpisodeFinishedError     a turn after the end
@@ -45,6 +46,15 @@ class UnknownPolicyError(BadInputError):
 
 class CsvError(BadInputError):
     """A CSV that cannot become a task."""
+
+
+class ForbiddenError(PhysixError):
+    """The episode was started with a secret token, and it was not given."""
+
+    def __init__(self, episode_id: str) -> None:
+        super().__init__(
+            f"Episode {episode_id[:80]} belongs to another client: give the token that its reset returned."
+        )
 
 
 class EpisodeNotFoundError(PhysixError):

@@ -20,6 +20,10 @@ class Settings(BaseSettings):
     max_sessions: int = Field(default=64, ge=1)
     max_csv_body_bytes: int = Field(default=8_388_608, ge=1_024)
     max_body_bytes: int = Field(default=262_144, ge=1_024)
+    eval_salt: str = Field(default="physix-public-1", min_length=1, max_length=256)
+    idle_s: float = Field(default=3_600.0, gt=0)
+    public_sessions_per_minute: int = Field(default=30, ge=1)
+    public_turns_per_minute: int = Field(default=120, ge=1)
 
     # Where models are served. Only these settings name servers; a request never does.
     ollama_host: str = "http://127.0.0.1:11434"

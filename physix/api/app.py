@@ -17,6 +17,7 @@ from physix.api.drivers import Drivers
 from physix.api.live import Live
 from physix.api.middleware import Guard
 from physix.api.routes import Services, router
+from physix.api.wire import Quota, WireGuard
 from physix.datasets.runs import shipped_runs
 from physix.engine import EpisodeEngine
 from physix.errors import BadInputError
@@ -64,8 +65,12 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
             services: Services = app.state.services
             return services.engine
 
-        register(app, engine_of, max_sessions=settings.max_sessions)
+        register(app, engine_of, max_sessions=settings.max_sessions, salt=settings.eval_salt)
     app.include_router(page.router)
+    quota = None
+    if settings.public:
+        quota = Quota(sessions=settings.public_sessions_per_minute, turns=settings.public_turns_per_minute)
+    app.add_middleware(WireGuard, max_bytes=settings.max_body_bytes, idle_s=settings.idle_s, quota=quota)
     app.add_middleware(
         Guard,
         max_body_bytes=settings.max_body_bytes,
@@ -93,7 +98,8 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         timeout_graceful_shutdown=_GRACE_S,
         log_level="warning",
-        ws_max_size=settings.max_body_bytes,
+        # Frames above max_body_bytes are answered, not fatal; only far above it the socket closes.
+        ws_max_size=16 * settings.max_body_bytes,
     )
 
 

@@ -16,12 +16,14 @@ from physix.errors import (
     ConflictError,
     EpisodeFinishedError,
     EpisodeNotFoundError,
+    ForbiddenError,
     PhysixError,
     RunNotFoundError,
     StorageError,
 )
 
 _STATUS: tuple[tuple[type[PhysixError], int], ...] = (
+    (ForbiddenError, 403),
     (EpisodeNotFoundError, 404),
     (RunNotFoundError, 404),
     (EpisodeFinishedError, 409),
@@ -54,7 +56,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, str(error.detail))
+        return problem(error.status_code, ascii(str(error.detail))[1:-1][:2_000])
 
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:

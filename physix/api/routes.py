@@ -14,7 +14,7 @@ from physix.api.drivers import Drivers
 from physix.api.live import Live
 from physix.api.streams import episode_stream, log_stream, resume_after
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
-from physix.errors import BadInputError, EpisodeNotFoundError
+from physix.errors import BadInputError, EpisodeNotFoundError, ForbiddenError
 from physix.policies import DEFAULT_POLICY, discover_policies, open_policy
 from physix.settings import Settings
 from physix.store import EpisodeFilter, Log
@@ -156,6 +156,7 @@ async def step(
     wired: Wired, episode_id: str, body: schemas.HypothesisBody, command_id: CommandId = None
 ) -> schemas.EpisodeView:
     """Play one turn with a person's hypothesis."""
+    await _require_open(wired, episode_id)
     played = await wired.engine.submit(
         episode_id,
         Hypothesis(equation=body.equation, params=dict(body.params), rationale=body.rationale),
@@ -170,6 +171,7 @@ async def policy_step(
     wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None
 ) -> schemas.EpisodeView:
     """Let a policy play one turn."""
+    await _require_open(wired, episode_id)
     name = await _policy_name(wired, episode_id, body)
     return _view(wired, await wired.drivers.play_turn(episode_id, name))
 
@@ -177,6 +179,7 @@ async def policy_step(
 @router.post("/interactive/sessions/{episode_id}/run", status_code=202)
 async def run(wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None) -> schemas.EpisodeView:
     """Let a policy play to the end in the background."""
+    await _require_open(wired, episode_id)
     await wired.drivers.start(episode_id, await _policy_name(wired, episode_id, body))
     return _view(wired, await wired.engine.load(episode_id))
 
@@ -191,8 +194,15 @@ async def pause(wired: Wired, episode_id: str) -> schemas.EpisodeView:
 @router.post("/interactive/sessions/{episode_id}/abandon")
 async def abandon(wired: Wired, episode_id: str) -> schemas.EpisodeView:
     """End the episode as abandoned."""
+    await _require_open(wired, episode_id)
     await wired.drivers.stop(episode_id)
     return _view(wired, await wired.engine.abandon(episode_id))
+
+
+async def _require_open(wired: Services, episode_id: str) -> None:
+    """Refuse to touch an episode that a client holds the token of."""
+    if (await wired.engine.load(episode_id)).started.token_sha256 is not None:
+        raise ForbiddenError(episode_id)
 
 
 async def _policy_name(wired: Services, episode_id: str, body: schemas.PolicyBody | None) -> str:

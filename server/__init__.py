@@ -1,0 +1,1 @@
+"""OpenEnv's layout: the server lives in `physix.api`."""
