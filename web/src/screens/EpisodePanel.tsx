@@ -66,7 +66,7 @@ export function EpisodeBody({
   return (
     <section className="panel grid gap-4" aria-label={`Episode of ${started?.policy ?? id}`}>
       <div className="flex flex-wrap items-center justify-between gap-2">
-        <h2>{started?.task.title ?? `Episode ${id}`}</h2>
+        <h2>{started ? `${started.task.title}: ${started.policy}` : `Episode ${id}`}</h2>
         <span role="status">{status}</span>
       </div>
       {started && <p className="text-muted">{started.task.hint}</p>}
