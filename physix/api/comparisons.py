@@ -16,7 +16,7 @@ from physix.api.streams import comparison_stream, resume_after
 from physix.engine import EpisodeStarted, RecordedEvent
 from physix.engine.comparison import load_members, member_id, summarise
 from physix.engine.fork import fork
-from physix.errors import BadInputError
+from physix.errors import BadInputError, ForbiddenError
 from physix.policies import open_policy
 
 TABLE_PATHS = ("/interactive/sessions", "/api/comparisons", "/api/csv/check")
@@ -96,6 +96,9 @@ async def comparison_events(
 async def fork_session(wired: Wired, episode_id: str, body: schemas.ForkBody) -> schemas.EpisodeView:
     """Begin a new episode with the first turns of this one."""
     original = await wired.engine.load(episode_id)
+    if original.owned:
+        # A fork could be ended at once, and an ended episode shows its truth.
+        raise ForbiddenError(episode_id)
     policy = body.policy or original.started.policy
     if policy != PERSON and body.policy is not None:
         await open_policy(policy, wired.log, wired.settings)

@@ -161,8 +161,11 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
         if wanted.task_from is not None:
             if any(x is not None for x in (*fixed, wanted.split, wanted.index, wanted.seed)):
                 raise BadInputError("reset: task_from is a whole task; leave out what would draw another.")
-            source = (await self._engine_of().load(wanted.task_from)).started
-            return source.task, source.truth
+            source = await self._engine_of().load(wanted.task_from)
+            if source.owned:
+                # A copy could be ended at once, and an ended episode shows its truth.
+                raise ForbiddenError(wanted.task_from)
+            return source.started.task, source.started.truth
         if wanted.split is not None:
             if any(x is not None for x in fixed):
                 raise BadInputError(

@@ -85,6 +85,11 @@ class Episode:
         return self.started.config
 
     @property
+    def owned(self) -> bool:
+        """A client holds the token of this episode, and it has not ended."""
+        return self.started.token_sha256 is not None and self.finished is None
+
+    @property
     def best_match(self) -> float:
         """The highest r_match so far; 0 before turn 1."""
         return max((turn.rewarded.reward.match for turn in self.turns), default=0.0)

@@ -107,6 +107,14 @@ def test_a_step_over_http_needs_the_episode_and_its_token(client: TestClient) ->
     assert step(client, first).json()["observation"]["turn"] == 1
 
 
+def test_no_copy_of_a_running_episode_gives_its_truth_away(client: TestClient) -> None:
+    first = reset(client, split="test", index=3)
+    assert step(client, first).status_code == 200
+    fork = client.post(f"/interactive/sessions/{first['episode_id']}/fork", json={"turn": 1})
+    assert fork.status_code == 403
+    assert client.post("/reset", json={"task_from": first["episode_id"]}).status_code == 403
+
+
 def test_a_repeated_key_plays_no_second_turn(client: TestClient) -> None:
     first = reset(client, system_id="damped_spring", seed=1)
     once = step(client, first, request_id="a")
