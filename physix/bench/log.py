@@ -28,9 +28,10 @@ from physix.engine.events import (
     RewardComputed,
     SimulationRun,
 )
-from physix.store import Log, open_backend, open_log
+from physix.store import Log, open_backend, open_log, schema
 from physix.store.codec import encode
-from physix.store.schema import events as events_table
+from physix.store.log import shown
+from physix.store.moments import microseconds
 from physix.store.sql import SqlLog
 from physix.systems import sample_task
 from physix.verifier.types import Hypothesis
@@ -118,24 +119,34 @@ def _floor(url: str, sample: _Sample, turns: int, *, per_commit: int) -> float:
     """Return turns per second of the driver alone: executemany on SQLite, COPY on PostgreSQL."""
     backend = open_backend(url)
     encoded = [encode(event) for event in sample.turn(1)]
-    now = datetime.now(UTC).isoformat(timespec="microseconds")
+    now = microseconds(datetime.now(UTC))
     with backend.writer.begin() as connection:
         base = int(connection.exec_driver_sql("SELECT coalesce(max(position), 0) FROM events").scalar_one())
     name = f"floor{base}"
-    rows = [
-        (base + 3 * i + j + 1, name, 3 * i + j + 1, one.type, SCHEMA_VERSION, one.payload, one.blob, now)
-        for i in range(turns)
-        for j, one in enumerate(encoded)
-    ]
+    rows = []
+    blobs = []
+    for i in range(turns):
+        outcome = None
+        for j, (event, one) in enumerate(zip(sample.turn(i), encoded, strict=True)):
+            if isinstance(event, SimulationRun):
+                outcome = event.simulation.outcome
+            version = 3 * i + j + 1
+            key = (base + version, base + 1, version)
+            named = name if version == 1 else None
+            rows.append((*key, one.type, SCHEMA_VERSION, now, named, *shown(event, outcome), one.payload))
+            if one.blob is not None:
+                blobs.append((base + version, one.blob))
     began = time.perf_counter()
     for first in range(0, len(rows), 3 * per_commit):
         with backend.writer.begin() as connection:
-            backend.bulk_insert(connection, events_table, rows[first : first + 3 * per_commit])
+            backend.bulk_insert(connection, schema.events, rows[first : first + 3 * per_commit])
+            turn = first // 3
+            backend.bulk_insert(connection, schema.trajectories, blobs[turn : turn + per_commit])
     spent = time.perf_counter() - began
     if backend.placeholder != "?":
         # Rows of no episode would be in the way of what follows in the same database.
         with backend.writer.begin() as connection:
-            connection.exec_driver_sql("TRUNCATE events")
+            connection.exec_driver_sql("TRUNCATE events, trajectories")
     backend.writer.dispose()
     backend.readers.dispose()
     return turns / spent
@@ -207,8 +218,8 @@ async def _maintain(url: str) -> tuple[float, float, float]:
             raise TypeError("only a database can be rebuilt")
         events, turns = await log.query(
             lambda connection: tuple(
-                int(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar_one())
-                for table in ("events", "turns")
+                int(connection.execute(text(f"SELECT count({what}) FROM events")).scalar_one())
+                for what in ("*", "turn")
             )
         )
         began = time.perf_counter()
@@ -243,7 +254,7 @@ def _bytes_on_disk(url: str) -> int:
         else:
             query = (
                 "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables "
-                "WHERE relname IN ('events', 'turns', 'episodes', 'commands')"
+                "WHERE relname IN ('events', 'trajectories', 'episodes', 'commands')"
             )
             total = int(connection.exec_driver_sql(query).scalar_one())
     backend.writer.dispose()

@@ -81,7 +81,7 @@ class HypothesisSubmitted:
     equation: str
     params: dict[str, float | None]
     rationale: str
-    raw_completion: str | None
+    raw_completion: str | None = None
     provenance: Provenance
     parse: ParseReport
 

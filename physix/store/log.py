@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from physix.engine.events import (
     EpisodeFinished,
@@ -148,6 +148,23 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
     return rows
 
 
+_NOTHING_SHOWN = (None,) * 6
+
+
+def shown(event: Event, outcome: str | None) -> tuple[Any, ...]:
+    """Return what lists show of an event: turn, outcome, match, total, generalisation, solved.
+
+    `outcome` is that of the turn's simulation.
+    """
+    match event:
+        case RewardComputed(reward=reward):
+            return event.turn, outcome, reward.match, reward.total, event.generalisation, event.solved
+        case EpisodeFinished():
+            return None, event.reason, None, None, None, None
+        case _:
+            return _NOTHING_SHOWN
+
+
 def storable(text: str) -> str:
     """Return text as a projection may hold it."""
     # PostgreSQL has no text with NUL in it; the event itself keeps what came.
@@ -221,22 +238,41 @@ def check_ids(episode_id: str, command_id: str | None) -> None:
             )
 
 
+class Place(Protocol):
+    """How far an episode has come: what an append is checked against."""
+
+    @property
+    def version(self) -> int:
+        """Of its last event."""
+        ...
+
+    @property
+    def status(self) -> str:
+        """Is "running" or "finished"."""
+        ...
+
+    @property
+    def turns(self) -> int:
+        """How many there have been."""
+        ...
+
+
 def check_append(
-    episode_id: str, row: EpisodeRow | None, events: Sequence[Event], expected_version: int
+    episode_id: str, place: Place | None, events: Sequence[Event], expected_version: int
 ) -> None:
     """Refuse what would break a stream: wrong version, after the end, half a turn, a wrong number.
 
     Raises:
         ConflictError: nothing may be appended.
     """
-    version = row.version if row else 0
+    version = place.version if place else 0
     if version != expected_version:
         raise ConflictError(
             f"Episode {episode_id} is at version {version}, not {expected_version}; another writer was first."
         )
-    if row is not None and row.status == "finished":
+    if place is not None and place.status == "finished":
         raise ConflictError(f"Episode {episode_id} finished at version {version}; nothing follows.")
-    if not _is_whole(events, first=row is None, next_turn=(row.turns if row else 0) + 1):
+    if not _is_whole(events, first=place is None, next_turn=(place.turns if place else 0) + 1):
         shape = ", ".join(type(event).__name__ for event in events) or "nothing"
         raise ConflictError(f"Episode {episode_id} at version {version} cannot take on {shape}.")
 

@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, select
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from physix.store import schema
 from physix.store.log import MAX_PAGE, CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, TurnRow, storable
+from physix.store.moments import microseconds, moment
 from physix.store.pages import parse_cursor
+
+_first = schema.events.alias("first")
+name = _first.c.episode_id  # of the episode that an event of `recorded` belongs to
+
+
+def recorded() -> Select[Any]:
+    """Return a query for whole events with the `name` of their episode."""
+    own = schema.events.c
+    arrays = schema.trajectories
+    wanted = (own.position, own.version, own.type, own.schema_version, own.recorded_at, own.payload)
+    return (
+        select(name.label("name"), *wanted, arrays.c.blob)
+        .join_from(schema.events, _first, _first.c.position == own.stream)
+        .outerjoin(arrays, arrays.c.position == own.position)
+    )
 
 
 def last_position(connection: Connection) -> int:
@@ -69,9 +85,9 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         if value is not None
     ]
     if wanted.since is not None:
-        conditions.append(table.started_at >= _time_text(wanted.since))
+        conditions.append(table.started_at >= microseconds(wanted.since))
     if wanted.until is not None:
-        conditions.append(table.started_at < _time_text(wanted.until))
+        conditions.append(table.started_at < microseconds(wanted.until))
     if wanted.text:
         named = [
             column.icontains(storable(wanted.text), autoescape=True)
@@ -83,11 +99,23 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
 
 def turns_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
     """Return the turns of some episodes, by episode and turn."""
-    table = schema.turns.c
+    paid = schema.events.c
+    asked = schema.events.alias("asked")
     query = (
-        select(schema.turns).where(table.episode_id.in_(episode_ids)).order_by(table.episode_id, table.turn)
+        select(name.label("episode_id"), paid.turn, paid.position, paid.outcome, asked.c.payload)
+        .add_columns(paid.match, paid.total, paid.generalisation, paid.solved)
+        .join_from(schema.events, _first, _first.c.position == paid.stream)
+        # A turn is three events in a row: hypothesis, simulation, reward.
+        .join(asked, (asked.c.stream == paid.stream) & (asked.c.version == paid.version - 2))
+        .where(name.in_(episode_ids), paid.turn.is_not(None))
+        .order_by(name, paid.turn)
     )
-    return tuple(TurnRow(**row._mapping) for row in connection.execute(query))
+    rows = []
+    for found in connection.execute(query):
+        values = dict(found._mapping)
+        equation = storable(orjson.loads(values.pop("payload"))["equation"])
+        rows.append(TurnRow(**values, equation=equation))
+    return tuple(rows)
 
 
 def commands_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
@@ -103,24 +131,21 @@ def commands_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[Com
 
 def _rows(connection: Connection, found: Iterable[Row[Any]]) -> list[EpisodeRow]:
     rows = list(found)
-    matches: dict[str, list[float]] = {row.episode_id: [] for row in rows}
-    table = schema.turns.c
-    query = select(table.episode_id, table.match).where(table.episode_id.in_(list(matches)))
-    for episode_id, match in connection.execute(query.order_by(table.episode_id, table.turn)):
-        matches[episode_id].append(match)
-    return [_row(row, tuple(matches[row.episode_id])) for row in rows]
+    matches: dict[int, list[float]] = {row.position: [] for row in rows}
+    events = schema.events.c
+    query = select(events.stream, events.match).where(
+        events.stream.in_(list(matches)), events.turn.is_not(None)
+    )
+    for stream, match in connection.execute(query.order_by(events.stream, events.turn)):
+        matches[stream].append(match)
+    return [_row(row, tuple(matches[row.position])) for row in rows]
 
 
 def _row(found: Row[Any], matches: tuple[float, ...]) -> EpisodeRow:
     values = dict(found._mapping)
     for name in ("started_at", "updated_at"):
-        values[name] = datetime.fromisoformat(values[name])
+        values[name] = moment(values[name])
     return EpisodeRow(**values, matches=matches)
-
-
-def _time_text(moment: datetime) -> str:
-    # Stored as text of one width in UTC, so that text order is time order.
-    return moment.isoformat(timespec="microseconds")
 
 
 def statistics(connection: Connection) -> dict[str, dict[str, int]]:

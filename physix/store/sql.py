@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import anyio
 from anyio import to_thread
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from physix.engine.events import Event, RecordedEvent
 from physix.errors import PhysixError, StorageError
@@ -42,6 +42,7 @@ class SqlLog:
         self._writer = Writer(backend, self._written)
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="physix-log-watcher", daemon=True)
+        self._waiting: list[Append] = []
         self._closed = False
 
     def start(self) -> None:
@@ -62,9 +63,13 @@ class SqlLog:
         self._writer.start()
         self._watcher.start()
 
+    def close(self) -> None:
+        """Take no more appends; what was taken is still written. Called on the event loop."""
+        self._closed = True
+        self._hand_over()
+
     def stop(self) -> None:
         """Finish the appends already queued, then close every connection."""
-        self._closed = True
         self._stop.set()
         self._writer.stop()
         if self._watcher.is_alive():
@@ -88,7 +93,10 @@ class SqlLog:
         check_ids(episode_id, command_id)
         answer: asyncio.Future[tuple[RecordedEvent, ...]] = self._loop.create_future()
         encoded = tuple(map(encode, events))
-        self._writer.put(
+        if not self._waiting:
+            # Callers that one batch has answered come back in one round of the loop: they go together.
+            self._loop.call_soon(self._hand_over)
+        self._waiting.append(
             Append(
                 episode_id=episode_id,
                 events=tuple(events),
@@ -102,15 +110,18 @@ class SqlLog:
         )
         return await answer
 
+    def _hand_over(self) -> None:
+        requests, self._waiting = self._waiting, []
+        if requests:
+            self._writer.put(requests)
+
     async def read(self, episode_id: str, *, after_version: int = 0) -> tuple[RecordedEvent, ...]:
         """See `EventLog.read`."""
         if "\0" in episode_id:
             return ()  # PostgreSQL takes no such text, not even to look for it
-        table = schema.events.c
+        version = schema.events.c.version
         query = (
-            select(schema.events)
-            .where(table.episode_id == episode_id, table.version > after_version)
-            .order_by(table.version)
+            queries.recorded().where(queries.name == episode_id, version > after_version).order_by(version)
         )
         return await self.query(lambda connection: tuple(map(recorded_of, connection.execute(query))))
 
@@ -122,11 +133,11 @@ class SqlLog:
         limit: int = 1000,
     ) -> tuple[RecordedEvent, ...]:
         """See `EventLog.read_all`."""
-        table = schema.events.c
-        query = select(schema.events).where(table.position > after_position)
+        position = schema.events.c.position
+        query = queries.recorded().where(position > after_position)
         if episode_ids is not None:
-            query = query.where(table.episode_id.in_(episode_ids))
-        query = query.order_by(table.position).limit(limit)
+            query = query.where(queries.name.in_(episode_ids))
+        query = query.order_by(position).limit(limit)
         return await self.query(lambda connection: tuple(map(recorded_of, connection.execute(query))))
 
     async def subscribe(
@@ -243,5 +254,6 @@ async def open_sql_log(backend: Backend) -> AsyncIterator[SqlLog]:
     try:
         yield log
     finally:
+        log.close()
         with anyio.CancelScope(shield=True):
             await to_thread.run_sync(log.stop)

@@ -102,6 +102,8 @@ def _engine(path: Path, begin: str) -> Engine:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA cache_size=-65536")
+        # Every 8 MB: the default of 1,000 pages would stop the writer for 100 ms every 32 MB.
+        connection.execute("PRAGMA wal_autocheckpoint=250")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

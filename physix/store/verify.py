@@ -19,7 +19,15 @@ from physix.engine.episode import Episode, evolve, play
 from physix.engine.events import EpisodeStarted, Event, HypothesisSubmitted, RecordedEvent
 from physix.engine.fingerprint import environment_fingerprint
 from physix.errors import PhysixError
-from physix.store.log import MAX_PAGE, EpisodeFilter, EpisodeRow, Log, project
+from physix.store.log import (
+    MAX_PAGE,
+    EpisodeFilter,
+    EpisodeRow,
+    Log,
+    TurnRow,
+    project,
+    project_turns,
+)
 from physix.verifier.types import Hypothesis
 from physix.version import __version__
 
@@ -67,6 +75,7 @@ async def verify_log(log: Log, episode_ids: Sequence[str] | None = None) -> Asyn
 async def _verify(log: Log, episode_id: str, row: EpisodeRow | None) -> EpisodeReport:
     try:
         recorded = await log.read(episode_id)
+        listed = await log.list_turns([episode_id])
     except PhysixError as error:
         damaged = Difference(
             episode_id=episode_id,
@@ -79,13 +88,21 @@ async def _verify(log: Log, episode_id: str, row: EpisodeRow | None) -> EpisodeR
     if row is not None:
         # An episode that is played meanwhile has moved on since it was listed.
         recorded = tuple(one for one in recorded if one.version <= row.version)
-    return await to_thread.run_sync(verify_stream, episode_id, recorded, row)
+    last = recorded[-1].position if recorded else 0
+    turns = tuple(turn for turn in listed if turn.position <= last)
+    return await to_thread.run_sync(verify_stream, episode_id, recorded, row, turns)
 
 
 def verify_stream(
-    episode_id: str, recorded: Sequence[RecordedEvent], row: EpisodeRow | None = None
+    episode_id: str,
+    recorded: Sequence[RecordedEvent],
+    row: EpisodeRow | None = None,
+    listed: Sequence[TurnRow] | None = None,
 ) -> EpisodeReport:
-    """Return what folding and replaying one stream finds; `row` is its projection, if that is to agree."""
+    """Return what folding and replaying one stream finds.
+
+    `row` and `listed` are what lists show of the episode and its turns, if they are to agree.
+    """
     differences = list(_numbering(episode_id, recorded))
     started = recorded[0].event if recorded else None
     if differences or not isinstance(started, EpisodeStarted):
@@ -113,6 +130,9 @@ def verify_stream(
         index += len(chunk)
     if row is not None:
         differences += _differing(episode_id, None, "projection", row, folded, exact=True)
+    if listed is not None:
+        for number, (shown, whole) in enumerate(zip_longest(listed, project_turns(recorded)), start=1):
+            differences += _differing(episode_id, number, "turn", shown, whole, exact=True)
     return EpisodeReport(
         episode_id=episode_id, turns=turns, same_environment=same, differences=tuple(differences)
     )

@@ -19,7 +19,7 @@ from physix.systems.task import Task
 from physix.verifier.compile import UNDEFINED, Callback, FloatArray, Program, program
 from physix.verifier.prepared import Samples, prepare
 from physix.verifier.tree import ParsedHypothesis
-from physix.verifier.types import Outcome, Prediction, Simulation, VerifierConfig
+from physix.verifier.types import INTEGRATED, Outcome, Prediction, Simulation, VerifierConfig
 
 MAX_MAGNITUDE = 1e12
 _SUCCESS = "Integration successful."
@@ -216,7 +216,7 @@ def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
     """
     prepared = prepare(task)
     outcome: Outcome = "ok"
-    message = "The hypothesis was integrated over all observed times."
+    message = INTEGRATED
     reached = 0.0
     evaluations = 0
     predictions = []

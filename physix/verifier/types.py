@@ -22,6 +22,10 @@ Constants = Literal["declared", "fitted"]
 Recovery = Literal["exact", "recovered", "different"]
 
 
+INTEGRATED = "The hypothesis was integrated over all observed times."
+CONSISTENT = "Units are consistent."
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hypothesis:
     """An equation of motion, as proposed: untrusted text and numbers.
@@ -58,13 +62,13 @@ class Term:
 class ParseReport:
     """What the parser made of the text. `rejection` is None exactly when it parsed."""
 
-    rejection: Rejection | None
+    rejection: Rejection | None = None
     canonical: str | None
     latex: str | None
     terms: tuple[Term, ...]
     operators: int  # operators and functions, the complexity that r_simplicity counts
     units: UnitsVerdict | None
-    units_message: str | None
+    units_message: str | None = CONSISTENT
     param_units: dict[str, str]
 
 
@@ -80,10 +84,10 @@ class Simulation:
     """The hypothesis integrated over the shown trajectories."""
 
     outcome: Outcome
-    message: str
+    message: str = INTEGRATED
     t_reached: float | None  # last time with a trustworthy state; None if nothing ran
     evaluations: int  # right-hand-side evaluations, all shown trajectories together
-    predictions: tuple[Prediction, ...]
+    predictions: tuple[Prediction, ...] = ()
     fitted: dict[str, float] = field(default_factory=dict)  # params that the verifier determined
     fit_evaluations: int = 0  # right-hand-side evaluations spent on determining them
 

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 from physix.systems.task import StateVariable
 from physix.verifier.tree import Binary, Call, Name, Negate, Node, Number, ParsedHypothesis, show
-from physix.verifier.types import UnitsVerdict
+from physix.verifier.types import CONSISTENT, UnitsVerdict
 
 # Integers stay integers: fractions cost ten times as much and appear with roots only.
 Exponents = Mapping[str, int | Fraction]
@@ -66,7 +66,7 @@ def check_units(parsed: ParsedHypothesis, time_unit: str | None) -> UnitsReport:
             continue
         units = solver.units_of(parsed.params)
         if verdict == "ok":
-            return UnitsReport("ok", "Units are consistent.", units)
+            return UnitsReport("ok", CONSISTENT, units)
         return UnitsReport("literals", f"Consistent only if a number carries a unit: {first_problem}.", units)
     return UnitsReport("inconsistent", f"Units are inconsistent: {first_problem}.", {})
 

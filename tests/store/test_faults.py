@@ -11,11 +11,13 @@ from tempfile import TemporaryDirectory
 import anyio
 import psycopg
 import pytest
+from alembic import command
 
 from bench.faults import kill_rounds
 from physix.engine import RecordedEvent
 from physix.errors import ConflictError, StorageError
-from physix.store import EpisodeFilter, Log, open_log
+from physix.store import EpisodeFilter, Log, open_backend, open_log
+from physix.store.migrate import alembic_config
 from tests.store.builders import finished, started, turn
 from tests.store.postgres_server import PostgresServer, postgres_server
 
@@ -240,15 +242,15 @@ async def test_a_clock_set_back_disturbs_no_order(new_url: NewUrl) -> None:
 
 
 _FUTURE = """
-INSERT INTO events (position, episode_id, version, type, schema_version, payload, recorded_at)
-VALUES (2, 'e', 2, 'PolicyFailed', 1,
+INSERT INTO events (position, stream, version, type, schema_version, payload, recorded_at)
+VALUES (2, 1, 2, 'PolicyFailed', 1,
   '{"type":"PolicyFailed","turn":1,"policy":"p","reason":"r","attempt":1,"attempts_allowed":3}',
-  '2999-01-01T00:00:00.000000+00:00')
+  32472144000000000)
 """
 
 
 def into_the_future(url: str) -> None:
-    moved_on = "UPDATE episodes SET version = 2, updated_at = '2999-01-01T00:00:00.000000+00:00'"
+    moved_on = "UPDATE episodes SET version = 2, updated_at = 32472144000000000"
     if url.startswith("sqlite"):
         with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as raw, raw:
             raw.execute(_FUTURE)
@@ -319,10 +321,29 @@ anyio.run(main)
 """
 
 
+async def an_old_log(path: Path) -> list[RecordedEvent]:
+    """Leave a log as revision 0002 wrote it; return its events."""
+    url = f"sqlite:///{path}"
+    async with open_log(url) as log:
+        for i in range(40):
+            await log.append(f"e{i}", (started(), *turn(1)), expected_version=0)
+            await log.append(f"e{i}", (*turn(2), finished()), expected_version=4)
+        written = list(await log.read_all())
+    backend = open_backend(url)
+    with backend.writer.begin() as connection:
+        command.downgrade(alembic_config(connection), "0002")
+    backend.writer.dispose()
+    return written
+
+
 @pytest.mark.anyio
-@pytest.mark.parametrize("delay", [0.0, 0.15, 0.3, 0.45, 0.6, 0.75])
-async def test_a_migration_that_is_killed_is_done_by_the_next_start(tmp_path: Path, delay: float) -> None:
+@pytest.mark.parametrize("filled", [False, True])
+@pytest.mark.parametrize("delay", [0.0, 0.2, 0.3, 0.4, 0.6])
+async def test_a_migration_that_is_killed_is_done_by_the_next_start(
+    tmp_path: Path, delay: float, filled: bool
+) -> None:
     path = tmp_path / "log.db"
+    written = await an_old_log(path) if filled else []
     migrating = subprocess.Popen(
         [sys.executable, "-c", _MIGRATED, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT
     )
@@ -335,6 +356,8 @@ async def test_a_migration_that_is_killed_is_done_by_the_next_start(tmp_path: Pa
     migrating.wait()
     migrating.stdout.close()
     async with open_log(f"sqlite:///{path}") as log:
+        assert list(await log.read_all()) == written
+        assert (await log.list_episodes(EpisodeFilter(outcome="abandoned"))).total == len(written) // 8
         await log.append("e", (started(),), expected_version=0)
         with pytest.raises(ConflictError):
             await log.append("e", (started(),), expected_version=0)

@@ -2,8 +2,10 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -11,13 +13,14 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from physix.engine.events import SCHEMA_VERSION
+from physix.engine.events import SCHEMA_VERSION, Event, Provenance
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, open_log
 from physix.store.codec import decode, encode
 from physix.store.migrate import HEAD, alembic_config
 from physix.store.schema import metadata
 from physix.store.sql import SqlLog
+from physix.verifier.types import ParseReport, Simulation
 from tests.store.builders import finished, started, turn
 from tests.store.contract import LogContract, OpenLog
 from tests.store.postgres_server import PostgresServer
@@ -45,6 +48,41 @@ class TestPostgresLog(LogContract):
 def test_every_event_survives_the_codec_bit_for_bit(event: object) -> None:
     encoded = encode(event)  # type: ignore[arg-type]  # all are events
     assert decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob) == event
+
+
+def test_a_field_that_equals_its_default_is_not_written_so_defaults_are_part_of_the_schema() -> None:
+    """Whoever changes one of these needs a new schema version and an upcaster."""
+    left_out = {
+        kind.__name__: {
+            one.name: {} if one.default_factory is dict else one.default
+            for one in fields(kind)
+            if one.name != "type" and (one.default, one.default_factory) != (MISSING, MISSING)
+        }
+        for kind in (*get_args(Event), Provenance, ParseReport, Simulation)
+    }
+    assert {name: found for name, found in left_out.items() if found} == {
+        "EpisodeStarted": {"forked_from": None, "comparison_id": None, "token_sha256": None, "labels": {}},
+        "HypothesisSubmitted": {"raw_completion": None},
+        "RewardComputed": {"match_dense": None, "correctness": None},
+        "PolicyFailed": {"raw_completion": None},
+        "Provenance": {
+            "model": None,
+            "sampling": {},
+            "latency_s": None,
+            "prompt_tokens": None,
+            "completion_tokens": None,
+            "prompt_sha256": None,
+            "prompt_version": None,
+        },
+        "ParseReport": {"rejection": None, "units_message": "Units are consistent."},
+        "Simulation": {
+            "message": "The hypothesis was integrated over all observed times.",
+            "predictions": (),
+            "fitted": {},
+            "fit_evaluations": 0,
+        },
+    }
+    assert "raw_completion" not in encode(turn(1)[0]).payload
 
 
 def test_a_newer_schema_is_refused_with_what_to_do() -> None:
@@ -121,6 +159,7 @@ async def test_the_migrations_create_exactly_the_tables_the_code_reads(tmp_path:
 _WRITER = """
 import anyio, sys
 from physix.store import open_log
+from physix.verifier.types import ParseReport, Simulation
 from tests.store.builders import started, turn
 async def main():
     async with open_log(sys.argv[1]) as log:

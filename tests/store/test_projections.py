@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from physix.engine.episode import fold
 from physix.engine.events import Event, PolicyFailed, RecordedEvent
-from physix.store import EpisodeFilter, open_backend, open_log
+from physix.store import EpisodeFilter, Log, open_backend, open_log
 from physix.store.codec import decode
 from physix.store.migrate import HEAD, alembic_config, migrate
 from physix.store.schema import metadata
@@ -38,14 +38,11 @@ def database(url: str) -> Iterator[Connection]:
         backend.writer.dispose()
 
 
-async def everything(log: SqlLog) -> dict[str, list[tuple[object, ...]]]:
-    def tables(connection) -> dict[str, list[tuple[object, ...]]]:
-        return {
-            name: sorted(tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {name}"))  # noqa: S608
-            for name in ("episodes", "turns")
-        }
+async def episodes(log: SqlLog) -> list[tuple[object, ...]]:
+    def rows(connection: Connection) -> list[tuple[object, ...]]:
+        return sorted(tuple(row) for row in connection.exec_driver_sql("SELECT * FROM episodes"))
 
-    return await log.query(tables)
+    return await log.query(rows)
 
 
 STREAMS: dict[str, list[tuple[Event, ...]]] = {
@@ -69,19 +66,23 @@ STREAMS: dict[str, list[tuple[Event, ...]]] = {
 }
 
 
+async def write_streams(log: Log) -> None:
+    for name, appends in STREAMS.items():
+        version = 0
+        for events in appends:
+            await log.append(name, events, expected_version=version)
+            version += len(events)
+
+
 @pytest.mark.anyio
 async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url: NewUrl) -> None:
     async with open_log(new_url()) as log:
         assert isinstance(log, SqlLog)
-        for name, appends in STREAMS.items():
-            version = 0
-            for events in appends:
-                await log.append(name, events, expected_version=version)
-                version += len(events)
-        before = await everything(log)
+        await write_streams(log)
+        before = await episodes(log)
         assert await log.rebuild() == len(STREAMS)
-        assert await everything(log) == before
-        assert len(before["turns"]) == 12
+        assert await episodes(log) == before
+        assert len(before) == len(STREAMS)
 
 
 @pytest.mark.anyio
@@ -91,17 +92,16 @@ async def test_a_rebuild_that_was_cut_off_is_finished_when_the_log_is_opened(new
         assert isinstance(log, SqlLog)
         for name in "abc":
             await log.append(name, (started(), *turn(1)), expected_version=0)
-        before = await everything(log)
+        before = await episodes(log)
     with database(url) as connection:
         for statement in (
-            "DELETE FROM turns",
             "DELETE FROM episodes",
             "INSERT INTO checkpoints (projection, position) VALUES ('episodes', 0)",
         ):
             connection.exec_driver_sql(statement)
     async with open_log(url) as log:
         assert isinstance(log, SqlLog)
-        assert await everything(log) == before
+        assert await episodes(log) == before
 
 
 @pytest.mark.anyio
@@ -134,14 +134,14 @@ GOLDEN_INDEXES = {
         "ix_episodes_system_position": ["system_id", "position"],
         "ix_episodes_policy_position": ["policy", "position"],
     },
-    "turns": {},
     "checkpoints": {},
     "commands": {},
-    "events": {},
+    "trajectories": {},
+    "events": {"ix_events_episode_id": ["episode_id"]},
 }
 GOLDEN_KEYS = {
     "episodes": ["episode_id"],
-    "turns": ["episode_id", "turn"],
+    "trajectories": ["position"],
     "checkpoints": ["projection"],
     "commands": ["episode_id", "command_id"],
     "events": ["position"],
@@ -163,8 +163,8 @@ async def test_the_schema_is_the_golden_one(new_url: NewUrl) -> None:
             assert found.get_pk_constraint(table)["constrained_columns"] == GOLDEN_KEYS[table]
         (only,) = found.get_unique_constraints("events")
         assert (only["name"], only["column_names"]) == (
-            "uq_events_episode_version",
-            ["episode_id", "version"],
+            "uq_events_stream_version",
+            ["stream", "version"],
         )
 
 
@@ -173,25 +173,39 @@ async def test_events_are_immutable_in_the_database_itself(new_url: NewUrl) -> N
     url = new_url()
     async with open_log(url) as log:
         await log.append("e", (started(),), expected_version=0)
-    for statement in ("UPDATE events SET payload = '{}'", "DELETE FROM events"):
+    for statement in (
+        "UPDATE events SET payload = '{}'",
+        "DELETE FROM events",
+        "UPDATE trajectories SET position = 9",
+        "DELETE FROM trajectories",
+    ):
         with pytest.raises(DBAPIError, match="immutable"), database(url) as connection:
             connection.exec_driver_sql(statement)
 
 
 @pytest.mark.anyio
-async def test_downgrading_and_upgrading_again_loses_no_event(new_url: NewUrl) -> None:
+async def test_downgrading_and_upgrading_again_changes_no_event(new_url: NewUrl) -> None:
     url = new_url()
     async with open_log(url) as log:
-        written = await log.append("e", (started(),), expected_version=0)
+        await write_streams(log)
+        written = await log.read_all()
+        listed = await log.list_turns(list(STREAMS))
     with database(url) as connection:
-        command.downgrade(alembic_config(connection), "0001")
-        assert "turns" not in inspect(connection).get_table_names()
+        command.downgrade(alembic_config(connection), "0002")
+        assert "trajectories" not in inspect(connection).get_table_names()
+        payloads = connection.exec_driver_sql("SELECT type, payload FROM events").all()
+        # A program of that revision insists on these.
+        assert {json.loads(text)["type"] for _, text in payloads} == {name for name, _ in payloads}
+        assert all("raw_completion" in text for name, text in payloads if name == "HypothesisSubmitted")
     with database(url) as connection:
         migrate(connection)
     async with open_log(url) as log:
-        (again,) = await log.read("e")
-        assert again.version == written[0].version
-        assert (await log.list_episodes(EpisodeFilter())).total == 1
+        assert await log.read_all() == written
+        assert await log.list_turns(list(STREAMS)) == listed
+        assert (await log.list_episodes(EpisodeFilter())).total == len(STREAMS)
+    with database(url) as connection:
+        command.downgrade(alembic_config(connection), "base")
+        assert "events" not in inspect(connection).get_table_names()
 
 
 def old_rows() -> list[dict[str, object]]:

@@ -72,3 +72,15 @@ async def test_a_hole_in_a_stream_and_a_wrong_projection_are_found() -> None:
     assert hole.field == "version"
     (wrong,) = verify_stream("e", stream, replace(row, best_match=0.25)).differences
     assert wrong.field == "projection.best_match"
+
+
+@pytest.mark.anyio
+async def test_a_turn_listed_with_another_number_than_its_event_holds_is_found() -> None:
+    async with open_log("memory://") as log:
+        stream = await played(log)
+        first, second, third = await log.list_turns(["e"])
+    assert verify_stream("e", stream, None, (first, second, third)).differences == ()
+    (wrong,) = verify_stream("e", stream, None, (first, replace(second, total=0.5), third)).differences
+    assert (wrong.turn, wrong.field) == (2, "turn.total")
+    (missing,) = verify_stream("e", stream, None, (first, second)).differences
+    assert (missing.turn, missing.recorded) == (3, "None")
