@@ -231,7 +231,9 @@ def test_a_restart_resumes_unfinished_runs_where_that_is_wanted(tmp_path: Path) 
 def test_streams_of_many_runs_at_once_are_their_logs(client: httpx.Client) -> None:
     ids = [start(client, policy="ollama:good", seed=seed, max_turns=3)["episode_id"] for seed in range(32)]
     with ThreadPoolExecutor(32) as readers:
-        streams = [readers.submit(lambda i=i: list(frames(client, f"/api/episodes/{i}/events"))) for i in ids]
+        streams = [
+            readers.submit(lambda url: list(frames(client, url)), f"/api/episodes/{i}/events") for i in ids
+        ]
         for episode_id in ids:
             client.post(f"/interactive/sessions/{episode_id}/run")
         seen = [[data for _, event_id, data in stream.result(60) if event_id] for stream in streams]

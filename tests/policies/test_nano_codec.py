@@ -34,7 +34,7 @@ def recorded(event: Event, version: int) -> RecordedEvent:
         position=version,
         recorded_at=datetime(2026, 1, 1, tzinfo=UTC),
         event=event,
-    )  # type: ignore[arg-type]
+    )
 
 
 @pytest.mark.parametrize("system_id", ONE_BODY)

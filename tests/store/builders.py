@@ -7,7 +7,6 @@ from physix.engine.events import (
     EpisodeConfig,
     EpisodeFinished,
     EpisodeStarted,
-    Event,
     FinishReason,
     HypothesisSubmitted,
     Provenance,
@@ -24,11 +23,14 @@ _VERIFIED = verify(
 )
 
 
+Turn = tuple[HypothesisSubmitted, SimulationRun, RewardComputed]
+
+
 def started() -> EpisodeStarted:
     return start(_TASK, _TRUTH, config=EpisodeConfig(), policy="test", door="test")
 
 
-def turn(number: int, *, match: float = 0.5, equation: str = "d2y/dt2 = -9.5") -> tuple[Event, ...]:
+def turn(number: int, *, match: float = 0.5, equation: str = "d2y/dt2 = -9.5") -> Turn:
     return (
         HypothesisSubmitted(
             turn=number,

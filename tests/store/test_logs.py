@@ -5,7 +5,7 @@ from contextlib import closing
 from dataclasses import MISSING, fields
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -52,7 +52,7 @@ def test_every_event_survives_the_codec_bit_for_bit(event: object) -> None:
 
 def test_a_field_that_equals_its_default_is_not_written_so_defaults_are_part_of_the_schema() -> None:
     """Whoever changes one of these needs a new schema version and an upcaster."""
-    left_out = {
+    left_out: dict[str, dict[str, Any]] = {
         kind.__name__: {
             one.name: {} if one.default_factory is dict else one.default
             for one in fields(kind)
@@ -189,16 +189,16 @@ async def test_a_killed_writer_loses_no_acknowledged_turn_and_leaves_no_half(tmp
         assert writer.stdout is not None
         acknowledged: dict[str, int] = {}
         for _ in range(40 + 17 * round_number):
-            name, version = writer.stdout.readline().split()
-            acknowledged[name] = int(version)
+            name, text = writer.stdout.readline().split()
+            acknowledged[name] = int(text)
         writer.kill()
         rest = writer.stdout.read().splitlines(keepends=True)
         writer.wait()
         writer.stdout.close()
         for line in rest:
             if line.endswith("\n"):
-                name, version = line.split()
-                acknowledged[name] = int(version)
+                name, text = line.split()
+                acknowledged[name] = int(text)
         async with open_log(path) as log:
             for name, version in acknowledged.items():
                 versions = [one.version for one in await log.read(name)]

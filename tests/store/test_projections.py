@@ -240,11 +240,11 @@ async def test_a_database_of_the_first_schema_is_upgraded_with_its_episodes(tmp_
     with database(f"sqlite:///{path}") as connection:
         command.upgrade(alembic_config(connection), "0001")
     with closing(sqlite3.connect(path)) as raw, raw:
-        for row in old_rows():
+        for old in old_rows():
             raw.execute(
                 "INSERT INTO events (episode_id, version, type, schema_version, payload, recorded_at) "
                 "VALUES ('v1', ?, ?, 1, ?, '2026-11-23T00:00:00.000000+00:00')",
-                (row["version"], row["type"], json.dumps(row["payload"], separators=(",", ":"))),
+                (old["version"], old["type"], json.dumps(old["payload"], separators=(",", ":"))),
             )
     async with open_log(f"sqlite:///{path}") as log:
         assert isinstance(log, SqlLog)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +42,7 @@ print(json.dumps({"backend": backend.name, "reason": backend.reason, "calls": un
 """
 
 
-def drive(tmp_path: Path, requested: str, fake: str = FAKE) -> dict[str, object]:
+def drive(tmp_path: Path, requested: str, fake: str = FAKE) -> dict[str, Any]:
     (tmp_path / "unsloth.py").write_text(fake)
     done = subprocess.run(
         [sys.executable, "-c", DRIVER, requested],
@@ -50,7 +51,7 @@ def drive(tmp_path: Path, requested: str, fake: str = FAKE) -> dict[str, object]
         text=True,
         env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
     )
-    found: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
@@ -58,7 +59,7 @@ def test_unsloth_is_imported_before_transformers_and_then_loads_and_adapts(tmp_p
     found = drive(tmp_path, "auto")
     assert found["backend"] == "unsloth"
     assert found["model"] == "adapted"
-    first, second, third = found["calls"]  # type: ignore[misc]
+    first, second, third = found["calls"]
     assert first == {"call": "import", "already_imported": []}
     assert (second["call"], second["model_name"], second["load_in_4bit"]) == (
         "from_pretrained",

@@ -10,6 +10,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+_BAD_NAMES: list[object] = [None, 1, 1.5, True, (), b"k", 10**5000, frozenset()]
+
 
 @dataclass(frozen=True)
 class Case:
@@ -597,10 +599,7 @@ WRONG_PARAMS = [
         Case("params of wrong type", "-y", "bad_params", value)
         for value in (None, 1, "k=1", [("k", 1.0)], 1.5, True, b"", {"k"}, object(), [1, 2])
     ],
-    *[
-        Case("params of wrong type", "-y", "bad_param_name", {name: 1.0})
-        for name in (None, 1, 1.5, True, (), b"k", 10**5000, frozenset())
-    ],
+    *[Case("params of wrong type", "-y", "bad_param_name", {name: 1.0}) for name in _BAD_NAMES],
     Case("params of wrong type", "-y", "too_many_params", {f"k{i}": 1.0 for i in range(17)}),
     Case("params of wrong type", "-y", "too_many_params", {f"k{i}": 1.0 for i in range(100_000)}),
     *_all(

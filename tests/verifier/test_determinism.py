@@ -90,7 +90,8 @@ def test_the_cache_tells_apart_what_python_calls_equal() -> None:
     def outcome(value: object) -> tuple[str | None, float]:
         hypothesis = Hypothesis(equation="d2y/dt2 = -1/k", params={"k": value})  # type: ignore[dict-item]
         verified = verify(task, truth, hypothesis, best_match=0.0, config=VerifierConfig())
-        return verified.parse.rejection and verified.parse.rejection.code, verified.reward.format
+        rejection = verified.parse.rejection
+        return None if rejection is None else rejection.code, verified.reward.format
 
     assert outcome(1.0)[0] is None
     assert outcome(True)[0] == "bad_param_value"

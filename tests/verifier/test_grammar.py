@@ -80,6 +80,7 @@ def test_a_wrong_text_is_rejected_with_its_code(text: str, code: str) -> None:
     assert rejection.message.isascii()
 
 
+BAD_VALUES: list[object] = [math.nan, math.inf, True, "1", [1.0], 1e13, 10**400, 10**5000, 1j, {}]
 BAD_PARAMS = [
     ({f"k{i}": 1.0 for i in range(17)}, "too_many_params"),
     ({"a b": 1.0}, "bad_param_name"),
@@ -93,10 +94,7 @@ BAD_PARAMS = [
     ({"sin": 1.0}, "param_shadows"),
     ({"pi": 3.0}, "param_shadows"),
     ({"t": 1.0}, "param_shadows"),
-    *[
-        ({"k": value}, "bad_param_value")
-        for value in (math.nan, math.inf, True, "1", [1.0], 1e13, 10**400, 10**5000, 1j, {})
-    ],
+    *[({"k": value}, "bad_param_value") for value in BAD_VALUES],
 ]
 
 

@@ -9,7 +9,7 @@ from physix.systems import SYSTEMS, sample_task
 from physix.verifier import verify
 from physix.verifier.mismatch import _Series, _shape
 from physix.verifier.types import Hypothesis, VerifierConfig
-from tests.verifier.planted import PLANTED, SEEDS
+from tests.verifier.planted import PLANTED, SEEDS, Planted
 
 # A claim, and the kinds of error about which it is no lie.
 CLAIMS = {
@@ -24,7 +24,7 @@ CLAIMS = {
 PERFECT = "The prediction matches every variable within the noise."
 
 
-def summary(planted, seed: int) -> str:
+def summary(planted: Planted, seed: int) -> str:
     task, truth = planted.task(seed)
     hypothesis = Hypothesis(equation=planted.equation, params=planted.params(truth))
     verified = verify(task, truth, hypothesis, best_match=0.0, config=VerifierConfig())

@@ -23,10 +23,12 @@ def linear_laws(task: Task) -> list[Hypothesis]:
     laws = []
     rates = [v for v in task.variables if v.rate_of is not None]
     for form in ("{a}", "{a}*{q}", "{a} + {b}*{q}", "{a} + {b}*{v}", "{a}*{q} + {b}*{v}"):
-        equations, params = [], {}
+        equations: list[str] = []
+        params: dict[str, None] = {}
         for i, rate in enumerate(rates):
-            names = {"a": f"a{i}", "b": f"b{i}", "q": rate.rate_of, "v": rate.name}
-            equations.append(f"d2{rate.rate_of}/dt2 = {form.format(**names)}")
+            position = rate.rate_of or ""
+            names = {"a": f"a{i}", "b": f"b{i}", "q": position, "v": rate.name}
+            equations.append(f"d2{position}/dt2 = {form.format(**names)}")
             params |= {names[key]: None for key in ("a", "b") if f"{{{key}}}" in form}
         laws.append(Hypothesis(equation="; ".join(equations), params=params))
     return laws

@@ -126,10 +126,10 @@ def test_a_motion_that_blows_up_is_shown_up_to_the_failure() -> None:
             {"g": TRUTH.params["g"], "L": TRUTH.params["L"]},
             "damping is missing",
         ),
-        (LAW.equation, {**LAW.params, "b": 3 * LAW.params["b"]}, "too much damping"),
-        (LAW.equation, {**LAW.params, "g": 2 * LAW.params["g"]}, "too fast"),
-        (LAW.equation, {**LAW.params, "g": LAW.params["g"] / 2}, "too slowly"),
-        (LAW.equation, LAW.params, "matches every variable within the noise"),
+        (LAW.equation, {**TRUTH.params, "b": 3 * TRUTH.params["b"]}, "too much damping"),
+        (LAW.equation, {**TRUTH.params, "g": 2 * TRUTH.params["g"]}, "too fast"),
+        (LAW.equation, {**TRUTH.params, "g": TRUTH.params["g"] / 2}, "too slowly"),
+        (LAW.equation, TRUTH.params, "matches every variable within the noise"),
     ],
 )
 def test_the_mismatch_names_the_error(equation: str, params: dict[str, float], words: str) -> None:
