@@ -855,7 +855,7 @@ export interface components {
             /** Rationale */
             rationale: string;
             /** Raw Completion */
-            raw_completion: string | null;
+            raw_completion?: string | null;
             /** Turn */
             turn: number;
             /**
@@ -1079,12 +1079,15 @@ export interface components {
             param_units: {
                 [key: string]: string;
             };
-            rejection: components["schemas"]["Rejection"] | null;
+            rejection?: components["schemas"]["Rejection"] | null;
             /** Terms */
             terms: components["schemas"]["Term"][];
             /** Units */
             units: ("ok" | "literals" | "inconsistent" | "undeclared") | null;
-            /** Units Message */
+            /**
+             * Units Message
+             * @default Units are consistent.
+             */
             units_message: string | null;
         };
         /**
@@ -1368,14 +1371,20 @@ export interface components {
             fitted?: {
                 [key: string]: number;
             };
-            /** Message */
+            /**
+             * Message
+             * @default The hypothesis was integrated over all observed times.
+             */
             message: string;
             /**
              * Outcome
              * @enum {string}
              */
             outcome: "ok" | "not_parsed" | "domain_error" | "overflow" | "division_by_zero" | "diverged" | "budget_exhausted" | "solver_failed";
-            /** Predictions */
+            /**
+             * Predictions
+             * @default []
+             */
             predictions: components["schemas"]["Prediction"][];
             /** T Reached */
             t_reached: number | null;

@@ -50,6 +50,7 @@ export function reduce(episode: EpisodeState, event: EpisodeEvent): EpisodeState
         ...pending.hypothesis.payload,
         ...pending.simulation.payload,
         ...event.payload,
+        raw_completion: pending.hypothesis.payload.raw_completion ?? null,
         match_dense: event.payload.match_dense ?? null,
         // What tells of the truth is in no public stream.
         correctness: null,
