@@ -196,7 +196,9 @@ def test_every_address_of_the_page_is_the_page(client: TestClient) -> None:
     assert Path("pyproject.toml").name not in answer.text
 
 
-def test_a_preview_moves_and_judges_the_text_but_spends_no_turn_and_tells_no_score(client: TestClient) -> None:
+def test_a_preview_moves_and_judges_the_text_but_spends_no_turn_and_tells_no_score(
+    client: TestClient,
+) -> None:
     episode_id = start(client)["episode_id"]
     url = f"/interactive/sessions/{episode_id}/preview"
     good = client.post(url, json={"equation": "d2x/dt2 = -k*x", "params": {"k": 4.0}}).json()
