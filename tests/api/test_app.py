@@ -196,7 +196,7 @@ def test_every_address_of_the_page_is_the_page(client: TestClient) -> None:
     assert Path("pyproject.toml").name not in answer.text
 
 
-def test_a_preview_moves_and_judges_the_text_but_spends_no_turn_and_tells_no_score(
+def test_a_preview_judges_the_text_and_moves_but_spends_no_turn_and_tells_no_score(
     client: TestClient,
 ) -> None:
     episode_id = start(client)["episode_id"]
