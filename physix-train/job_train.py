@@ -159,7 +159,7 @@ def _teacher_dataset(job: Job) -> Path:
     db = f"sqlite:///{Path(job.out).resolve()}/log.db"
     plan = TaskPlan(systems=TRAINING_SYSTEMS, episodes=job.episodes, hint="mostly")
     anyio.run(roll_out_by_name, db, plan, "teacher", "teacher")
-    anyio.run(write_sft, db, MiningRules(), folder)
+    anyio.run(write_sft, db, MiningRules(render="tool"), folder)
     return folder
 
 

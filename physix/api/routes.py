@@ -20,6 +20,7 @@ from physix.settings import Settings
 from physix.store import EpisodeFilter, Log
 from physix.systems import SYSTEMS, sample_task, task_from_csv
 from physix.systems.task import Task, Truth
+from physix.verifier import preview
 from physix.verifier.tree import FUNCTIONS
 from physix.verifier.types import Hypothesis, VerifierConfig
 
@@ -164,6 +165,18 @@ async def step(
         command_id=command_id,
     )
     return _view(wired, played)
+
+
+@router.post("/interactive/sessions/{episode_id}/preview")
+async def preview_hypothesis(
+    wired: Wired, episode_id: str, body: schemas.HypothesisBody
+) -> schemas.PreviewView:
+    """Parse and simulate a hypothesis without spending a turn: verdict, typesetting and motion, no reward."""
+    await _require_open(wired, episode_id)
+    started = (await wired.engine.load(episode_id)).started
+    hypothesis = Hypothesis(equation=body.equation, params=dict(body.params))
+    parsed, simulation = await to_thread.run_sync(preview, started.task, hypothesis, started.config.verifier)
+    return schemas.PreviewView(parse=parsed, simulation=simulation)
 
 
 @router.post("/interactive/sessions/{episode_id}/llm-step")

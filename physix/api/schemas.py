@@ -142,6 +142,13 @@ class HypothesisBody(Body):
     rationale: str = Field(default="", max_length=4_096)
 
 
+class PreviewView(BaseModel):
+    """What a hypothesis says, before a turn is spent on it: no reward, nothing compared with the data."""
+
+    parse: ParseReport
+    simulation: Simulation
+
+
 class PolicyBody(Body):
     """Which policy plays; absent: the one the session was started for."""
 

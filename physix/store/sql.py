@@ -230,7 +230,12 @@ class SqlLog:
             self._loop.call_soon_threadsafe(self._deliver, requests, answers, recorded)
 
     def _deliver(self, requests: list[Append], answers: list[Answer], recorded: list[RecordedEvent]) -> None:
-        """Answer every caller and wake the followers: once a batch, on the event loop."""
+        """Wake the followers and answer every caller: once a batch, on the event loop.
+
+        Followers first: what a caller does next (a page of JSON, another turn) would keep them waiting.
+        """
+        if recorded:
+            self._hub.publish(recorded)
         for request, answer in zip(requests, answers, strict=True):
             if request.answer.done():
                 continue
@@ -238,8 +243,6 @@ class SqlLog:
                 request.answer.set_exception(answer)
             else:
                 request.answer.set_result(answer)
-        if recorded:
-            self._hub.publish(recorded)
 
 
 @asynccontextmanager

@@ -29,7 +29,7 @@ from physix.policies.nano_forward import Qwen2Forward, Qwen2Shape
 from physix.policies.nano_tokenizer import NanoTokenizer
 from physix.store import open_log
 from physix.systems import sample_task
-from physix.training.rewards import COMPONENTS, EpisodeReward, episode_reward
+from physix.training.rewards import COMPONENTS, Ended, episode_reward
 
 if TYPE_CHECKING:
     from transformers import Qwen2ForCausalLM
@@ -40,17 +40,13 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class Played(Ended):
     """One episode as a trainer needs it; the three lists are of one length."""
 
     prompt_ids: list[int]
     completion_ids: list[int]
     logprobs: list[float]
     env_mask: list[int]  # 1 where the model wrote, 0 where the environment answered
-    reward: EpisodeReward
-    episode_id: str
-    turns: int
-    solved: bool
 
 
 @dataclass(slots=True)

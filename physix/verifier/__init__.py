@@ -8,7 +8,7 @@ from physix.verifier.grammar import expected_targets, parse
 from physix.verifier.simulate import Integration, integrate, simulate
 from physix.verifier.tree import ParsedHypothesis
 from physix.verifier.units import check_units
-from physix.verifier.verify import verify
+from physix.verifier.verify import preview, verify
 
 __all__ = [
     "CODES",
@@ -22,6 +22,7 @@ __all__ = [
     "fit_free_params",
     "integrate",
     "parse",
+    "preview",
     "refine",
     "same_structure",
     "simulate",

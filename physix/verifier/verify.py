@@ -123,6 +123,19 @@ def _judge(
     )
 
 
+def preview(task: Task, hypothesis: Hypothesis, config: VerifierConfig) -> tuple[ParseReport, Simulation]:
+    """Return what the parser makes of a hypothesis and how it would move: no score, nothing fitted.
+
+    Never raises. Looks at the shown data's times and first states only, so it tells nothing that the
+    hypothesis does not say itself.
+    """
+    parsed = parse(hypothesis.equation, hypothesis.params, task.variables)
+    if isinstance(parsed, Rejection):
+        return _rejected(parsed)
+    run = run_program(program(parsed), task, config)
+    return report(parsed, check_units(parsed, task.time_unit)), run.recorded({}, 0)
+
+
 def report(parsed: ParsedHypothesis, units: UnitsReport) -> ParseReport:
     """Return what a page or an agent may want to know of a hypothesis that parsed."""
     return ParseReport(
@@ -140,25 +153,10 @@ def report(parsed: ParsedHypothesis, units: UnitsReport) -> ParseReport:
 def _not_parsed(
     task: Task, truth: Truth, rejection: Rejection, best_match: float, config: VerifierConfig
 ) -> Verification:
-    simulation = Simulation(
-        outcome="not_parsed",
-        message=rejection.message,
-        t_reached=None,
-        evaluations=0,
-        predictions=(),
-    )
+    parse_report, simulation = _rejected(rejection)
     fits = {v.name: VariableFit(r2=None, nrmse=None, valid_time=None) for v in task.variables}
     return Verification(
-        parse=ParseReport(
-            rejection=rejection,
-            canonical=None,
-            latex=None,
-            terms=(),
-            operators=0,
-            units=None,
-            units_message=None,
-            param_units={},
-        ),
+        parse=parse_report,
         simulation=simulation,
         reward=reward_of(
             r2=0.0,
@@ -175,6 +173,27 @@ def _not_parsed(
         mismatch=describe_rejection(rejection),
         solved=False,
     )
+
+
+def _rejected(rejection: Rejection) -> tuple[ParseReport, Simulation]:
+    parse_report = ParseReport(
+        rejection=rejection,
+        canonical=None,
+        latex=None,
+        terms=(),
+        operators=0,
+        units=None,
+        units_message=None,
+        param_units={},
+    )
+    simulation = Simulation(
+        outcome="not_parsed",
+        message=rejection.message,
+        t_reached=None,
+        evaluations=0,
+        predictions=(),
+    )
+    return parse_report, simulation
 
 
 def _nothing(truth: Truth) -> float | None:

@@ -194,3 +194,19 @@ def test_every_address_of_the_page_is_the_page(client: TestClient) -> None:
     assert client.get("/assets/../../../pyproject.toml").status_code in (200, 404)
     assert "physix-live" not in client.get("/%2e%2e/%2e%2e/%2e%2e/pyproject.toml").text
     assert Path("pyproject.toml").name not in answer.text
+
+
+def test_a_preview_judges_the_text_and_moves_but_spends_no_turn_and_tells_no_score(
+    client: TestClient,
+) -> None:
+    episode_id = start(client)["episode_id"]
+    url = f"/interactive/sessions/{episode_id}/preview"
+    good = client.post(url, json={"equation": "d2x/dt2 = -k*x", "params": {"k": 4.0}}).json()
+    assert set(good) == {"parse", "simulation"}
+    assert good["parse"]["canonical"] == "d2x/dt2 = -k*x"
+    assert len(good["simulation"]["predictions"][0]["states"]) == 100
+    bad = client.post(url, json={"equation": "d2x/dt2 = -q*x", "params": {}}).json()
+    assert (bad["parse"]["rejection"]["column"], bad["simulation"]["outcome"]) == (12, "not_parsed")
+    undetermined = client.post(url, json={"equation": "d2x/dt2 = -k*x", "params": {"k": None}}).json()
+    assert undetermined["parse"]["rejection"]["code"] == "undetermined_param"
+    assert client.get(f"/api/episodes/{episode_id}").json()["turns"] == []

@@ -464,6 +464,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/interactive/sessions/{episode_id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Preview Hypothesis
+         * @description Parse and simulate a hypothesis without spending a turn: verdict, typesetting and motion, no reward.
+         */
+        post: operations["preview_hypothesis_interactive_sessions__episode_id__preview_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/interactive/sessions/{episode_id}/run": {
         parameters: {
             query?: never;
@@ -1149,6 +1169,14 @@ export interface components {
         Prediction: {
             /** States */
             states: number[][];
+        };
+        /**
+         * PreviewView
+         * @description What a hypothesis says, before a turn is spent on it: no reward, nothing compared with the data.
+         */
+        PreviewView: {
+            parse: components["schemas"]["ParseReport"];
+            simulation: components["schemas"]["Simulation"];
         };
         /**
          * Provenance
@@ -2475,6 +2503,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    preview_hypothesis_interactive_sessions__episode_id__preview_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HypothesisBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewView"];
                 };
             };
             /** @description Validation Error */
