@@ -226,14 +226,13 @@ def test_quotas_count_forks_the_members_of_a_comparison_and_frames() -> None:
 def test_only_a_socket_that_is_really_idle_is_closed() -> None:
     # A fit takes longer than the allowance, and the session lives: it is busy, not idle.
     fit = {"equation": "d2theta/dt2 = -a*sin(b*theta) - c*dtheta", "params": dict.fromkeys("abc")}
-    with TestClient(create_app(Settings(db="memory://", idle_s=0.01))) as client:
-        with client.websocket_connect("/ws") as socket:
-            socket.send_text(
-                '{"type": "reset", "data": {"system_id": "damped_pendulum", "seed": 1, "constants": "fitted"}}'
-            )
-            socket.send_text(json.dumps({"type": "step", "data": fit}))
-            assert [socket.receive_json()["type"] for _ in range(2)] == ["observation"] * 2
-            assert "without a message" in socket.receive_json()["data"]["message"]
+    motion = {"system_id": "damped_pendulum", "seed": 1, "constants": "fitted"}
+    app = create_app(Settings(db="memory://", idle_s=0.01))
+    with TestClient(app) as client, client.websocket_connect("/ws") as socket:
+        socket.send_text(json.dumps({"type": "reset", "data": motion}))
+        socket.send_text(json.dumps({"type": "step", "data": fit}))
+        assert [socket.receive_json()["type"] for _ in range(2)] == ["observation"] * 2
+        assert "without a message" in socket.receive_json()["data"]["message"]
 
 
 def walk(value: object) -> Iterator[object]:
