@@ -97,7 +97,14 @@ def _run_nano(job: Job) -> dict[str, str]:
     config = NanoSftConfig(
         steps=job.sft_steps, batch=16 if job.smoke else 64, warmup=10 if job.smoke else 100
     )
-    plan = NanoPlan(out=out, episodes=job.episodes // 2, size=size, sft=config, seed=job.seed)
+    plan = NanoPlan(
+        out=out,
+        episodes=job.episodes // 2,
+        size=size,
+        sft=config,
+        seed=job.seed,
+        watched_episodes=1 if job.smoke else 5,
+    )
     make(plan)
     options = GrpoOptions(
         model=str(out / "nano-sft" / "model"),

@@ -83,12 +83,14 @@ def report(
     search_episodes: Annotated[
         int, typer.Option(min=0, help="The same for `search`; 0 leaves it out.")
     ] = 200,
+    sindy_episodes: Annotated[int, typer.Option(min=0, help="The same for PySINDy (extra `sindy`).")] = 0,
 ) -> None:
     """Measure weights on fresh episodes and write the tables and curves."""
     _need_torch()
     from physix.training.report import write_report
 
-    sys.stdout.write(f"{write_report(weights, out, runs or [], episodes, search_episodes, other_episodes)}\n")
+    path = write_report(weights, out, runs or [], episodes, search_episodes, other_episodes, sindy_episodes)
+    sys.stdout.write(f"{path}\n")
 
 
 @train_app.command("transfer")

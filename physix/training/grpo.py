@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -240,15 +241,16 @@ class RunWatch(TrainerCallback):
         self._run, self._options, self._out = run, options, out
         self._history: list[dict[str, float]] = []
         self._played: Sequence[Ended] = ()
+        self._spent: Mapping[str, float] = {}
         self._solved: list[float] = []
         self.trainer: GRPOTrainer | None = None
         self.stopped = False
         self._alarmed = False
         self.step = 0
 
-    def on_played(self, played: Sequence[Ended]) -> None:
-        """Take in the episodes of a step."""
-        self._played = played
+    def on_played(self, played: Sequence[Ended], spent: Mapping[str, float] = MappingProxyType({})) -> None:
+        """Take in the episodes of a step, and the seconds that were spent on them."""
+        self._played, self._spent = played, spent
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -275,6 +277,7 @@ class RunWatch(TrainerCallback):
             count = len(self._played)
             values["solved"] = sum(p.solved for p in self._played) / count
             values["turns"] = sum(p.turns for p in self._played) / count
+            values |= self._spent
             self._write_advantages(state.global_step)
             self._solved.append(values["solved"])
         self._run.log(state.global_step, values)
