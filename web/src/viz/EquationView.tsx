@@ -58,7 +58,7 @@ function Rejected({ parse, source }: { parse: ParseReport; source: string }) {
   );
 }
 
-function Typeset({ latex, source }: { latex: string; source: string }) {
+export function Typeset({ latex, source }: { latex: string; source: string }) {
   const target = useRef<HTMLDivElement>(null);
   useEffect(() => {
     let wanted = true;
