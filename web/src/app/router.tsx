@@ -1,13 +1,13 @@
 import { createRootRoute, createRoute, createRouter, Link, redirect } from "@tanstack/react-router";
-import { useCallback, useState } from "react";
+import { lazy, Suspense, useCallback, useState } from "react";
 import { CompareForm, ComparisonScreen, Members } from "../screens/Comparison";
 import { DemoCards, DemoScreen } from "../screens/Demos";
+import { DropZone } from "../screens/DropZone";
 import { EpisodeList } from "../screens/EpisodeList";
 import { EpisodePanel } from "../screens/EpisodePanel";
 import { HypothesisForm } from "../screens/HypothesisForm";
-import { DropZone, LocalFile } from "../screens/LocalFile";
+import { Loading } from "../screens/parts";
 import { StartForm } from "../screens/StartForm";
-import { Training } from "../screens/Training";
 import { Shell } from "./Shell";
 import {
   compareSearch,
@@ -17,6 +17,10 @@ import {
   pairSearch,
   trainingSearch,
 } from "./search";
+
+// Loaded with their screens: a first visit shows a run.
+const Training = lazy(() => import("../screens/Training"));
+const LocalFile = lazy(() => import("../screens/LocalFile"));
 
 const root = createRootRoute({
   component: Shell,
@@ -278,10 +282,12 @@ const training = createRoute({
     return (
       <>
         <h1 className="mb-4">Training</h1>
-        <Training
-          search={training.useSearch()}
-          onSearch={(next) => go({ search: next, replace: true })}
-        />
+        <Suspense fallback={<Loading what="the runs" />}>
+          <Training
+            search={training.useSearch()}
+            onSearch={(next) => go({ search: next, replace: true })}
+          />
+        </Suspense>
       </>
     );
   },

@@ -328,7 +328,9 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
                   className="panel grid gap-4"
                   aria-label={`Episode of ${one.member.episode.started?.payload.policy}`}
                 >
-                  <Said {...one} place={i} />
+                  <div style={{ minHeight: 176 }}>
+                    <Said {...one} place={i} />
+                  </div>
                   <Part name="The scene">
                     <Scene
                       task={one.member.episode.started?.payload.task ?? task}

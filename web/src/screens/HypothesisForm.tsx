@@ -3,7 +3,7 @@ import { useEffect, useMemo, useRef, useState } from "react";
 import { api } from "../api/client";
 import type { EpisodeView, Preview, Task } from "../episode/types";
 import { statesOf, Typeset } from "../viz";
-import { figure } from "../viz/format";
+import { figure, unit as written } from "../viz/format";
 import { Failure } from "./parts";
 
 const IDLE_MS = 200;
@@ -241,7 +241,7 @@ function Slider({ name, unit, value, onChange }: SliderProps) {
     <div className="grid grid-cols-[auto_1fr_6rem] items-center gap-2">
       <span>
         <code>{name}</code>
-        {unit && unit !== "1" && <span className="text-xs text-muted"> {unit}</span>}
+        {unit && unit !== "1" && <span className="text-xs text-muted"> {written(unit)}</span>}
       </span>
       <input
         type="range"

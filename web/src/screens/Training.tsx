@@ -17,8 +17,21 @@ const BOTTOM = 22;
 const DASHES = [undefined, "7 4", "2 3", "10 3 2 3"];
 // In this order, then whatever else a run has written.
 const FIRST = ["reward", "match", "progress", "simplicity", "format", "correctness", "match_dense"];
-const THEN = ["loss", "kl", "completion_length", "parse_rate", "solved_rate"];
+const THEN = [
+  "loss",
+  "kl",
+  "completion_length",
+  "completions/mean_length",
+  "parse_rate",
+  "solved_rate",
+  "solved",
+  "turns",
+  "entropy",
+];
 const HELD_OUT = /held|heldout|tier_?3/i;
+
+const isMain = (name: string) =>
+  FIRST.includes(name) || THEN.includes(name) || name.startsWith("eval");
 
 interface Props {
   search: TrainingSearch;
@@ -26,7 +39,7 @@ interface Props {
 }
 
 /** Training runs as curves: reward first, one small chart a quantity, one cursor over all. */
-export function Training({ search, onSearch }: Props) {
+export default function Training({ search, onSearch }: Props) {
   const runs = useQuery({ queryKey: ["runs"], queryFn: api.runs });
   const chosen = search.runs?.split(",") ?? runs.data?.items.slice(0, 2).map((run) => run.id) ?? [];
   const metrics = useQueries({
@@ -68,12 +81,20 @@ export function Training({ search, onSearch }: Props) {
         </p>
         <Charts
           title="Trained systems"
-          names={ordered.filter((name) => !apart.includes(name))}
+          names={ordered.filter((name) => !apart.includes(name) && isMain(name))}
           {...{ loaded, smooth, step, setStep }}
         />
         {apart.length > 0 && (
           <Charts title="Held-out systems" names={apart} {...{ loaded, smooth, step, setStep }} />
         )}
+        <details>
+          <summary>Everything else that the runs measured</summary>
+          <Charts
+            title="Other measurements"
+            names={ordered.filter((name) => !apart.includes(name) && !isMain(name))}
+            {...{ loaded, smooth, step, setStep }}
+          />
+        </details>
         {step !== null && loaded[0] && (
           <p>
             <Link to="/episodes" search={{ q: loaded[0].run.id }}>

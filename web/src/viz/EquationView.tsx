@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import type { ParseReport, TurnView } from "../episode/types";
-import { figure } from "./format";
+import { figure, unit } from "./format";
 import { termDiff } from "./termDiff";
 
 interface Props {
@@ -22,7 +22,7 @@ export function EquationView({ parse, source, params, previous }: Props) {
           <span key={name}>
             {name} = {value === null ? "fitted" : figure(value, 4)}
             {parse.param_units[name] && parse.param_units[name] !== "1"
-              ? ` ${parse.param_units[name]}`
+              ? ` ${unit(parse.param_units[name])}`
               : ""}
           </span>
         ))}

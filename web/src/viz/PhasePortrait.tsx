@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import type { Task } from "../episode/types";
 import type { Clock } from "./clock";
-import { figure, symbol } from "./format";
+import { figure, symbol, unit } from "./format";
 import { scale, stateAt, ticks } from "./scale";
 import { dashes, dataRange, type Series, stroke } from "./series";
 import { useWidth } from "./useSize";
@@ -67,10 +67,12 @@ function Portrait({ task, series, clock, label, a, b }: Props & { a: number; b: 
   const clip = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
   const name = (column: number) => {
     const variable = task.variables[column];
-    return variable ? `${symbol(variable.name)}${variable.unit ? ` (${variable.unit})` : ""}` : "";
+    return variable
+      ? `${symbol(variable.name)}${variable.unit ? ` (${unit(variable.unit)})` : ""}`
+      : "";
   };
   return (
-    <div ref={box} className="min-w-0">
+    <div ref={box} className="min-w-0" style={{ maxWidth: 560 }}>
       {width >= 60 && (
         <svg
           width={width}

@@ -1,7 +1,7 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from "react";
 import type { StateVariable, Task } from "../episode/types";
 import type { Clock } from "./clock";
-import { figure, symbol } from "./format";
+import { figure, symbol, unit } from "./format";
 import { type Scale, scale, ticks } from "./scale";
 import { dashes, dataRange, residualReach, residuals, type Series, stroke } from "./series";
 import { useWidth } from "./useSize";
@@ -81,7 +81,7 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
               top={column * block}
             />
           ))}
-          <TimeAxis x={x} y={height - AXIS} unit={task.time_unit} />
+          <TimeAxis x={x} y={height - AXIS} name={task.time_unit} />
           <line ref={cursor} y1={0} y2={height - AXIS} stroke="var(--control)" />
         </svg>
       )}
@@ -113,7 +113,7 @@ function Panel({ task, variable, column, series, beside, x, top, fit }: PanelPro
     <g fontSize="11" fill="var(--muted)">
       <text x={4} y={top + 14} fontSize="12" fill="var(--ink)">
         {symbol(variable.name)}
-        {variable.unit ? ` (${variable.unit})` : ""}
+        {variable.unit ? ` (${unit(variable.unit)})` : ""}
       </text>
       {ticks(y.min, y.max, 4).map((value) => (
         <g key={value}>
@@ -195,7 +195,7 @@ function Panel({ task, variable, column, series, beside, x, top, fit }: PanelPro
   );
 }
 
-function TimeAxis({ x, y, unit }: { x: Scale; y: number; unit: string | null }) {
+function TimeAxis({ x, y, name }: { x: Scale; y: number; name: string | null }) {
   return (
     <g fontSize="11" fill="var(--muted)">
       {ticks(x.min, x.max, x(x.max) - x(x.min) < 360 ? 4 : 6).map((value) => (
@@ -207,7 +207,7 @@ function TimeAxis({ x, y, unit }: { x: Scale; y: number; unit: string | null }) 
         </g>
       ))}
       <text x={x(x.max)} y={y + 31} textAnchor="end">
-        t{unit ? ` (${unit})` : ""}
+        t{name ? ` (${name})` : ""}
       </text>
     </g>
   );
