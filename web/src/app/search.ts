@@ -95,7 +95,7 @@ export const pairSearch = (raw: Raw) =>
   present<PairSearch>({
     ...compareSearch(raw),
     episode: Array.isArray(raw.episode)
-      ? raw.episode.flatMap((id) => text(id) ?? []).slice(0, 6)
+      ? [...new Set(raw.episode.flatMap((id) => text(id) ?? []))].slice(0, 6)
       : undefined,
   });
 

@@ -144,16 +144,17 @@ export function Members({ ids, ...rest }: ScreenProps & { ids: string[] }) {
 
 export interface MemberState extends Following {
   id: string;
+  label: string;
 }
 
 interface ComparedProps extends ScreenProps {
-  members: MemberState[];
+  members: Omit<MemberState, "label">[];
   children?: ReactNode;
 }
 
 /** Episodes beside each other under one clock and one turn: live, recorded or from a file. */
 export function Compared({ members, view, onView, children }: ComparedProps) {
-  const known = members.filter((member) => member.episode.started !== null);
+  const known = labelled(members.filter((member) => member.episode.started !== null));
   const chosen = known.slice(0, 2);
   const [left, right] = [
     known[view.panes?.[0] ?? 0] ?? chosen[0],
@@ -190,7 +191,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
       shown.map((one, i): Series | null =>
         one?.turn
           ? {
-              label: labelOf(one.member, i),
+              label: one.member.label,
               colour: i === 0 ? "trained" : "untrained",
               dashed: i === 1,
               states: statesOf(one.turn.simulation),
@@ -229,8 +230,8 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
       )}
       <Standings members={known} />
       <TurnTimeline
-        rows={known.map((member, i) => ({
-          label: labelOf(member, i),
+        rows={known.map((member) => ({
+          label: member.label,
           turns: member.episode.turns,
           finished: member.episode.outcome !== null,
         }))}
@@ -272,7 +273,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
               >
                 {known.map((member, i) => (
                   <option key={member.id} value={i}>
-                    {labelOf(member, i)}
+                    {member.label}
                   </option>
                 ))}
               </select>
@@ -288,7 +289,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
                 aria-pressed={pane === i}
                 onClick={() => setPane(i)}
               >
-                {one ? labelOf(one.member, i) : "–"}
+                {one ? one.member.label : "–"}
               </button>
             ))}
           </fieldset>
@@ -376,9 +377,17 @@ const keep = (view: CompareSearch): CompareSearch => ({
   ...(view.panes && { panes: view.panes }),
 });
 
-function labelOf(member: MemberState, place: number): string {
-  const policy = member.episode.started?.payload.policy;
-  return policy === undefined ? `Episode ${place + 1}` : nameOf(policy);
+/** Under which name each member is shown; two by the same policy are told apart by number. */
+function labelled(members: Omit<MemberState, "label">[]): MemberState[] {
+  const names = members.map((member, i) => {
+    const policy = member.episode.started?.payload.policy;
+    return policy === undefined ? `Episode ${i + 1}` : nameOf(policy);
+  });
+  return members.map((member, i) => {
+    const name = names[i] ?? "";
+    const before = names.slice(0, i).filter((other) => other === name).length;
+    return { ...member, label: before > 0 ? `${name} ${before + 1}` : name };
+  });
 }
 
 /** What one member says at this turn: its law, or why there is none, and what it is writing. */
@@ -388,7 +397,7 @@ function Said({ member, turn, place }: Shown & { place: number }) {
   return (
     <div className="grid gap-2">
       <h3 style={{ color: place === 0 ? "var(--trained)" : "var(--untrained)" }}>
-        {labelOf(member, place)}
+        {member.label}
         <span className="text-xs text-muted">
           {" "}
           {turn ? `turn ${turn.turn}` : "no turn yet"}
@@ -402,6 +411,7 @@ function Said({ member, turn, place }: Shown & { place: number }) {
             source={turn.equation}
             params={turn.params}
             previous={episode.turns[turn.turn - 2] ?? null}
+            of={member.label}
           />
         </Part>
       )}
@@ -423,10 +433,10 @@ export function Standings({ members }: { members: MemberState[] }) {
     "Total reward",
     "Parse failures",
   ];
-  const rows = members.map((member, i) => ({
+  const rows = members.map((member) => ({
     id: member.id,
     policy: member.episode.started?.payload.policy ?? "",
-    label: labelOf(member, i),
+    label: member.label,
     ...summarise(member.episode),
   }));
   const [first, second] = rows;

@@ -57,7 +57,7 @@ export function DemoScreen({ id, view, onView }: DemoProps) {
   );
 }
 
-function membersOf(demo: DemoEpisodes): MemberState[] {
+function membersOf(demo: DemoEpisodes): Omit<MemberState, "label">[] {
   return demo.episodes.map(({ episode_id: id }) => ({
     id,
     ...recorded,

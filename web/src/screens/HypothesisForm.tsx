@@ -170,7 +170,7 @@ function Form({ id, onPreview, episode }: Props & { episode: EpisodeView }) {
         )}
         {preview && !rejection && (
           <>
-            <Typeset latex={preview.parse.latex ?? ""} source={equation} />
+            <Typeset latex={preview.parse.latex ?? ""} source={equation} of="the preview" />
             <p className="text-xs text-muted">
               {preview.parse.operators} operators. {preview.parse.units_message}
               {preview.simulation.outcome !== "ok" && ` ${preview.simulation.message}`}
