@@ -39,7 +39,7 @@ test("turn, chart and time are in the address, and back goes back", async ({ pag
   await page.goto(`/episodes/${id}?turn=99&chart=pie&t=x`);
   await expect(page.getByText("Complete")).toBeVisible();
   await page.goto("/episodes");
-  await page.getByRole("link", { name: "Damped pendulum" }).first().click();
+  await page.getByRole("link", { name: "Damped pendulum", exact: true }).first().click();
   await expect(page).toHaveURL(/\/episodes\/./);
   await page.goBack();
   await expect(page.getByRole("heading", { name: "Episodes" })).toBeVisible();

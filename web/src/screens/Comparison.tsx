@@ -327,7 +327,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
                 <section
                   key={one.member.id}
                   className="panel grid gap-4"
-                  aria-label={`Episode of ${one.member.episode.started?.payload.policy}`}
+                  aria-label={`Episode of ${one.member.episode.started?.payload.policy}, ${i === 0 ? "first" : "second"}`}
                 >
                   <div style={{ minHeight: 176 }}>
                     <Said {...one} place={i} />
