@@ -1,5 +1,6 @@
 # make demo   set everything up, build the page, start the server
 # make test   set everything up, check and test everything
+# make test-adapters   install verifiers and Inspect, each into an environment of its own, and test the adapters
 # make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ PAGE := physix/api/static/index.html
 PAGE_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) \
 	$(wildcard web/*.ts web/*.json web/*.html web/scripts/*)
 
-.PHONY: help demo page test check test-web test-e2e test-python types nano clean
+.PHONY: help demo page test check test-web test-e2e test-python test-adapters types nano clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -68,6 +69,14 @@ test-python: .venv/installed-dev $(PAGE)
 	tools/ensure-packages postgres
 	$(BIN)/python -m pytest
 
+.venv-adapters/%: adapters/pyproject.toml | .venv/installed-dev
+	.venv/bin/python -m venv $@
+	$@/bin/python -m pip --disable-pip-version-check install --quiet './adapters[$*]'
+	touch $@
+
+test-adapters: .venv-adapters/verifiers .venv-adapters/inspect
+	$(BIN)/python -m pytest tests/api/test_adapters.py
+
 # Stages whose results are in runs/nano are not run again; remove the folder to start afresh.
 nano: .venv/installed-dev
 	$(BIN)/physix train nano --out runs/nano
@@ -78,4 +87,4 @@ types: web/node_modules/.installed .venv/installed-dev
 	cd web && npm run --silent types
 
 clean:
-	rm -rf .venv web/node_modules physix/api/static
+	rm -rf .venv .venv-adapters web/node_modules physix/api/static

@@ -97,7 +97,14 @@ def _run_nano(job: Job) -> dict[str, str]:
     config = NanoSftConfig(
         steps=job.sft_steps, batch=16 if job.smoke else 64, warmup=10 if job.smoke else 100
     )
-    plan = NanoPlan(out=out, episodes=job.episodes // 2, size=size, sft=config, seed=job.seed)
+    plan = NanoPlan(
+        out=out,
+        episodes=job.episodes // 2,
+        size=size,
+        sft=config,
+        seed=job.seed,
+        watched_episodes=1 if job.smoke else 5,
+    )
     make(plan)
     options = GrpoOptions(
         model=str(out / "nano-sft" / "model"),
@@ -159,7 +166,7 @@ def _teacher_dataset(job: Job) -> Path:
     db = f"sqlite:///{Path(job.out).resolve()}/log.db"
     plan = TaskPlan(systems=TRAINING_SYSTEMS, episodes=job.episodes, hint="mostly")
     anyio.run(roll_out_by_name, db, plan, "teacher", "teacher")
-    anyio.run(write_sft, db, MiningRules(), folder)
+    anyio.run(write_sft, db, MiningRules(render="tool"), folder)
     return folder
 
 

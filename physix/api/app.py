@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import ipaddress
 import sys
 from collections.abc import AsyncIterator
@@ -91,9 +92,15 @@ def serve(settings: Settings) -> None:
             f"Host {settings.host} can be reached from other machines. Set PHYSIX_TOKEN, or pass --public "
             "to serve everyone."
         )
+    app = create_app(settings)
+    # What the imports made stays. Walking all of it again and again shows in the slowest turns, and
+    # a busy server makes many small tuples and few cycles.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
     sys.stderr.write(f"PhysiX-Live {__version__} on http://{settings.host}:{settings.port}\n")
     uvicorn.run(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         timeout_graceful_shutdown=_GRACE_S,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 from collections.abc import Mapping
 
@@ -18,7 +20,8 @@ _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_FREE = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEALTH = "/health"  # what watches a server holds no token
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class _TooLargeError(Exception):
@@ -49,8 +52,13 @@ class Guard:
                 return
             await self._app(scope, receive, send)
             return
-        if scope["method"] not in _FREE and not self._allowed(scope):
-            refusal = problem(401, "This server needs a token: send Authorization: Bearer <PHYSIX_TOKEN>.")
+        if scope["path"] != _HEALTH and not self._allowed(scope):
+            refusal = problem(
+                401,
+                "This server needs a token: send Authorization: Bearer <PHYSIX_TOKEN>. "
+                "A browser asks for it as a password; the name does not matter.",
+            )
+            refusal.headers["WWW-Authenticate"] = 'Basic realm="PhysiX-Live", charset="UTF-8"'
             await refusal(scope, receive, send)
             return
         await self._bounded(scope, receive, send)
@@ -91,5 +99,22 @@ class Guard:
     def _allowed(self, scope: Scope) -> bool:
         if self._token is None:
             return True
-        given = Headers(scope=scope).get("authorization", "").removeprefix("Bearer ")
+        scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
+        if scheme.lower() == "basic":
+            given = _password(given) if _same_site(scope) else ""
         return hmac.compare_digest(given.encode(), self._token.encode())
+
+
+def _password(encoded: str) -> str:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[2]
+    except (binascii.Error, UnicodeDecodeError):
+        return ""
+
+
+def _same_site(scope: Scope) -> bool:
+    """Tell whether a browser's remembered password may be used: another site must not act with it."""
+    if scope["type"] == "websocket":
+        return False  # agents send a bearer token
+    asked_by = Headers(scope=scope).get("sec-fetch-site", "none")
+    return scope["method"] in _READING or asked_by in ("same-origin", "none")

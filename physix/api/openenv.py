@@ -7,9 +7,10 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Literal
 
-from anyio import from_thread
+from anyio import from_thread, to_thread
 from fastapi import APIRouter, FastAPI, Request
 from openenv.core.env_server.http_server import HTTPEnvServer
 from openenv.core.env_server.interfaces import Environment
@@ -175,12 +176,14 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
                 raise BadInputError("reset: give index or seed with a split, not both.")
             total = count(wanted.split)
             index = wanted.index if wanted.index is not None else _seed(wanted) % total
-            return split_task(wanted.split, index, salt=self._salt)
+            # Three simulations: milliseconds that other sessions need not wait.
+            return await to_thread.run_sync(partial(split_task, wanted.split, index, salt=self._salt))
         if wanted.index is not None:
             raise BadInputError("reset: index needs a split.")
         seed = _seed(wanted)
-        return sample_task(
-            _system_id(wanted, seed), seed, noise=wanted.noise, trajectories=wanted.trajectories or 1
+        system_id, trajectories = _system_id(wanted, seed), wanted.trajectories or 1
+        return await to_thread.run_sync(
+            partial(sample_task, system_id, seed, noise=wanted.noise, trajectories=trajectories)
         )
 
     async def step_async(

@@ -91,10 +91,12 @@ async def episodes(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> schemas.EpisodeList:
     """Browse episodes, newest first."""
-    wanted = EpisodeFilter(system=system, policy=policy, outcome=outcome, status=status, tier=tier, text=q)
+    wanted = EpisodeFilter(
+        system=system, policy=policy, outcome=outcome, status=status, tier=tier, text=q, public=True
+    )
     page = await wired.log.list_episodes(wanted, cursor=cursor, limit=limit)
     return schemas.EpisodeList(
-        items=[schemas.EpisodeRowView.model_validate(row) for row in page.items],
+        items=[schemas.EpisodeRowView.of(row) for row in page.items],
         next_cursor=page.next_cursor,
         total=page.total,
     )

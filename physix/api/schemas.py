@@ -23,6 +23,7 @@ from physix.engine.events import (
     RewardMode,
     SimulationRun,
 )
+from physix.store.log import EpisodeRow, is_secret
 from physix.systems.task import StateVariable, Task
 from physix.verifier.types import (
     Constants,
@@ -36,6 +37,7 @@ from physix.verifier.types import (
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 StrictInt = Annotated[int, Field(strict=True)]
+UNNAMED_SYSTEM = "unnamed"  # the system of an evaluation task until the episode has ended
 
 
 class Body(BaseModel):
@@ -234,6 +236,15 @@ class TruthView(BaseModel):
     params: dict[str, float]
 
 
+def public_task(task: Task, *, running: bool) -> Task:
+    """Return the task as anyone may read it: a running evaluation does not name its system."""
+    return (
+        replace(task, system_id=UNNAMED_SYSTEM)
+        if is_secret(task.system_id, task.seed, running=running)
+        else task
+    )
+
+
 class EpisodeView(BaseModel):
     """One episode as the projection at a version."""
 
@@ -274,9 +285,9 @@ class EpisodeView(BaseModel):
             driven=driven,
             policy=started.policy,
             door=started.door,
-            system_id=started.task.system_id,
+            system_id=public_task(started.task, running=finished is None).system_id,
             seed=started.task.seed,
-            task=started.task,
+            task=public_task(started.task, running=finished is None),
             config=started.config,
             turns=[TurnView.of(turn, ended=finished is not None) for turn in episode.turns],
             best_match=episode.best_match,
@@ -315,6 +326,14 @@ class EpisodeRowView(BaseModel):
     started_at: datetime
     updated_at: datetime
 
+    @classmethod
+    def of(cls, row: EpisodeRow) -> EpisodeRowView:
+        """Name the system unless that would tell a running evaluation's agent half the law."""
+        view = cls.model_validate(row)
+        if is_secret(row.system_id, row.seed, running=row.status == "running"):
+            view.system_id = UNNAMED_SYSTEM
+        return view
+
 
 class EpisodeList(BaseModel):
     """A page of episodes, newest first."""
@@ -341,7 +360,7 @@ class StartedPayload(BaseModel):
     def of(cls, event: EpisodeStarted) -> StartedPayload:
         """Leave the truth out."""
         return cls(
-            task=event.task,
+            task=public_task(event.task, running=True),  # this event is sent while the episode runs
             config=event.config,
             policy=event.policy,
             door=event.door,

@@ -22,7 +22,9 @@ _WINDOW_S = 60.0
 _MAX_CLIENTS = 10_000
 _TASK_ROUTES = ("/tasks", "/task", "/num_tasks", "/task_range")
 _FRAME_TYPES = ("reset", "step", "state", "close")
-_SESSION_ROUTES = ("/reset", "/interactive/sessions")
+_COMPARISONS = "/api/comparisons"
+_SESSION_ROUTES = ("/reset", "/interactive/sessions", _COMPARISONS)
+_FORK = "/fork"
 _TURN_ROUTES = ("/step", "/llm-step", "/run")
 
 Kind = Literal["sessions", "turns"]
@@ -63,18 +65,18 @@ class Quota:
         self._clock = clock
         self._used: OrderedDict[tuple[str, Kind], tuple[float, int]] = OrderedDict()
 
-    def refuse(self, client: str, kind: Kind) -> str | None:
-        """Count one; return why it is too many, None if it is not."""
+    def refuse(self, client: str, kind: Kind, number: int = 1) -> str | None:
+        """Count what is asked for; return why it is too many, None if it is not."""
         now = self._clock()
         since, used = self._used.get((client, kind), (now, 0))
         if now - since >= _WINDOW_S:
             since, used = now, 0
-        if used >= self._limits[kind]:
+        if used + number > self._limits[kind]:
             return (
                 f"This public server allows {self._limits[kind]} {kind} per client and minute; "
                 f"try again in {_WINDOW_S - (now - since):.0f} s."
             )
-        self._used[client, kind] = (since, used + 1)
+        self._used[client, kind] = (since, used + number)
         self._used.move_to_end((client, kind))
         while len(self._used) > _MAX_CLIENTS:
             self._used.popitem(last=False)
@@ -104,7 +106,12 @@ class WireGuard:
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        reason = self._over_quota(scope, _kind_of(path))
+        sessions = 1
+        if self._quota is not None and path == _COMPARISONS:
+            body = await _read(receive)
+            sessions = _members(body)
+            receive = _replayed(body, receive)
+        reason = self._over_quota(scope, _kind_of(path), sessions)
         if reason is not None:
             await problem(429, reason)(scope, receive, send)
             return
@@ -121,11 +128,11 @@ class WireGuard:
             receive = _replayed(body, receive)
         await self._app(scope, receive, send)
 
-    def _over_quota(self, scope: Scope, kind: Kind | None) -> str | None:
+    def _over_quota(self, scope: Scope, kind: Kind | None, number: int = 1) -> str | None:
         if self._quota is None or kind is None:
             return None
         client = scope.get("client")
-        return self._quota.refuse(client[0] if client else "", kind)
+        return self._quota.refuse(client[0] if client else "", kind, number)
 
     def _checked_frames(self, scope: Scope, receive: Receive, send: Send) -> Receive:
         async def checked() -> Message:
@@ -166,9 +173,18 @@ class WireGuard:
 
 
 def _kind_of(path: str) -> Kind | None:
-    if path in _SESSION_ROUTES:
+    if path in _SESSION_ROUTES or path.endswith(_FORK):
         return "sessions"
     return "turns" if path.endswith(_TURN_ROUTES) else None
+
+
+def _members(body: bytes) -> int:
+    """Return how many episodes a comparison starts; 1 where the body is wrong, which its route says."""
+    try:
+        policies = strict_json(body).get("policies")
+    except (WireFaultError, AttributeError):
+        return 1
+    return max(1, len(policies)) if isinstance(policies, list) else 1
 
 
 def _error(code: str, message: str) -> Message:

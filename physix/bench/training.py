@@ -1,12 +1,14 @@
-"""What a GRPO step of the nano model spends its time on.
+"""What a GRPO step of the nano model spends its time on: `physix bench training`.
 
-`physix bench training`. Rollouts are real episodes of the shipped model on a temporary SQLite log, one
-at a time so that times add up; the update is a forward and backward pass over the same tokens.
+Real steps through TRL on a temporary SQLite log give the share of verifier and log directly. The same
+episodes one at a time, so that times add up, give the milliseconds of each a turn; these, set against
+published throughput, give the share for a model of 1.5B.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import time
@@ -38,10 +40,8 @@ class _Spent:
     writing: float = 0.0
     verifying: float = 0.0
     logging: float = 0.0
-    updating: float = 0.0
     turns: int = 0
     written: int = 0
-    tokens: int = 0
 
 
 def main(episodes: int) -> None:
@@ -53,7 +53,7 @@ def main(episodes: int) -> None:
     try:
         from threadpoolctl import threadpool_limits
 
-        from physix.training.grpo_cost import update_seconds
+        from physix.training.grpo_cost import step_seconds
     except ImportError as error:
         raise BadInputError(
             "This bench needs the training extra: pip install 'physix-live[train]'."
@@ -61,28 +61,23 @@ def main(episodes: int) -> None:
     spent = _Spent()
     with tempfile.TemporaryDirectory() as folder, threadpool_limits(limits=1):
         model = shipped_nano()
-        rows = anyio.run(_play_all, model, episodes, Path(folder) / "log.db", spent)
-        spent.updating = update_seconds(model, rows)
-    _print(spent)
+        anyio.run(_play_all, model, episodes, Path(folder) / "log.db", spent)
+        step = step_seconds(model, Path(folder))
+    _print(spent, step)
 
 
-async def _play_all(model: NanoModel, episodes: int, path: Path, spent: _Spent) -> list[list[int]]:
+async def _play_all(model: NanoModel, episodes: int, path: Path, spent: _Spent) -> None:
     forward = Qwen2Forward(model.weights, model.shape, context=CONTEXT)
-    rows: list[list[int]] = []
     async with open_log(f"sqlite:///{path}") as log:
         for seed in range(episodes):
-            rows += await _play(log, forward, model, seed, spent)
-    return rows
+            await _play(log, forward, model, seed, spent)
 
 
-async def _play(
-    log: Log, forward: Qwen2Forward, model: NanoModel, seed: int, spent: _Spent
-) -> list[list[int]]:
+async def _play(log: Log, forward: Qwen2Forward, model: NanoModel, seed: int, spent: _Spent) -> None:
     task, truth = sample_task(("damped_spring", "free_fall_drag", "simple_pendulum")[seed % 3], seed)
     first = start(task, truth, config=EpisodeConfig(max_turns=4), policy="bench", door="test")
     episode = _folded(None, await log.append(f"e{seed}", (first,), expected_version=0))
     (frame,) = frames(task)
-    rows = []
     while episode.finished is None:
         began = time.perf_counter()
         prompt = model.tokenizer.encode(render(observe(episode), frame))
@@ -99,9 +94,6 @@ async def _play(
         spent.logging += time.perf_counter() - verified
         spent.turns += 1
         spent.written += len(law) + 1
-        spent.tokens += len(prompt) + len(law)
-        rows.append([*prompt, *law])
-    return rows
 
 
 def _folded(episode: Episode | None, recorded: tuple[RecordedEvent, ...]) -> Episode:
@@ -112,19 +104,21 @@ def _folded(episode: Episode | None, recorded: tuple[RecordedEvent, ...]) -> Epi
     return episode
 
 
-def _print(spent: _Spent) -> None:
-    own = spent.verifying + spent.logging
-    total = own + spent.writing + spent.updating
-    per_turn = own / spent.turns
+def _print(spent: _Spent, step: dict[str, float]) -> None:
+    own_per_turn = (spent.verifying + spent.logging) / spent.turns
     turn_1_5b = 2 * _TOKENS_PER_TURN_1_5B / _TOKENS_PER_S_1_5B
     figures = {
         "turns": spent.turns,
         "rollout_tokens_per_s": round(spent.written / spent.writing, 1),
-        "update_tokens_per_s": round(spent.tokens / spent.updating, 1),
+        "update_tokens_per_s": round(step["tokens"] / (step["step_s"] - step["rollout_s"]), 1),
         "verifier_ms_per_turn": round(1e3 * spent.verifying / spent.turns, 3),
         "log_ms_per_turn": round(1e3 * spent.logging / spent.turns, 3),
-        "nano_share_of_verifier_and_log": round(own / total, 4),
-        "share_for_1.5b_one_core": round(per_turn / (per_turn + turn_1_5b), 4),
-        "share_for_1.5b_sixteen_cores": round(per_turn / 16 / (per_turn / 16 + turn_1_5b), 4),
+        "nano_step_s": round(step["step_s"], 2),
+        "nano_rollout_s": round(step["rollout_s"], 2),
+        "nano_share_of_verifier_and_log": round(step["environment_s"] / step["step_s"], 4),
+        # TRL asks its environments one after the other; several trainer processes share the cores.
+        "share_for_1.5b_one_core": round(own_per_turn / (own_per_turn + turn_1_5b), 4),
+        "share_for_1.5b_sixteen_cores": round(own_per_turn / 16 / (own_per_turn / 16 + turn_1_5b), 4),
+        "load_average": round(os.getloadavg()[0], 1),
     }
     sys.stdout.write(json.dumps(figures, indent=2) + "\n")

@@ -42,3 +42,19 @@ def bench_training(
     from physix.bench.training import main
 
     main(episodes)
+
+
+@bench_app.command("env")
+def bench_env(
+    seconds: Annotated[float, typer.Option(min=1, help="Seconds per measurement.")] = 10.0,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="URL", help="An empty PostgreSQL database to measure as well.")
+    ] = None,
+    soak_minutes: Annotated[
+        float, typer.Option(min=0, help="Then play this long with 64 sessions and watch memory and handles.")
+    ] = 0.0,
+) -> None:
+    """Time OpenEnv steps over /ws at 1, 16 and 64 sessions, beside OpenEnv's echo environment."""
+    from physix.bench.env import main
+
+    main(seconds, postgres, soak_minutes)

@@ -22,7 +22,7 @@ Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="The event l
 def dataset_sft(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
     db: Db = None,
-    render: Annotated[str, typer.Option(help="chat (English) or nano (the nano codec).")] = "chat",
+    render: Annotated[str, typer.Option(help="chat (English), tool (tool calls) or nano.")] = "chat",
     where: Annotated[
         list[str] | None,
         typer.Option("--where", metavar="NAME=VALUE", help="A mining rule; may be given several times."),

@@ -83,9 +83,37 @@ def report(
     search_episodes: Annotated[
         int, typer.Option(min=0, help="The same for `search`; 0 leaves it out.")
     ] = 200,
+    sindy_episodes: Annotated[int, typer.Option(min=0, help="The same for PySINDy (extra `sindy`).")] = 0,
 ) -> None:
     """Measure weights on fresh episodes and write the tables and curves."""
     _need_torch()
     from physix.training.report import write_report
 
-    sys.stdout.write(f"{write_report(weights, out, runs or [], episodes, search_episodes, other_episodes)}\n")
+    path = write_report(weights, out, runs or [], episodes, search_episodes, other_episodes, sindy_episodes)
+    sys.stdout.write(f"{path}\n")
+
+
+@train_app.command("transfer")
+def transfer(
+    before: Annotated[Path, typer.Option(help="The model folder that every run began from.")],
+    after: Annotated[list[Path], typer.Option("--after", help="A trained model folder; one a seed.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables and the outcomes.")],
+    demonstrated: Annotated[list[str], typer.Option("--demonstrated", metavar="ID", help="May be repeated.")],
+    episodes: Annotated[int, typer.Option(min=2, help="Per system without demonstrations.")] = 200,
+    other_episodes: Annotated[int, typer.Option(min=2, help="Per system with them.")] = 200,
+) -> None:
+    """Compare models before and after reinforcement on the same fresh tasks, over several seeds."""
+    _need_torch()
+    from physix.training.rollout import TRAINING_SYSTEMS
+    from physix.training.transfer import write_transfer
+
+    path = write_transfer(
+        before,
+        after,
+        out,
+        episodes=episodes,
+        other_episodes=other_episodes,
+        demonstrated=demonstrated,
+        systems=TRAINING_SYSTEMS,
+    )
+    sys.stdout.write(f"{path}\n")

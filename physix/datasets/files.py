@@ -34,7 +34,7 @@ async def write_sft(db: str, rules: MiningRules, out: Path) -> dict[str, Any]:
     report = MiningReport(rules=rules)
     path = _folder(out) / "train.parquet"
     async with open_log(db) as log:
-        schema = _schema(pa, chat=rules.render == "chat")
+        schema = _schema(pa, chat=rules.render != "nano")
         # Dictionary encoding off: small files either way, and nothing left to a heuristic.
         with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer:
             async for rows in _batches(mine(log, rules, report)):

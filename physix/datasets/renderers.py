@@ -1,9 +1,10 @@
-"""How an observation and a turn become text: English chat for instruct models, the codec for nano."""
+"""How an observation and a turn become text: chat or tool calls for instruct models, the codec for nano."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
+from physix.datasets import tool_dialogue
 from physix.engine import Turn
 from physix.engine.ports import Observation
 from physix.errors import BadInputError
@@ -64,12 +65,46 @@ class ChatRenderer:
 
     def completion(self, observation: Observation, turn: Turn, *, canonical: bool) -> Prompt | None:
         """See `Renderer`. Written anew in the form that the prompt asks for, constants as they were."""
-        submitted = turn.submitted
-        equation = submitted.parse.canonical if canonical else submitted.equation
-        params = {**submitted.params, **turn.simulated.simulation.fitted}
-        # The rationale of a policy that knows the truth could tell of it; equation and constants suffice.
-        hypothesis = Hypothesis(equation=equation or submitted.equation, params=params)
-        return [{"role": "assistant", "content": prompting.completion_of(hypothesis)}]
+        content = prompting.completion_of(_hypothesis_of(turn, canonical=canonical))
+        return [{"role": "assistant", "content": content}]
+
+
+class ToolRenderer:
+    """The conversation with one tool that GRPO plays (`physix.datasets.tool_dialogue`).
+
+    Calls and answers are written out as Qwen2.5's chat template writes them: a row stays plain messages.
+    """
+
+    version = tool_dialogue.DIALOGUE_VERSION
+
+    def prompt(self, observation: Observation) -> Prompt | None:
+        """See `Renderer`."""
+        system, user = tool_dialogue.opening(observation)
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        turns = observation.turns_remaining + len(observation.history)
+        for past in observation.history:
+            # The rationale of a policy that knows the truth could tell of it, here as in the completion.
+            tried = Hypothesis(equation=past.equation, params={**past.params, **past.fitted})
+            said = tool_dialogue.answer(past.mismatch, past.reward.match, turns - past.turn)
+            messages.append({"role": "assistant", "content": tool_dialogue.call_text(tried)})
+            messages.append({"role": "user", "content": tool_dialogue.answer_text(said)})
+        return messages
+
+    def completion(self, observation: Observation, turn: Turn, *, canonical: bool) -> Prompt | None:
+        """See `Renderer`."""
+        content = tool_dialogue.call_text(_hypothesis_of(turn, canonical=canonical))
+        return [{"role": "assistant", "content": content}]
+
+
+def _hypothesis_of(turn: Turn, *, canonical: bool) -> Hypothesis:
+    """Return the law of a turn without its rationale.
+
+    The rationale of a policy that knows the truth could tell of it; equation and constants suffice.
+    """
+    submitted = turn.submitted
+    equation = submitted.parse.canonical if canonical else submitted.equation
+    params = {**submitted.params, **turn.simulated.simulation.fitted}
+    return Hypothesis(equation=equation or submitted.equation, params=params)
 
 
 def renderer_named(name: str) -> Renderer:
@@ -82,4 +117,6 @@ def renderer_named(name: str) -> Renderer:
         return NanoRenderer()
     if name == "chat":
         return ChatRenderer()
-    raise BadInputError(f"Unknown rendering {name[:40]!r}: use chat or nano.")
+    if name == "tool":
+        return ToolRenderer()
+    raise BadInputError(f"Unknown rendering {name[:40]!r}: use chat, tool or nano.")

@@ -33,7 +33,7 @@ class MiningRules:
     """Which turns become rows. Every rule counts what it refuses.
 
     Attributes:
-        render: "chat" (English, for instruct models) or "nano" (the nano codec).
+        render: "chat" (English), "tool" (the tool calls that GRPO of instruct models plays) or "nano".
         min_generalisation: R² on hidden trajectories that a turn must exceed, unless it recovers the law.
         keep: "improving" keeps each turn that generalises better than all before; "best" the best alone.
         hindsight: also pair the episode's best law with what was known before earlier turns.
@@ -319,7 +319,7 @@ def rules_from(where: Mapping[str, str]) -> MiningRules:
 def _value(name: str, text: str) -> object:
     try:
         match name:
-            case "render" if text in ("chat", "nano"):
+            case "render" if text in ("chat", "tool", "nano"):
                 return text
             case "keep" if text in ("improving", "best"):
                 return text

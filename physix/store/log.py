@@ -65,6 +65,7 @@ class EpisodeFilter:
     text: str | None = None
     since: datetime | None = None  # inclusive
     until: datetime | None = None  # exclusive
+    public: bool = False  # leave out what must not be found by its system yet: see `is_secret`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -296,8 +297,19 @@ def _is_whole(events: Sequence[Event], *, first: bool, next_turn: int) -> bool:
     return not rest or (len(rest) == 1 and isinstance(rest[0], EpisodeFinished))
 
 
+def is_secret(system_id: str, seed: int | None, *, running: bool) -> bool:
+    """Tell whether naming an episode's system would tell its agent half the law: an evaluation task.
+
+    Only evaluation tasks have a system and no seed.
+    """
+    return running and seed is None and system_id != "csv"
+
+
 def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
     """Tell whether a list with this filter shows the row."""
+    secret = is_secret(row.system_id, row.seed, running=row.status == "running")
+    if wanted.public and wanted.system is not None and secret:
+        return False
     exact = (
         (wanted.system, row.system_id),
         (wanted.policy, row.policy),

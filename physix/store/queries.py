@@ -84,6 +84,8 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         for column, value in exact.items()
         if value is not None
     ]
+    if wanted.public and wanted.system is not None:
+        conditions.append((table.status != "running") | table.seed.is_not(None) | (table.system_id == "csv"))
     if wanted.since is not None:
         conditions.append(table.started_at >= microseconds(wanted.since))
     if wanted.until is not None:

@@ -85,7 +85,9 @@ def split_task(split: str, index: int, *, salt: str = PUBLIC_SALT) -> tuple[Task
     """
     drawn = draw(split, index, salt=salt)
     task, truth = sample_task(drawn.system_id, drawn.seed)
-    return replace(task, task_id=drawn.task_id, seed=drawn.seed if split == "train" else None), truth
+    task = replace(task, task_id=drawn.task_id)
+    # The title names the system, and a title is shown wherever an episode is.
+    return (task if split == "train" else replace(task, seed=None, title=f"Task {drawn.task_id}")), truth
 
 
 def task_row(split: str, index: int) -> dict[str, str | int]:

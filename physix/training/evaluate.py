@@ -20,6 +20,7 @@ from physix.training.rollout import (
     EVALUATION_SEEDS,
     HELD_OUT_SYSTEMS,
     TRAINING_SYSTEMS,
+    PolicyFor,
     RolloutOptions,
     TaskPlan,
     roll_out,
@@ -27,7 +28,7 @@ from physix.training.rollout import (
 from physix.training.teacher import TeacherPolicy
 from physix.verifier import parse
 from physix.verifier.correctness import same_structure
-from physix.verifier.types import Rejection
+from physix.verifier.types import Profile, Rejection, VerifierConfig
 
 RESAMPLES = 2_000
 TURN_LIMIT = 8
@@ -93,13 +94,15 @@ class Condition:
     systems: Sequence[str] = TRAINING_SYSTEMS
     noise: float = 0.02
     hint: str = "given"
+    profile: Profile = "classic"
+    first_seed: int = EVALUATION_SEEDS.start
 
     def plan(self, episodes_per_system: int) -> TaskPlan:
         """Return the same tasks every time; no training run draws from these seeds."""
         return TaskPlan(
             systems=self.systems,
             episodes=episodes_per_system * len(self.systems),
-            first_seed=EVALUATION_SEEDS.start,
+            first_seed=self.first_seed,
             noises=(self.noise,),
             hint=self.hint,
         )
@@ -112,7 +115,10 @@ CONDITIONS = (
     Condition(name="hint removed", hint="removed"),
     Condition(name="hint misleading", hint="misleading"),
     Condition(name="held-out tier", systems=HELD_OUT_SYSTEMS),
+    Condition(name="profile strict", profile="strict"),
 )
+# Seen while a model trains, so never counted in a report.
+WATCHED = Condition(name="watched", first_seed=EVALUATION_SEEDS.start + 500_000)
 
 
 async def measure(
@@ -127,7 +133,11 @@ async def measure(
 
     Without a log the episodes are thrown away.
     """
-    options = RolloutOptions(run_id=f"{run_id}/{condition.name}", labels={"split": "evaluation"})
+    options = RolloutOptions(
+        run_id=f"{run_id}/{condition.name}",
+        config=EpisodeConfig(verifier=VerifierConfig(profile=condition.profile)),
+        labels={"split": "evaluation"},
+    )
     plan = condition.plan(episodes_per_system)
     if log is not None:
         return [outcome_of(e) async for e in roll_out(log, plan, lambda _t, _s: make(), options)]
@@ -191,7 +201,7 @@ def paired_difference(
 class AlteredHistory:
     """Plays a policy that is shown something else in place of the turn before: a control.
 
-    The first turn is the teacher's mistaken one, the same in every arm. `alter` maps the history
+    The first turn is another policy's, the same in every arm. `alter` maps the history
     that the policy would see to the one it does see.
     """
 
@@ -213,21 +223,35 @@ class AlteredHistory:
 
 
 async def mismatch_ablation(
-    make: MakePolicy, episodes_per_system: int, *, systems: Sequence[str] = TRAINING_SYSTEMS
+    make: MakePolicy,
+    episodes_per_system: int,
+    *,
+    systems: Sequence[str] = TRAINING_SYSTEMS,
+    own_mistakes: bool = False,
 ) -> dict[str, list[Outcome]]:
     """Return the outcomes of turn 2 after the same mistaken turn 1, by what the policy was told about it.
 
-    Arms: "true" feedback, "shuffled" (that of the same policy's mistake on another task), and "none"
-    (the policy sees no history at all). Tasks whose turn 1 already solved them are left out of all.
+    Arms: "true" feedback, "shuffled" (that of a mistake on another task, of the same system where there is
+    one), and "none" (the policy sees no history at all). Tasks whose turn 1 already solved them are left
+    out of all. Turn 1 is the teacher's, or with `own_mistakes` the policy's own, under a misleading hint.
     """
-    plan = Condition(name="ablation", systems=systems).plan(episodes_per_system)
+    hint = "misleading" if own_mistakes else "given"
+    plan = Condition(name="ablation", systems=systems, hint=hint).plan(episodes_per_system)
     plan = replace(plan, first_seed=plan.first_seed + 100_000)
-    pool = await _first_turns(plan)
+
+    def begin(task: Task, truth: Truth) -> Policy:
+        return make() if own_mistakes else TeacherPolicy(task, truth, begin="wrong")
+
+    pool = await _mistakes(plan, begin)
 
     def shuffled(task: Task) -> Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]]:
         rng = np.random.default_rng([task.seed or 0, 5])
-        others = [past for key, past in pool.items() if key[0] == task.system_id and key[1] != task.seed]
-        donor = others[int(rng.integers(len(others)))]
+        others = [past for key, past in pool.items() if key != (task.system_id, task.seed)]
+        like = [past for key, past in pool.items() if key[0] == task.system_id and key[1] != task.seed]
+        donors = like or others
+        if not donors:
+            return lambda history: history
+        donor = donors[int(rng.integers(len(donors)))]
 
         def alter(history: tuple[PastTurn, ...]) -> tuple[PastTurn, ...]:
             told = [
@@ -244,33 +268,35 @@ async def mismatch_ablation(
     }
     found: dict[str, list[Outcome]] = {}
     for name, alter in arms.items():
-        found[name] = await _second_turns(make, plan, alter)
+        found[name] = await _second_turns(make, plan, begin, alter)
     unsolved = [i for i, o in enumerate(found["true"]) if o.solved_at != 1]
     return {name: [outcomes[i] for i in unsolved] for name, outcomes in found.items()}
 
 
-async def _first_turns(plan: TaskPlan) -> dict[tuple[str, int], PastTurn]:
+async def _mistakes(plan: TaskPlan, begin: PolicyFor) -> dict[tuple[str, int], PastTurn]:
+    """Return what the plan's first turns came to, where they solved nothing."""
     options = RolloutOptions(run_id="ablation-pool", config=_turns(1))
     async with open_log("memory://") as log:
-        episodes = [e async for e in roll_out(log, plan, _mistaken, options)]
-    return {(e.task.system_id, e.task.seed or 0): observe(e).history[0] for e in episodes}
+        episodes = [e async for e in roll_out(log, plan, begin, options)]
+    return {
+        (e.task.system_id, e.task.seed or 0): observe(e).history[0]
+        for e in episodes
+        if e.turns and not e.turns[0].rewarded.solved
+    }
 
 
 async def _second_turns(
     make: MakePolicy,
     plan: TaskPlan,
+    begin: PolicyFor,
     alter: Callable[[Task], Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]]],
 ) -> list[Outcome]:
     def policy_for(task: Task, truth: Truth) -> Policy:
-        return AlteredHistory(make(), _mistaken(task, truth), alter(task))
+        return AlteredHistory(make(), begin(task, truth), alter(task))
 
     options = RolloutOptions(run_id="ablation", config=_turns(2))
     async with open_log("memory://") as log:
         return [outcome_of(e) async for e in roll_out(log, plan, policy_for, options)]
-
-
-def _mistaken(task: Task, truth: Truth) -> Policy:
-    return TeacherPolicy(task, truth, begin="wrong")
 
 
 def _turns(count: int) -> EpisodeConfig:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -19,13 +21,14 @@ from numpy.random import PCG64, Generator, SeedSequence
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from physix.datasets.runs import RunManifest, RunWriter
+from physix.errors import BadInputError
 from physix.systems import SYSTEMS
 from physix.training.backends import Backend
 from physix.training.manifest import new_manifest
 from physix.training.nano_files import fast_tokenizer, load_nano_folder, save_nano
-from physix.training.nano_rollout import Played, RolloutSettings, make_rollout, task_prompt
+from physix.training.nano_rollout import RolloutSettings, make_rollout, task_prompt
 from physix.training.profiles import Profile, profile_named
-from physix.training.rewards import COMPONENTS, hacked, reward_functions
+from physix.training.rewards import COMPONENTS, Ended, hacked, reward_functions
 from physix.training.rollout import TRAINING_SYSTEMS
 
 if TYPE_CHECKING:
@@ -45,6 +48,8 @@ class GrpoOptions:
         curriculum: play tier 1 alone for the first third of the steps.
         stop_at: mean solved share over ten steps at which to stop early; None never.
         stop_after: steps of this sitting; the same options without it go on to the end.
+        rehearse: folder of mined rows to keep in practice during the run (nano alone); None for none.
+        rehearse_systems: whose rows; none for all.
     """
 
     profile: str = "nano"
@@ -69,6 +74,9 @@ class GrpoOptions:
     use_vllm: bool = False
     report_to: str = "none"
     threads: int = 1
+    rehearse: Path | None = None
+    rehearse_systems: Sequence[str] = ()
+    rehearse_weight: float = 0.5
 
 
 def tasks_of(options: GrpoOptions, profile: Profile) -> Dataset:
@@ -99,6 +107,8 @@ def train_grpo(options: GrpoOptions, backend: Backend = WHOLE) -> Path:
     """
     profile = profile_named(options.profile)
     if profile.instruct:
+        if options.rehearse is not None:
+            raise BadInputError("Only the nano profile can rehearse.")
         from physix.training.instruct import train_instruct_grpo
 
         return train_instruct_grpo(options, profile, backend)
@@ -127,7 +137,19 @@ def _train_nano(options: GrpoOptions, profile: Profile) -> Path:
         history=options.ablation != "no_history",
     )
     functions, weights = reward_functions(options.ablation)
-    trainer = GRPOTrainer(
+    make: Callable[..., GRPOTrainer] = GRPOTrainer
+    if options.rehearse is not None:
+        from physix.training.rehearsal import Rehearsal, RehearsingTrainer
+
+        rehearsal = Rehearsal(
+            options.rehearse,
+            options.rehearse_systems,
+            tokenizer,
+            weight=options.rehearse_weight,
+            seed=options.seed,
+        )
+        make = partial(RehearsingTrainer, rehearsal=rehearsal)
+    trainer = make(
         model=model,
         args=grpo_config(options, profile, weights),
         reward_funcs=functions,
@@ -218,16 +240,17 @@ class RunWatch(TrainerCallback):
     def __init__(self, run: RunWriter, options: GrpoOptions, out: Path) -> None:
         self._run, self._options, self._out = run, options, out
         self._history: list[dict[str, float]] = []
-        self._played: list[Played] = []
+        self._played: Sequence[Ended] = ()
+        self._spent: Mapping[str, float] = {}
         self._solved: list[float] = []
         self.trainer: GRPOTrainer | None = None
         self.stopped = False
         self._alarmed = False
         self.step = 0
 
-    def on_played(self, played: list[Played]) -> None:
-        """Take in the episodes of a step."""
-        self._played = played
+    def on_played(self, played: Sequence[Ended], spent: Mapping[str, float] = MappingProxyType({})) -> None:
+        """Take in the episodes of a step, and the seconds that were spent on them."""
+        self._played, self._spent = played, spent
 
     def on_step_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
@@ -254,6 +277,7 @@ class RunWatch(TrainerCallback):
             count = len(self._played)
             values["solved"] = sum(p.solved for p in self._played) / count
             values["turns"] = sum(p.turns for p in self._played) / count
+            values |= self._spent
             self._write_advantages(state.global_step)
             self._solved.append(values["solved"])
         self._run.log(state.global_step, values)

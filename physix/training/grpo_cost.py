@@ -1,31 +1,64 @@
-"""How long an update over given token rows takes, for `physix bench training`."""
+"""What a real GRPO step of the nano model takes, for `physix bench training`."""
 
 from __future__ import annotations
 
-import time
+import contextlib
+import io
+import json
+from importlib import resources
+from pathlib import Path
 
+import numpy as np
 import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
+from physix.datasets.runs import read_metrics
 from physix.policies.nano import NanoModel
+from physix.training.grpo import GrpoOptions, train_grpo
+from physix.training.nano_files import save_nano
+from physix.training.nano_model import CONTEXT
 
-_BATCH = 32
+_STEPS = 4  # the first one warms up and is not counted
 
 
-def update_seconds(model: NanoModel, rows: list[list[int]]) -> float:
-    """Return the seconds of one forward, backward and optimiser step over every row, batched by 32."""
+def step_seconds(model: NanoModel, folder: Path) -> dict[str, float]:
+    """Return the mean seconds of a GRPO step through TRL at the nano profile's own size.
+
+    `step_s` is the whole step, `rollout_s` its episodes, `environment_s` the part of those that the
+    policy does not use: verifier, log, and what schedules them. `turns` and `tokens` are a step's.
+    """
     twin = _twin(model)
-    optimizer = torch.optim.AdamW(twin.parameters(), lr=1e-6)
-    ordered = sorted(rows, key=len)
-    _update(twin, optimizer, ordered[:4])
-    began = time.perf_counter()
-    for first in range(0, len(ordered), _BATCH):
-        _update(twin, optimizer, ordered[first : first + _BATCH])
-    return time.perf_counter() - began
+    with resources.as_file(resources.files("physix.policies") / "weights" / "nano.npz") as path:
+        tokenizer_json = str(np.load(path, allow_pickle=False)["tokenizer"])
+    save_nano(twin, tokenizer_json, folder / "model")
+    options = GrpoOptions(
+        model=str(folder / "model"),
+        output_dir=folder / "run",
+        num_steps=_STEPS,
+        learning_rate=1e-9,  # the model stays as it is
+        db=f"sqlite:///{folder / 'grpo.db'}",
+        save_every=1_000,
+    )
+    with contextlib.redirect_stdout(io.StringIO()):
+        train_grpo(options)
+    lines = read_metrics([folder], "run")[1:]
+    rollouts = [json.loads(text) for text in (folder / "run" / "rollouts.jsonl").read_text().splitlines()]
+    episodes = len(rollouts) / _STEPS
+
+    def mean(name: str) -> float:
+        return sum(line[name] or 0.0 for line in lines) / len(lines)
+
+    return {
+        "step_s": mean("step_time"),
+        "rollout_s": mean("rollout_s"),
+        "environment_s": mean("environment_s"),
+        "turns": mean("turns") * episodes,
+        "tokens": mean("completions/mean_length") * episodes,
+    }
 
 
 def _twin(model: NanoModel) -> Qwen2ForCausalLM:
-    """Return an untrained model of the same size: its arithmetic takes the same time."""
+    """Return the shipped model for Transformers."""
     shape = model.shape
     config = Qwen2Config(
         vocab_size=len(model.tokenizer),
@@ -33,18 +66,14 @@ def _twin(model: NanoModel) -> Qwen2ForCausalLM:
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.kv_heads,
+        max_position_embeddings=CONTEXT,
+        rope_parameters={"rope_type": "default", "rope_theta": 10_000.0},
+        pad_token_id=model.tokenizer.pad,
+        eos_token_id=model.tokenizer.end,
         intermediate_size=model.weights["model.layers.0.mlp.up_proj.weight"].shape[0],
         tie_word_embeddings=True,
     )
-    return Qwen2ForCausalLM(config)
-
-
-def _update(model: Qwen2ForCausalLM, optimizer: torch.optim.Optimizer, rows: list[list[int]]) -> None:
-    longest = max(map(len, rows))
-    ids = torch.tensor([[*row, *[0] * (longest - len(row))] for row in rows])
-    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
-    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
-    loss = torch.nn.functional.cross_entropy(logits[:, :-1].flatten(0, 1), ids[:, 1:].flatten())
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
+    twin = Qwen2ForCausalLM(config)
+    weights = {name: torch.from_numpy(np.asarray(value, np.float32)) for name, value in model.weights.items()}
+    twin.load_state_dict(weights, strict=False)  # the head is the embedding
+    return twin

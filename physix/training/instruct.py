@@ -12,27 +12,29 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from datasets import Dataset
 
 from physix.datasets.runs import RunWriter
+from physix.datasets.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.episode import observe
 from physix.engine.events import Provenance
+from physix.engine.ports import Observation
 from physix.errors import BadInputError, EpisodeFinishedError
-from physix.policies.prompting import PROMPT_VERSION, ParseFailure, parse_completion, render
+from physix.policies.prompting import ParseFailure, parse_completion
 from physix.store import open_log
 from physix.systems import sample_task
 from physix.training.backends import Backend, load
 from physix.training.grpo import GrpoOptions, RunWatch, finish, grpo_config, grpo_manifest, tasks_of
 from physix.training.profiles import Profile
-from physix.training.rewards import EpisodeReward, episode_reward, reward_functions
+from physix.training.rewards import Ended, episode_reward, reward_functions
 from physix.verifier.types import Hypothesis
 
-_OPENING = "Find the law of this motion. Submit hypotheses with the tool until one fits."
-_NOTHING = EpisodeReward(match=0.0, match_dense=0.0, correctness=0.0, simplicity=0.0, format=0.0)
+if TYPE_CHECKING:
+    from trl import GRPOTrainer
 
 
 class EpisodeTool:
@@ -60,28 +62,32 @@ class EpisodeTool:
                 )
 
         self._episode = anyio.run(start)
-        return _told(self._episode)
+        return opening(observe(self._episode))[1]
 
-    def submit_hypothesis(self, hypothesis: str) -> str:
+    def submit_hypothesis(self, equation: str, params: dict[str, float], rationale: str = "") -> str:
         """Propose a law of motion; it is simulated and compared with the measurements.
 
         Args:
-            hypothesis: one JSON object: {"equation": "...", "params": {...}, "rationale": "..."}
+            equation: For example "d2x/dt2 = -k*x".
+            params: The number of every constant that the equation names.
+            rationale: One short sentence.
 
         Returns:
             What is wrong with it and how many turns are left, or that the law fits.
         """
         episode = self._running()
-        parsed = parse_completion(hypothesis, episode.task.variables)
+        # What a model wrote may be of any type: the shared parser judges it as it judges any reply.
+        written = json.dumps({"equation": equation, "params": params, "rationale": rationale})
+        parsed = parse_completion(written, episode.task.variables)
         if isinstance(parsed, ParseFailure):
             # A turn like any other: the verifier turns it down, and the reason is told.
             parsed = Hypothesis(equation="(unreadable)", rationale=f"{parsed.code}: {parsed.message}"[:4_096])
-        provenance = Provenance(policy="instruct-in-training", prompt_version=PROMPT_VERSION)
+        provenance = Provenance(policy="instruct-in-training", prompt_version=DIALOGUE_VERSION)
 
         async def submit() -> Episode:
             async with open_log(self._options.db) as log:
                 return await EpisodeEngine(log).submit(
-                    episode.episode_id, parsed, provenance=provenance, raw_completion=hypothesis[:65_536]
+                    episode.episode_id, parsed, provenance=provenance, raw_completion=written[:65_536]
                 )
 
         self._episode = anyio.run(submit)
@@ -89,53 +95,92 @@ class EpisodeTool:
         if self._episode.finished is not None:
             return f"The episode is over ({self._episode.finished.reason}). {last.mismatch}"
         told = "Not right yet." if self._options.ablation == "no_history" else last.mismatch
-        left = self._turns - len(self._episode.turns)
-        return f"{told} r_match {last.reward.match:.3f}. {left} turns are left."
+        return answer(told, last.reward.match, self._turns - len(self._episode.turns))
 
-    def _components(self) -> EpisodeReward:
-        """Return the components of the episode. Not public: TRL takes public methods for tools."""
-        if self._episode is None:
-            return _NOTHING
-        return episode_reward(self._episode, progress=self._options.ablation != "no_progress")
+    def _ended(self) -> Ended:
+        """Return what became of the episode, and end it in the log if the model stopped calling.
 
-    def _running(self) -> Episode:
+        Not public: TRL takes public methods for tools.
+        """
+        episode = self._running(over=True)
+        if episode.finished is None:
+            episode_id = episode.episode_id
+
+            async def abandon() -> Episode:
+                async with open_log(self._options.db) as log:
+                    return await EpisodeEngine(log).abandon(episode_id)
+
+            self._episode = episode = anyio.run(abandon)
+        return Ended(
+            episode_id=episode.episode_id,
+            turns=len(episode.turns),
+            solved=episode.finished is not None and episode.finished.reason == "solved",
+            reward=episode_reward(episode, progress=self._options.ablation != "no_progress"),
+        )
+
+    def _running(self, *, over: bool = False) -> Episode:
         if self._episode is None:
             raise BadInputError("reset() was not called.")
-        if self._episode.finished is not None:
+        if self._episode.finished is not None and not over:
             raise EpisodeFinishedError(
                 self._episode.episode_id, len(self._episode.turns), self._episode.finished.reason
             )
         return self._episode
 
 
-def _told(episode: Episode) -> str:
-    """Return the task in the shared prompt's words."""
-    messages = render(observe(episode)).as_chat()
-    return messages[-1]["content"] + "\nCall submit_hypothesis with your JSON object."
+def environment_rewards(
+    ablation: str | None, on_played: Callable[[Sequence[Ended]], None] = lambda _: None
+) -> tuple[list[Callable[..., list[float]]], list[float]]:
+    """Return the reward functions and weights for episodes that TRL hands over as environments.
 
-
-def environment_rewards(ablation: str | None) -> tuple[list[Callable[..., list[float]]], list[float]]:
-    """Return the reward functions and weights for episodes that TRL hands over as environments."""
+    `on_played` gets the step's episodes before the first of them is asked for: TRL tells of the end of a
+    rollout in no other way.
+    """
     functions, weights = reward_functions(ablation)
-    return [_of_environments(f.__name__) for f in functions], weights
+    rewards = [_of_environments(f.__name__) for f in functions]
+    first = rewards[0]
+
+    def telling(environments: Sequence[EpisodeTool], **columns: Any) -> list[float]:
+        on_played([environment._ended() for environment in environments])
+        return first(environments, **columns)
+
+    telling.__name__ = first.__name__
+    return [telling, *rewards[1:]], weights
 
 
 def _of_environments(name: str) -> Callable[..., list[float]]:
     def reward(environments: Sequence[EpisodeTool], **_: Any) -> list[float]:
-        return [float(asdict(environment._components())[name]) for environment in environments]
+        return [float(asdict(environment._ended().reward)[name]) for environment in environments]
 
     reward.__name__ = name
     return reward
 
 
 def conversations_of(options: GrpoOptions, profile: Profile) -> Dataset:
-    """Return one row a task: the opening words, and what `EpisodeTool.reset` needs."""
+    """Return one row a task: the system's words, room for the task's, and what `EpisodeTool.reset` needs."""
     rows = [json.loads(row["prompt"]) for row in tasks_of(options, profile)]
-    return Dataset.from_list([{"prompt": [{"role": "user", "content": _OPENING}], **row} for row in rows])
+    task, _ = sample_task(rows[0]["system_id"], rows[0]["seed"])
+    system, _ = opening(
+        Observation(
+            episode_id="",
+            task=task,
+            turn=1,
+            turns_remaining=options.max_turns or profile.max_turns,
+            reward_mode="gain",
+            constants="declared",
+            solved_threshold=EpisodeConfig().verifier.solved_threshold,
+            history=(),
+        )
+    )
+    # TRL appends what `reset` returns to the last message.
+    prompt = [{"role": "system", "content": system}, {"role": "user", "content": ""}]
+    return Dataset.from_list([{"prompt": prompt, **row} for row in rows])
 
 
-def train_instruct_grpo(options: GrpoOptions, profile: Profile, backend: Backend) -> Path:
-    """Train and return the folder of the model or adapter; an interrupted run is continued."""
+def instruct_trainer(
+    options: GrpoOptions, profile: Profile, backend: Backend
+) -> tuple[GRPOTrainer, RunWriter, RunWatch]:
+    """Return TRL's trainer, ready to run, with the run's files and its watch."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     source = options.model or profile.model
     context = profile.max_completion_tokens * 2
@@ -145,10 +190,13 @@ def train_instruct_grpo(options: GrpoOptions, profile: Profile, backend: Backend
 
     run = RunWriter(options.output_dir, grpo_manifest(options, source, backend))
     watch = RunWatch(run, options, options.output_dir)
-    functions, weights = environment_rewards(options.ablation)
+    functions, weights = environment_rewards(options.ablation, watch.on_played)
+    config = grpo_config(options, profile, weights)
+    # Without a limit a model that never stops calling is answered until its budget of tokens is gone.
+    config.max_tool_calling_iterations = options.max_turns or profile.max_turns
     trainer = GRPOTrainer(
         model=loaded.model,
-        args=grpo_config(options, profile, weights),
+        args=config,
         reward_funcs=functions,
         train_dataset=conversations_of(options, profile),
         processing_class=loaded.tokenizer,
@@ -157,6 +205,12 @@ def train_instruct_grpo(options: GrpoOptions, profile: Profile, backend: Backend
         callbacks=[watch],
     )
     watch.trainer = trainer
+    return trainer, run, watch
+
+
+def train_instruct_grpo(options: GrpoOptions, profile: Profile, backend: Backend) -> Path:
+    """Train and return the folder of the model or adapter; an interrupted run is continued."""
+    trainer, run, watch = instruct_trainer(options, profile, backend)
     finish(trainer, run, watch)
     out = options.output_dir / "model"
     trainer.save_model(str(out))

@@ -39,6 +39,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--curriculum", action="store_true", help="tier 1 alone for the first third")
     p.add_argument("--stop-at", type=float, help="mean solved share over ten steps that ends the run")
     p.add_argument("--save-every", type=int, default=50)
+    p.add_argument("--rehearse", type=Path, help="mined rows to keep in practice while it learns (nano)")
+    p.add_argument("--rehearse-system", action="append", help="whose rows; may be repeated; default: all")
+    p.add_argument("--rehearse-weight", type=float, default=0.5, help="of their loss beside GRPO's")
     p.add_argument("--use-vllm", action="store_true", help="generate with vLLM in the trainer's process")
     p.add_argument("--report-to", choices=("none", "wandb"), default="none")
     return p
@@ -75,6 +78,9 @@ def run(arguments: Sequence[str] | None = None) -> Path:
         save_every=given.save_every,
         use_vllm=given.use_vllm,
         report_to=given.report_to,
+        rehearse=given.rehearse,
+        rehearse_systems=tuple(given.rehearse_system or ()),
+        rehearse_weight=given.rehearse_weight,
     )
     folder = train_grpo(options, backend)
     if given.save_method == "merged_16bit" and (folder / "adapter_config.json").exists():

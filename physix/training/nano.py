@@ -9,27 +9,34 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import anyio
 import pyarrow.parquet as pq
+from threadpoolctl import threadpool_limits
+from transformers import Qwen2ForCausalLM
 
 from physix.datasets.files import write_sft
 from physix.datasets.runs import RunWriter
 from physix.datasets.sft import NANO_RULES, SftRow
+from physix.policies.nano import NanoModel, NanoPolicy
 from physix.policies.nano_tokenizer import NanoTokenizer
 from physix.store import open_log
+from physix.training.evaluate import METRICS, WATCHED, Outcome, measure
 from physix.training.manifest import new_manifest
 from physix.training.nano_export import export_nano
 from physix.training.nano_files import load_nano_folder, save_nano
 from physix.training.nano_model import NanoSize, make_nano
+from physix.training.nano_rollout import shape_of, weights_of
 from physix.training.nano_sft import NanoSftConfig, prompts_of, tokenise, train_nano
 from physix.training.nano_vocabulary import train_tokenizer
 from physix.training.rollout import TRAINING_SYSTEMS, RolloutOptions, TaskPlan, roll_out
 from physix.training.teacher import TeacherPolicy
 
 _VOCABULARY_ROWS = 6_000
+_WATCHED_METRICS = ("format", "solved@1", "solved@8", "turns")
 _SEEDS_PER_SHARD = 2_400
 
 
@@ -40,6 +47,7 @@ class NanoPlan:
     Attributes:
         episodes: of the teacher, per shard; a shard is a process and a log of its own.
         systems: those with demonstrations; leaving some out asks what transfers.
+        watched_episodes: whole episodes per system that the model plays every `watch_every` steps of SFT.
     """
 
     out: Path = Path("runs/nano")
@@ -49,6 +57,8 @@ class NanoPlan:
     size: NanoSize = field(default_factory=NanoSize)
     sft: NanoSftConfig = field(default_factory=lambda: NanoSftConfig(steps=1_700))
     seed: int = 0
+    watched_episodes: int = 5
+    watch_every: int = 250
 
 
 def teacher_plan(plan: NanoPlan, shard: int) -> TaskPlan:
@@ -101,6 +111,27 @@ def mine_rows(plan: NanoPlan) -> tuple[list[SftRow], str]:
     return rows, "+".join(digest[:16] for digest in digests)
 
 
+def watch_episodes(tokenizer: NanoTokenizer, episodes: int) -> Callable[[Qwen2ForCausalLM], dict[str, float]]:
+    """Return what measures a model in training: whole episodes on tasks kept for that, greedy, 8 turns."""
+
+    def evaluate(model: Qwen2ForCausalLM) -> dict[str, float]:
+        now = NanoModel(
+            name="nano", weights=weights_of(model), shape=shape_of(model), tokenizer=tokenizer, sha256=""
+        )
+
+        async def play() -> list[Outcome]:
+            return await measure(lambda: NanoPolicy("nano", now), WATCHED, episodes)
+
+        with threadpool_limits(limits=1, user_api="blas"):
+            outcomes = anyio.run(play)
+        means = {name: sum(map(METRICS[name], outcomes)) / len(outcomes) for name in _WATCHED_METRICS}
+        return {f"eval/{name}": round(value, 4) for name, value in means.items()} | {
+            "eval/match": round(sum(max(o.matches) for o in outcomes) / len(outcomes), 4)
+        }
+
+    return evaluate
+
+
 def train_sft(plan: NanoPlan, rows: list[SftRow], dataset_sha256: str) -> Path:
     """Train the tokenizer and the model; return the model's folder. Goes on from a checkpoint."""
     folder = plan.out / "nano-sft"
@@ -122,7 +153,16 @@ def train_sft(plan: NanoPlan, rows: list[SftRow], dataset_sha256: str) -> Path:
         dataset_sha256=dataset_sha256,
     )
     run = RunWriter(folder, manifest)
-    train_nano(model, tokenizer, tokenise(wanted, tokenizer), plan.sft, folder, log=run.log)
+    train_nano(
+        model,
+        tokenizer,
+        tokenise(wanted, tokenizer),
+        plan.sft,
+        folder,
+        log=run.log,
+        evaluate=watch_episodes(tokenizer, plan.watched_episodes),
+        evaluate_every=plan.watch_every,
+    )
     save_nano(model, tokenizer_json, folder / "model")
     run.finish("finished")
     return folder / "model"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from physix.engine import EpisodeConfig, EpisodeEngine
@@ -29,28 +31,28 @@ from physix.policies.nano_forward import Qwen2Forward, Qwen2Shape
 from physix.policies.nano_tokenizer import NanoTokenizer
 from physix.store import open_log
 from physix.systems import sample_task
-from physix.training.rewards import COMPONENTS, EpisodeReward, episode_reward
+from physix.systems.task import Task, Truth
+from physix.training.rewards import COMPONENTS, Ended, episode_reward
 
 if TYPE_CHECKING:
     from transformers import Qwen2ForCausalLM
 
+# Gets the step's episodes, and how long the rollout took: altogether, and apart from the policy.
+OnPlayed = Callable[[Sequence[Ended], dict[str, float]], None]
 MAX_ROLLOUT_TURNS = REMEMBERED_TURNS + 1  # beyond, the oldest turn would leave the prompt's text
 ROLLOUT_CONTEXT = 384
-_AT_ONCE = 8
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
+class Played(Ended):
     """One episode as a trainer needs it; the three lists are of one length."""
 
     prompt_ids: list[int]
     completion_ids: list[int]
     logprobs: list[float]
     env_mask: list[int]  # 1 where the model wrote, 0 where the environment answered
-    reward: EpisodeReward
-    episode_id: str
-    turns: int
-    solved: bool
+    policy_s: float
 
 
 @dataclass(slots=True)
@@ -81,9 +83,11 @@ class RecordingNano:
         self._temperature = temperature
         self.told = True  # False withholds the mismatch: the ablation `no_history`
         self.tape = _Tape()
+        self.seconds = 0.0  # spent in `propose`, over the whole episode
 
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
         """See `Policy.propose`."""
+        began = time.perf_counter()
         frame = frames(observation.task)[0]
         if observation.turn == 1:
             self.tape = _Tape(prompt=self._tokenizer.encode(render(observation, frame)))
@@ -97,13 +101,16 @@ class RecordingNano:
             raise PolicyError("The episode has outgrown the context.")
         law = self._write(logits)
         text = self._tokenizer.decode(law)
+        hypothesis = hypothesis_of([text], [frame], observation.task)
+        spent = time.perf_counter() - began
+        self.seconds += spent
         provenance = Provenance(
             policy=self.name,
             sampling={"temperature": self._temperature},
+            latency_s=round(spent, 4),
             completion_tokens=len(law),
             prompt_version=CODEC_VERSION,
         )
-        hypothesis = hypothesis_of([text], [frame], observation.task)
         return Proposal(hypothesis=hypothesis, provenance=provenance, raw_completion=text)
 
     def _write(self, logits: np.ndarray[Any, np.dtype[np.float32]]) -> list[int]:
@@ -147,16 +154,19 @@ def task_prompt(system_id: str, seed: int, noise: float) -> str:
 
 
 def make_rollout(
-    tokenizer: NanoTokenizer, settings: RolloutSettings, on_played: Callable[[list[Played]], None]
+    tokenizer: NanoTokenizer, settings: RolloutSettings, on_played: OnPlayed
 ) -> Callable[[list[str], Any], dict[str, list[Any]]]:
     """Return a `rollout_func` for `GRPOTrainer`: one episode a prompt; prompts come in repeated already."""
 
     def rollout(prompts: list[str], trainer: Any) -> dict[str, list[Any]]:
         model = trainer.accelerator.unwrap_model(trainer.model)
         step = int(trainer.state.global_step)
+        began = time.perf_counter()
         with threadpool_limits(limits=1, user_api="blas"):
             played = anyio.run(play_all, forward_of(model), tokenizer, prompts, settings, step)
-        on_played(played)
+        rollout_s = time.perf_counter() - began
+        policy_s = sum(one.policy_s for one in played)
+        on_played(played, {"rollout_s": rollout_s, "environment_s": rollout_s - policy_s})
         columns = {f"reward_{n}": [asdict(p.reward)[n] for p in played] for n in COMPONENTS}
         return {
             "prompt_ids": [p.prompt_ids for p in played],
@@ -171,15 +181,23 @@ def make_rollout(
 
 def forward_of(model: Qwen2ForCausalLM) -> Qwen2Forward:
     """Return the NumPy twin of a Transformers model, with its weights as they are now."""
+    return Qwen2Forward(weights_of(model), shape_of(model), context=ROLLOUT_CONTEXT)
+
+
+def shape_of(model: Qwen2ForCausalLM) -> Qwen2Shape:
+    """Return the dimensions of a Transformers model."""
     config = model.config
-    shape = Qwen2Shape(
+    return Qwen2Shape(
         layers=config.num_hidden_layers,
         heads=config.num_attention_heads,
         kv_heads=config.num_key_value_heads,
         head_size=config.hidden_size // config.num_attention_heads,
     )
-    weights = {name: value.detach().float().cpu().numpy() for name, value in model.state_dict().items()}
-    return Qwen2Forward(weights, shape, context=ROLLOUT_CONTEXT)
+
+
+def weights_of(model: Qwen2ForCausalLM) -> dict[str, NDArray[np.float32]]:
+    """Return a Transformers model's weights as they are now, by name."""
+    return {name: value.detach().float().cpu().numpy() for name, value in model.state_dict().items()}
 
 
 async def play_all(
@@ -192,12 +210,16 @@ async def play_all(
     """Play one episode a prompt, in order, and record each in the log with run, step and group."""
     played: list[Played | None] = [None] * len(prompts)
     slots = anyio.CapacityLimiter(_AT_ONCE)
+    # A task takes as long to draw as a hypothesis to verify, and a whole group plays the same one.
+    tasks = {prompt: _task_of(prompt, settings) for prompt in dict.fromkeys(prompts)}
     async with open_log(settings.db) as log:
         engine = EpisodeEngine(log)
 
         async def play(index: int, prompt: str) -> None:
             async with slots:
-                played[index] = await _play(engine, forward.twin(), tokenizer, prompt, settings, step, index)
+                played[index] = await _play(
+                    engine, forward.twin(), tokenizer, *tasks[prompt], settings, step, index
+                )
 
         # Side by side, episodes share the log's commits; the draws of each depend on its index alone.
         async with anyio.create_task_group() as group:
@@ -206,18 +228,22 @@ async def play_all(
     return [one for one in played if one is not None]
 
 
+def _task_of(prompt: str, settings: RolloutSettings) -> tuple[Task, Truth]:
+    wanted = json.loads(prompt)
+    task, truth = sample_task(wanted["system_id"], wanted["seed"], noise=wanted["noise"])
+    return (task if settings.hint else replace(task, hint="")), truth
+
+
 async def _play(
     engine: EpisodeEngine,
     forward: Qwen2Forward,
     tokenizer: NanoTokenizer,
-    prompt: str,
+    task: Task,
+    truth: Truth,
     settings: RolloutSettings,
     step: int,
     index: int,
 ) -> Played:
-    wanted = json.loads(prompt)
-    task, truth = sample_task(wanted["system_id"], wanted["seed"], noise=wanted["noise"])
-    task = task if settings.hint else replace(task, hint="")
     rng = np.random.default_rng([settings.seed, step, index])
     policy = RecordingNano(forward, tokenizer, rng, temperature=settings.temperature)
     policy.told = settings.history
@@ -237,6 +263,7 @@ async def _play(
         completion_ids=tape.ids,
         logprobs=tape.logprobs,
         env_mask=tape.mask,
+        policy_s=policy.seconds,
         reward=episode_reward(episode, progress=settings.progress),
         episode_id=episode.episode_id,
         turns=len(episode.turns),

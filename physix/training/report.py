@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ from physix.training.evaluate import (
 _UNTRAINED_EPISODES = 20  # per system: it never writes an equation, and takes eight turns to do so
 _ABLATION_EPISODES = 60
 _CURVES = (
-    "loss reward match match_dense correctness simplicity format solved turns entropy completions/mean_length"
+    "loss eval/match eval/solved@1 eval/solved@8 reward match match_dense correctness simplicity format "
+    "solved turns entropy completions/mean_length"
 ).split()
 
 
@@ -41,6 +43,7 @@ def write_report(
     episodes: int,
     search_episodes: int,
     other_episodes: int | None = None,
+    sindy_episodes: int = 0,
 ) -> Path:
     """Measure, write `report.md`, `outcomes.json` and the plots into `out`, and return the report's path.
 
@@ -49,18 +52,23 @@ def write_report(
         out: is made.
         runs: folders of training runs to draw.
         episodes: per system, in distribution.
-        search_episodes: the same for `search`; 0 leaves it out.
+        search_episodes, sindy_episodes: the same for `search` and PySINDy; 0 leaves them out.
         other_episodes: per system, under every other condition; None for as many.
     """
     model = load_nano(weights)
     out.mkdir(parents=True, exist_ok=True)
     with threadpool_limits(limits=1, user_api="blas"):
-        found = _outcomes(model, episodes, search_episodes, other_episodes or episodes)
+        baselines = {"search": search_episodes, "sindy": sindy_episodes}
+        found = _outcomes(model, episodes, baselines, other_episodes or episodes)
         arms = anyio.run(mismatch_ablation, _maker("nano", model), min(episodes, _ABLATION_EPISODES))
-    save_outcomes(out / "outcomes.json", {**found, **{f"ablation: {k}": v for k, v in arms.items()}})
+        own = anyio.run(partial(mismatch_ablation, _maker("nano", model), episodes, own_mistakes=True))
+    ablations = {f"ablation: {k}": v for k, v in arms.items()} | {
+        f"own mistakes: {k}": v for k, v in own.items()
+    }
+    save_outcomes(out / "outcomes.json", {**found, **ablations})
     plots = [plot_run(folder, out) for folder in runs]
     path = out / "report.md"
-    path.write_text(_text(model, found, arms, [p.name for p in plots]), encoding="utf-8")
+    path.write_text(_text(model, found, arms, own, [p.name for p in plots]), encoding="utf-8")
     return path
 
 
@@ -69,7 +77,7 @@ def _maker(name: str, model: NanoModel) -> Callable[[], Policy]:
 
 
 def _outcomes(
-    model: NanoModel, episodes: int, search_episodes: int, other_episodes: int
+    model: NanoModel, episodes: int, baselines: dict[str, int], other_episodes: int
 ) -> dict[str, list[Outcome]]:
     found: dict[str, list[Outcome]] = {}
     for condition in CONDITIONS:
@@ -80,8 +88,9 @@ def _outcomes(
     found[f"nano-untrained | {first.name}"] = _play(
         _maker("nano-untrained", twin), first, min(episodes, _UNTRAINED_EPISODES)
     )
-    if search_episodes:
-        found[f"search | {first.name}"] = _play(lambda: make_policy("search"), first, search_episodes)
+    for name, count in baselines.items():
+        if count:
+            found[f"{name} | {first.name}"] = _play(partial(make_policy, name), first, count)
     return found
 
 
@@ -93,7 +102,11 @@ def _play(make: Callable[[], Policy], condition: Condition, episodes: int) -> li
 
 
 def _text(
-    model: NanoModel, found: dict[str, list[Outcome]], arms: dict[str, list[Outcome]], plots: Sequence[str]
+    model: NanoModel,
+    found: dict[str, list[Outcome]],
+    arms: dict[str, list[Outcome]],
+    own: dict[str, list[Outcome]],
+    plots: Sequence[str],
 ) -> str:
     lines = [
         "# Report of the nano model",
@@ -114,7 +127,19 @@ def _text(
         "",
         "## Does it use the mismatch?",
         "",
+        "Turn 1 is the teacher's mistake, the same in every arm; the model plays turn 2 knowing of it what",
+        "the arm says.",
+        "",
         *_ablation(arms),
+        "",
+        "Turn 1 is the model's own mistake, under a misleading hint. Without history it is asked the same",
+        "question again and, being greedy, gives the same answer.",
+        "",
+        *_ablation(own),
+        "",
+        "### Episodes that turn 1 did not solve",
+        "",
+        *_later_turns(found),
     ]
     if plots:
         lines += ["", "## Curves", "", *[f"![{name}]({name})" for name in plots]]
@@ -157,9 +182,11 @@ def _ablation(arms: dict[str, list[Outcome]]) -> list[str]:
     def second(outcome: Outcome) -> float:
         return outcome.matches[1] if len(outcome.matches) > 1 else 0.0
 
+    count = len(arms["true"])
+    if not count:
+        return ["Turn 1 solved every task."]
     lines = [
-        "Turn 1 is the teacher's mistake, the same in every arm; the model plays turn 2 knowing of it what",
-        f"the arm says. {len(arms['true'])} tasks that turn 1 did not solve, paired.",
+        f"{count} tasks that turn 1 did not solve, paired.",
         "",
         "| told about turn 1 | solved at turn 2 | R² of turn 2 | paired gain in R² of the true mismatch |",
         "|---|---|---|---|",
@@ -169,6 +196,23 @@ def _ablation(arms: dict[str, list[Outcome]]) -> list[str]:
         match = bootstrap([second(o) for o in outcomes])
         gain = "" if name == "true" else str(paired_difference(arms["true"], outcomes, second))
         lines.append(f"| {name} | {solved} | {match} | {gain} |")
+    return lines
+
+
+def _later_turns(found: dict[str, list[Outcome]]) -> list[str]:
+    """Return what became of the episodes whose first turn failed, under every condition of the model."""
+    lines = [
+        "| condition | not solved at turn 1 | solved by turn 2 | by turn 4 | by turn 8 |",
+        "|---|---|---|---|---|",
+    ]
+    for key, outcomes in found.items():
+        policy, condition = key.split(" | ")
+        left = [o for o in outcomes if not o.solved_within(1)]
+        if policy != "nano" or not left:
+            continue
+        shares = [bootstrap([float(o.solved_within(n)) for o in left]) for n in (2, 4, 8)]
+        cells = " | ".join(str(share) for share in shares)
+        lines.append(f"| {condition} | {len(left)} of {len(outcomes)} | {cells} |")
     return lines
 
 

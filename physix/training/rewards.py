@@ -31,6 +31,16 @@ class EpisodeReward:
     format: float
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """What a trainer notes of an episode that was played to its end."""
+
+    episode_id: str
+    turns: int
+    solved: bool
+    reward: EpisodeReward
+
+
 def episode_reward(episode: Episode, *, progress: bool = True) -> EpisodeReward:
     """Return what an episode earned.
 

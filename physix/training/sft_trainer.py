@@ -13,6 +13,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_utils import get_last_checkpoint
 
 from physix.datasets.runs import RunWriter
+from physix.datasets.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
 from physix.errors import BadInputError
 from physix.training.backends import Backend, Loaded, load
 from physix.training.manifest import new_manifest
@@ -133,8 +134,12 @@ def read_rows(folder: Path) -> tuple[Dataset, str]:
     if not manifest.exists():
         raise BadInputError(f"{folder} holds no mined dataset: write one with `physix dataset sft`.")
     rows = load_dataset("parquet", data_files=str(folder / "train.parquet"), split="train")
-    digest = str(json.loads(manifest.read_text(encoding="utf-8"))["sha256"])
-    return rows.select_columns(["prompt", "completion"]), digest
+    found = json.loads(manifest.read_text(encoding="utf-8"))
+    rows = rows.select_columns(["prompt", "completion"])
+    if found["renderer"] == DIALOGUE_VERSION:
+        # The template then tells of the tool in the words in which GRPO will.
+        rows = rows.add_column("tools", [json.dumps([TOOL_SCHEMA])] * len(rows))
+    return rows, str(found["sha256"])
 
 
 def _load(options: SftOptions, profile: Profile, backend: Backend) -> tuple[Loaded, str]:

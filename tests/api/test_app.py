@@ -185,6 +185,22 @@ def test_a_token_is_needed_where_one_is_set() -> None:
         assert client.post("/interactive/sessions", json=body).status_code == 401
         headers = {"Authorization": "Bearer secret"}
         assert client.post("/interactive/sessions", json=body, headers=headers).status_code == 201
+        assert client.get("/api/episodes").status_code == 401
+        assert client.get("/api/episodes", headers=headers).status_code == 200
+        assert client.get("/run", auth=("anyone", "wrong")).status_code == 401
+        assert client.get("/run", auth=("anyone", "secret")).status_code != 401
+        assert client.get("/health").status_code != 401
+
+
+def test_another_site_cannot_act_with_a_remembered_password() -> None:
+    settings = Settings(db="memory://", token="secret")  # noqa: S106  # of this test alone
+    with TestClient(create_app(settings, openenv=False)) as client:
+        body = {"system_id": "free_fall"}
+        client.auth = ("anyone", "secret")
+        for site, status in (("cross-site", 401), ("same-site", 401), ("same-origin", 201)):
+            answer = client.post("/interactive/sessions", json=body, headers={"Sec-Fetch-Site": site})
+            assert answer.status_code == status
+        assert client.get("/api/episodes", auth=("no colon", "")).status_code == 401
 
 
 def test_every_address_of_the_page_is_the_page(client: TestClient) -> None:

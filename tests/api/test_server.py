@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -23,20 +23,27 @@ def free_port() -> int:
         return port
 
 
+def await_server(url: str, process: subprocess.Popen[bytes]) -> None:
+    """Return when the server answers; fail when it ends or takes two minutes."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            httpx.get(f"{url}/health").raise_for_status()
+            return
+        except httpx.TransportError:
+            assert time.monotonic() < deadline, "the server did not start"
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=0.1)
+            assert process.poll() is None, "the server ended"
+
+
 @contextmanager
 def server(db: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "physix.cli", "serve", "--port", str(port), "--db", f"sqlite:///{db}"]
     )
     try:
-        deadline = time.monotonic() + 120
-        while True:
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
-                break
-            except httpx.TransportError:
-                assert process.poll() is None, "the server ended"
-                assert time.monotonic() < deadline, "the server did not start"
+        await_server(f"http://127.0.0.1:{port}", process)
         yield process
     finally:
         process.kill()

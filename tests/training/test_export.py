@@ -151,14 +151,13 @@ def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tmp_path: Pa
     episode = tool(tmp_path)
     told = episode.reset(system_id="spring_mass", seed=5, noise=0.02)
     assert "submit_hypothesis" in told
-    first = episode.submit_hypothesis('{"equation": "d2x/dt2 = -a*x", "params": {"a": 1.0}}')
+    first = episode.submit_hypothesis("d2x/dt2 = -a*x", {"a": 1.0})
     assert "2 turns are left" in first
-    assert "1 turns are left" in episode.submit_hypothesis("I do not know.")
+    assert "1 turns are left" in episode.submit_hypothesis("I do not know.", {})
     from physix.systems import sample_task
 
     _, truth = sample_task("spring_mass", 5)
-    law = {"equation": truth.equation, "params": truth.params}
-    assert "over (solved)" in episode.submit_hypothesis(json.dumps(law))
+    assert "over (solved)" in episode.submit_hypothesis(truth.equation or "", dict(truth.params))
     functions, weights = environment_rewards(None)
     earned = {f.__name__: f([episode])[0] for f in functions}
     assert earned["correctness"] == 1.0
@@ -170,7 +169,7 @@ def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tmp_path: Pa
 def test_the_mismatch_can_be_withheld(tmp_path: Path) -> None:
     episode = tool(tmp_path, ablation="no_history")
     episode.reset(system_id="spring_mass", seed=5, noise=0.02)
-    answer = episode.submit_hypothesis('{"equation": "d2x/dt2 = -a*x", "params": {"a": 1.0}}')
+    answer = episode.submit_hypothesis("d2x/dt2 = -a*x", {"a": 1.0})
     assert answer.startswith("Not right yet.")
 
 

@@ -9,7 +9,9 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from physix.datasets.files import write_sft
 from physix.datasets.runs import read_metrics, read_run
+from physix.datasets.sft import NANO_RULES
 from physix.errors import BadInputError
 from physix.policies.nano_tokenizer import NanoTokenizer
 from physix.store import open_log
@@ -149,3 +151,39 @@ def test_a_component_that_rises_while_match_falls_is_named() -> None:
     assert hacked([flat] * 10 + [bought] * 10) == "simplicity"
     assert hacked([flat] * 20) is None
     assert hacked([bought] * 3) is None
+
+
+@pytest.mark.usefixtures("learnable")
+def test_weights_and_biases_is_written_to_without_a_network(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_DIR", str(tmp_path))
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    train_grpo(options(tiny_folder, tmp_path, num_steps=1, max_turns=1, report_to="wandb"))
+    import wandb
+
+    wandb.finish()
+    (written,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
+    assert b"train/reward" in written.read_bytes()
+
+
+def test_a_rehearsal_adds_its_loss_and_resumes_with_the_same_bits(
+    tiny_folder: Path, teacher_db: str, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    anyio.run(write_sft, teacher_db, NANO_RULES, data)
+
+    def of(name: str, **more: Any) -> GrpoOptions:
+        practice = {"rehearse": data, "rehearse_systems": ("spring_mass", "damped_spring", "free_fall")}
+        return options(tiny_folder, tmp_path / name, max_turns=1, num_steps=2, **practice, **more)
+
+    whole = train_grpo(of("a"))
+    train_grpo(of("b", stop_after=1))
+    resumed = train_grpo(of("b"))
+    one, other = (load_nano_folder(f)[0].state_dict() for f in (whole, resumed))
+    for name, value in one.items():
+        assert torch.equal(value, other[name]), name
+    assert all((line["rehearsal"] or 0.0) > 1.0 for line in read_metrics([tmp_path / "a"], "run"))
+    with pytest.raises(BadInputError, match="a batch needs"):
+        train_grpo(options(tiny_folder, tmp_path / "c", rehearse=data, rehearse_systems=("damped_pendulum",)))

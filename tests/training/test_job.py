@@ -49,3 +49,4 @@ def test_a_smoke_run_goes_through_every_stage(tmp_path: Path) -> None:
     assert "nano-untrained" in report
     assert "![grpo.png](grpo.png)" in report
     assert (tmp_path / "job" / "report" / "grpo.png").stat().st_size > 5_000
+    assert "eval/solved@8" in (tmp_path / "job" / "nano-sft" / "metrics.jsonl").read_text()

@@ -1,0 +1,78 @@
+"""An Inspect task: `inspect eval physix_adapters/inspect.py@physix --model ... -T split=test -T limit=20`."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import Sample
+from inspect_ai.scorer import Score, Scorer, Target, mean, scorer, stderr
+from inspect_ai.solver import Generate, Solver, TaskState, basic_agent, solver
+from inspect_ai.tool import Tool, tool
+from inspect_ai.util import store
+
+from physix_adapters import wire
+
+
+@tool
+def submit_hypothesis() -> Tool:
+    """The environment's only tool."""
+
+    async def execute(equation: str, params: dict[str, float] | None = None) -> str:
+        """Propose an equation of motion and read how well it reproduces the measurements.
+
+        Args:
+            equation: For example d2y/dt2 = -g + k*vy**2; several are separated by ";".
+            params: The numeric value of every constant that the equation names.
+        """
+        held = store()
+        if held.get("done", False):
+            return "The episode is over; no more proposals are accepted."
+        try:
+            turn = await asyncio.to_thread(
+                wire.submit, held.get("episode_id"), held.get("token"), equation, params
+            )
+        except wire.PhysixServerError as error:
+            return f"Refused: {error}"
+        held.set("done", turn.done)
+        held.set("best", max(held.get("best", 0.0), turn.total))
+        return turn.answer
+
+    return execute
+
+
+@solver
+def start_episode() -> Solver:
+    """Start the sample's episode and put the problem before the model."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        options: dict[str, Any] = state.metadata
+        started = await asyncio.to_thread(wire.start, None, **options)
+        state.store.set("episode_id", started.episode_id)
+        state.store.set("token", started.token)
+        state.user_prompt.text = wire.INSTRUCTIONS + started.question
+        return state
+
+    return solve
+
+
+@scorer(metrics=[mean(), stderr()])
+def best_total() -> Scorer:
+    """The best turn total of the episode, in [0, 1]."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        return Score(value=float(state.store.get("best", 0.0)))
+
+    return score
+
+
+@task
+def physix(split: str = "test", limit: int = 20) -> Task:
+    """The first tasks of a split; `PHYSIX_URL` names the server."""
+    samples = [
+        Sample(input=row["id"], id=row["id"], metadata={"split": row["split"], "index": row["index"]})
+        for row in wire.rows(split, limit)
+    ]
+    agent = basic_agent(init=start_episode(), tools=[submit_hypothesis()], message_limit=40)
+    return Task(dataset=samples, solver=agent, scorer=best_total())

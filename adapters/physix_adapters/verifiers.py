@@ -1,0 +1,110 @@
+"""A verifiers v1 taskset; `PHYSIX_URL` names the server.
+
+The rollout's own state holds the episode: the task starts it, the tool server plays it, the reward reads it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import verifiers.v1 as vf
+
+from physix_adapters import wire
+
+
+class PhysixState(vf.State):
+    """The episode of one rollout."""
+
+    episode_id: str = ""
+    token: str = ""
+    question: str = ""
+    best: float = 0.0
+    done: bool = False
+
+
+class PhysixData(vf.TaskData):
+    """Which task of which split."""
+
+    split: str
+    index: int
+
+
+class PhysixToolset(vf.Toolset[vf.ToolsetConfig, PhysixState]):
+    """Look at the motion, and propose."""
+
+    TOOL_PREFIX = "physix"
+
+    @vf.tool
+    async def observe(self) -> str:
+        """Return the measured motion: a hint, the variables with their units, and a table."""
+        return self.state.question
+
+    @vf.tool
+    async def submit_hypothesis(self, equation: str, params: dict[str, float] | None = None) -> str:
+        """Propose an equation of motion, e.g. d2y/dt2 = -g + k*vy**2 with params {"g": 9.8, "k": 0.1}.
+
+        Returns how well it reproduces the measurements. Several equations are separated by ";".
+        """
+        state = self.state
+        if state.done:
+            return "The episode is over; no more proposals are accepted."
+        try:
+            turn = await asyncio.to_thread(wire.submit, state.episode_id, state.token, equation, params)
+        except wire.PhysixServerError as error:
+            return f"Refused: {error}"
+        state.best = max(state.best, turn.total)
+        state.done = turn.done
+        return turn.answer
+
+
+class PhysixTaskConfig(vf.TaskConfig):
+    """The tool server's runtime."""
+
+    tools: vf.ToolsetConfig = vf.ToolsetConfig()
+
+
+class PhysixTask(vf.Task[PhysixData, PhysixState, PhysixTaskConfig]):
+    """One episode; its reward is the best turn total, in [0, 1]."""
+
+    @classmethod
+    def toolsets(cls, config: PhysixTaskConfig) -> list[vf.Toolset]:
+        """The one tool server."""
+        return [PhysixToolset(config.tools)]
+
+    async def setup(self, trace: vf.Trace, runtime: vf.Runtime) -> None:
+        """Start the episode."""
+        started = await asyncio.to_thread(wire.start, None, split=self.data.split, index=self.data.index)
+        trace.state.episode_id, trace.state.token = started.episode_id, started.token
+        trace.state.question = started.question
+
+    @vf.reward(weight=1.0)
+    async def best_total(self, trace: vf.Trace) -> float:
+        """Not a sum over turns: that would pay for stalling."""
+        return float(trace.state.best)
+
+
+class PhysixConfig(vf.TasksetConfig):
+    """Which tasks."""
+
+    split: str = "train"
+    num_tasks: int = 100
+    task: PhysixTaskConfig = PhysixTaskConfig()
+
+
+class PhysixTaskset(vf.Taskset[PhysixTask, PhysixConfig]):
+    """The first tasks of a split."""
+
+    def load(self) -> list[PhysixTask]:
+        """Name the tasks; an episode starts when one is set up."""
+        prompt = wire.INSTRUCTIONS + "Call observe first."
+        return [
+            PhysixTask(
+                PhysixData(id=row["id"], prompt=prompt, split=row["split"], index=row["index"]),
+                self.config.task,
+            )
+            for row in wire.rows(self.config.split, self.config.num_tasks)
+        ]
+
+
+if __name__ == "__main__":
+    PhysixToolset.run()
