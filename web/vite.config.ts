@@ -12,6 +12,10 @@ export default defineConfig({
     assetsInlineLimit: 0,
     manifest: true,
   },
+  // Scripts and styles find their neighbours by relative paths, so that `physix bundle` can move them.
+  experimental: {
+    renderBuiltUrl: (name, { hostType }) => (hostType === "html" ? `/${name}` : { relative: true }),
+  },
   server: { proxy: { "/api": server, "/interactive": server } },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
 });

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from physix.cli.bench import bench_app
+from physix.cli.bundle import bundle
 from physix.cli.compare import compare
 from physix.cli.dataset import dataset_app, rollout
 from physix.cli.demo import demo_app
@@ -32,6 +33,7 @@ app.add_typer(log_app, name="log")
 app.add_typer(demo_app, name="demo")
 app.add_typer(bench_app, name="bench")
 app.command("compare")(compare)
+app.command("bundle")(bundle)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(train_app, name="train")
 app.command()(rollout)

@@ -10,6 +10,7 @@ import type {
   RunSummary,
   SystemInfo,
 } from "../episode/types";
+import { bundled, bundledFile } from "./bundle";
 
 /** A problem document (RFC 9457), or the bare status where the server sent none. */
 export class ApiError extends Error {
@@ -23,7 +24,10 @@ export class ApiError extends Error {
 }
 
 async function request<T>(path: string, body?: object): Promise<T> {
-  const response = await fetch(path, {
+  const place = bundled ? bundledFile(path) : path;
+  if (place === null)
+    throw new ApiError(404, "Not in this folder", "This copy of the page has no server.");
+  const response = await fetch(place, {
     headers: { accept: "application/json", "content-type": "application/json" },
     ...(body && { method: "POST", body: JSON.stringify(body) }),
   });

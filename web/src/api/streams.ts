@@ -1,4 +1,5 @@
 import type { EpisodeEvent } from "../episode/types";
+import { bundled, bundledFile } from "./bundle";
 
 export type StreamStatus = "Connecting" | "Live" | "Reconnecting" | "Disconnected" | "Complete";
 
@@ -59,26 +60,60 @@ interface Source {
 
 /** Follows one episode to its end. */
 export const followEpisode = (id: string, listener: Listener): Stream =>
-  follow(
-    {
-      address: (after) => `/api/episodes/${encodeURIComponent(id)}/events?after=${after}`,
-      place: (event) => event.version,
-      episodes: 1,
-    },
-    listener,
-  );
+  bundled
+    ? readEpisodes([id], listener)
+    : follow(
+        {
+          address: (after) => `/api/episodes/${encodeURIComponent(id)}/events?after=${after}`,
+          place: (event) => event.version,
+          episodes: 1,
+        },
+        listener,
+      );
 
 /** Follows some episodes to their ends on one connection: a browser has six for everything. */
 export const followEpisodes = (ids: readonly string[], listener: Listener): Stream =>
-  follow(
-    {
-      address: (after) =>
-        `/api/events?after=${after}${ids.map((id) => `&episode=${encodeURIComponent(id)}`).join("")}`,
-      place: (event) => event.position,
-      episodes: ids.length,
+  bundled
+    ? readEpisodes(ids, listener)
+    : follow(
+        {
+          address: (after) =>
+            `/api/events?after=${after}${ids.map((id) => `&episode=${encodeURIComponent(id)}`).join("")}`,
+          place: (event) => event.position,
+          episodes: ids.length,
+        },
+        listener,
+      );
+
+/** The same events from the files beside a bundled page, which end where the record ends. */
+function readEpisodes(ids: readonly string[], listener: Listener): Stream {
+  let stopped = false;
+  async function read(id: string): Promise<EpisodeEvent[]> {
+    const response = await fetch(
+      bundledFile(`/api/episodes/${encodeURIComponent(id)}/events`) ?? "",
+    );
+    if (!response.ok) throw new Error(`HTTP ${response.status}`);
+    return response.json();
+  }
+  function retry() {
+    listener.onStatus("Connecting");
+    Promise.all(ids.map(read)).then(
+      (episodes) => {
+        if (stopped) return;
+        for (const event of episodes.flat()) listener.onEvent(event);
+        listener.onStatus("Complete");
+      },
+      () => stopped || listener.onStatus("Disconnected"),
+    );
+  }
+  retry();
+  return {
+    stop: () => {
+      stopped = true;
     },
-    listener,
-  );
+    retry,
+  };
+}
 
 function follow(origin: Source, listener: Listener): Stream {
   const finished = new Set<string>();

@@ -1,5 +1,6 @@
 import { Link, Outlet, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
+import { bundled } from "../api/bundle";
 import { Part } from "../screens/parts";
 import { keysWanted, useKeys, wantKeys } from "./keys";
 import { applyTheme, storedTheme, storeTheme, THEMES } from "./theme";
@@ -48,11 +49,11 @@ export function Shell() {
       {!embedded && (
         <header className="border-b border-line bg-surface">
           <div className="mx-auto flex max-w-[1360px] flex-wrap items-center gap-x-6 gap-y-1 px-4 py-2">
-            <Link to="/run" className="font-semibold text-ink no-underline">
+            <Link to="/" className="font-semibold text-ink no-underline">
               PhysiX-Live
             </Link>
             <nav aria-label="Screens" className="flex flex-wrap gap-x-4">
-              {SCREENS.map(({ to, name }) => (
+              {SCREENS.filter(({ to }) => !bundled || to === "/episodes").map(({ to, name }) => (
                 <Link
                   key={to}
                   to={to}

@@ -1,5 +1,14 @@
-import { createRootRoute, createRoute, createRouter, Link, redirect } from "@tanstack/react-router";
+import {
+  createBrowserHistory,
+  createHashHistory,
+  createRootRoute,
+  createRoute,
+  createRouter,
+  Link,
+  redirect,
+} from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useState } from "react";
+import { bundled } from "../api/bundle";
 import { CompareForm, ComparisonScreen, Members } from "../screens/Comparison";
 import { DemoCards, DemoScreen } from "../screens/Demos";
 import { DropZone } from "../screens/DropZone";
@@ -35,7 +44,7 @@ const home = createRoute({
   getParentRoute: () => root,
   path: "/",
   beforeLoad: () => {
-    throw redirect({ to: "/run" });
+    throw redirect({ to: bundled ? "/episodes" : "/run" });
   },
 });
 const split = "mt-4 grid items-start gap-4 lg:grid-cols-[320px_minmax(0,1fr)]";
@@ -150,7 +159,7 @@ const episodes = createRoute({
     return (
       <DropZone>
         <h1>Episodes</h1>
-        <DemoCards />
+        {!bundled && <DemoCards />}
         <EpisodeList
           search={episodes.useSearch()}
           onSearch={(next) => go({ search: next, replace: true })}
@@ -294,6 +303,8 @@ const training = createRoute({
 });
 
 export const router = createRouter({
+  // A static host has no rule that sends every address to the page, so a bundle keeps its own after a #.
+  history: bundled ? createHashHistory() : createBrowserHistory(),
   routeTree: root.addChildren([
     home,
     run,

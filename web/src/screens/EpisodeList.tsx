@@ -1,6 +1,7 @@
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { bundled } from "../api/bundle";
 import { api } from "../api/client";
 import type { EpisodesSearch } from "../app/search";
 import type { EpisodeRow } from "../episode/types";
@@ -37,7 +38,7 @@ export function EpisodeList({ search, onSearch }: Props) {
     });
   return (
     <section className="grid gap-3" aria-label="All episodes">
-      <Filters search={search} onSearch={onSearch} />
+      {!bundled && <Filters search={search} onSearch={onSearch} />}
       <div className="flex min-h-8 flex-wrap items-center gap-3">
         <p role="status" className="text-muted">
           {list.isSuccess && `${total} ${total === 1 ? "episode" : "episodes"}`}
@@ -48,7 +49,7 @@ export function EpisodeList({ search, onSearch }: Props) {
             Compare selected
           </Link>
         )}
-        {selected.size > 0 && (
+        {!bundled && selected.size > 0 && (
           <a className="button" download href={exportAddress([...selected])}>
             Export selected
           </a>
