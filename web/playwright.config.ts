@@ -1,13 +1,21 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "@playwright/test";
 
-const port = 8765;
+// Workers load this file again: the port is chosen once and handed on.
+process.env.PHYSIX_E2E_PORT ??= execFileSync("../.venv/bin/python", [
+  "-c",
+  "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], end='')",
+]).toString();
+const port = process.env.PHYSIX_E2E_PORT;
 
 export default defineConfig({
   testDir: "e2e",
   workers: 1,
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
   use: {
     baseURL: `http://127.0.0.1:${port}`,
     launchOptions: {
@@ -25,6 +33,7 @@ export default defineConfig({
   webServer: {
     command: "../.venv/bin/python -m physix.api.app",
     url: `http://127.0.0.1:${port}/health`,
+    timeout: 120_000,
     env: {
       PHYSIX_PORT: `${port}`,
       PHYSIX_DB: `sqlite:///${join(mkdtempSync(join(tmpdir(), "physix-")), "e2e.db")}`,

@@ -7,17 +7,18 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Header, Query, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from physix.api import schemas
 from physix.api.drivers import Drivers
 from physix.api.live import Live
 from physix.api.streams import episode_stream, log_stream, resume_after
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
-from physix.errors import BadInputError, EpisodeNotFoundError, ForbiddenError
+from physix.errors import BadInputError, ConflictError, EpisodeNotFoundError, ForbiddenError
 from physix.policies import DEFAULT_POLICY, discover_policies, open_policy
 from physix.settings import Settings
 from physix.store import EpisodeFilter, Log
+from physix.store.transfer import export_lines
 from physix.systems import SYSTEMS, sample_task, task_from_csv
 from physix.systems.task import Task, Truth
 from physix.verifier import preview
@@ -26,6 +27,7 @@ from physix.verifier.types import Hypothesis, VerifierConfig
 
 PERSON = "you"
 _MAX_AFTER = 2**53
+_MAX_EXPORTED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,24 @@ async def episodes(
         items=[schemas.EpisodeRowView.of(row) for row in page.items],
         next_cursor=page.next_cursor,
         total=page.total,
+    )
+
+
+@router.get("/api/episodes/export", response_class=Response)
+async def export_episodes(
+    wired: Wired, episode: Annotated[list[str], Query(max_length=_MAX_EXPORTED)]
+) -> Response:
+    """Download finished episodes as they are logged, in the form that `physix log import` takes."""
+    for episode_id in episode:
+        found = await wired.engine.load(episode_id)
+        if found.finished is None:
+            raise ConflictError(
+                f"Episode {episode_id} still runs, and an export holds its truth: finish or abandon it first."
+            )
+    return StreamingResponse(
+        export_lines(wired.log, episode),
+        media_type="application/jsonl",
+        headers={"Content-Disposition": 'attachment; filename="episodes.jsonl"'},
     )
 
 

@@ -226,3 +226,18 @@ def test_a_preview_judges_the_text_and_moves_but_spends_no_turn_and_tells_no_sco
     undetermined = client.post(url, json={"equation": "d2x/dt2 = -k*x", "params": {"k": None}}).json()
     assert undetermined["parse"]["rejection"]["code"] == "undetermined_param"
     assert client.get(f"/api/episodes/{episode_id}").json()["turns"] == []
+
+
+def test_finished_episodes_are_exported_as_the_log_holds_them_and_running_ones_are_not(
+    client: TestClient,
+) -> None:
+    episode_id = start(client)["episode_id"]
+    url = f"/api/episodes/export?episode={episode_id}"
+    assert client.get(url).status_code == 409
+    client.post(f"/interactive/sessions/{episode_id}/abandon")
+    answer = client.get(url)
+    assert answer.headers["content-disposition"].startswith("attachment")
+    head, *lines, tail = map(json.loads, answer.text.splitlines())
+    assert (head["format"], tail["events"]) == ("physix-log/1", 2)
+    assert [line["type"] for line in lines] == ["EpisodeStarted", "EpisodeFinished"]
+    assert client.get("/api/episodes/export?episode=nobody").status_code == 404

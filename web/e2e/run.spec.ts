@@ -1,14 +1,85 @@
-import { expect, test } from "@playwright/test";
+import { expect, expectErrors, played, test } from "./page";
 
 test("an episode runs to its end and a reload finds the same reward", async ({ page }) => {
-  const errors: string[] = [];
-  page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-  await page.goto("/run");
-  await page.getByRole("button", { name: "Start" }).click();
-  await expect(page.getByRole("status")).toHaveText("Complete");
+  await played(page);
   const reward = await page.getByTestId("reward").innerText();
   await page.reload();
-  await expect(page.getByRole("status")).toHaveText("Complete");
+  await expect(page.getByText("Complete")).toBeVisible();
   await expect(page.getByTestId("reward")).toHaveText(reward, { useInnerText: true });
-  expect(errors).toEqual([]);
+});
+
+test("a stream that is cut goes on where it was, with no turn twice", async ({ page }) => {
+  expectErrors(page);
+  await page.goto("/run?system=damped_pendulum&seed=11&policy=nano-untrained");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await expect(page.getByRole("button", { name: /^Turn 1:/ })).toBeVisible();
+  await page.context().setOffline(true);
+  await page.evaluate(() => window.dispatchEvent(new Event("offline")));
+  await page.context().setOffline(false);
+  await page.evaluate(() => window.dispatchEvent(new Event("online")));
+  await expect(page.getByText("Complete")).toBeVisible();
+  const id = new URL(page.url()).pathname.replace("/run/", "");
+  const stored = await page.request.get(`/api/episodes/${id}`);
+  const { turns } = await stored.json();
+  await expect(page.getByRole("button", { name: /^Turn \d+:/ })).toHaveCount(turns.length);
+});
+
+test("turn, chart and time are in the address, and back goes back", async ({ page }) => {
+  const id = await played(page);
+  await page.goto(`/episodes/${id}?turn=1&chart=phase&t=2`);
+  await expect(page.getByRole("button", { name: /^Turn 1:/ })).toHaveAttribute(
+    "aria-pressed",
+    "true",
+  );
+  await expect(page.getByRole("button", { name: "Phase portrait" })).toHaveAttribute(
+    "aria-pressed",
+    "true",
+  );
+  await expect(page.getByLabel("Time", { exact: true })).toHaveValue(/^(1\.99|2)/);
+  await page.goto(`/episodes/${id}?turn=99&chart=pie&t=x`);
+  await expect(page.getByText("Complete")).toBeVisible();
+  await page.goto("/episodes");
+  await page.getByRole("link", { name: "Damped pendulum", exact: true }).first().click();
+  await expect(page).toHaveURL(/\/episodes\/./);
+  await page.goBack();
+  await expect(page.getByRole("heading", { name: "Episodes" })).toBeVisible();
+  await page.goForward();
+  await expect(page.getByRole("heading", { name: "Replay" })).toBeVisible();
+});
+
+test("keys move through turns, time and charts, and stay out of fields", async ({ page }) => {
+  await played(page);
+  await page.locator("main").focus();
+  await page.keyboard.press("[");
+  await expect(page).toHaveURL(/turn=1/);
+  await page.keyboard.press("2");
+  await expect(page).toHaveURL(/chart=phase/);
+  await page.keyboard.press(" ");
+  await expect(page.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+  await page.keyboard.press("?");
+  await expect(page.getByRole("dialog")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.getByLabel("Seed").focus();
+  await page.keyboard.press("1");
+  await expect(page).toHaveURL(/chart=phase/);
+  await page.locator("main").focus();
+  await page.keyboard.press("g");
+  await page.keyboard.press("t");
+  await expect(page.getByRole("heading", { name: "Training", exact: true })).toBeVisible();
+});
+
+test("who wants no motion gets a still picture that can be played", async ({
+  browser,
+  baseURL,
+}) => {
+  const context = await browser.newContext({
+    reducedMotion: "reduce",
+    ...(baseURL && { baseURL }),
+  });
+  const page = await context.newPage();
+  await played(page);
+  await expect(page.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+  await page.getByRole("button", { name: "Play", exact: true }).click();
+  await expect(page.getByRole("button", { name: "Pause", exact: true })).toBeVisible();
+  await context.close();
 });

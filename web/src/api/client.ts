@@ -5,6 +5,9 @@ import type {
   EpisodePage,
   EpisodeView,
   PolicyInfo,
+  Preview,
+  RunMetrics,
+  RunSummary,
   SystemInfo,
 } from "../episode/types";
 
@@ -49,6 +52,7 @@ export interface EpisodeQuery {
   outcome?: string;
   tier?: number;
   cursor?: string;
+  limit?: number;
 }
 
 export type Drive = "llm-step" | "run" | "pause" | "abandon";
@@ -70,9 +74,15 @@ export const api = {
   comparison: (id: string) => request<Comparison>(`/api/comparisons/${at(id)}`),
   demos: () => request<Demo[]>("/api/demos"),
   demo: (id: string) => request<DemoEpisodes>(`/api/demos/${at(id)}`),
+  runs: () => request<{ items: RunSummary[] }>("/api/runs"),
+  run: (id: string) => request<RunMetrics>(`/api/runs/${at(id)}/metrics?limit=500`),
   start: (session: NewSession) => request<EpisodeView>("/interactive/sessions", session),
   step: (id: string, hypothesis: { equation: string; params: Record<string, number> }) =>
     request<EpisodeView>(`/interactive/sessions/${at(id)}/step`, hypothesis),
+  preview: (id: string, hypothesis: { equation: string; params: Record<string, number> }) =>
+    request<Preview>(`/interactive/sessions/${at(id)}/preview`, hypothesis),
+  fork: (id: string, turn: number) =>
+    request<EpisodeView>(`/interactive/sessions/${at(id)}/fork`, { turn, policy: "you" }),
   drive: (id: string, action: Drive, policy?: string) =>
     request<EpisodeView>(`/interactive/sessions/${at(id)}/${action}`, policy ? { policy } : {}),
 };

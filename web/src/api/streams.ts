@@ -9,12 +9,30 @@ export interface ModelText {
   text: string;
   tokens: number;
   tokens_per_s: number | null;
+  elapsed_s?: number;
 }
 
-interface Listener {
+/** What a model was asked; never part of the record either. */
+export interface ModelPrompt {
+  episode_id: string;
+  turn: number;
+  policy: string;
+  messages: { role: string; content: string }[];
+  estimated_tokens: number;
+}
+
+export interface Listener {
   onEvent: (event: EpisodeEvent) => void;
   onText: (text: ModelText) => void;
-  onStatus: (status: StreamStatus) => void;
+  onPrompt?: (prompt: ModelPrompt) => void;
+  /** `nextTry` is when a disconnected stream tries again, in milliseconds since 1970. */
+  onStatus: (status: StreamStatus, nextTry?: number) => void;
+}
+
+export interface Stream {
+  stop: () => void;
+  /** Tries at once instead of waiting. */
+  retry: () => void;
 }
 
 const NAMES: readonly EpisodeEvent["type"][] = [
@@ -31,9 +49,40 @@ export function backoff(attempt: number, random: number): number {
   return Math.min(30, 2 ** attempt) * (1 - 0.2 * random) * 1000;
 }
 
-/** Follows one episode to its end. Returns the function that stops following. */
-export function followEpisode(id: string, after: number, listener: Listener): () => void {
-  let last = after;
+interface Source {
+  /** The address of everything after a place; the place of an event is what its `id:` says. */
+  address: (after: number) => string;
+  place: (event: EpisodeEvent) => number;
+  /** How many `EpisodeFinished` end the stream. */
+  episodes: number;
+}
+
+/** Follows one episode to its end. */
+export const followEpisode = (id: string, listener: Listener): Stream =>
+  follow(
+    {
+      address: (after) => `/api/episodes/${encodeURIComponent(id)}/events?after=${after}`,
+      place: (event) => event.version,
+      episodes: 1,
+    },
+    listener,
+  );
+
+/** Follows some episodes to their ends on one connection: a browser has six for everything. */
+export const followEpisodes = (ids: readonly string[], listener: Listener): Stream =>
+  follow(
+    {
+      address: (after) =>
+        `/api/events?after=${after}${ids.map((id) => `&episode=${encodeURIComponent(id)}`).join("")}`,
+      place: (event) => event.position,
+      episodes: ids.length,
+    },
+    listener,
+  );
+
+function follow(origin: Source, listener: Listener): Stream {
+  const finished = new Set<string>();
+  let last = 0;
   let attempt = 0;
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -41,18 +90,18 @@ export function followEpisode(id: string, after: number, listener: Listener): ()
   function stop() {
     clearTimeout(timer);
     source?.close();
-    window.removeEventListener("online", retryNow);
-    document.removeEventListener("visibilitychange", retryNow);
+    window.removeEventListener("online", retry);
+    document.removeEventListener("visibilitychange", retry);
   }
 
-  function retryNow() {
+  function retry() {
     if (source?.readyState === EventSource.CLOSED && !document.hidden) open();
   }
 
   function open() {
     clearTimeout(timer);
     source?.close();
-    source = new EventSource(`/api/episodes/${encodeURIComponent(id)}/events?after=${last}`);
+    source = new EventSource(origin.address(last));
     const current = source;
     current.onopen = () => {
       attempt = 0;
@@ -61,9 +110,10 @@ export function followEpisode(id: string, after: number, listener: Listener): ()
     for (const name of NAMES)
       current.addEventListener(name, (message: MessageEvent<string>) => {
         const event: EpisodeEvent = JSON.parse(message.data);
-        last = Math.max(last, event.version);
+        last = Math.max(last, origin.place(event));
         listener.onEvent(event);
-        if (event.type === "EpisodeFinished") {
+        if (event.type === "EpisodeFinished") finished.add(event.episode_id);
+        if (finished.size >= origin.episodes) {
           stop();
           listener.onStatus("Complete");
         }
@@ -71,18 +121,22 @@ export function followEpisode(id: string, after: number, listener: Listener): ()
     current.addEventListener("ModelText", (message: MessageEvent<string>) =>
       listener.onText(JSON.parse(message.data)),
     );
+    current.addEventListener("ModelPrompt", (message: MessageEvent<string>) =>
+      listener.onPrompt?.(JSON.parse(message.data)),
+    );
     current.onerror = () => {
       if (current.readyState === EventSource.CLOSED) {
         // The browser gives up after any answer but 200; from here on retrying is ours.
-        listener.onStatus("Disconnected");
-        timer = setTimeout(open, backoff(attempt++, Math.random()));
+        const wait = backoff(attempt++, Math.random());
+        listener.onStatus("Disconnected", Date.now() + wait);
+        timer = setTimeout(open, wait);
       } else listener.onStatus("Reconnecting");
     };
   }
 
-  window.addEventListener("online", retryNow);
-  document.addEventListener("visibilitychange", retryNow);
+  window.addEventListener("online", retry);
+  document.addEventListener("visibilitychange", retry);
   listener.onStatus("Connecting");
   open();
-  return stop;
+  return { stop, retry };
 }

@@ -1,78 +1,157 @@
-import { Link, Outlet } from "@tanstack/react-router";
-import { useState } from "react";
+import { Link, Outlet, useNavigate, useSearch } from "@tanstack/react-router";
+import { useEffect, useRef, useState } from "react";
+import { Part } from "../screens/parts";
+import { keysWanted, useKeys, wantKeys } from "./keys";
+import { applyTheme, storedTheme, storeTheme, THEMES } from "./theme";
 
-const NAMES = {
-  "/run": "Run",
-  "/manual": "Manual",
-  "/compare": "Compare",
-  "/episodes": "Episodes",
-};
-const THEMES = ["system", "light", "dark"] as const;
-type Theme = (typeof THEMES)[number];
+const SCREENS = [
+  { to: "/run", name: "Run", key: "r" },
+  { to: "/manual", name: "Manual", key: "m" },
+  { to: "/compare", name: "Compare", key: "c" },
+  { to: "/episodes", name: "Episodes", key: "e" },
+  { to: "/training", name: "Training", key: "t" },
+] as const;
 
-function storedTheme(): Theme {
-  try {
-    const stored = localStorage.getItem("theme");
-    return THEMES.find((theme) => theme === stored) ?? "system";
-  } catch {
-    return "system";
-  }
-}
-
-function applyTheme(theme: Theme) {
-  try {
-    localStorage.setItem("theme", theme);
-  } catch {
-    // An embed without storage keeps the choice for this page only.
-  }
-  const dark =
-    theme === "dark" || (theme === "system" && matchMedia("(prefers-color-scheme: dark)").matches);
-  document.documentElement.dataset.theme = dark ? "dark" : "light";
-}
+const KEYS = [
+  ["Space", "Play or pause"],
+  [", .", "Step time; with Shift ten times as far"],
+  ["[ ]", "Previous, next turn"],
+  ["Home, End", "First, newest turn"],
+  ["l", "Follow live"],
+  ["1 2 3", "Against time, phase portrait, residuals"],
+  ["o", "Overlaid or side by side"],
+  ["c", "Copy the link to this view"],
+  ["g, then r m c e t", "Go to Run, Manual, Compare, Episodes, Training"],
+  ["Ctrl or Cmd + Enter", "Submit (Manual)"],
+  ["?", "This list"],
+] as const;
 
 export function Shell() {
+  const search: { embed?: 1; theme?: string } = useSearch({ strict: false });
+  const wanted = THEMES.find((theme) => theme === search.theme);
   const [theme, setTheme] = useState(storedTheme);
+  useEffect(() => applyTheme(wanted ?? theme), [wanted, theme]);
+  useScreenKeys();
+  const help = useRef<HTMLDialogElement>(null);
+  useKeys({
+    "?": () => {
+      help.current?.showModal();
+      return undefined;
+    },
+  });
+  const embedded = search.embed === 1;
   return (
     <>
       <a href="#main" className="absolute left-2 -top-16 z-10 bg-raised px-3 py-2 focus:top-2">
         Skip to content
       </a>
-      <header className="border-b border-line bg-surface">
-        <div className="mx-auto flex max-w-[1360px] flex-wrap items-center gap-x-6 gap-y-1 px-4 py-2">
-          <span className="font-semibold">PhysiX-Live</span>
-          <nav aria-label="Screens" className="flex gap-4">
-            {(["/run", "/manual", "/compare", "/episodes"] as const).map((to) => (
-              <Link
-                key={to}
-                to={to}
-                className="py-1 text-ink"
-                activeProps={{ className: "font-semibold underline underline-offset-4" }}
-              >
-                {NAMES[to]}
-              </Link>
-            ))}
-          </nav>
-          <label className="ml-auto flex items-center gap-2 text-muted">
-            Theme
-            <select
-              className="field"
-              value={theme}
-              onChange={(change) => {
-                const chosen = THEMES.find((entry) => entry === change.target.value) ?? "system";
-                setTheme(chosen);
-                applyTheme(chosen);
-              }}
-            >
-              {THEMES.map((entry) => (
-                <option key={entry}>{entry}</option>
+      {!embedded && (
+        <header className="border-b border-line bg-surface">
+          <div className="mx-auto flex max-w-[1360px] flex-wrap items-center gap-x-6 gap-y-1 px-4 py-2">
+            <Link to="/run" className="font-semibold text-ink no-underline">
+              PhysiX-Live
+            </Link>
+            <nav aria-label="Screens" className="flex flex-wrap gap-x-4">
+              {SCREENS.map(({ to, name }) => (
+                <Link
+                  key={to}
+                  to={to}
+                  className="py-1 text-ink"
+                  activeProps={{ className: "font-semibold underline underline-offset-4" }}
+                >
+                  {name}
+                </Link>
               ))}
-            </select>
-          </label>
-        </div>
-      </header>
+            </nav>
+            <div className="ml-auto flex items-center gap-2">
+              <button
+                type="button"
+                className="button"
+                aria-label="Keys"
+                onClick={() => help.current?.showModal()}
+              >
+                ?
+              </button>
+              <label className="flex items-center gap-2 text-muted">
+                Theme
+                <select
+                  className="field"
+                  value={theme}
+                  onChange={(change) => {
+                    const chosen = THEMES.find((entry) => entry === change.target.value);
+                    setTheme(chosen ?? "system");
+                    storeTheme(chosen ?? "system");
+                  }}
+                >
+                  {THEMES.map((entry) => (
+                    <option key={entry}>{entry}</option>
+                  ))}
+                </select>
+              </label>
+            </div>
+          </div>
+        </header>
+      )}
       <main id="main" tabIndex={-1} className="mx-auto max-w-[1360px] p-4">
-        <Outlet />
+        <Part name="This screen">
+          <Outlet />
+        </Part>
       </main>
+      <KeyList help={help} />
     </>
+  );
+}
+
+/** `g`, then the letter of a screen. */
+function useScreenKeys(): void {
+  const go = useNavigate();
+  const armed = useRef(0);
+  const to = (screen: (typeof SCREENS)[number]["to"]) => () => {
+    if (Date.now() - armed.current > 1500) return false;
+    armed.current = 0;
+    go({ to: screen });
+    return undefined;
+  };
+  useKeys({
+    g: () => {
+      armed.current = Date.now();
+      return undefined;
+    },
+    ...Object.fromEntries(SCREENS.map((screen) => [screen.key, to(screen.to)])),
+  });
+}
+
+function KeyList({ help }: { help: React.RefObject<HTMLDialogElement | null> }) {
+  const [on, setOn] = useState(keysWanted);
+  return (
+    <dialog ref={help} className="dialog" aria-labelledby="keys">
+      <h2 id="keys">Keys</h2>
+      <dl className="mt-2 grid grid-cols-[auto_1fr] gap-x-4 gap-y-1">
+        {KEYS.map(([key, what]) => (
+          <div key={key} className="contents">
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{what}</dd>
+          </div>
+        ))}
+      </dl>
+      <label className="mt-4 flex items-center gap-2">
+        <input
+          type="checkbox"
+          checked={on}
+          onChange={(e) => {
+            setOn(e.target.checked);
+            wantKeys(e.target.checked);
+          }}
+        />
+        Single keys do something
+      </label>
+      <form method="dialog" className="mt-4">
+        <button type="submit" className="button">
+          Close
+        </button>
+      </form>
+    </dialog>
   );
 }

@@ -1,12 +1,26 @@
 import { createRootRoute, createRoute, createRouter, Link, redirect } from "@tanstack/react-router";
-import { CompareForm, ComparisonScreen } from "../screens/Comparison";
+import { lazy, Suspense, useCallback, useState } from "react";
+import { CompareForm, ComparisonScreen, Members } from "../screens/Comparison";
 import { DemoCards, DemoScreen } from "../screens/Demos";
+import { DropZone } from "../screens/DropZone";
 import { EpisodeList } from "../screens/EpisodeList";
 import { EpisodePanel } from "../screens/EpisodePanel";
 import { HypothesisForm } from "../screens/HypothesisForm";
+import { Loading } from "../screens/parts";
 import { StartForm } from "../screens/StartForm";
 import { Shell } from "./Shell";
-import { episodeSearch, episodesSearch, formSearch } from "./search";
+import {
+  compareSearch,
+  episodeSearch,
+  episodesSearch,
+  formSearch,
+  pairSearch,
+  trainingSearch,
+} from "./search";
+
+// Loaded with their screens: a first visit shows a run.
+const Training = lazy(() => import("../screens/Training"));
+const LocalFile = lazy(() => import("../screens/LocalFile"));
 
 const root = createRootRoute({
   component: Shell,
@@ -74,83 +88,96 @@ const running = createRoute({
   validateSearch: episodeSearch,
   component: function Running() {
     const { episodeId } = running.useParams();
-    const { turn } = running.useSearch();
     const go = running.useNavigate();
     return (
       <>
         <h1>Run</h1>
         <div className={split}>
-          <StartForm
-            search={{}}
-            manual={false}
-            onStarted={(started) => go({ to: "/run/$episodeId", params: { episodeId: started } })}
-          />
+          <details open={window.innerWidth >= 1024}>
+            <summary className="mb-2 lg:hidden">Another run</summary>
+            <StartForm
+              search={{}}
+              manual={false}
+              onStarted={(started) => go({ to: "/run/$episodeId", params: { episodeId: started } })}
+            />
+          </details>
           <EpisodePanel
             key={episodeId}
             id={episodeId}
-            turn={turn}
+            view={running.useSearch()}
             drivable
-            onTurn={(next) => go({ search: episodeSearch({ turn: next }), replace: true })}
+            onView={(next) => go({ search: next, replace: true })}
           />
         </div>
       </>
     );
   },
 });
+
 const playing = createRoute({
   getParentRoute: () => root,
   path: "/manual/$episodeId",
   validateSearch: episodeSearch,
   component: function Playing() {
     const { episodeId } = playing.useParams();
-    const { turn } = playing.useSearch();
     const go = playing.useNavigate();
+    const [preview, setPreview] = useState<{ label: string; states: number[][] } | null>(null);
+    const onPreview = useCallback((next: typeof preview) => setPreview(next), []);
     return (
       <>
         <h1>Manual</h1>
         <div className={split}>
-          <HypothesisForm key={episodeId} id={episodeId} />
+          <HypothesisForm key={`form ${episodeId}`} id={episodeId} onPreview={onPreview} />
           <EpisodePanel
             key={episodeId}
             id={episodeId}
-            turn={turn}
-            onTurn={(next) => go({ search: episodeSearch({ turn: next }), replace: true })}
+            view={playing.useSearch()}
+            onView={(next) => go({ search: next, replace: true })}
+            preview={preview}
           />
         </div>
       </>
     );
   },
 });
+
 const episodes = createRoute({
   getParentRoute: () => root,
   path: "/episodes",
   validateSearch: episodesSearch,
   component: function Episodes() {
+    const go = episodes.useNavigate();
     return (
-      <>
-        <h1 className="mb-4">Episodes</h1>
+      <DropZone>
+        <h1>Episodes</h1>
         <DemoCards />
-        <EpisodeList search={episodes.useSearch()} />
-      </>
+        <EpisodeList
+          search={episodes.useSearch()}
+          onSearch={(next) => go({ search: next, replace: true })}
+        />
+      </DropZone>
     );
   },
 });
+
 const replay = createRoute({
   getParentRoute: () => root,
   path: "/episodes/$episodeId",
   validateSearch: episodeSearch,
   component: function Replay() {
     const { episodeId } = replay.useParams();
-    const { turn } = replay.useSearch();
+    const view = replay.useSearch();
     const go = replay.useNavigate();
     return (
       <>
-        <h1>Replay</h1>
+        <h1 className={view.embed ? "sr-only" : "mb-4"}>Replay</h1>
         <EpisodePanel
           key={episodeId}
           id={episodeId}
-          turn={turn}
-          onTurn={(next) => go({ search: episodeSearch({ turn: next }), replace: true })}
+          view={view}
+          onView={(next) =>
+            go({ search: { ...(view.embed && { embed: 1 }), ...next }, replace: true })
+          }
         />
       </>
     );
@@ -160,44 +187,107 @@ const replay = createRoute({
 const compare = createRoute({
   getParentRoute: () => root,
   path: "/compare",
+  validateSearch: pairSearch,
   component: function Compare() {
     const go = compare.useNavigate();
-    return (
-      <>
-        <h1>Compare</h1>
-        <div className={split}>
-          <CompareForm
-            onStarted={(comparisonId) =>
-              go({ to: "/compare/$comparisonId", params: { comparisonId } })
-            }
-          />
-        </div>
-      </>
-    );
-  },
-});
-const comparing = createRoute({
-  getParentRoute: () => root,
-  path: "/compare/$comparisonId",
-  component: function Comparing() {
-    const { comparisonId } = comparing.useParams();
+    const view = compare.useSearch();
+    const { episode } = view;
     return (
       <>
         <h1 className="mb-4">Compare</h1>
-        <ComparisonScreen key={comparisonId} id={comparisonId} />
+        {episode && episode.length > 0 ? (
+          <Members
+            key={episode.join(" ")}
+            ids={episode}
+            view={view}
+            onView={(next) => go({ search: { episode, ...next }, replace: true })}
+          />
+        ) : (
+          <div className={split}>
+            <CompareForm
+              onStarted={(comparisonId) =>
+                go({ to: "/compare/$comparisonId", params: { comparisonId } })
+              }
+            />
+          </div>
+        )}
       </>
     );
   },
 });
+
+const comparing = createRoute({
+  getParentRoute: () => root,
+  path: "/compare/$comparisonId",
+  validateSearch: compareSearch,
+  component: function Comparing() {
+    const { comparisonId } = comparing.useParams();
+    const go = comparing.useNavigate();
+    return (
+      <>
+        <h1 className="mb-4">Compare</h1>
+        <ComparisonScreen
+          key={comparisonId}
+          id={comparisonId}
+          view={comparing.useSearch()}
+          onView={(next) => go({ search: next, replace: true })}
+        />
+      </>
+    );
+  },
+});
+
 const demo = createRoute({
   getParentRoute: () => root,
   path: "/demos/$demoId",
+  validateSearch: compareSearch,
   component: function ShowDemo() {
     const { demoId } = demo.useParams();
+    const go = demo.useNavigate();
     return (
       <>
         <h1 className="mb-4">Demo</h1>
-        <DemoScreen key={demoId} id={demoId} />
+        <DemoScreen
+          key={demoId}
+          id={demoId}
+          view={demo.useSearch()}
+          onView={(next) => go({ search: next, replace: true })}
+        />
+      </>
+    );
+  },
+});
+
+const file = createRoute({
+  getParentRoute: () => root,
+  path: "/file",
+  validateSearch: compareSearch,
+  component: function ShowFile() {
+    const go = file.useNavigate();
+    return (
+      <>
+        <h1 className="mb-4">File</h1>
+        <LocalFile view={file.useSearch()} onView={(next) => go({ search: next, replace: true })} />
+      </>
+    );
+  },
+});
+
+const training = createRoute({
+  getParentRoute: () => root,
+  path: "/training",
+  validateSearch: trainingSearch,
+  component: function ShowTraining() {
+    const go = training.useNavigate();
+    return (
+      <>
+        <h1 className="mb-4">Training</h1>
+        <Suspense fallback={<Loading what="the runs" />}>
+          <Training
+            search={training.useSearch()}
+            onSearch={(next) => go({ search: next, replace: true })}
+          />
+        </Suspense>
       </>
     );
   },
@@ -215,6 +305,8 @@ export const router = createRouter({
     compare,
     comparing,
     demo,
+    file,
+    training,
   ]),
 });
 

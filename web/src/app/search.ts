@@ -11,12 +11,30 @@ export interface EpisodeSearch {
   turn?: number;
   t?: number;
   chart?: Chart;
+  /** Shown within another page: without the header. */
+  embed?: 1;
 }
+export interface CompareSearch extends EpisodeSearch {
+  layout?: "split" | "overlay";
+  /** Which two of more than two members are shown. */
+  panes?: [number, number];
+}
+
+export interface PairSearch extends CompareSearch {
+  episode?: string[];
+}
+
 export interface EpisodesSearch {
   q?: string;
   system?: string;
   policy?: string;
   outcome?: string;
+  tier?: number;
+}
+
+export interface TrainingSearch {
+  runs?: string;
+  smooth?: number;
 }
 
 type Raw = Record<string, unknown>;
@@ -57,11 +75,37 @@ export const episodeSearch = (raw: Raw) =>
     turn: whole(raw.turn, 1),
     t: number(raw.t, 0),
     chart: chart(raw.chart),
+    embed: whole(raw.embed, 1) === 1 ? 1 : undefined,
   });
+
+const panes = (value: unknown): [number, number] | undefined => {
+  if (!Array.isArray(value) || value.length !== 2) return undefined;
+  const [a, b] = value.map((entry) => whole(entry, 0));
+  return a === undefined || b === undefined ? undefined : [a, b];
+};
+
+export const compareSearch = (raw: Raw) =>
+  present<CompareSearch>({
+    ...episodeSearch(raw),
+    layout: raw.layout === "split" || raw.layout === "overlay" ? raw.layout : undefined,
+    panes: panes(raw.panes),
+  });
+
+export const pairSearch = (raw: Raw) =>
+  present<PairSearch>({
+    ...compareSearch(raw),
+    episode: Array.isArray(raw.episode)
+      ? [...new Set(raw.episode.flatMap((id) => text(id) ?? []))].slice(0, 6)
+      : undefined,
+  });
+
+export const trainingSearch = (raw: Raw) =>
+  present<TrainingSearch>({ runs: text(raw.runs), smooth: number(raw.smooth, 0) });
 export const episodesSearch = (raw: Raw) =>
   present<EpisodesSearch>({
     q: text(raw.q),
     system: text(raw.system),
     policy: text(raw.policy),
     outcome: text(raw.outcome),
+    tier: whole(raw.tier, 1),
   });

@@ -1,29 +1,95 @@
-import { useEffect, useReducer, useState } from "react";
-import { followEpisode, type ModelText, type StreamStatus } from "../api/streams";
+import { useEffect, useMemo, useReducer, useRef, useState } from "react";
+import {
+  followEpisode,
+  followEpisodes,
+  type ModelPrompt,
+  type ModelText,
+  type Stream,
+  type StreamStatus,
+} from "../api/streams";
 import { type EpisodeState, emptyEpisode, reduce } from "./reduce";
+import type { EpisodeEvent } from "./types";
+
+export interface Connection {
+  status: StreamStatus;
+  /** When a disconnected stream tries again, in milliseconds since 1970. */
+  nextTry: number | null;
+  retry: () => void;
+}
 
 export interface Following {
   episode: EpisodeState;
-  status: StreamStatus;
+  connection: Connection;
   writing: ModelText | null;
+  prompt: ModelPrompt | null;
 }
 
-/** One episode as its stream tells it. Mount it with `key={id}`: it never changes its episode. */
-export function useEpisode(id: string): Following {
-  const [episode, apply] = useReducer(reduce, emptyEpisode);
+/** A recorded episode: nothing is connected and nothing is being written. */
+export const recorded: Omit<Following, "episode"> = {
+  connection: { status: "Complete", nextTry: null, retry: () => {} },
+  writing: null,
+  prompt: null,
+};
+
+type Episodes = Readonly<Record<string, EpisodeState>>;
+
+function reduceOne(episodes: Episodes, event: EpisodeEvent): Episodes {
+  const before = episodes[event.episode_id] ?? emptyEpisode;
+  return { ...episodes, [event.episode_id]: reduce(before, event) };
+}
+
+/** Some episodes on one stream, by id. Mount with a key: it never changes its episodes. */
+export function useEpisodes(ids: readonly string[]): {
+  of: (id: string) => Following;
+  connection: Connection;
+} {
+  const [episodes, apply] = useReducer(reduceOne, {});
   const [status, setStatus] = useState<StreamStatus>("Connecting");
-  const [writing, setWriting] = useState<ModelText | null>(null);
-  useEffect(
-    () =>
-      followEpisode(id, 0, {
-        onEvent: (event) => {
-          apply(event);
-          setWriting(null);
-        },
-        onText: (text) => setWriting(text.text === "" ? null : text),
-        onStatus: setStatus,
-      }),
-    [id],
+  const [nextTry, setNextTry] = useState<number | null>(null);
+  const [writing, setWriting] = useState<Record<string, ModelText | null>>({});
+  const [prompts, setPrompts] = useState<Record<string, ModelPrompt>>({});
+  const stream = useRef<Stream | null>(null);
+  const key = ids.join(" ");
+  useEffect(() => {
+    const wanted = key.split(" ");
+    const listener = {
+      onEvent: (event: EpisodeEvent) => {
+        apply(event);
+        setWriting((all) => ({ ...all, [event.episode_id]: null }));
+      },
+      onText: (text: ModelText) =>
+        setWriting((all) => ({ ...all, [text.episode_id]: text.text === "" ? null : text })),
+      onPrompt: (prompt: ModelPrompt) =>
+        setPrompts((all) => ({ ...all, [prompt.episode_id]: prompt })),
+      onStatus: (next: StreamStatus, at?: number) => {
+        setStatus(next);
+        setNextTry(at ?? null);
+      },
+    };
+    const only = wanted.length === 1 ? wanted[0] : undefined;
+    stream.current =
+      only === undefined ? followEpisodes(wanted, listener) : followEpisode(only, listener);
+    return () => stream.current?.stop();
+  }, [key]);
+  const connection = useMemo(
+    () => ({ status, nextTry, retry: () => stream.current?.retry() }),
+    [status, nextTry],
   );
-  return { episode, status, writing };
+  const of = (id: string): Following => {
+    const episode = episodes[id] ?? emptyEpisode;
+    // In a comparison one may be complete while another is still being played.
+    const complete = episode.outcome !== null;
+    return {
+      episode,
+      connection: complete ? { ...connection, status: "Complete" } : connection,
+      writing: writing[id] ?? null,
+      prompt: prompts[id] ?? null,
+    };
+  };
+  return { of, connection };
+}
+
+/** One episode as its stream tells it. */
+export function useEpisode(id: string): Following {
+  return useEpisodes([id]).of(id);
 }

@@ -1,11 +1,35 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { api } from "../api/client";
-import type { Comparison } from "../episode/types";
-import { EpisodePanel } from "./EpisodePanel";
+import { useKeys } from "../app/keys";
+import { useMedia } from "../app/media";
+import type { CompareSearch } from "../app/search";
+import { summarise } from "../episode/standings";
+import type { TurnView } from "../episode/types";
+import { type Following, useEpisodes } from "../episode/useEpisode";
+import {
+  Charts,
+  EquationView,
+  finding,
+  RewardBar,
+  Scene,
+  type Series,
+  statesOf,
+  Transport,
+  TurnTimeline,
+} from "../viz";
+import { atTurn, useEpisodeKeys, useTaskClock, Writing } from "./EpisodePanel";
+import { Failure, Loading, Part, StatusPill, StreamBar } from "./parts";
 
 const anySeed = () => Math.floor(Math.random() * 1e6);
 const PREFERRED = ["nano", "nano-untrained"];
+const NAMES: Record<string, string> = {
+  nano: "Trained",
+  "nano-untrained": "Untrained",
+  sindy: "Sparse regression",
+  you: "You",
+};
+export const nameOf = (policy: string) => NAMES[policy] ?? policy;
 
 /** Chooses one task and two or more policies. Trained against untrained is the default. */
 export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) {
@@ -55,7 +79,7 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
       <fieldset className="grid gap-1">
         <legend>Policies on the same task</legend>
         {reachable.map((entry) => (
-          <label key={entry.name} className="flex items-center gap-2">
+          <label key={entry.name} className="flex min-h-6 items-center gap-2">
             <input
               type="checkbox"
               checked={picked.includes(entry.name)}
@@ -89,76 +113,380 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
       >
         Compare
       </button>
-      {failed && (
-        <p role="alert" className="text-danger">
-          {failed.message}
-        </p>
-      )}
+      {failed && <Failure error={failed} />}
     </form>
   );
 }
 
+interface ScreenProps {
+  view: CompareSearch;
+  onView: (view: CompareSearch) => void;
+}
+
 /** The members of a comparison, live, and how they stand. */
-export function ComparisonScreen({ id }: { id: string }) {
-  const comparison = useQuery({
-    queryKey: ["comparison", id],
-    queryFn: () => api.comparison(id),
-    refetchInterval: (query) => (query.state.data?.status === "running" ? 1000 : false),
-  });
+export function ComparisonScreen({ id, ...rest }: ScreenProps & { id: string }) {
+  const comparison = useQuery({ queryKey: ["comparison", id], queryFn: () => api.comparison(id) });
   if (comparison.error)
+    return <Failure error={comparison.error} again={() => comparison.refetch()} />;
+  if (!comparison.data) return <Loading what="the comparison" height={480} />;
+  return <Members {...rest} ids={comparison.data.members.map((member) => member.episode_id)} />;
+}
+
+/** Any episodes side by side, on one stream. */
+export function Members({ ids, ...rest }: ScreenProps & { ids: string[] }) {
+  const { of, connection } = useEpisodes(ids);
+  return (
+    <Compared {...rest} members={ids.map((id) => ({ id, ...of(id) }))}>
+      <StreamBar connection={connection} known="the turns below" />
+    </Compared>
+  );
+}
+
+export interface MemberState extends Following {
+  id: string;
+  label: string;
+}
+
+interface ComparedProps extends ScreenProps {
+  members: Omit<MemberState, "label">[];
+  children?: ReactNode;
+}
+
+/** Episodes beside each other under one clock and one turn: live, recorded or from a file. */
+export function Compared({ members, view, onView, children }: ComparedProps) {
+  const known = labelled(members.filter((member) => member.episode.started !== null));
+  const chosen = known.slice(0, 2);
+  const [left, right] = [
+    known[view.panes?.[0] ?? 0] ?? chosen[0],
+    known[view.panes?.[1] ?? 1] ?? chosen[1],
+  ];
+  const task = left?.episode.started?.payload.task;
+  const sameTask =
+    right === undefined || right.episode.started?.payload.task.task_id === task?.task_id;
+  const narrow = useMedia("(max-width: 1023px)");
+  const overlaid = sameTask && (view.layout ?? (narrow ? "overlay" : "split")) === "overlay";
+  const [pane, setPane] = useState(0);
+  const clock = useTaskClock(task?.shown[0]?.t ?? [], view, onView);
+  const newest = Math.max(0, ...known.map((member) => member.episode.turns.length));
+  const live = known.some((member) => member.episode.outcome === null);
+  const current = view.turn ?? newest;
+  useEpisodeKeys(clock, newest, current, view, onView);
+  useKeys({
+    o: () => {
+      onView({ ...view, layout: overlaid ? "split" : "overlay" });
+      return undefined;
+    },
+  });
+  const shown = useMemo(
+    () =>
+      [left, right].map((member): Shown | null => {
+        if (!member) return null;
+        const turns = member.episode.turns;
+        return { member, turn: turns[current - 1] ?? turns.at(-1) ?? null };
+      }),
+    [left, right, current],
+  );
+  const series = useMemo(
+    () =>
+      shown.map((one, i): Series | null =>
+        one?.turn
+          ? {
+              label: one.member.label,
+              colour: i === 0 ? "trained" : "untrained",
+              dashed: i === 1,
+              states: statesOf(one.turn.simulation),
+            }
+          : null,
+      ),
+    [shown],
+  );
+  const all = useMemo(() => series.filter((one) => one !== null), [series]);
+  const single = useMemo(() => series.map((one) => (one ? [one] : [])), [series]);
+  if (!left || !task)
     return (
-      <p role="alert" className="text-danger">
-        {comparison.error.message}
-      </p>
+      <div className="grid gap-4">
+        {children}
+        <p>Waiting for the first episode to begin</p>
+      </div>
     );
-  if (!comparison.data) return <p aria-busy>Loading the comparison</p>;
+  const config = left.episode.started?.payload.config;
   return (
     <div className="grid gap-4">
-      <Standings comparison={comparison.data} />
-      <div className="grid items-start gap-4 xl:grid-cols-2">
-        {comparison.data.members.map((member) => (
-          <Member key={member.episode_id} id={member.episode_id} />
-        ))}
+      {children}
+      <div className="flex flex-wrap items-baseline justify-between gap-2">
+        <h2>{task.title}</h2>
+        <StatusPill
+          status={
+            known.find((one) => one.connection.status !== "Complete")?.connection.status ??
+            "Complete"
+          }
+        />
       </div>
+      <p className="text-muted">{task.hint}</p>
+      {!sameTask && (
+        <p className="notice">
+          These episodes are about different tasks, so they cannot be overlaid.
+        </p>
+      )}
+      <Standings members={known} />
+      <TurnTimeline
+        rows={known.map((member) => ({
+          label: member.label,
+          turns: member.episode.turns,
+          finished: member.episode.outcome !== null,
+        }))}
+        maxTurns={config?.max_turns ?? 8}
+        current={newest ? current : null}
+        live={live}
+        following={view.turn === undefined}
+        onSelect={(turn) => onView({ ...keep(view), ...atTurn(view, turn) })}
+        onFollow={() => onView({ ...keep(view), ...atTurn(view, undefined) })}
+      />
+      <div className="flex flex-wrap items-center gap-2">
+        {sameTask && right && (
+          <fieldset className="flex" aria-label="Layout">
+            {(["split", "overlay"] as const).map((layout) => (
+              <button
+                key={layout}
+                type="button"
+                className="tab"
+                aria-pressed={overlaid === (layout === "overlay")}
+                onClick={() => onView({ ...view, layout })}
+              >
+                {layout === "split" ? "Side by side" : "Overlaid"}
+              </button>
+            ))}
+          </fieldset>
+        )}
+        {known.length > 2 &&
+          [0, 1].map((side) => (
+            <label key={side} className="flex items-center gap-2 text-xs text-muted">
+              {side === 0 ? "First" : "Second"}
+              <select
+                className="field"
+                value={view.panes?.[side] ?? side}
+                onChange={(e) => {
+                  const panes: [number, number] = [view.panes?.[0] ?? 0, view.panes?.[1] ?? 1];
+                  panes[side] = Number(e.target.value);
+                  onView({ ...view, panes });
+                }}
+              >
+                {known.map((member, i) => (
+                  <option key={member.id} value={i}>
+                    {member.label}
+                  </option>
+                ))}
+              </select>
+            </label>
+          ))}
+        {narrow && !overlaid && right && (
+          <fieldset className="flex" aria-label="Pane">
+            {shown.map((one, i) => (
+              <button
+                key={one?.member.id ?? i}
+                type="button"
+                className="tab"
+                aria-pressed={pane === i}
+                onClick={() => setPane(i)}
+              >
+                {one ? one.member.label : "–"}
+              </button>
+            ))}
+          </fieldset>
+        )}
+      </div>
+      <Transport clock={clock} unit={task.time_unit} />
+      {overlaid && (
+        <section className="panel grid gap-4" aria-label="Overlaid">
+          <div className="grid gap-4 lg:grid-cols-2">
+            <Part name="The scene">
+              <Scene task={task} series={all} clock={clock} />
+            </Part>
+            <div className="grid content-start gap-4">
+              {shown.map((one, i) => one && <Said key={one.member.id} {...one} place={i} />)}
+            </div>
+          </div>
+          <Part name="The chart">
+            <Charts
+              task={task}
+              series={all}
+              clock={clock}
+              chart={view.chart ?? "time"}
+              onChart={(chart) => onView({ ...view, chart })}
+              label={shown.map((one) => finding(task, one?.turn ?? null)).join(" ")}
+            />
+          </Part>
+        </section>
+      )}
+      {!overlaid && (
+        <div className="grid items-start gap-4 lg:grid-cols-2">
+          {shown.map(
+            (one, i) =>
+              one &&
+              (!narrow || pane === i) && (
+                <section
+                  key={one.member.id}
+                  className="panel grid gap-4"
+                  aria-label={`Episode of ${one.member.episode.started?.payload.policy}, ${i === 0 ? "first" : "second"}`}
+                >
+                  <div style={{ minHeight: 176 }}>
+                    <Said {...one} place={i} />
+                  </div>
+                  <Part name="The scene">
+                    <Scene
+                      task={one.member.episode.started?.payload.task ?? task}
+                      series={single[i] ?? []}
+                      clock={clock}
+                    />
+                  </Part>
+                  <Part name="The chart">
+                    <Charts
+                      task={one.member.episode.started?.payload.task ?? task}
+                      series={single[i] ?? []}
+                      beside={sameTask ? all : (single[i] ?? [])}
+                      clock={clock}
+                      chart={view.chart ?? "time"}
+                      onChart={(chart) => onView({ ...view, chart })}
+                      label={finding(task, one.turn)}
+                    />
+                  </Part>
+                  {one.turn && config && (
+                    <Part name="The reward">
+                      <RewardBar turn={one.turn} config={config} />
+                    </Part>
+                  )}
+                </section>
+              ),
+          )}
+        </div>
+      )}
+      <p className="text-xs text-muted">
+        One pair is an example, not evidence; the tables are under Training.
+      </p>
     </div>
   );
 }
 
-function Member({ id }: { id: string }) {
-  const [turn, setTurn] = useState<number>();
-  return <EpisodePanel id={id} turn={turn} onTurn={setTurn} />;
+interface Shown {
+  member: MemberState;
+  turn: TurnView | null;
 }
 
-/** Turns to solve, best match and the rest, one row a policy. */
-export function Standings({ comparison }: { comparison: Comparison }) {
-  const heads = ["Policy", "Outcome", "Turns to solve", "Best match", "Generalisation", "Failures"];
+const keep = (view: CompareSearch): CompareSearch => ({
+  ...(view.layout && { layout: view.layout }),
+  ...(view.panes && { panes: view.panes }),
+});
+
+/** Under which name each member is shown; two by the same policy are told apart by number. */
+function labelled(members: Omit<MemberState, "label">[]): MemberState[] {
+  const names = members.map((member, i) => {
+    const policy = member.episode.started?.payload.policy;
+    return policy === undefined ? `Episode ${i + 1}` : nameOf(policy);
+  });
+  return members.map((member, i) => {
+    const name = names[i] ?? "";
+    const before = names.slice(0, i).filter((other) => other === name).length;
+    return { ...member, label: before > 0 ? `${name} ${before + 1}` : name };
+  });
+}
+
+/** What one member says at this turn: its law, or why there is none, and what it is writing. */
+function Said({ member, turn, place }: Shown & { place: number }) {
+  const { episode, writing } = member;
+  const finished = episode.outcome !== null;
   return (
-    <div className="panel overflow-x-auto">
+    <div className="grid gap-2">
+      <h3 style={{ color: place === 0 ? "var(--trained)" : "var(--untrained)" }}>
+        {member.label}
+        <span className="text-xs text-muted">
+          {" "}
+          {turn ? `turn ${turn.turn}` : "no turn yet"}
+          {finished ? `, ${episode.outcome?.replace("_", " ")}` : ""}
+        </span>
+      </h3>
+      {turn && (
+        <Part name="The equation">
+          <EquationView
+            parse={turn.parse}
+            source={turn.equation}
+            params={turn.params}
+            previous={episode.turns[turn.turn - 2] ?? null}
+            of={member.label}
+          />
+        </Part>
+      )}
+      {writing && <Writing text={writing} />}
+      {episode.failure && !finished && (
+        <p className="notice">Policy failed: {episode.failure.reason}</p>
+      )}
+    </div>
+  );
+}
+
+/** Turns to solve, best match and the rest, one row a member, and the difference of the first two. */
+export function Standings({ members }: { members: MemberState[] }) {
+  const heads = [
+    "Policy",
+    "Outcome",
+    "Turns to solve",
+    "Best match",
+    "Total reward",
+    "Parse failures",
+  ];
+  const rows = members.map((member) => ({
+    id: member.id,
+    policy: member.episode.started?.payload.policy ?? "",
+    label: member.label,
+    ...summarise(member.episode),
+  }));
+  const [first, second] = rows;
+  const gap = (a: number | null, b: number | null, digits: number) =>
+    a === null || b === null ? "–" : signed(a - b, digits);
+  return (
+    <section className="panel overflow-x-auto" aria-label="How they stand" tabIndex={0}>
       <table className="w-full text-left" aria-label="Standings">
         <thead>
           <tr>
             {heads.map((head) => (
-              <th key={head} scope="col" className="p-2">
+              <th key={head} scope="col" className="p-2 font-medium">
                 {head}
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {comparison.members.map((member) => (
-            <tr key={member.episode_id} className="border-t border-line">
-              <th scope="row" className="p-2">
-                {member.policy}
+          {rows.map((row) => (
+            <tr key={row.id} className="border-t border-line">
+              <th scope="row" className="p-2 font-semibold">
+                {row.label}
+                {row.label !== row.policy && (
+                  <span className="text-xs font-normal text-muted"> {row.policy}</span>
+                )}
               </th>
-              <td className="p-2">{member.outcome?.replace("_", " ") ?? "playing"}</td>
-              <td className="p-2">{member.turns_to_solve ?? "not solved"}</td>
-              <td className="p-2">{member.best_match.toFixed(3)}</td>
-              <td className="p-2">{member.generalisation?.toFixed(3) ?? "none"}</td>
-              <td className="p-2">{member.parse_failures + member.policy_failures}</td>
+              <td className="p-2">{row.outcome?.replace("_", " ") ?? "playing"}</td>
+              <td className="p-2">{row.turnsToSolve ?? "not solved"}</td>
+              <td className="p-2">{row.bestMatch.toFixed(3)}</td>
+              <td className="p-2">{row.totalReward.toFixed(2)}</td>
+              <td className="p-2">{row.parseFailures}</td>
             </tr>
           ))}
+          {rows.length === 2 && first && second && (
+            <tr className="border-t border-line text-muted">
+              <th scope="row" className="p-2 font-normal">
+                Difference
+              </th>
+              <td className="p-2">–</td>
+              <td className="p-2">{gap(first.turnsToSolve, second.turnsToSolve, 0)}</td>
+              <td className="p-2">{gap(first.bestMatch, second.bestMatch, 3)}</td>
+              <td className="p-2">{gap(first.totalReward, second.totalReward, 2)}</td>
+              <td className="p-2">{gap(first.parseFailures, second.parseFailures, 0)}</td>
+            </tr>
+          )}
         </tbody>
       </table>
-    </div>
+    </section>
   );
 }
+
+const signed = (value: number, digits: number) =>
+  `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(digits)}`;

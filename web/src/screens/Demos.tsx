@@ -1,11 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
 import { api } from "../api/client";
+import type { CompareSearch } from "../app/search";
 import { emptyEpisode, reduce } from "../episode/reduce";
 import type { DemoEpisodes } from "../episode/types";
-import { Standings } from "./Comparison";
-import { EpisodeBody } from "./EpisodePanel";
+import { recorded } from "../episode/useEpisode";
+import { Compared, type MemberState } from "./Comparison";
+import { Loading } from "./parts";
 
 /** The recorded comparisons that ship with the program, as cards. */
 export function DemoCards() {
@@ -31,8 +32,14 @@ export function DemoCards() {
   );
 }
 
+interface DemoProps {
+  id: string;
+  view: CompareSearch;
+  onView: (view: CompareSearch) => void;
+}
+
 /** One demo: its episodes side by side, replayed from recorded events. */
-export function DemoScreen({ id }: { id: string }) {
+export function DemoScreen({ id, view, onView }: DemoProps) {
   const demo = useQuery({ queryKey: ["demo", id], queryFn: () => api.demo(id) });
   if (demo.error)
     return (
@@ -40,36 +47,20 @@ export function DemoScreen({ id }: { id: string }) {
         {demo.error.message} <Link to="/episodes">See all demos</Link>
       </p>
     );
-  if (!demo.data) return <p aria-busy>Loading the demo</p>;
+  if (!demo.data) return <Loading what="the demo" height={480} />;
   return (
     <div className="grid gap-4">
       <p>{demo.data.demo.description}</p>
       <p className="text-muted">{demo.data.demo.honest_note}</p>
-      <Standings comparison={demo.data.comparison} />
-      <div className="grid items-start gap-4 lg:grid-cols-2">
-        {demo.data.episodes.map((episode) => (
-          <Recorded key={episode.episode_id} id={episode.episode_id} demo={demo.data} />
-        ))}
-      </div>
+      <Compared members={membersOf(demo.data)} view={view} onView={onView} />
     </div>
   );
 }
 
-function Recorded({ id, demo }: { id: string; demo: DemoEpisodes }) {
-  const [turn, setTurn] = useState<number>();
-  const episode = demo.events
-    .filter((event) => event.episode_id === id)
-    .reduce(reduce, emptyEpisode);
-  const view = demo.episodes.find((entry) => entry.episode_id === id);
-  return (
-    <EpisodeBody
-      id={id}
-      turn={turn}
-      onTurn={setTurn}
-      episode={episode}
-      status="Complete"
-      writing={null}
-      law={view?.truth?.equation ?? null}
-    />
-  );
+function membersOf(demo: DemoEpisodes): Omit<MemberState, "label">[] {
+  return demo.episodes.map(({ episode_id: id }) => ({
+    id,
+    ...recorded,
+    episode: demo.events.filter((event) => event.episode_id === id).reduce(reduce, emptyEpisode),
+  }));
 }

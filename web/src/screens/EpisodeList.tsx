@@ -1,68 +1,307 @@
-import { useInfiniteQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { api } from "../api/client";
 import type { EpisodesSearch } from "../app/search";
+import type { EpisodeRow } from "../episode/types";
+import { Failure } from "./parts";
 
-export function EpisodeList({ search }: { search: EpisodesSearch }) {
+const ROW = 44;
+const SPARE = 12; // rows drawn beyond what is seen
+const OUTCOMES = ["solved", "budget_exhausted", "abandoned", "policy_failed"];
+const HEADS = ["", "System", "Policy", "Outcome", "Turns", "Best match", "When"];
+
+interface Props {
+  search: EpisodesSearch;
+  onSearch: (search: EpisodesSearch) => void;
+}
+
+/** All episodes, newest first, as far as the filters let them through. */
+export function EpisodeList({ search, onSearch }: Props) {
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const list = useInfiniteQuery({
     queryKey: ["episodes", search],
     queryFn: ({ pageParam }) =>
-      api.episodes({ ...search, ...(pageParam && { cursor: pageParam }) }),
+      api.episodes({ ...search, limit: 200, ...(pageParam && { cursor: pageParam }) }),
     initialPageParam: "",
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
-  if (list.error)
-    return (
-      <p role="alert" className="text-danger">
-        {list.error.message}{" "}
-        <button type="button" className="button" onClick={() => list.refetch()}>
-          Try again
-        </button>
-      </p>
-    );
-  if (list.isSuccess && rows.length === 0)
-    return (
-      <p>
-        No episodes yet. <Link to="/run">Run one</Link>.
-      </p>
-    );
+  const total = list.data?.pages[0]?.total ?? 0;
+  const filtered = Object.keys(search).length > 0;
+  const toggle = (id: string) =>
+    setSelected((all) => {
+      const next = new Set(all);
+      if (!next.delete(id)) next.add(id);
+      return next;
+    });
   return (
-    <section className="panel overflow-x-auto" aria-label="Episodes" aria-busy={list.isPending}>
-      <table className="w-full text-left">
-        <thead>
+    <section className="grid gap-3" aria-label="All episodes">
+      <Filters search={search} onSearch={onSearch} />
+      <div className="flex min-h-8 flex-wrap items-center gap-3">
+        <p role="status" className="text-muted">
+          {list.isSuccess && `${total} ${total === 1 ? "episode" : "episodes"}`}
+          {selected.size > 0 && `, ${selected.size} selected`}
+        </p>
+        {selected.size > 1 && (
+          <Link to="/compare" search={{ episode: [...selected].slice(0, 6) }} className="button">
+            Compare selected
+          </Link>
+        )}
+        {selected.size > 0 && (
+          <a className="button" download href={exportAddress([...selected])}>
+            Export selected
+          </a>
+        )}
+      </div>
+      {list.error && <Failure error={list.error} again={() => list.refetch()} />}
+      {list.isSuccess && rows.length === 0 && (
+        <p>
+          {filtered ? "No episode passes these filters. " : "No episodes yet. "}
+          {filtered ? (
+            <button type="button" className="button" onClick={() => onSearch({})}>
+              Clear the filters
+            </button>
+          ) : (
+            <>
+              <Link to="/run">Run one</Link>, or open a recorded demo.
+            </>
+          )}
+        </p>
+      )}
+      {rows.length > 0 && (
+        <Rows
+          rows={rows}
+          selected={selected}
+          onToggle={toggle}
+          onEnd={() => {
+            if (list.hasNextPage && !list.isFetchingNextPage) list.fetchNextPage();
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+const exportAddress = (ids: string[]) =>
+  `/api/episodes/export?${ids.map((id) => `episode=${encodeURIComponent(id)}`).join("&")}`;
+
+function Filters({ search, onSearch }: Props) {
+  const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
+  const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies });
+  const set = (name: keyof EpisodesSearch, value: string) => {
+    const { [name]: _, ...rest } = search;
+    onSearch(value === "" ? rest : { ...rest, [name]: name === "tier" ? Number(value) : value });
+  };
+  const choices: { name: keyof EpisodesSearch; label: string; values: [string, string][] }[] = [
+    {
+      name: "system",
+      label: "System",
+      values: systems.data?.map(({ id, title }): [string, string] => [id, title]) ?? [],
+    },
+    {
+      name: "policy",
+      label: "Policy",
+      values: policies.data?.map(({ name, title }): [string, string] => [name, title]) ?? [],
+    },
+    {
+      name: "outcome",
+      label: "Outcome",
+      values: OUTCOMES.map((outcome) => [outcome, outcome.replace("_", " ")]),
+    },
+    { name: "tier", label: "Tier", values: ["1", "2", "3"].map((tier) => [tier, tier]) },
+  ];
+  return (
+    <search className="grid gap-2">
+      <div className="flex flex-wrap gap-2">
+        <label className="grow">
+          <span className="text-xs text-muted">Search</span>
+          <input
+            className="field"
+            type="search"
+            placeholder="id, title or policy"
+            defaultValue={search.q ?? ""}
+            onChange={(e) => set("q", e.target.value)}
+          />
+        </label>
+        {choices.map(({ name, label, values }) => (
+          <label key={name}>
+            <span className="text-xs text-muted">{label}</span>
+            <select
+              className="field"
+              value={search[name] ?? ""}
+              onChange={(e) => set(name, e.target.value)}
+            >
+              <option value="">any</option>
+              {values.map(([value, title]) => (
+                <option key={value} value={value}>
+                  {title}
+                </option>
+              ))}
+            </select>
+          </label>
+        ))}
+      </div>
+      {Object.keys(search).length > 0 && (
+        <ul className="flex flex-wrap gap-2">
+          {choices
+            .filter(({ name }) => search[name] !== undefined)
+            .map(({ name, label }) => (
+              <li key={name}>
+                <button type="button" className="chip" onClick={() => set(name, "")}>
+                  {label}: {search[name]}
+                  <span aria-hidden="true"> ×</span>
+                  <span className="sr-only">, remove</span>
+                </button>
+              </li>
+            ))}
+        </ul>
+      )}
+    </search>
+  );
+}
+
+interface RowsProps {
+  rows: EpisodeRow[];
+  selected: ReadonlySet<string>;
+  onToggle: (id: string) => void;
+  onEnd: () => void;
+}
+
+/** The table; only the rows in sight are in the document. */
+function Rows({ rows, selected, onToggle, onEnd }: RowsProps) {
+  const box = useRef<HTMLElement>(null);
+  const go = useNavigate();
+  const [seen, setSeen] = useState({ first: 0, last: 40 });
+  const [current, setCurrent] = useState(0);
+  const onScroll = () => {
+    const { scrollTop = 0, clientHeight = 600 } = box.current ?? {};
+    const first = Math.floor(scrollTop / ROW);
+    setSeen((before) =>
+      before.first === first ? before : { first, last: first + Math.ceil(clientHeight / ROW) },
+    );
+  };
+  useEffect(() => {
+    if (seen.last + SPARE >= rows.length) onEnd();
+  });
+  const from = Math.max(0, seen.first - SPARE);
+  const to = Math.min(rows.length, seen.last + SPARE);
+  const press = (event: KeyboardEvent<HTMLElement>) => {
+    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+    const row = rows[current];
+    if (step !== 0) {
+      event.preventDefault();
+      const next = Math.min(rows.length - 1, Math.max(0, current + step));
+      setCurrent(next);
+      const { scrollTop = 0, clientHeight = 600 } = box.current ?? {};
+      if (next * ROW < scrollTop) box.current?.scrollTo({ top: next * ROW });
+      if ((next + 2) * ROW > scrollTop + clientHeight)
+        box.current?.scrollTo({ top: (next + 2) * ROW - clientHeight });
+    } else if (event.key === "x" && row) onToggle(row.episode_id);
+    else if (event.key === "Enter" && row && event.target === box.current)
+      go({ to: "/episodes/$episodeId", params: { episodeId: row.episode_id } });
+  };
+  return (
+    <section
+      ref={box}
+      className="panel overflow-auto p-0"
+      style={{ maxHeight: "70vh", padding: 0 }}
+      tabIndex={0}
+      onScroll={onScroll}
+      onKeyDown={press}
+      aria-label="Episodes: arrow keys move, Enter opens, x selects"
+    >
+      <table className="w-full text-left" aria-rowcount={rows.length + 1} style={{ minWidth: 640 }}>
+        <thead className="sticky top-0 bg-surface">
           <tr>
-            {["System", "Policy", "Outcome", "Turns", "Best match", "When"].map((head) => (
-              <th key={head} scope="col" className="p-2">
-                {head}
+            {HEADS.map((head) => (
+              <th key={head} scope="col" className="p-2 font-medium">
+                {head || <span className="sr-only">Selected</span>}
               </th>
             ))}
           </tr>
         </thead>
         <tbody>
-          {rows.map((row) => (
-            <tr key={row.episode_id} className="border-t border-line">
-              <td className="p-2">
+          {from > 0 && (
+            <tr>
+              <td colSpan={HEADS.length} style={{ height: from * ROW, padding: 0 }} />
+            </tr>
+          )}
+          {rows.slice(from, to).map((row, i) => (
+            <tr
+              key={row.episode_id}
+              aria-rowindex={from + i + 2}
+              className="border-t border-line"
+              style={{
+                height: ROW,
+                ...(from + i === current && { boxShadow: "inset 3px 0 var(--trained)" }),
+              }}
+            >
+              <td className="px-3">
+                <input
+                  type="checkbox"
+                  aria-label={`Select ${row.title} by ${row.policy}`}
+                  checked={selected.has(row.episode_id)}
+                  onChange={() => onToggle(row.episode_id)}
+                />
+              </td>
+              <td className="px-2">
                 <Link to="/episodes/$episodeId" params={{ episodeId: row.episode_id }}>
                   {row.title}
                 </Link>
+                {row.tier !== null && <span className="text-xs text-muted"> tier {row.tier}</span>}
               </td>
-              <td className="p-2">{row.policy}</td>
-              <td className="p-2">{row.outcome?.replace("_", " ") ?? row.status}</td>
-              <td className="p-2">
+              <td className="px-2">{row.policy}</td>
+              <td className="px-2">
+                <span aria-hidden="true">{MARKS[row.outcome ?? ""] ?? "●"} </span>
+                {row.outcome?.replace("_", " ") ?? row.status}
+              </td>
+              <td className="px-2">
                 {row.turns} of {row.max_turns}
               </td>
-              <td className="p-2">{row.best_match.toFixed(2)}</td>
-              <td className="p-2">{new Date(row.started_at).toLocaleString()}</td>
+              <td className="px-2">
+                <span className="flex items-center gap-2">
+                  {row.best_match.toFixed(2)}
+                  <Sparkline values={row.matches} />
+                </span>
+              </td>
+              <td className="px-2 whitespace-nowrap text-muted">
+                {new Date(row.started_at).toLocaleString()}
+              </td>
             </tr>
           ))}
+          {to < rows.length && (
+            <tr>
+              <td colSpan={HEADS.length} style={{ height: (rows.length - to) * ROW, padding: 0 }} />
+            </tr>
+          )}
         </tbody>
       </table>
-      {list.hasNextPage && (
-        <button type="button" className="button" onClick={() => list.fetchNextPage()}>
-          Show more
-        </button>
-      )}
     </section>
+  );
+}
+
+const MARKS: Record<string, string> = {
+  solved: "✓",
+  budget_exhausted: "–",
+  abandoned: "×",
+  policy_failed: "!",
+};
+
+/** The match of every turn, as a little curve; the number beside it says the best. */
+export function Sparkline({ values }: { values: number[] }) {
+  if (values.length === 0) return null;
+  const x = (i: number) => (values.length > 1 ? 2 + (i * 56) / (values.length - 1) : 30);
+  const y = (value: number) => 18 - 16 * Math.min(1, Math.max(0, value));
+  return (
+    <svg width="60" height="20" aria-hidden="true">
+      <polyline
+        points={values.map((value, i) => `${x(i)},${y(value)}`).join(" ")}
+        fill="none"
+        stroke="var(--match)"
+        strokeWidth="1.5"
+      />
+      <circle cx={x(values.length - 1)} cy={y(values.at(-1) ?? 0)} r="2" fill="var(--match)" />
+    </svg>
   );
 }

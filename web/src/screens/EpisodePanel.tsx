@@ -1,33 +1,42 @@
 import { useQuery } from "@tanstack/react-query";
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { api } from "../api/client";
-import type { ModelText } from "../api/streams";
-import type { EpisodeConfig, Task, TurnView } from "../episode/types";
+import type { ModelPrompt, ModelText } from "../api/streams";
+import { useKeys } from "../app/keys";
+import type { EpisodeSearch } from "../app/search";
+import type { TurnView } from "../episode/types";
 import { type Following, useEpisode } from "../episode/useEpisode";
 import {
+  Charts,
+  type Clock,
   EquationView,
+  finding,
+  predicted,
   RewardBar,
   Scene,
-  TrajectoryPlot,
   Transport,
   TurnTimeline,
   useClock,
 } from "../viz";
 import { DriveControls } from "./DriveControls";
+import { Part, StatusPill, StreamBar } from "./parts";
+import { Share } from "./Share";
 
 interface Props {
   id: string;
-  turn: number | undefined;
-  onTurn: (turn: number | undefined) => void;
+  view: EpisodeSearch;
+  onView: (view: EpisodeSearch) => void;
   drivable?: boolean;
+  /** A hypothesis that is being typed, drawn beside the data before a turn is spent on it. */
+  preview?: { label: string; states: number[][] } | null;
 }
 
 /** The right side of every episode screen. Mount with `key={id}`. */
-export function EpisodePanel({ id, turn, onTurn, drivable = false }: Props) {
+export function EpisodePanel({ id, drivable = false, ...rest }: Props) {
   const following = useEpisode(id);
   const { episode } = following;
   const finished = episode.outcome !== null;
-  const view = useQuery({
+  const stored = useQuery({
     queryKey: ["episode", id, finished],
     queryFn: () => api.episode(id),
     enabled: finished,
@@ -35,11 +44,11 @@ export function EpisodePanel({ id, turn, onTurn, drivable = false }: Props) {
   return (
     <EpisodeBody
       {...following}
+      {...rest}
       id={id}
-      turn={turn}
-      onTurn={onTurn}
       controls={drivable && !finished && <DriveControls id={id} version={episode.version} />}
-      law={view.data?.truth?.equation ?? null}
+      law={stored.data?.truth?.equation ?? null}
+      forkable
     />
   );
 }
@@ -47,58 +56,128 @@ export function EpisodePanel({ id, turn, onTurn, drivable = false }: Props) {
 interface BodyProps extends Following, Omit<Props, "drivable"> {
   controls?: ReactNode;
   law: string | null;
+  forkable?: boolean;
+}
+
+/** Moves a view to another turn, dropping what belongs to the old one. */
+export function atTurn(view: EpisodeSearch, turn: number | undefined): EpisodeSearch {
+  return { ...(view.chart && { chart: view.chart }), ...(turn !== undefined && { turn }) };
+}
+
+/** The clock of a task; `t` in the address is where it stands still, and pausing writes it there. */
+export function useTaskClock(
+  times: readonly number[],
+  view: EpisodeSearch,
+  onView: (view: EpisodeSearch) => void,
+): Clock {
+  const clock = useClock({ duration: (times.at(-1) ?? 1) - (times[0] ?? 0), startAt: view.t });
+  useEffect(() => {
+    let playing = clock.isPlaying();
+    return clock.subscribe((time) => {
+      if (playing && !clock.isPlaying()) onView({ ...view, t: Number(time.toFixed(3)) });
+      playing = clock.isPlaying();
+    });
+  });
+  return clock;
+}
+
+/** The keys that move through time and turns. */
+export function useEpisodeKeys(
+  clock: Clock,
+  turns: number,
+  current: number | undefined,
+  view: EpisodeSearch,
+  onView: (view: EpisodeSearch) => void,
+): void {
+  const toTurn = (turn: number) => {
+    if (turn >= 1 && turn <= turns) onView(atTurn(view, turn));
+    return undefined;
+  };
+  const step = (event: KeyboardEvent, direction: number) => {
+    clock.pause();
+    clock.seek(clock.getTime() + (direction * clock.duration * (event.shiftKey ? 10 : 1)) / 200);
+    return undefined;
+  };
+  const at = current ?? turns;
+  useKeys({
+    " ": () => {
+      if (clock.isPlaying()) clock.pause();
+      else clock.play();
+      return undefined;
+    },
+    ",": (event) => step(event, -1),
+    "<": (event) => step(event, -1),
+    ".": (event) => step(event, 1),
+    ">": (event) => step(event, 1),
+    "[": () => toTurn(at - 1),
+    "]": () => toTurn(at + 1),
+    Home: () => toTurn(1),
+    End: () => toTurn(turns),
+    l: () => {
+      onView(atTurn(view, undefined));
+      return undefined;
+    },
+    "1": () => {
+      onView({ ...view, chart: "time" });
+      return undefined;
+    },
+    "2": () => {
+      onView({ ...view, chart: "phase" });
+      return undefined;
+    },
+    "3": () => {
+      onView({ ...view, chart: "histogram" });
+      return undefined;
+    },
+  });
 }
 
 /** One episode as far as it is known, live or recorded. */
-export function EpisodeBody({
-  id,
-  turn,
-  onTurn,
-  episode,
-  status,
-  writing,
-  controls,
-  law,
-}: BodyProps) {
+export function EpisodeBody(props: BodyProps) {
+  const { id, view, onView, episode, connection, writing, prompt, controls, law } = props;
   const finished = episode.outcome !== null;
   const started = episode.started?.payload;
-  const shown = episode.turns.find((entry) => entry.turn === turn) ?? episode.turns.at(-1);
+  const shown = episode.turns.find((entry) => entry.turn === view.turn) ?? episode.turns.at(-1);
   return (
     <section className="panel grid gap-4" aria-label={`Episode of ${started?.policy ?? id}`}>
-      <div className="flex flex-wrap items-center justify-between gap-2">
+      <div className="flex flex-wrap items-baseline justify-between gap-2">
         <h2>{started ? `${started.task.title}: ${started.policy}` : `Episode ${id}`}</h2>
-        <span role="status">{status}</span>
+        <StatusPill status={connection.status} />
       </div>
+      <StreamBar
+        connection={connection}
+        known={episode.turns.length ? `turn ${episode.turns.length}` : "nothing yet"}
+      />
       {started && <p className="text-muted">{started.task.hint}</p>}
       {started && controls}
       {started && (
         <TurnTimeline
-          turns={episode.turns}
+          rows={[{ label: started.policy, turns: episode.turns, finished }]}
           maxTurns={started.config.max_turns}
           current={shown?.turn ?? null}
           live={!finished}
-          following={turn === undefined}
-          onSelect={onTurn}
-          onFollow={() => onTurn(undefined)}
+          following={view.turn === undefined}
+          onSelect={(turn) => onView(atTurn(view, turn))}
+          onFollow={() => onView(atTurn(view, undefined))}
         />
       )}
-      {!shown && <p>Waiting for the first hypothesis</p>}
+      {started && !shown && !finished && <Waiting since={started && episode.updatedAt} />}
       {writing && <Writing text={writing} />}
-      {started && (
-        <Motion
-          task={started.task}
-          config={started.config}
-          turn={shown ?? null}
-          previous={episode.turns.find((entry) => entry.turn === (shown?.turn ?? 0) - 1) ?? null}
-        />
-      )}
-      {episode.failure && (
-        <p className="text-danger">
+      {episode.failure && !finished && (
+        <p className="notice">
           Policy failed: {episode.failure.reason} (attempt {episode.failure.attempt} of{" "}
-          {episode.failure.attempts_allowed})
+          {episode.failure.attempts_allowed}). Earlier turns stay; the next attempt or another
+          policy goes on from here.
         </p>
       )}
-      {finished && <p>Outcome: {episode.outcome?.replace("_", " ")}</p>}
+      {started && <Motion {...props} turn={shown ?? null} />}
+      <Completion turn={shown ?? null} prompt={prompt} />
+      {finished && (
+        <p>
+          <strong>{OUTCOMES[episode.outcome ?? ""] ?? episode.outcome}</strong>
+          {episode.failure && episode.outcome === "policy_failed" && `: ${episode.failure.reason}`}
+        </p>
+      )}
       {law !== null && (
         <details>
           <summary>Show the true law</summary>
@@ -106,62 +185,143 @@ export function EpisodeBody({
         </details>
       )}
       {started && (
+        <Share
+          id={id}
+          task={started.task}
+          turn={shown ?? null}
+          finished={finished}
+          forkable={props.forkable ?? false}
+        />
+      )}
+      {started && (
         <p className="text-xs text-muted">
-          {started.task.system_id}, seed {started.task.seed ?? "none"}, policy {started.policy},
+          {started.task.system_id}, seed {started.task.seed ?? "none"}, policy {started.policy}
+          {shown?.provenance.model ? ` (${shown.provenance.model})` : ""}, profile{" "}
+          {started.config.verifier?.profile}, solver tolerance {started.config.verifier?.rtol},
           engine {started.engine_version}, {episode.version} events
+          {episode.updatedAt && `, last ${new Date(episode.updatedAt).toLocaleString()}`}
         </p>
       )}
     </section>
   );
 }
 
+const OUTCOMES: Record<string, string> = {
+  solved: "Solved",
+  budget_exhausted: "Not solved within the turn budget",
+  abandoned: "Abandoned",
+  policy_failed: "The policy failed",
+};
+
+/** Counts the seconds while a policy thinks: the panel is never silent. */
+function Waiting({ since }: { since: string | null }) {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(Date.now()), 1000);
+    return () => clearInterval(timer);
+  }, []);
+  const seconds = since ? Math.max(0, Math.round((now - Date.parse(since)) / 1000)) : 0;
+  return (
+    <p>
+      Waiting for the first hypothesis <span className="text-muted">{seconds} s</span>
+    </p>
+  );
+}
+
 /** The reply as it is being written: a model's text is shown as text, whatever it holds. */
-function Writing({ text }: { text: ModelText }) {
+export function Writing({ text }: { text: ModelText }) {
   return (
     <figure className="grid gap-1">
       <figcaption className="text-xs text-muted">
         Writing turn {text.turn}: {text.tokens} tokens
         {text.tokens_per_s !== null && `, ${text.tokens_per_s.toFixed(0)} a second`}
+        {text.elapsed_s !== undefined && `, ${text.elapsed_s.toFixed(1)} s`}
       </figcaption>
-      <pre className="max-h-48 overflow-auto whitespace-pre-wrap">{text.text}</pre>
+      <pre className="max-h-48 overflow-auto whitespace-pre-wrap" tabIndex={0}>
+        {text.text}
+      </pre>
     </figure>
   );
 }
 
-interface MotionProps {
-  task: Task;
-  config: EpisodeConfig;
-  turn: TurnView | null;
-  previous: TurnView | null;
+/** What was asked and what came back, word for word. */
+function Completion({ turn, prompt }: { turn: TurnView | null; prompt: ModelPrompt | null }) {
+  if (turn?.raw_completion == null && prompt === null) return null;
+  return (
+    <details>
+      <summary>Prompt and raw completion</summary>
+      <div className="grid gap-2">
+        {prompt?.messages.map((message, i) => (
+          <figure key={`${message.role} ${i}`}>
+            <figcaption className="text-xs text-muted">
+              {message.role}, turn {prompt.turn}
+            </figcaption>
+            <pre className="max-h-64 overflow-auto whitespace-pre-wrap" tabIndex={0}>
+              {message.content}
+            </pre>
+          </figure>
+        ))}
+        {turn?.raw_completion != null && (
+          <figure>
+            <figcaption className="text-xs text-muted">completion, turn {turn.turn}</figcaption>
+            <pre className="max-h-64 overflow-auto whitespace-pre-wrap" tabIndex={0}>
+              {turn.raw_completion}
+            </pre>
+          </figure>
+        )}
+      </div>
+    </details>
+  );
 }
 
 /** Observed and predicted motion of one turn under one clock, its equation and its reward. */
-function Motion({ task, config, turn, previous }: MotionProps) {
-  const times = task.shown[0]?.t ?? [];
-  const clock = useClock({ duration: (times.at(-1) ?? 1) - (times[0] ?? 0) });
+function Motion({ episode, view, onView, turn, preview }: BodyProps & { turn: TurnView | null }) {
+  const started = episode.started?.payload;
+  const task = started?.task;
+  const clock = useTaskClock(task?.shown[0]?.t ?? [], view, onView);
+  useEpisodeKeys(clock, episode.turns.length, turn?.turn, view, onView);
+  const series = useMemo(
+    () => [
+      ...predicted(turn),
+      ...(preview ? [{ ...preview, colour: "untrained" as const, dashed: true }] : []),
+    ],
+    [turn, preview],
+  );
+  if (!started || !task) return null;
   return (
     <>
       {turn && (
-        <EquationView
-          parse={turn.parse}
-          source={turn.equation}
-          params={turn.params}
-          previous={previous}
-        />
+        <Part name="The equation">
+          <EquationView
+            parse={turn.parse}
+            source={turn.equation}
+            params={turn.params}
+            previous={episode.turns.find((entry) => entry.turn === turn.turn - 1) ?? null}
+          />
+        </Part>
       )}
       {turn?.rationale && <p className="text-muted">{turn.rationale}</p>}
       <Transport clock={clock} unit={task.time_unit} />
-      <div className="grid gap-4 lg:grid-cols-2">
-        <Scene task={task} turn={turn} clock={clock} />
-        {turn && <RewardBar turn={turn} config={config} />}
+      <div className="grid gap-4 md:grid-cols-2">
+        <Part name="The scene">
+          <Scene task={task} series={series} clock={clock} />
+        </Part>
+        {turn && (
+          <Part name="The reward">
+            <RewardBar turn={turn} config={started.config} />
+          </Part>
+        )}
       </div>
-      <TrajectoryPlot task={task} turn={turn} clock={clock} />
-      {turn?.raw_completion != null && (
-        <details>
-          <summary>Raw completion</summary>
-          <pre className="overflow-x-auto whitespace-pre-wrap">{turn.raw_completion}</pre>
-        </details>
-      )}
+      <Part name="The chart">
+        <Charts
+          task={task}
+          series={series}
+          clock={clock}
+          chart={view.chart ?? "time"}
+          onChart={(chart) => onView({ ...view, chart })}
+          label={finding(task, turn)}
+        />
+      </Part>
     </>
   );
 }

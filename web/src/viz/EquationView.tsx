@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import type { ParseReport, TurnView } from "../episode/types";
-import { figure } from "./format";
+import { figure, unit } from "./format";
 import { termDiff } from "./termDiff";
 
 interface Props {
@@ -9,20 +9,22 @@ interface Props {
   /** By name; null where the verifier was asked to fit it. */
   params: Record<string, number | null>;
   previous: TurnView | null;
+  /** Whose equation it is, where several are on the screen. */
+  of?: string;
 }
 
 /** The hypothesis as mathematics, its constants, and what changed since the turn before. */
-export function EquationView({ parse, source, params, previous }: Props) {
+export function EquationView({ parse, source, params, previous, of }: Props) {
   if (parse.rejection) return <Rejected parse={parse} source={source} />;
   return (
     <div className="grid gap-2">
-      <Typeset latex={parse.latex ?? ""} source={source} />
+      <Typeset latex={parse.latex ?? ""} source={source} of={of} />
       <p className="flex flex-wrap gap-x-4 text-muted">
         {Object.entries(params).map(([name, value]) => (
           <span key={name}>
             {name} = {value === null ? "fitted" : figure(value, 4)}
             {parse.param_units[name] && parse.param_units[name] !== "1"
-              ? ` ${parse.param_units[name]}`
+              ? ` ${unit(parse.param_units[name])}`
               : ""}
           </span>
         ))}
@@ -58,7 +60,15 @@ function Rejected({ parse, source }: { parse: ParseReport; source: string }) {
   );
 }
 
-function Typeset({ latex, source }: { latex: string; source: string }) {
+export function Typeset({
+  latex,
+  source,
+  of,
+}: {
+  latex: string;
+  source: string;
+  of?: string | undefined;
+}) {
   const target = useRef<HTMLDivElement>(null);
   useEffect(() => {
     let wanted = true;
@@ -81,7 +91,7 @@ function Typeset({ latex, source }: { latex: string; source: string }) {
       className="overflow-x-auto"
       style={{ fontSize: "1.12em" }}
       tabIndex={0}
-      aria-label="Equation"
+      aria-label={of === undefined ? "Equation" : `Equation of ${of}`}
     >
       <code>{source}</code>
     </section>

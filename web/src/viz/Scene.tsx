@@ -1,23 +1,31 @@
 import { useEffect, useRef } from "react";
-import type { Task, TurnView } from "../episode/types";
+import type { Task } from "../episode/types";
 import type { Clock } from "./clock";
 import { type Drawing, drawingOf, type Point } from "./drawings";
 import { extent, scale, stateAt } from "./scale";
+import { type Series, stroke } from "./series";
 import { useWidth } from "./useSize";
 
 const HEIGHT = 260;
 const PAD = 28;
 const TRAIL_S = 0.9;
 const TRAIL_STEPS = 24;
+const STROBE = 8;
 
 interface Props {
   task: Task;
-  turn: TurnView | null;
+  series: Series[];
   clock: Clock;
 }
 
+interface Colours {
+  observed: string;
+  furniture: string;
+  predicted: string[];
+}
+
 /** The observed body as a ring and the predicted one as a disc: a perfect match is a bullseye. */
-export function Scene({ task, turn, clock }: Props) {
+export function Scene({ task, series, clock }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useWidth(box);
@@ -30,21 +38,24 @@ export function Scene({ task, turn, clock }: Props) {
     context.canvas.height = HEIGHT * ratio;
     const drawing = drawingOf(task);
     const at = placement(task, drawing, width);
+    let colours = coloursOf(series);
     const paint = (time: number) => {
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, HEIGHT);
-      paintFrame(context, task, turn, drawing, at, time);
+      paintFrame(context, task, series, colours, drawing, at, time);
     };
     paint(clock.getTime());
-    const repaint = () => paint(clock.getTime());
-    const theme = new MutationObserver(repaint);
+    const theme = new MutationObserver(() => {
+      colours = coloursOf(series);
+      paint(clock.getTime());
+    });
     theme.observe(document.documentElement, { attributes: true });
     const unsubscribe = clock.subscribe(paint);
     return () => {
       unsubscribe();
       theme.disconnect();
     };
-  }, [task, turn, clock, width]);
+  }, [task, series, clock, width]);
 
   return (
     <div ref={box}>
@@ -52,11 +63,15 @@ export function Scene({ task, turn, clock }: Props) {
         ref={canvas}
         style={{ width: "100%", height: HEIGHT, display: "block" }}
         role="img"
-        aria-label={`Motion of ${task.title}: observed as a ring${turn ? ", predicted as a disc" : ""}`}
+        aria-label={`Motion of ${task.title}: observed as a ring${series.map((one) => `, ${one.label} as a disc`).join("")}`}
       />
-      <p className="flex gap-4 text-xs text-muted">
+      <p className="flex flex-wrap gap-4 text-xs text-muted">
         <span>○ observed</span>
-        {turn && <span style={{ color: "var(--trained)" }}>● predicted</span>}
+        {series.map((one) => (
+          <span key={one.label} style={{ color: stroke(one) }}>
+            ● {one.label}
+          </span>
+        ))}
       </p>
     </div>
   );
@@ -83,40 +98,66 @@ function placement(task: Task, drawing: Drawing, width: number): (point: Point) 
   return (p) => ({ x: right > left ? x(p.x) : width / 2, y: top > bottom ? y(p.y) : HEIGHT / 2 });
 }
 
+/** Read once a theme, not once a frame. */
+function coloursOf(series: Series[]): Colours {
+  const style = getComputedStyle(document.documentElement);
+  const read = (name: string) => style.getPropertyValue(name).trim();
+  return {
+    observed: read("--observed"),
+    furniture: read("--muted"),
+    predicted: series.map((one) => read(`--${one.colour}`)),
+  };
+}
+
+/** Where a moving picture is unwelcome, the trail is a strobe of a few fixed positions. */
+const strobe = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
 function paintFrame(
   context: CanvasRenderingContext2D,
   task: Task,
-  turn: TurnView | null,
+  series: Series[],
+  colours: Colours,
   drawing: Drawing,
   at: (point: Point) => Point,
   time: number,
 ): void {
-  const colours = getComputedStyle(document.documentElement);
-  const observed = colours.getPropertyValue("--observed").trim();
-  const predicted = colours.getPropertyValue("--trained").trim();
+  const { observed } = colours;
   const shown = task.shown[0];
   if (!shown) return;
-  const rows = turn?.simulation.predictions[0]?.states;
   const bodyOf = (states: number[][], when: number) => {
     const state = stateAt(shown.t, states, when);
     return state && at(drawing.place(state));
   };
   const body = bodyOf(shown.states, time);
   if (body) {
-    context.strokeStyle = colours.getPropertyValue("--muted").trim();
-    context.fillStyle = context.strokeStyle;
+    context.strokeStyle = colours.furniture;
+    context.fillStyle = colours.furniture;
     context.lineWidth = 1.5;
     drawing.furniture(context, body, at);
   }
-  for (let i = TRAIL_STEPS; i > 0; i--) {
-    const past = bodyOf(shown.states, time - (TRAIL_S * i) / TRAIL_STEPS);
-    if (!past) continue;
-    context.globalAlpha = 0.5 * (1 - i / TRAIL_STEPS);
-    context.fillStyle = observed;
-    context.fillRect(past.x - 1, past.y - 1, 2, 2);
-  }
-  if (rows && rows.length > 0)
-    paintPrediction(context, predicted, (when) => bodyOf(rows, when), time);
+  context.fillStyle = observed;
+  if (strobe()) {
+    const duration = (shown.t.at(-1) ?? 0) - (shown.t[0] ?? 0);
+    for (let i = 0; i < STROBE; i++) {
+      const past = bodyOf(shown.states, (shown.t[0] ?? 0) + (duration * i) / (STROBE - 1));
+      if (past) context.fillRect(past.x - 1.5, past.y - 1.5, 3, 3);
+    }
+  } else
+    for (let i = TRAIL_STEPS; i > 0; i--) {
+      const past = bodyOf(shown.states, time - (TRAIL_S * i) / TRAIL_STEPS);
+      if (!past) continue;
+      context.globalAlpha = 0.5 * (1 - i / TRAIL_STEPS);
+      context.fillRect(past.x - 1, past.y - 1, 2, 2);
+    }
+  series.forEach((one, k) => {
+    if (one.states.length > 0)
+      paintPrediction(
+        context,
+        colours.predicted[k] ?? observed,
+        (when) => bodyOf(one.states, when),
+        time,
+      );
+  });
   context.globalAlpha = 1;
   if (body) {
     context.strokeStyle = observed;

@@ -1,4 +1,4 @@
-import { useEffect, useMemo } from "react";
+import { useEffect, useMemo, useRef } from "react";
 
 export interface Clock {
   duration: number;
@@ -75,10 +75,19 @@ export function createClock(duration: number): Clock {
 }
 
 /** A clock that lives as long as the component; it starts by itself unless motion is unwelcome. */
-export function useClock({ duration }: { duration: number }): Clock {
+export function useClock({
+  duration,
+  startAt,
+}: {
+  duration: number;
+  /** Where to stand still instead of playing. */
+  startAt?: number | undefined;
+}): Clock {
   const clock = useMemo(() => createClock(duration), [duration]);
+  const still = useRef(startAt);
   useEffect(() => {
-    if (!matchMedia("(prefers-reduced-motion: reduce)").matches) clock.play();
+    if (still.current !== undefined) clock.seek(still.current);
+    else if (!matchMedia("(prefers-reduced-motion: reduce)").matches) clock.play();
     return () => clock.dispose();
   }, [clock]);
   return clock;

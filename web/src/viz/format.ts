@@ -13,6 +13,24 @@ export function share(value: number): string {
   return value.toFixed(2).replace("-", "\u2212");
 }
 
+const RAISED: Record<string, string> = {
+  "-": "\u207b",
+  "0": "\u2070",
+  "1": "\u00b9",
+  "2": "\u00b2",
+  "3": "\u00b3",
+  "4": "\u2074",
+};
+
+/** A unit as people write it: m/s² for m/s**2. */
+export function unit(text: string): string {
+  return text
+    .replace(/\*\*(-?[0-4]+)/g, (_, power: string) =>
+      [...power].map((digit) => RAISED[digit] ?? digit).join(""),
+    )
+    .replaceAll("*", "\u00b7");
+}
+
 const GREEK: Record<string, string> = { theta: "θ", omega: "ω", phi: "φ", alpha: "α" };
 
 /** A variable's name as a chart shows it: θ, θ̇, v_y. */

@@ -1,7 +1,8 @@
+export { Charts, finding } from "./Charts";
 export { type Clock, createClock, useClock } from "./clock";
-export { EquationView } from "./EquationView";
+export { EquationView, Typeset } from "./EquationView";
 export { RewardBar } from "./RewardBar";
 export { Scene } from "./Scene";
-export { TrajectoryPlot } from "./TrajectoryPlot";
+export { predicted, type Series, statesOf } from "./series";
 export { Transport } from "./Transport";
 export { TurnTimeline } from "./TurnTimeline";

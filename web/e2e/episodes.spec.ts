@@ -1,0 +1,36 @@
+import { expect, played, test } from "./page";
+
+test("episodes are filtered, chosen, compared and opened from the keyboard", async ({ page }) => {
+  await played(page, "free_fall");
+  await played(page);
+  await page.goto("/episodes?system=damped_pendulum");
+  const table = page.getByRole("table");
+  await expect(table.getByRole("row", { name: /Damped pendulum/ }).first()).toBeVisible();
+  await expect(table.getByRole("row", { name: /Free fall/ })).toHaveCount(0);
+  await page.getByRole("button", { name: /System: damped_pendulum/ }).click();
+  await expect(table.getByRole("row", { name: /Free fall/ }).first()).toBeVisible();
+  await page.getByLabel("Episodes: arrow keys move").focus();
+  await page.keyboard.press("x");
+  await page.keyboard.press("ArrowDown");
+  await page.keyboard.press("x");
+  await page.getByRole("link", { name: "Compare selected" }).click();
+  await expect(page.getByRole("table", { name: "Standings" })).toBeVisible();
+});
+
+test("an exported file is opened again, and a changed one is refused", async ({ page }) => {
+  const id = await played(page);
+  const exported = await page.request.get(`/api/episodes/export?episode=${id}`);
+  const text = await exported.text();
+  await page.goto("/episodes");
+  const choose = (body: string) =>
+    page.getByLabel(/An exported file/).setInputFiles({
+      name: "one.jsonl",
+      mimeType: "application/jsonl",
+      buffer: Buffer.from(body),
+    });
+  await choose(text.replace("0.95", "0.96").replace("search", "nobody"));
+  await expect(page.getByRole("alert")).toContainText("checksum does not fit");
+  await choose(text);
+  await expect(page.getByText("Local file, not verified")).toBeVisible();
+  await expect(page.getByRole("region", { name: "Episode of search" })).toContainText("Solved");
+});

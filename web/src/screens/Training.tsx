@@ -1,0 +1,381 @@
+import { useQueries, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { useMemo, useRef, useState } from "react";
+import { api } from "../api/client";
+import type { TrainingSearch } from "../app/search";
+import type { RunMetrics, RunSummary } from "../episode/types";
+import { figure } from "../viz/format";
+import { extent, scale, ticks } from "../viz/scale";
+import { useWidth } from "../viz/useSize";
+import { Failure, Loading } from "./parts";
+import { hackingBands, smoothed } from "./training";
+
+const HEIGHT = 130;
+const LEFT = 48;
+const RIGHT = 90;
+const BOTTOM = 22;
+const DASHES = [undefined, "7 4", "2 3", "10 3 2 3"];
+// In this order, then whatever else a run has written.
+const FIRST = ["reward", "match", "progress", "simplicity", "format", "correctness", "match_dense"];
+const THEN = [
+  "loss",
+  "kl",
+  "completion_length",
+  "completions/mean_length",
+  "parse_rate",
+  "solved_rate",
+  "solved",
+  "turns",
+  "entropy",
+];
+const HELD_OUT = /held|heldout|tier_?3/i;
+
+const isMain = (name: string) =>
+  FIRST.includes(name) || THEN.includes(name) || name.startsWith("eval");
+
+interface Props {
+  search: TrainingSearch;
+  onSearch: (search: TrainingSearch) => void;
+}
+
+/** Training runs as curves: reward first, one small chart a quantity, one cursor over all. */
+export default function Training({ search, onSearch }: Props) {
+  const runs = useQuery({ queryKey: ["runs"], queryFn: api.runs });
+  const chosen = search.runs?.split(",") ?? runs.data?.items.slice(0, 2).map((run) => run.id) ?? [];
+  const metrics = useQueries({
+    queries: chosen.map((id) => ({ queryKey: ["run", id], queryFn: () => api.run(id) })),
+  });
+  const [step, setStep] = useState<number | null>(null);
+  const smooth = search.smooth ?? 0.6;
+  if (runs.error) return <Failure error={runs.error} again={() => runs.refetch()} />;
+  if (!runs.data) return <Loading what="the runs" height={400} />;
+  if (runs.data.items.length === 0)
+    return (
+      <p>
+        No training runs yet. <code>make nano</code> trains a model of a million parameters on this
+        machine, <code>physix train grpo --help</code> tells the rest; their curves appear here.
+      </p>
+    );
+  const loaded = metrics.flatMap((query) => (query.data ? [query.data] : []));
+  const names = [...new Set(loaded.flatMap((run) => Object.keys(run.series)))];
+  const ordered = [
+    ...[...FIRST, ...THEN].filter((name) => names.includes(name)),
+    ...names.filter((name) => !FIRST.includes(name) && !THEN.includes(name)).sort(),
+  ];
+  const apart = ordered.filter((name) => HELD_OUT.test(name));
+  return (
+    <div className="grid items-start gap-4 lg:grid-cols-[320px_minmax(0,1fr)]">
+      <RunPicker
+        runs={runs.data.items}
+        chosen={chosen}
+        smooth={smooth}
+        onChosen={(ids) => onSearch({ ...search, runs: ids.join(",") })}
+        onSmooth={(value) => onSearch({ ...search, smooth: value })}
+      />
+      <div className="grid gap-4">
+        {metrics.map((query) =>
+          query.error ? <Failure key={query.error.message} error={query.error} /> : null,
+        )}
+        <p className="text-muted" role="status">
+          {step === null ? "Point at a curve to read the step." : `Step ${step}`}
+        </p>
+        <Charts
+          title="Trained systems"
+          names={ordered.filter((name) => !apart.includes(name) && isMain(name))}
+          {...{ loaded, smooth, step, setStep }}
+        />
+        {apart.length > 0 && (
+          <Charts title="Held-out systems" names={apart} {...{ loaded, smooth, step, setStep }} />
+        )}
+        <details>
+          <summary>Everything else that the runs measured</summary>
+          <Charts
+            title="Other measurements"
+            names={ordered.filter((name) => !apart.includes(name) && !isMain(name))}
+            {...{ loaded, smooth, step, setStep }}
+          />
+        </details>
+        {step !== null && loaded[0] && (
+          <p>
+            <Link to="/episodes" search={{ q: loaded[0].run.id }}>
+              Episodes of this run in the log
+            </Link>
+          </p>
+        )}
+        {loaded.map((run) => (
+          <Facts key={run.run.id} run={run} names={ordered} />
+        ))}
+      </div>
+    </div>
+  );
+}
+
+interface PickerProps {
+  runs: RunSummary[];
+  chosen: string[];
+  smooth: number;
+  onChosen: (ids: string[]) => void;
+  onSmooth: (value: number) => void;
+}
+
+function RunPicker({ runs, chosen, smooth, onChosen, onSmooth }: PickerProps) {
+  return (
+    <form className="panel grid gap-3">
+      <fieldset className="grid gap-2">
+        <legend>Runs</legend>
+        {runs.map((run) => (
+          <label key={run.id} className="flex items-start gap-2">
+            <input
+              type="checkbox"
+              className="mt-1"
+              checked={chosen.includes(run.id)}
+              onChange={(e) =>
+                onChosen(
+                  e.target.checked
+                    ? [...chosen, run.id].slice(-DASHES.length)
+                    : chosen.filter((id) => id !== run.id),
+                )
+              }
+            />
+            <span>
+              {run.id}{" "}
+              <span className="text-xs text-muted">
+                {run.kind}, {run.status.replace("_", " ")}, {run.steps} steps, seed {run.seed},{" "}
+                {new Date(run.started_at).toLocaleDateString()}
+              </span>
+            </span>
+          </label>
+        ))}
+      </fieldset>
+      <label>
+        Smoothing {smooth.toFixed(2)}
+        <input
+          className="w-full"
+          type="range"
+          min={0}
+          max={0.95}
+          step={0.05}
+          value={smooth}
+          onChange={(e) => onSmooth(e.target.valueAsNumber)}
+        />
+      </label>
+    </form>
+  );
+}
+
+interface ChartsProps {
+  title: string;
+  names: string[];
+  loaded: RunMetrics[];
+  smooth: number;
+  step: number | null;
+  setStep: (step: number | null) => void;
+}
+
+function Charts({ title, names, loaded, ...rest }: ChartsProps) {
+  return (
+    <section className="panel grid gap-3" aria-label={title}>
+      <h2>{title}</h2>
+      <div
+        className="grid gap-4"
+        style={{ gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 300px), 1fr))" }}
+      >
+        {names.map((name) => (
+          <Curve key={name} name={name} loaded={loaded} {...rest} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+function Curve({
+  name,
+  loaded,
+  smooth,
+  step,
+  setStep,
+}: Omit<ChartsProps, "title" | "names"> & { name: string }) {
+  const box = useRef<HTMLElement>(null);
+  const width = useWidth(box);
+  const curves = useMemo(
+    () =>
+      loaded.flatMap((run, k) => {
+        const raw = run.series[name];
+        return raw ? [{ run, k, raw, even: smoothed(raw, smooth) }] : [];
+      }),
+    [loaded, name, smooth],
+  );
+  const steps = extent(curves.flatMap(({ run }) => run.steps));
+  const range = extent(curves.flatMap(({ raw }) => raw.filter((value) => value !== null)));
+  const x = scale(...steps, LEFT, Math.max(LEFT + 1, width - RIGHT));
+  const y = scale(...range, HEIGHT - BOTTOM, 24);
+  const path = (run: RunMetrics, values: (number | null)[]) =>
+    values
+      .flatMap((value, i) =>
+        value === null ? [] : [`${x(run.steps[i] ?? 0).toFixed(1)} ${y(value).toFixed(1)}`],
+      )
+      .map((at, i) => `${i ? "L" : "M"}${at}`)
+      .join("");
+  return (
+    <figure ref={box} className="min-w-0">
+      {width >= 60 && (
+        <svg
+          width={width}
+          height={HEIGHT}
+          role="img"
+          aria-label={describe(name, curves)}
+          onPointerMove={(event) => {
+            const left = event.currentTarget.getBoundingClientRect().left;
+            const at =
+              steps[0] +
+              ((event.clientX - left - LEFT) / (width - LEFT - RIGHT)) * (steps[1] - steps[0]);
+            setStep(Math.round(Math.min(steps[1], Math.max(steps[0], at))));
+          }}
+          onPointerLeave={() => setStep(null)}
+        >
+          <text x={4} y={14} fontSize="12" fill="var(--ink)">
+            {name.replaceAll("_", " ")}
+          </text>
+          {curves.map(({ run, k }) =>
+            hackingBands(run.steps, run.series, name).map(([from, to]) => (
+              <rect
+                key={`${k} ${from}`}
+                x={x(from)}
+                width={Math.max(2, x(to) - x(from))}
+                y={24}
+                height={HEIGHT - BOTTOM - 24}
+                fill="color-mix(in srgb, var(--warn) 25%, transparent)"
+              >
+                <title>rises while match falls</title>
+              </rect>
+            )),
+          )}
+          <g fontSize="11" fill="var(--muted)">
+            {ticks(y.min, y.max, 3).map((value) => (
+              <g key={value}>
+                <line x1={LEFT} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
+                <text x={LEFT - 6} y={y(value) + 4} textAnchor="end">
+                  {figure(value, 2)}
+                </text>
+              </g>
+            ))}
+            {ticks(x.min, x.max, 3).map((value) => (
+              <text key={value} x={x(value)} y={HEIGHT - 6} textAnchor="middle">
+                {figure(value)}
+              </text>
+            ))}
+          </g>
+          {curves.map(({ run, k, raw, even }) => (
+            <g
+              key={run.run.id}
+              fill="none"
+              stroke={k === 0 ? "var(--trained)" : "var(--untrained)"}
+            >
+              <path d={path(run, raw)} opacity={0.25} />
+              <path d={path(run, even)} strokeWidth={2} strokeDasharray={DASHES[k]} />
+              <text
+                x={x(x.max) + 4}
+                y={y(even.at(-1) ?? 0) + 4 + 2 * k}
+                fontSize="11"
+                stroke="none"
+                fill="var(--muted)"
+              >
+                {run.run.id.slice(0, 13)}
+              </text>
+            </g>
+          ))}
+          {step !== null && step >= steps[0] && step <= steps[1] && (
+            <g>
+              <line
+                x1={x(step)}
+                x2={x(step)}
+                y1={20}
+                y2={HEIGHT - BOTTOM}
+                stroke="var(--control)"
+              />
+              {curves.map(({ run, k, even }) => {
+                const value = even[nearest(run.steps, step)];
+                return value == null ? null : (
+                  <text
+                    key={run.run.id}
+                    x={width - 4}
+                    y={14 + 12 * k}
+                    fontSize="11"
+                    textAnchor="end"
+                    fill="var(--ink)"
+                  >
+                    {figure(value)}
+                  </text>
+                );
+              })}
+            </g>
+          )}
+        </svg>
+      )}
+    </figure>
+  );
+}
+
+const nearest = (steps: number[], step: number) =>
+  steps.reduce(
+    (best, value, i) => (Math.abs(value - step) < Math.abs((steps[best] ?? 0) - step) ? i : best),
+    0,
+  );
+
+function describe(name: string, curves: { run: RunMetrics; raw: (number | null)[] }[]): string {
+  const parts = curves.map(({ run, raw }) => {
+    const values = raw.filter((value) => value !== null);
+    return `${run.run.id} from ${figure(values[0] ?? 0)} to ${figure(values.at(-1) ?? 0)}`;
+  });
+  return `${name.replaceAll("_", " ")}: ${parts.join("; ")}`;
+}
+
+/** What a run was, and its values as a table. */
+function Facts({ run, names }: { run: RunMetrics; names: string[] }) {
+  const own = names.filter((name) => run.series[name]);
+  const stride = Math.max(1, Math.ceil(run.steps.length / 50));
+  return (
+    <details className="panel">
+      <summary>{run.run.id}: settings and values as a table</summary>
+      <p className="mt-2 text-muted">
+        Model {run.run.model}, profile {run.run.profile}, backend {run.run.backend} (
+        {run.backend_reason}), revision {run.git_revision ?? "unknown"}.
+      </p>
+      {run.notes.map((note) => (
+        <p key={note} className="notice">
+          {note}
+        </p>
+      ))}
+      <section className="overflow-x-auto" aria-label={`Values of ${run.run.id}`} tabIndex={0}>
+        <table className="text-xs">
+          <thead>
+            <tr>
+              {["step", ...own].map((name) => (
+                <th key={name} scope="col" className="px-2 text-right">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {run.steps.map((step, i) =>
+              i % stride ? null : (
+                <tr key={step}>
+                  <td className="px-2 text-right">{step}</td>
+                  {own.map((name) => {
+                    const value = run.series[name]?.[i];
+                    return (
+                      <td key={name} className="px-2 text-right">
+                        {value == null ? "–" : figure(value)}
+                      </td>
+                    );
+                  })}
+                </tr>
+              ),
+            )}
+          </tbody>
+        </table>
+      </section>
+    </details>
+  );
+}

@@ -1,0 +1,117 @@
+import { Component, type ReactNode, useEffect, useState } from "react";
+import { ApiError } from "../api/client";
+import type { StreamStatus } from "../api/streams";
+import type { Connection } from "../episode/useEpisode";
+
+const SHAPES: Record<StreamStatus, string> = {
+  Connecting: "○",
+  Live: "●",
+  Reconnecting: "◐",
+  Disconnected: "□",
+  Complete: "■",
+};
+
+/** How a stream stands, in a word and a shape. */
+export function StatusPill({ status }: { status: StreamStatus }) {
+  const colour = status === "Live" ? "text-ok" : status === "Disconnected" ? "text-danger" : "";
+  return (
+    <span role="status" className={`whitespace-nowrap ${colour}`}>
+      <span aria-hidden="true">{SHAPES[status]} </span>
+      {status}
+    </span>
+  );
+}
+
+/** What is known and when the next attempt is, while the server cannot be reached. */
+export function StreamBar({ connection, known }: { connection: Connection; known: string }) {
+  const [left, setLeft] = useState(0);
+  const { status, nextTry, retry } = connection;
+  useEffect(() => {
+    if (nextTry === null) return;
+    const tell = () => setLeft(Math.max(0, Math.ceil((nextTry - Date.now()) / 1000)));
+    tell();
+    const timer = setInterval(tell, 500);
+    return () => clearInterval(timer);
+  }, [nextTry]);
+  if (status !== "Disconnected") return null;
+  return (
+    <p className="notice flex flex-wrap items-center gap-3" role="alert">
+      <span>
+        Disconnected. What is shown is known up to {known}.{" "}
+        {nextTry !== null && `Next attempt in ${left} s.`}
+      </span>
+      <button type="button" className="button" onClick={retry}>
+        Try now
+      </button>
+    </p>
+  );
+}
+
+/** A failure told in words, with what can be done about it. */
+export function Failure({ error, again }: { error: Error; again?: () => void }) {
+  return (
+    <div className="notice" role="alert">
+      <p>
+        {error instanceof ApiError && <strong>{error.title}. </strong>}
+        {error.message}
+      </p>
+      {again && (
+        <button type="button" className="button mt-2" onClick={again}>
+          Try again
+        </button>
+      )}
+    </div>
+  );
+}
+
+interface PartProps {
+  name: string;
+  children: ReactNode;
+}
+
+/** A part of a screen that may fail alone: the others keep working. */
+export class Part extends Component<PartProps, { error: Error | null }> {
+  override state: { error: Error | null } = { error: null };
+
+  static getDerivedStateFromError(error: unknown) {
+    return { error: error instanceof Error ? error : new Error(String(error)) };
+  }
+
+  override render() {
+    const { error } = this.state;
+    if (error === null) return this.props.children;
+    return (
+      <div className="notice" role="alert">
+        <p>
+          {this.props.name} could not be shown: {error.message}
+        </p>
+        <button
+          type="button"
+          className="button mt-2"
+          onClick={() => this.setState({ error: null })}
+        >
+          Try again
+        </button>
+      </div>
+    );
+  }
+}
+
+/** Outlines of the final size, shown only if loading takes longer than a moment. */
+export function Loading({ what, height = 240 }: { what: string; height?: number }) {
+  const [late, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), 300);
+    return () => clearTimeout(timer);
+  }, []);
+  return (
+    <div
+      aria-busy="true"
+      role="status"
+      className={late ? "panel" : undefined}
+      style={{ minHeight: height }}
+    >
+      {late && <span className="text-muted">Loading {what}</span>}
+    </div>
+  );
+}

@@ -1,0 +1,144 @@
+import { useState } from "react";
+import type { Chart } from "../app/search";
+import type { Task, TurnView } from "../episode/types";
+import type { Clock } from "./clock";
+import { figure, symbol } from "./format";
+import { PhasePortrait } from "./PhasePortrait";
+import { ResidualHistogram } from "./ResidualHistogram";
+import { dashes, type Series, stroke } from "./series";
+import { TrajectoryPlot } from "./TrajectoryPlot";
+
+const MAX_ROWS = 50;
+const KINDS: { chart: Chart; label: string }[] = [
+  { chart: "time", label: "Against time" },
+  { chart: "phase", label: "Phase portrait" },
+  { chart: "histogram", label: "Residuals" },
+];
+
+interface Props {
+  task: Task;
+  series: Series[];
+  /** All predictions that are on the page, if others stand beside this one. */
+  beside?: Series[];
+  clock: Clock;
+  chart: Chart;
+  onChart: (chart: Chart) => void;
+  /** The finding in a sentence, for those who cannot see the plot. */
+  label: string;
+}
+
+/** One motion in three views: against time, in phase space, and its residuals by size. */
+export function Charts({ task, series, beside = series, clock, chart, onChart, label }: Props) {
+  const [fit, setFit] = useState(false);
+  return (
+    <div className="grid gap-2">
+      <div className="flex flex-wrap items-center gap-2">
+        <fieldset className="flex flex-wrap" aria-label="Chart">
+          {KINDS.map((kind) => (
+            <button
+              key={kind.chart}
+              type="button"
+              className="tab"
+              aria-pressed={chart === kind.chart}
+              onClick={() => onChart(kind.chart)}
+            >
+              {kind.label}
+            </button>
+          ))}
+        </fieldset>
+        <Legend series={series} />
+        {chart !== "phase" && (
+          <label className="ml-auto flex items-center gap-2 text-xs text-muted">
+            <input type="checkbox" checked={fit} onChange={(e) => setFit(e.target.checked)} />
+            Fit residuals
+          </label>
+        )}
+      </div>
+      {chart === "time" && <TrajectoryPlot {...{ task, series, beside, clock, fit, label }} />}
+      {chart === "phase" && <PhasePortrait {...{ task, series, clock, label }} />}
+      {chart === "histogram" && <ResidualHistogram {...{ task, series, beside, fit, label }} />}
+      <details>
+        <summary className="text-xs text-muted">View as table</summary>
+        <Table task={task} series={series} />
+      </details>
+    </div>
+  );
+}
+
+function Legend({ series }: { series: Series[] }) {
+  return (
+    <ul className="flex flex-wrap gap-4 text-xs text-muted">
+      <li>○ observed</li>
+      {series.map((one) => (
+        <li key={one.label} className="flex items-center gap-1">
+          <svg width="22" height="8" aria-hidden="true">
+            <line
+              x2="22"
+              y1="4"
+              y2="4"
+              stroke={stroke(one)}
+              strokeWidth="2"
+              strokeDasharray={dashes(one)}
+            />
+          </svg>
+          {one.label}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** What the charts show of one turn, in a sentence. */
+export function finding(task: Task, turn: TurnView | null): string {
+  if (!turn) return `Observed motion of ${task.title}.`;
+  if (turn.parse.rejection) return "Did not parse: there is no prediction.";
+  return `${task.title}: ${turn.mismatch}`;
+}
+
+function Table({ task, series }: { task: Task; series: Series[] }) {
+  const shown = task.shown[0];
+  const t = shown?.t ?? [];
+  const stride = Math.max(1, Math.ceil(t.length / MAX_ROWS));
+  return (
+    <section className="overflow-x-auto" aria-label="Data as a table" tabIndex={0}>
+      <table className="text-xs">
+        <thead>
+          <tr>
+            <th scope="col" className="px-2 text-right">
+              t
+            </th>
+            {task.variables.flatMap((variable) => [
+              <th key={variable.name} scope="col" className="px-2 text-right">
+                {symbol(variable.name)}
+              </th>,
+              ...series.map((one) => (
+                <th key={`${variable.name} ${one.label}`} scope="col" className="px-2 text-right">
+                  {one.label}
+                </th>
+              )),
+            ])}
+          </tr>
+        </thead>
+        <tbody>
+          {t.map((time, i) =>
+            i % stride ? null : (
+              <tr key={time}>
+                <td className="px-2 text-right">{figure(time)}</td>
+                {task.variables.flatMap((variable, column) => [
+                  <td key={variable.name} className="px-2 text-right">
+                    {figure(shown?.states[i]?.[column] ?? 0)}
+                  </td>,
+                  ...series.map((one) => (
+                    <td key={`${variable.name} ${one.label}`} className="px-2 text-right">
+                      {one.states[i] ? figure(one.states[i]?.[column] ?? 0) : "–"}
+                    </td>
+                  )),
+                ])}
+              </tr>
+            ),
+          )}
+        </tbody>
+      </table>
+    </section>
+  );
+}

@@ -1,0 +1,144 @@
+import { useEffect, useRef } from "react";
+import type { Task } from "../episode/types";
+import type { Clock } from "./clock";
+import { figure, symbol, unit } from "./format";
+import { scale, stateAt, ticks } from "./scale";
+import { dashes, dataRange, type Series, stroke } from "./series";
+import { useWidth } from "./useSize";
+
+const LEFT = 56;
+const BOTTOM = 40;
+const HEIGHT = 300;
+
+interface Props {
+  task: Task;
+  series: Series[];
+  clock: Clock;
+  label: string;
+}
+
+/** Pairs of variables that belong in one portrait: a position and its rate, else neighbours. */
+export function portraits(task: Task): [number, number][] {
+  const names = task.variables.map((variable) => variable.name);
+  const pairs = task.variables.flatMap((rate, i): [number, number][] => {
+    const position = names.indexOf(rate.rate_of ?? "");
+    return position < 0 ? [] : [[position, i]];
+  });
+  if (pairs.length > 0) return pairs;
+  return names.length > 1 ? [[0, 1]] : [];
+}
+
+/** Each position against its rate: closed where the motion repeats, spiralling where it is damped. */
+export function PhasePortrait({ task, series, clock, label }: Props) {
+  const pairs = portraits(task);
+  if (pairs.length === 0)
+    return <p className="text-muted">One variable has no phase portrait; see it against time.</p>;
+  return (
+    <div
+      className="grid gap-4"
+      style={{ gridTemplateColumns: "repeat(auto-fit, minmax(min(100%, 260px), 1fr))" }}
+    >
+      {pairs.map(([a, b]) => (
+        <Portrait key={`${a} ${b}`} {...{ task, series, clock, label, a, b }} />
+      ))}
+    </div>
+  );
+}
+
+function Portrait({ task, series, clock, label, a, b }: Props & { a: number; b: number }) {
+  const box = useRef<HTMLDivElement>(null);
+  const mark = useRef<SVGCircleElement>(null);
+  const width = useWidth(box);
+  const shown = task.shown[0];
+  const x = scale(...dataRange(task, a), LEFT, Math.max(LEFT + 1, width - 8));
+  const y = scale(...dataRange(task, b), HEIGHT - BOTTOM, 8);
+
+  useEffect(() => {
+    const move = (time: number) => {
+      const state = shown && stateAt(shown.t, shown.states, time + (shown.t[0] ?? 0));
+      if (!state) return;
+      mark.current?.setAttribute("cx", String(x(state[a] ?? 0)));
+      mark.current?.setAttribute("cy", String(y(state[b] ?? 0)));
+    };
+    move(clock.getTime());
+    return clock.subscribe(move);
+  });
+
+  const clip = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
+  const name = (column: number) => {
+    const variable = task.variables[column];
+    return variable
+      ? `${symbol(variable.name)}${variable.unit ? ` (${unit(variable.unit)})` : ""}`
+      : "";
+  };
+  return (
+    <div ref={box} className="min-w-0" style={{ maxWidth: 560 }}>
+      {width >= 60 && (
+        <svg
+          width={width}
+          height={HEIGHT}
+          role="img"
+          aria-label={`${name(b)} against ${name(a)}. ${label}`}
+        >
+          <g fontSize="11" fill="var(--muted)">
+            {ticks(x.min, x.max, 4).map((value) => (
+              <g key={value}>
+                <line
+                  x1={x(value)}
+                  x2={x(value)}
+                  y1={8}
+                  y2={HEIGHT - BOTTOM}
+                  stroke="var(--line)"
+                />
+                <text x={x(value)} y={HEIGHT - BOTTOM + 16} textAnchor="middle">
+                  {figure(value)}
+                </text>
+              </g>
+            ))}
+            {ticks(y.min, y.max, 4).map((value) => (
+              <g key={value}>
+                <line x1={LEFT} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
+                <text x={LEFT - 6} y={y(value) + 4} textAnchor="end">
+                  {figure(value)}
+                </text>
+              </g>
+            ))}
+            <text x={x(x.max)} y={HEIGHT - 6} textAnchor="end" fill="var(--ink)">
+              {name(a)}
+            </text>
+            <text x={4} y={18} fill="var(--ink)" fontSize="12">
+              {name(b)}
+            </text>
+          </g>
+          {shown?.states.map((state, i) => (
+            <circle
+              key={shown.t[i]}
+              cx={x(state[a] ?? 0)}
+              cy={y(state[b] ?? 0)}
+              r={2.2}
+              fill="none"
+              stroke="var(--observed)"
+            />
+          ))}
+          {series.map((one) => (
+            <path
+              key={one.label}
+              fill="none"
+              stroke={stroke(one)}
+              strokeWidth={2}
+              strokeDasharray={dashes(one)}
+              d={one.states
+                .map((state, i) => {
+                  const px = clip(x(state[a] ?? 0), LEFT, width - 8);
+                  const py = clip(y(state[b] ?? 0), 8, HEIGHT - BOTTOM);
+                  return `${i ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
+                })
+                .join("")}
+            />
+          ))}
+          <circle ref={mark} r={6} fill="none" stroke="var(--observed)" strokeWidth={2} />
+        </svg>
+      )}
+    </div>
+  );
+}
