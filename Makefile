@@ -80,7 +80,8 @@ test-adapters: .venv-adapters/verifiers .venv-adapters/inspect
 # Stages whose results are in runs/nano are not run again; remove the folder to start afresh.
 nano: .venv/installed-dev
 	$(BIN)/physix train nano --out runs/nano
-	$(BIN)/physix train report --weights runs/nano/nano.npz --out runs/nano/report --run runs/nano/nano-sft
+	$(BIN)/physix train report --weights runs/nano/nano.npz --out runs/nano/report --run runs/nano/nano-sft \
+		--other-episodes 40 --search-episodes 34
 
 types: web/node_modules/.installed .venv/installed-dev
 	$(BIN)/python -m physix.api.openapi > web/src/api/openapi.json

@@ -1,0 +1,217 @@
+import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { cleanup, render, screen } from "@testing-library/react";
+import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { oneEpisode } from "../episode/fixtures";
+import { emptyEpisode, reduce } from "../episode/reduce";
+import type { EpisodeEvent } from "../episode/types";
+import { type Following, recorded } from "../episode/useEpisode";
+import { Compared } from "./Comparison";
+import { EpisodeBody } from "./EpisodePanel";
+import { Failure, Part, StreamBar } from "./parts";
+
+beforeAll(() => {
+  vi.stubGlobal("matchMedia", () => ({
+    matches: true,
+    addEventListener: () => {},
+    removeEventListener: () => {},
+  }));
+});
+afterEach(cleanup);
+
+const fold = (events: EpisodeEvent[]) => events.reduce(reduce, emptyEpisode);
+
+function show(following: Partial<Following>) {
+  const view = () => {};
+  render(
+    <QueryClientProvider client={new QueryClient()}>
+      <EpisodeBody
+        {...recorded}
+        episode={fold(oneEpisode)}
+        {...following}
+        id="e"
+        view={{}}
+        onView={view}
+        law={null}
+      />
+    </QueryClientProvider>,
+  );
+}
+
+/** The first turn's events, with one of them changed. */
+function changed(type: EpisodeEvent["type"], payload: object): EpisodeEvent[] {
+  return oneEpisode
+    .slice(0, 4)
+    .map((event) =>
+      event.type === type
+        ? ({ ...event, payload: { ...event.payload, ...payload } } as EpisodeEvent)
+        : event,
+    );
+}
+
+describe("an episode's states", () => {
+  it("waiting for the first turn counts the seconds", () => {
+    show({ episode: fold(oneEpisode.slice(0, 1)) });
+    expect(screen.getByText(/Waiting for the first hypothesis/)).toBeTruthy();
+  });
+
+  it("complete names the outcome and the newest turn", () => {
+    show({});
+    expect(screen.getByText("Solved")).toBeTruthy();
+    expect(screen.getByRole("button", { name: "Turn 2: match 0.99" })).toBeTruthy();
+  });
+
+  it("a policy that writes is shown as text, never as markup", () => {
+    const text = "<img src=x onerror=alert(1)>";
+    show({
+      episode: fold(oneEpisode.slice(0, 1)),
+      writing: { episode_id: "e", turn: 1, text, tokens: 3, tokens_per_s: 40 },
+    });
+    expect(screen.getByText(text).tagName).toBe("PRE");
+    expect(document.querySelector("img")).toBeNull();
+  });
+
+  it("a policy that failed says why and how often, and earlier turns stay", () => {
+    const [first] = oneEpisode;
+    if (!first) throw new Error("the fixture begins");
+    const failed = {
+      ...first,
+      version: 5,
+      type: "PolicyFailed",
+      payload: {
+        type: "PolicyFailed",
+        turn: 2,
+        policy: "ollama:x",
+        reason: "the server closed the connection",
+        attempt: 2,
+        attempts_allowed: 3,
+      },
+    } as EpisodeEvent;
+    show({ episode: fold([...oneEpisode.slice(0, 4), failed]) });
+    expect(screen.getByText(/the server closed the connection/)).toBeTruthy();
+    expect(screen.getByText(/attempt 2 of 3/)).toBeTruthy();
+    expect(screen.getByRole("button", { name: "Turn 1: match 0.50" })).toBeTruthy();
+  });
+
+  it("what did not parse is underlined at its column, with no stale prediction", () => {
+    const rejection = { code: "caret", message: "write ** for a power", column: 9, found: "^" };
+    const events = changed("HypothesisSubmitted", {
+      equation: "dx/dt = ^",
+      parse: {
+        rejection,
+        canonical: null,
+        latex: null,
+        terms: [],
+        operators: 0,
+        units: null,
+        units_message: null,
+        param_units: {},
+      },
+    }).map((event) =>
+      event.type === "SimulationRun"
+        ? ({
+            ...event,
+            payload: {
+              ...event.payload,
+              simulation: {
+                ...event.payload.simulation,
+                outcome: "not_parsed",
+                predictions: [],
+              },
+            },
+          } as EpisodeEvent)
+        : event,
+    );
+    show({ episode: fold(events) });
+    expect(document.querySelector("u")?.textContent).toBe("^");
+    expect(screen.getByRole("button", { name: "Turn 1: parse" })).toBeTruthy();
+  });
+
+  it("disconnected tells what is known and offers to try", () => {
+    const retry = vi.fn();
+    show({ connection: { status: "Disconnected", nextTry: Date.now() + 4000, retry } });
+    expect(screen.getByRole("alert").textContent).toContain("known up to turn 2");
+    screen.getByRole("button", { name: "Try now" }).click();
+    expect(retry).toHaveBeenCalledOnce();
+  });
+
+  it("reconnecting is said by the pill alone", () => {
+    render(
+      <StreamBar
+        connection={{ status: "Reconnecting", nextTry: null, retry: () => {} }}
+        known="x"
+      />,
+    );
+    expect(screen.queryByRole("alert")).toBeNull();
+  });
+});
+
+describe("a comparison's states", () => {
+  const members = ["nano", "nano-untrained"].map((policy, i) => ({
+    id: `${i}`,
+    ...recorded,
+    episode: fold(
+      oneEpisode
+        .slice(0, i ? 4 : 8)
+        .map((event) =>
+          event.type === "EpisodeStarted"
+            ? { ...event, payload: { ...event.payload, policy } }
+            : event,
+        ),
+    ),
+  }));
+
+  it("holds the last turn of who finished earlier and gives the difference", () => {
+    render(<Compared members={members} view={{ layout: "split" }} onView={() => {}} />);
+    expect(screen.getByRole("row", { name: /Trained nano solved 2 0.990/ })).toBeTruthy();
+    expect(screen.getByRole("row", { name: /Untrained nano-untrained playing/ })).toBeTruthy();
+    expect(screen.getByRole("row", { name: /Difference/ }).textContent).toContain("+0.490");
+  });
+
+  it("of different tasks is not overlaid, and says so", () => {
+    const [first, second] = members;
+    const started = second?.episode.started;
+    if (!first || !started) throw new Error("two members");
+    const other = {
+      ...second,
+      episode: {
+        ...second.episode,
+        started: {
+          ...started,
+          payload: { ...started.payload, task: { ...started.payload.task, task_id: "another" } },
+        },
+      },
+    };
+    render(<Compared members={[first, other]} view={{ layout: "overlay" }} onView={() => {}} />);
+    expect(screen.getByText(/different tasks/)).toBeTruthy();
+    expect(screen.queryByRole("region", { name: "Overlaid" })).toBeNull();
+  });
+});
+
+describe("parts", () => {
+  it("that break leave the others alone", () => {
+    const quiet = vi.spyOn(console, "error").mockImplementation(() => {});
+    function Broken(): never {
+      throw new Error("no data");
+    }
+    render(
+      <>
+        <Part name="The chart">
+          <Broken />
+        </Part>
+        <p>the rest</p>
+      </>,
+    );
+    expect(screen.getByRole("alert").textContent).toContain(
+      "The chart could not be shown: no data",
+    );
+    expect(screen.getByText("the rest")).toBeTruthy();
+    quiet.mockRestore();
+  });
+
+  it("that failed can be tried again", () => {
+    const again = vi.fn();
+    render(<Failure error={new Error("the log is closed")} again={again} />);
+    screen.getByRole("button", { name: "Try again" }).click();
+    expect(again).toHaveBeenCalledOnce();
+  });
+});

@@ -1,0 +1,93 @@
+import { describe, expect, it } from "vitest";
+import { oneEpisode } from "../episode/fixtures";
+import { emptyEpisode, reduce } from "../episode/reduce";
+import { summarise } from "../episode/standings";
+import type { Task } from "../episode/types";
+import { rightHandSides, toCsv, toPython } from "./exports";
+import { parametersIn, sidesOf, targetsOf } from "./HypothesisForm";
+import { hackingBands, smoothed } from "./training";
+
+const variable = (name: string, rate_of: string | null = null) => ({
+  name,
+  rate_of,
+  unit: "m",
+  symbol: name,
+  description: "",
+  estimated: false,
+});
+const pendulum = {
+  variables: [variable("theta"), variable("dtheta", "theta")],
+} as unknown as Task;
+const flat = { variables: [variable("x"), variable("y")] } as unknown as Task;
+
+describe("the hypothesis form", () => {
+  it("asks for second derivatives where a rate is given, for first ones elsewhere", () => {
+    expect(targetsOf(pendulum)).toEqual(["d2theta/dt2"]);
+    expect(targetsOf(flat)).toEqual(["dx/dt", "dy/dt"]);
+  });
+
+  it("takes an equation apart by its left sides", () => {
+    expect(sidesOf(["dx/dt", "dy/dt"], "dy/dt = -x ; dx/dt = k*y")).toEqual(["k*y", "-x"]);
+    expect(sidesOf(["dx/dt"], "(nothing)")).toEqual([""]);
+  });
+
+  it("gives every name that means nothing yet a slider, and no exponent one", () => {
+    expect(parametersIn("-k*sin(theta) + 2e3*b2*t - pi", pendulum, ["sin"])).toEqual(["k", "b2"]);
+  });
+});
+
+describe("exports", () => {
+  const episode = oneEpisode.reduce(reduce, emptyEpisode);
+  const task = episode.started?.payload.task;
+  const turn = episode.turns[1];
+
+  it("write time, data, prediction and residual", () => {
+    if (!task || !turn) throw new Error("the fixture has a turn");
+    const [head, first, second] = toCsv(task, turn).split("\n");
+    expect(head).toBe("t,x,x_predicted,x_residual");
+    expect(first).toBe("0,1,1,0");
+    expect(second?.startsWith("1,0.37,0.4,0.03")).toBe(true);
+  });
+
+  it("make Python of what the parser printed, never of what a policy wrote", () => {
+    if (!task || !turn) throw new Error("the fixture has a turn");
+    const script = toPython(task, { ...turn, equation: "dx/dt = __import__('os')" });
+    expect(script).toContain("return [-k*x]");
+    expect(script).not.toContain("__import__");
+  });
+
+  it("give each variable its derivative", () => {
+    expect(rightHandSides(pendulum, "d2theta/dt2 = -sin(theta)")).toEqual([
+      "dtheta",
+      "-sin(theta)",
+    ]);
+    expect(rightHandSides(flat, "dx/dt = y; dy/dt = -x")).toEqual(["y", "-x"]);
+  });
+
+  it("sum up how an episode stands", () => {
+    expect(summarise(episode)).toEqual({
+      outcome: "solved",
+      turnsToSolve: 2,
+      bestMatch: 0.99,
+      totalReward: expect.closeTo(1.665),
+      parseFailures: 0,
+    });
+  });
+});
+
+describe("training curves", () => {
+  it("are smoothed across holes", () => {
+    expect(smoothed([1, null, 3], 0.5)).toEqual([1, 1, 2]);
+    expect(smoothed([1, 5], 0)).toEqual([1, 5]);
+  });
+
+  it("mark a component that rises for long while match falls, and nothing else", () => {
+    const steps = Array.from({ length: 40 }, (_, i) => i);
+    const up = steps.map((i) => i / 40);
+    const down = steps.map((i) => 1 - i / 40);
+    expect(hackingBands(steps, { match: down, format: up }, "format")).toEqual([[0, 39]]);
+    expect(hackingBands(steps, { match: up, format: up }, "format")).toEqual([]);
+    expect(hackingBands(steps.slice(0, 15), { match: down, format: up }, "format")).toEqual([]);
+    expect(hackingBands(steps, { match: down, loss: up }, "loss")).toEqual([]);
+  });
+});
