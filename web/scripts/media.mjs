@@ -1,64 +1,65 @@
-// Makes docs/media from the running server: `node scripts/media.mjs http://127.0.0.1:8000`.
-// Still pictures in both themes, and the frames of a replay, which tools/animate.py joins into one WebP.
-import { mkdirSync } from "node:fs";
+// Takes the pictures of docs/media from a running server: npm run media -- http://127.0.0.1:8000
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { chromium } from "@playwright/test";
 
 const base = process.argv[2] ?? "http://127.0.0.1:8000";
-const frames = process.argv[3];
-const media = new URL("../../docs/media/", import.meta.url).pathname;
+const out = "../docs/media";
+const FRAMES = 40;
+mkdirSync(out, { recursive: true });
+
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu"],
 });
 
-const wanted = { system_id: "damped_pendulum", seed: 7, policy: "search", max_turns: 8 };
-const post = async (page, path, data) =>
-  (await page.request.post(`${base}/interactive/sessions${path}`, { data })).json();
-
-async function recorded(page, seed) {
-  const { episode_id: id } = await post(page, "", { ...wanted, seed });
-  for (let ended = false; !ended; )
-    ended = (await post(page, `/${id}/llm-step`, {})).outcome !== null;
-  return id;
+async function open(theme, width, height) {
+  const context = await browser.newContext({
+    viewport: { width, height },
+    colorScheme: theme,
+    baseURL: base,
+  });
+  return context.newPage();
 }
 
-const setup = await browser.newPage();
-const id = await recorded(setup, 7);
-for (const seed of [1, 2, 3]) await recorded(setup, seed);
-await setup.close();
+async function compare(page) {
+  await page.goto("/compare");
+  await page.getByRole("combobox", { name: /^System/ }).selectOption("damped_pendulum");
+  await page.getByLabel("Seed").fill("7");
+  await page.getByRole("button", { name: "Compare" }).click();
+}
 
-for (const theme of ["light", "dark"])
-  for (const [name, path] of [
-    ["run", `/run/${id}`],
-    ["episodes", "/episodes"],
-    ["training", "/training"],
-  ])
-    for (const width of [1360, 390]) {
-      const page = await browser.newPage({
-        colorScheme: theme,
-        viewport: { width, height: width > 640 ? 900 : 844 },
-      });
-      await page.goto(base + path);
-      await page.waitForLoadState(name === "run" ? "load" : "networkidle");
-      if (name === "run") await page.locator(".katex").first().waitFor();
-      const suffix = width > 640 ? theme : `${theme}-${width}`;
-      await page.screenshot({ path: `${media}${name}-${suffix}.png` });
-      await page.close();
-    }
+for (const theme of ["light", "dark"]) {
+  const page = await open(theme, 1360, 900);
+  await compare(page);
+  await page.getByText("Complete").waitFor();
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await page.getByLabel("Time", { exact: true }).fill("2.2");
+  await page.screenshot({ path: join(out, `compare-${theme}.png`) });
+  await page.goto("/run?system=damped_pendulum&seed=7");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByText("Complete").waitFor();
+  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await page.screenshot({ path: join(out, `run-${theme}.png`) });
+  await page.context().close();
+}
 
-if (frames) {
-  mkdirSync(frames, { recursive: true });
-  const page = await browser.newPage({
-    colorScheme: "light",
-    viewport: { width: 1000, height: 760 },
-  });
-  const turns = (await (await page.request.get(`${base}/api/episodes/${id}`)).json()).turns.length;
-  let count = 0;
-  for (let turn = 1; turn <= turns; turn++) {
-    await page.goto(`${base}/episodes/${id}?turn=${turn}&embed=1`);
-    await page.locator(".katex").first().waitFor();
-    for (let frame = 0; frame < 8; frame++)
-      await page.screenshot({ path: `${frames}/${String(count++).padStart(4, "0")}.png` });
-  }
+// A run as it happens, frame by frame.
+const frames = mkdtempSync(join(tmpdir(), "physix-media-"));
+const page = await open("dark", 960, 720);
+await compare(page);
+for (let i = 0; i < FRAMES; i++) {
+  await page.screenshot({ path: join(frames, `${String(i).padStart(3, "0")}.png`) });
+  await page.waitForTimeout(100);
 }
 await browser.close();
+const assemble = `
+import sys
+from pathlib import Path
+from PIL import Image
+frames = [Image.open(path).convert("RGB") for path in sorted(Path(sys.argv[1]).glob("*.png"))]
+frames[0].save(sys.argv[2], save_all=True, append_images=frames[1:], duration=150, loop=0, quality=55, method=4)
+`;
+execFileSync("../.venv/bin/python", ["-c", assemble, frames, join(out, "compare.webp")]);
