@@ -42,8 +42,9 @@ test("nothing scrolls sideways from 320 to 1360 px", async ({ page }) => {
     await page.waitForLoadState("networkidle");
     for (const width of [320, 390, 768, 1360]) {
       await page.setViewportSize({ width, height: 800 });
-      const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      expect(over, `${path} at ${width}`).toBeLessThanOrEqual(0);
+      // Charts learn of a new width a frame after it.
+      const over = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      await expect.poll(over, `${path} at ${width}`).toBeLessThanOrEqual(0);
     }
   }
 });

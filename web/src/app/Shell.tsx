@@ -2,16 +2,18 @@ import { Link, Outlet, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { bundled } from "../api/bundle";
 import { Part } from "../screens/parts";
-import { keysWanted, useKeys, wantKeys } from "./keys";
+import { keysWanted, lead, useKeys, wantKeys } from "./keys";
 import { applyTheme, storedTheme, storeTheme, THEMES } from "./theme";
 
-const SCREENS = [
+const ALL_SCREENS = [
   { to: "/run", name: "Run", key: "r" },
   { to: "/manual", name: "Manual", key: "m" },
   { to: "/compare", name: "Compare", key: "c" },
   { to: "/episodes", name: "Episodes", key: "e" },
   { to: "/training", name: "Training", key: "t" },
 ] as const;
+/** Without a server there is nothing to run. */
+const SCREENS = ALL_SCREENS.filter(({ to }) => !bundled || to === "/episodes");
 
 const KEYS = [
   ["Space", "Play or pause"],
@@ -22,9 +24,11 @@ const KEYS = [
   ["1 2 3", "Against time, phase portrait, residuals"],
   ["o", "Overlaid or side by side"],
   ["c", "Copy the link to this view"],
+  ["e", "Export"],
   ["g, then r m c e t", "Go to Run, Manual, Compare, Episodes, Training"],
   ["Ctrl or Cmd + Enter", "Submit (Manual)"],
   ["?", "This list"],
+  ["Esc", "Close, or leave the field"],
 ] as const;
 
 export function Shell() {
@@ -34,12 +38,7 @@ export function Shell() {
   useEffect(() => applyTheme(wanted ?? theme), [wanted, theme]);
   useScreenKeys();
   const help = useRef<HTMLDialogElement>(null);
-  useKeys({
-    "?": () => {
-      help.current?.showModal();
-      return undefined;
-    },
-  });
+  useKeys({ "?": () => help.current?.showModal() });
   const embedded = search.embed === 1;
   return (
     <>
@@ -53,7 +52,7 @@ export function Shell() {
               PhysiX-Live
             </Link>
             <nav aria-label="Screens" className="flex flex-wrap gap-x-4">
-              {SCREENS.filter(({ to }) => !bundled || to === "/episodes").map(({ to, name }) => (
+              {SCREENS.map(({ to, name }) => (
                 <Link
                   key={to}
                   to={to}
@@ -106,20 +105,12 @@ export function Shell() {
 /** `g`, then the letter of a screen. */
 function useScreenKeys(): void {
   const go = useNavigate();
-  const armed = useRef(0);
+  useKeys({ g: (event) => lead("g", event.timeStamp) });
   const to = (screen: (typeof SCREENS)[number]["to"]) => () => {
-    if (Date.now() - armed.current > 1500) return false;
-    armed.current = 0;
+    lead("", 0);
     go({ to: screen });
-    return undefined;
   };
-  useKeys({
-    g: () => {
-      armed.current = Date.now();
-      return undefined;
-    },
-    ...Object.fromEntries(SCREENS.map((screen) => [screen.key, to(screen.to)])),
-  });
+  useKeys(Object.fromEntries(SCREENS.map((screen) => [screen.key, to(screen.to)])), "g");
 }
 
 function KeyList({ help }: { help: React.RefObject<HTMLDialogElement | null> }) {

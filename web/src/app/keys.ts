@@ -1,6 +1,7 @@
 import { useEffect } from "react";
 
 const STORED = "keys";
+const CHORD_MS = 1500;
 
 /** Single keys can be switched off altogether; storage may be denied in an embed. */
 export function keysWanted(): boolean {
@@ -27,12 +28,26 @@ function isTaken(target: EventTarget | null): boolean {
   );
 }
 
-/** Single keys of a screen, by `KeyboardEvent.key`. A handler that returns false leaves the key alone. */
-export function useKeys(keys: Record<string, (event: KeyboardEvent) => boolean | undefined>): void {
+let leader = { key: "", at: 0 };
+
+/** Notes which key begins a chord, before any handler sees it. */
+export function lead(key: string, at: number): void {
+  leader = { key, at };
+}
+
+type Handlers = Record<string, (event: KeyboardEvent) => void>;
+
+/**
+ * Single keys of a screen, by `KeyboardEvent.key`. With `after`, they count only right after that key; without, only
+ * where no chord has begun: `c` copies a link, `g` then `c` goes to Compare and copies nothing.
+ */
+export function useKeys(keys: Handlers, after = ""): void {
   useEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       if (isTaken(event.target) || !keysWanted()) return;
+      const chord = event.timeStamp - leader.at < CHORD_MS ? leader.key : "";
+      if (chord !== after) return;
       // Space and Enter press the button that has the focus.
       if (
         event.key === " " &&
@@ -41,7 +56,9 @@ export function useKeys(keys: Record<string, (event: KeyboardEvent) => boolean |
       )
         return;
       const handle = keys[event.key];
-      if (handle && handle(event) !== false) event.preventDefault();
+      if (!handle) return;
+      event.preventDefault();
+      handle(event);
     };
     window.addEventListener("keydown", press);
     return () => window.removeEventListener("keydown", press);

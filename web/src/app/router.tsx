@@ -1,3 +1,4 @@
+import { useQuery } from "@tanstack/react-query";
 import {
   createBrowserHistory,
   createHashHistory,
@@ -9,6 +10,7 @@ import {
 } from "@tanstack/react-router";
 import { lazy, Suspense, useCallback, useState } from "react";
 import { bundled } from "../api/bundle";
+import { api } from "../api/client";
 import { CompareForm, ComparisonScreen, Members } from "../screens/Comparison";
 import { DemoCards, DemoScreen } from "../screens/Demos";
 import { DropZone } from "../screens/DropZone";
@@ -98,6 +100,12 @@ const running = createRoute({
   component: function Running() {
     const { episodeId } = running.useParams();
     const go = running.useNavigate();
+    // The form beside a run starts from what that run was about.
+    const { data: past } = useQuery({
+      queryKey: ["begun", episodeId],
+      queryFn: () => api.episode(episodeId),
+      staleTime: Number.POSITIVE_INFINITY,
+    });
     return (
       <>
         <h1>Run</h1>
@@ -105,7 +113,8 @@ const running = createRoute({
           <details open={window.innerWidth >= 1024}>
             <summary className="mb-2 lg:hidden">Another run</summary>
             <StartForm
-              search={{}}
+              key={past?.episode_id}
+              search={past ? { system: past.system_id, policy: past.policy } : {}}
               manual={false}
               onStarted={(started) => go({ to: "/run/$episodeId", params: { episodeId: started } })}
             />

@@ -14,11 +14,12 @@ import {
   RewardBar,
   Scene,
   type Series,
-  statesOf,
+  Sound,
+  seriesOf,
   Transport,
   TurnTimeline,
 } from "../viz";
-import { atTurn, useEpisodeKeys, useTaskClock, Writing } from "./EpisodePanel";
+import { atTurn, lawOf, useEpisodeKeys, useTaskClock, Writing } from "./EpisodePanel";
 import { Failure, Loading, Part, StatusPill, StreamBar } from "./parts";
 
 const anySeed = () => Math.floor(Math.random() * 1e6);
@@ -171,12 +172,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
   const live = known.some((member) => member.episode.outcome === null);
   const current = view.turn ?? newest;
   useEpisodeKeys(clock, newest, current, view, onView);
-  useKeys({
-    o: () => {
-      onView({ ...view, layout: overlaid ? "split" : "overlay" });
-      return undefined;
-    },
-  });
+  useKeys({ o: () => onView({ ...view, layout: overlaid ? "split" : "overlay" }) });
   const shown = useMemo(
     () =>
       [left, right].map((member): Shown | null => {
@@ -189,14 +185,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
   const series = useMemo(
     () =>
       shown.map((one, i): Series | null =>
-        one?.turn
-          ? {
-              label: one.member.label,
-              colour: i === 0 ? "trained" : "untrained",
-              dashed: i === 1,
-              states: statesOf(one.turn.simulation),
-            }
-          : null,
+        one?.turn ? seriesOf(one.turn, one.member.label, i === 0 ? 0 : 1) : null,
       ),
     [shown],
   );
@@ -295,7 +284,9 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
           </fieldset>
         )}
       </div>
-      <Transport clock={clock} unit={task.time_unit} />
+      <Transport clock={clock} unit={task.time_unit}>
+        <Sound task={task} series={all} clock={clock} />
+      </Transport>
       {overlaid && (
         <section className="panel grid gap-4" aria-label="Overlaid">
           <div className="grid gap-4 lg:grid-cols-2">
@@ -314,6 +305,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
               chart={view.chart ?? "time"}
               onChart={(chart) => onView({ ...view, chart })}
               label={shown.map((one) => finding(task, one?.turn ?? null)).join(" ")}
+              caption={{ title: task.title, lines: shown.flatMap((one) => lawLine(one)) }}
             />
           </Part>
         </section>
@@ -348,6 +340,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
                       chart={view.chart ?? "time"}
                       onChart={(chart) => onView({ ...view, chart })}
                       label={finding(task, one.turn)}
+                      caption={{ title: task.title, lines: lawLine(one) }}
                     />
                   </Part>
                   {one.turn && config && (
@@ -371,6 +364,10 @@ interface Shown {
   member: MemberState;
   turn: TurnView | null;
 }
+
+/** Who says what at the shown turn, for a saved picture. */
+const lawLine = (one: Shown | null): string[] =>
+  one?.turn ? [`${one.member.label}, turn ${one.turn.turn}: ${lawOf(one.turn)}`] : [];
 
 const keep = (view: CompareSearch): CompareSearch => ({
   ...(view.layout && { layout: view.layout }),

@@ -1,19 +1,25 @@
 import { useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useMemo, useState } from "react";
+import { bundled } from "../api/bundle";
 import { api } from "../api/client";
 import type { ModelPrompt, ModelText } from "../api/streams";
 import { useKeys } from "../app/keys";
 import type { EpisodeSearch } from "../app/search";
+import type { EpisodeState } from "../episode/reduce";
 import type { TurnView } from "../episode/types";
 import { type Following, useEpisode } from "../episode/useEpisode";
 import {
   Charts,
   type Clock,
   EquationView,
+  figure,
   finding,
+  PlayEpisode,
   predicted,
   RewardBar,
   Scene,
+  Sound,
   Transport,
   TurnTimeline,
   useClock,
@@ -48,7 +54,7 @@ export function EpisodePanel({ id, drivable = false, ...rest }: Props) {
       id={id}
       controls={drivable && !finished && <DriveControls id={id} version={episode.version} />}
       law={stored.data?.truth?.equation ?? null}
-      forkable
+      forkable={!bundled}
     />
   );
 }
@@ -91,44 +97,26 @@ export function useEpisodeKeys(
 ): void {
   const toTurn = (turn: number) => {
     if (turn >= 1 && turn <= turns) onView(atTurn(view, turn));
-    return undefined;
   };
-  const step = (event: KeyboardEvent, direction: number) => {
+  const step = (direction: number) => (event: KeyboardEvent) => {
     clock.pause();
     clock.seek(clock.getTime() + (direction * clock.duration * (event.shiftKey ? 10 : 1)) / 200);
-    return undefined;
   };
   const at = current ?? turns;
   useKeys({
-    " ": () => {
-      if (clock.isPlaying()) clock.pause();
-      else clock.play();
-      return undefined;
-    },
-    ",": (event) => step(event, -1),
-    "<": (event) => step(event, -1),
-    ".": (event) => step(event, 1),
-    ">": (event) => step(event, 1),
+    " ": () => (clock.isPlaying() ? clock.pause() : clock.play()),
+    ",": step(-1),
+    "<": step(-1),
+    ".": step(1),
+    ">": step(1),
     "[": () => toTurn(at - 1),
     "]": () => toTurn(at + 1),
     Home: () => toTurn(1),
     End: () => toTurn(turns),
-    l: () => {
-      onView(atTurn(view, undefined));
-      return undefined;
-    },
-    "1": () => {
-      onView({ ...view, chart: "time" });
-      return undefined;
-    },
-    "2": () => {
-      onView({ ...view, chart: "phase" });
-      return undefined;
-    },
-    "3": () => {
-      onView({ ...view, chart: "histogram" });
-      return undefined;
-    },
+    l: () => onView(atTurn(view, undefined)),
+    "1": () => onView({ ...view, chart: "time" }),
+    "2": () => onView({ ...view, chart: "phase" }),
+    "3": () => onView({ ...view, chart: "histogram" }),
   });
 }
 
@@ -195,15 +183,52 @@ export function EpisodeBody(props: BodyProps) {
       )}
       {started && (
         <p className="text-xs text-muted">
-          {started.task.system_id}, seed {started.task.seed ?? "none"}, policy {started.policy}
-          {shown?.provenance.model ? ` (${shown.provenance.model})` : ""}, profile{" "}
-          {started.config.verifier?.profile}, solver tolerance {started.config.verifier?.rtol},
-          engine {started.engine_version}, {episode.version} events
-          {episode.updatedAt && `, last ${new Date(episode.updatedAt).toLocaleString()}`}
+          {started.forked_from && (
+            <>
+              Forked from{" "}
+              <Link
+                to="/episodes/$episodeId"
+                params={{ episodeId: started.forked_from.episode_id }}
+                search={started.forked_from.turn > 0 ? { turn: started.forked_from.turn } : {}}
+              >
+                turn {started.forked_from.turn} of {started.forked_from.episode_id}
+              </Link>
+              .{" "}
+            </>
+          )}
+          {provenance(episode, shown ?? null).join(", ")}
         </p>
       )}
     </section>
   );
+}
+
+/** Where what is shown comes from: enough to play the same episode again. */
+function provenance(episode: EpisodeState, turn: TurnView | null): string[] {
+  const started = episode.started;
+  if (!started) return [];
+  const { task, policy, config, engine_version: engine, fingerprint } = started.payload;
+  const when = (text: string) => new Date(text).toLocaleString();
+  return [
+    task.system_id,
+    `seed ${task.seed ?? "none"}`,
+    `policy ${policy}${turn?.provenance.model ? ` (${turn.provenance.model})` : ""}`,
+    `profile ${config.verifier?.profile}`,
+    `odeint at tolerance ${config.verifier?.rtol}`,
+    `engine ${engine}${fingerprint.scipy ? ` with SciPy ${fingerprint.scipy}` : ""}`,
+    `${episode.version} events`,
+    `first ${when(started.recorded_at)}`,
+    ...(episode.updatedAt ? [`last ${when(episode.updatedAt)}`] : []),
+  ];
+}
+
+/** A hypothesis with its constants, in a line of plain text. */
+export function lawOf(turn: TurnView): string {
+  const constants = Object.entries({ ...turn.params, ...turn.simulation.fitted });
+  const told = constants.map(
+    ([name, value]) => `${name} = ${value === null ? "?" : figure(value, 4)}`,
+  );
+  return [turn.parse.canonical ?? turn.equation, ...told].join("; ");
 }
 
 const OUTCOMES: Record<string, string> = {
@@ -301,7 +326,16 @@ function Motion({ episode, view, onView, turn, preview }: BodyProps & { turn: Tu
         </Part>
       )}
       {turn?.rationale && <p className="text-muted">{turn.rationale}</p>}
-      <Transport clock={clock} unit={task.time_unit} />
+      <Transport clock={clock} unit={task.time_unit}>
+        {episode.outcome !== null && turn && (
+          <PlayEpisode
+            clock={clock}
+            turns={episode.turns.length}
+            onTurn={(next) => onView(atTurn(view, next))}
+          />
+        )}
+        <Sound task={task} series={series} clock={clock} />
+      </Transport>
       <div className="grid gap-4 md:grid-cols-2">
         <Part name="The scene">
           <Scene task={task} series={series} clock={clock} />
@@ -320,6 +354,10 @@ function Motion({ episode, view, onView, turn, preview }: BodyProps & { turn: Tu
           chart={view.chart ?? "time"}
           onChart={(chart) => onView({ ...view, chart })}
           label={finding(task, turn)}
+          caption={{
+            title: `${task.title}: ${started.policy}${turn ? `, turn ${turn.turn}` : ""}`,
+            lines: [turn ? lawOf(turn) : "", provenance(episode, turn).join(", ")],
+          }}
         />
       </Part>
     </>

@@ -1,10 +1,11 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useState } from "react";
+import { useRef, useState } from "react";
 import { api } from "../api/client";
 import { useKeys } from "../app/keys";
 import type { Task, TurnView } from "../episode/types";
-import { save, toCsv, toPython } from "./exports";
+import { save } from "../viz";
+import { toCsv, toPython } from "./exports";
 
 interface Props {
   id: string;
@@ -25,11 +26,16 @@ export function Share({ id, task, turn, finished, forkable }: Props) {
       setSaid(`${what} could not be copied: the browser gives no access to the clipboard.`);
     }
   };
-  const copyLink = () => {
-    copy("Link", window.location.href);
-    return undefined;
-  };
-  useKeys({ c: copyLink });
+  const copyLink = () => copy("Link", window.location.href);
+  const menu = useRef<HTMLDetailsElement>(null);
+  useKeys({
+    c: copyLink,
+    e: () => {
+      if (!menu.current) return;
+      menu.current.open = true;
+      menu.current.querySelector<HTMLElement>(".menu > *")?.focus();
+    },
+  });
   const fork = useMutation({ mutationFn: () => api.fork(id, turn?.turn ?? 0) });
   return (
     <div className="flex flex-wrap items-center gap-2">
@@ -37,7 +43,15 @@ export function Share({ id, task, turn, finished, forkable }: Props) {
         Copy link
       </button>
       {turn && (
-        <details className="relative">
+        <details
+          ref={menu}
+          className="relative"
+          onKeyDown={(event) => {
+            if (event.key !== "Escape" || !menu.current) return;
+            menu.current.open = false;
+            menu.current.querySelector("summary")?.focus();
+          }}
+        >
           <summary className="button">Export</summary>
           <div className="menu">
             <button type="button" onClick={() => copy("LaTeX", turn.parse.latex ?? "")}>
@@ -53,7 +67,12 @@ export function Share({ id, task, turn, finished, forkable }: Props) {
             )}
             <button
               type="button"
-              onClick={() => save(`${id}-turn-${turn.turn}.csv`, "text/csv", toCsv(task, turn))}
+              onClick={() =>
+                save(
+                  `${id}-turn-${turn.turn}.csv`,
+                  new Blob([toCsv(task, turn)], { type: "text/csv" }),
+                )
+              }
             >
               Save data and prediction as CSV
             </button>

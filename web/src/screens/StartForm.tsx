@@ -21,8 +21,10 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const [turns, setTurns] = useState(8);
   const [csv, setCsv] = useState<string>();
   const [hint, setHint] = useState("");
-  const chosenSystem = system ?? systems.data?.[0]?.id;
-  const chosenPolicy = policy ?? policies.data?.find((entry) => entry.is_default)?.name;
+  // An address, or the run beside the form, may name what is not on offer: a task of somebody's CSV, say.
+  const chosenSystem = systems.data?.find(({ id }) => id === system)?.id ?? systems.data?.[0]?.id;
+  const offered = policies.data?.find(({ name }) => name === policy)?.name;
+  const chosenPolicy = offered ?? policies.data?.find((entry) => entry.is_default)?.name;
   const unreachable = policies.data?.find(
     (entry) => entry.name === chosenPolicy && !entry.reachable,
   );

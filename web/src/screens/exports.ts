@@ -71,13 +71,3 @@ export function rightHandSides(task: Task, equation: string): string[] {
     return given.get(variable.name) ?? rate?.name ?? "nan";
   });
 }
-
-/** Hands a text to the browser as a file. */
-export function save(name: string, type: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(url);
-}

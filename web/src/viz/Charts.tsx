@@ -1,9 +1,10 @@
-import { useState } from "react";
+import { type RefObject, useRef, useState } from "react";
 import type { Chart } from "../app/search";
 import type { Task, TurnView } from "../episode/types";
 import type { Clock } from "./clock";
 import { figure, symbol } from "./format";
 import { PhasePortrait } from "./PhasePortrait";
+import { type Caption, pictureOf, save, toPng } from "./picture";
 import { ResidualHistogram } from "./ResidualHistogram";
 import { dashes, type Series, stroke } from "./series";
 import { TrajectoryPlot } from "./TrajectoryPlot";
@@ -25,11 +26,15 @@ interface Props {
   onChart: (chart: Chart) => void;
   /** The finding in a sentence, for those who cannot see the plot. */
   label: string;
+  /** What a saved picture says of itself. */
+  caption: Caption;
 }
 
 /** One motion in three views: against time, in phase space, and its residuals by size. */
-export function Charts({ task, series, beside = series, clock, chart, onChart, label }: Props) {
+export function Charts(props: Props) {
+  const { task, series, beside = series, clock, chart, onChart, label, caption } = props;
   const [fit, setFit] = useState(false);
+  const drawn = useRef<HTMLDivElement>(null);
   return (
     <div className="grid gap-2">
       <div className="flex flex-wrap items-center gap-2">
@@ -54,13 +59,49 @@ export function Charts({ task, series, beside = series, clock, chart, onChart, l
           </label>
         )}
       </div>
-      {chart === "time" && <TrajectoryPlot {...{ task, series, beside, clock, fit, label }} />}
-      {chart === "phase" && <PhasePortrait {...{ task, series, clock, label }} />}
-      {chart === "histogram" && <ResidualHistogram {...{ task, series, beside, fit, label }} />}
-      <details>
-        <summary className="text-xs text-muted">View as table</summary>
-        <Table task={task} series={series} />
-      </details>
+      <div ref={drawn} className="min-w-0">
+        {chart === "time" && <TrajectoryPlot {...{ task, series, beside, clock, fit, label }} />}
+        {chart === "phase" && <PhasePortrait {...{ task, series, clock, label }} />}
+        {chart === "histogram" && <ResidualHistogram {...{ task, series, beside, fit, label }} />}
+      </div>
+      <div className="flex flex-wrap items-start justify-between gap-2">
+        <details className="min-w-0 grow">
+          <summary className="text-xs text-muted">View as table</summary>
+          <Table task={task} series={series} />
+        </details>
+        <SavePicture drawn={drawn} caption={caption} name={`${task.system_id}-${chart}`} />
+      </div>
+    </div>
+  );
+}
+
+interface SaveProps {
+  drawn: RefObject<HTMLDivElement | null>;
+  caption: Caption;
+  name: string;
+}
+
+function SavePicture({ drawn, caption, name }: SaveProps) {
+  const [failed, setFailed] = useState(false);
+  const keep = async (suffix: "svg" | "png") => {
+    if (!drawn.current) return;
+    const picture = pictureOf(drawn.current, caption);
+    try {
+      const vector = new Blob([picture.svg], { type: "image/svg+xml" });
+      save(`${name}.${suffix}`, suffix === "svg" ? vector : await toPng(picture));
+      setFailed(false);
+    } catch {
+      setFailed(true);
+    }
+  };
+  return (
+    <div className="flex flex-wrap items-center gap-2">
+      {failed && <span className="text-xs text-danger">The browser could not draw the PNG.</span>}
+      {(["svg", "png"] as const).map((suffix) => (
+        <button key={suffix} type="button" className="chip" onClick={() => keep(suffix)}>
+          Save as {suffix.toUpperCase()}
+        </button>
+      ))}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
-import type { ParseReport, TurnView } from "../episode/types";
+import type { ParseReport, Term, TurnView } from "../episode/types";
 import { figure, unit } from "./format";
-import { termDiff } from "./termDiff";
+import { type Change, changedParams, termDiff } from "./termDiff";
 
 interface Props {
   parse: ParseReport;
@@ -29,7 +29,7 @@ export function EquationView({ parse, source, params, previous, of }: Props) {
           </span>
         ))}
       </p>
-      {previous && <Diff parse={parse} previous={previous} />}
+      {previous && <Diff parse={parse} params={params} previous={previous} />}
       <details>
         <summary className="text-xs text-muted">Source</summary>
         <pre className="overflow-x-auto whitespace-pre-wrap">{source}</pre>
@@ -60,31 +60,15 @@ function Rejected({ parse, source }: { parse: ParseReport; source: string }) {
   );
 }
 
-export function Typeset({
-  latex,
-  source,
-  of,
-}: {
+interface TypesetProps {
   latex: string;
   source: string;
   of?: string | undefined;
-}) {
-  const target = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    let wanted = true;
-    Promise.all([import("katex"), import("katex/dist/katex.min.css")]).then(([katex]) => {
-      if (!wanted || !target.current) return;
-      katex.default.render(latex, target.current, {
-        displayMode: true,
-        output: "htmlAndMathml",
-        throwOnError: false,
-        trust: false,
-      });
-    });
-    return () => {
-      wanted = false;
-    };
-  }, [latex]);
+}
+
+/** An equation in display style, in a region of its own that scrolls when it is too long. */
+export function Typeset({ latex, source, of }: TypesetProps) {
+  const target = useMaths<HTMLElement>(latex, true);
   return (
     <section
       ref={target}
@@ -98,25 +82,102 @@ export function Typeset({
   );
 }
 
-function Diff({ parse, previous }: { parse: ParseReport; previous: TurnView }) {
+/** Replaces what the element holds by typeset maths, once the library is there. */
+function useMaths<T extends HTMLElement>(latex: string, displayMode: boolean) {
+  const target = useRef<T>(null);
+  useEffect(() => {
+    let wanted = true;
+    Promise.all([import("katex"), import("katex/dist/katex.min.css")]).then(([katex]) => {
+      if (!wanted || !target.current) return;
+      katex.default.render(latex, target.current, {
+        displayMode,
+        output: "htmlAndMathml",
+        throwOnError: false,
+        trust: false,
+      });
+    });
+    return () => {
+      wanted = false;
+    };
+  }, [latex, displayMode]);
+  return target;
+}
+
+function Maths({ term }: { term: Term }) {
+  const latex = `${term.negative ? "-" : ""}${term.latex}`;
+  const target = useMaths<HTMLSpanElement>(latex, false);
+  // A new element for new text: what KaTeX has put in the old one is not React's.
+  return (
+    <span key={latex} ref={target}>
+      {term.negative ? "\u2212" : ""}
+      {term.source}
+    </span>
+  );
+}
+
+interface DiffProps {
+  parse: ParseReport;
+  params: Record<string, number | null>;
+  previous: TurnView;
+}
+
+/** What the turn before did not say, or said otherwise: terms, coefficients and constants. */
+function Diff({ parse, params, previous }: DiffProps) {
+  if (previous.parse.rejection) return null;
   const changes = termDiff(previous.parse.terms, parse.terms).filter(
     (change) => change.kind !== "kept",
   );
-  if (changes.length === 0) return null;
+  const constants = changedParams(previous.params, params);
+  if (changes.length + constants.length === 0) return null;
+  const several = new Set(parse.terms.map((term) => term.target)).size > 1;
   return (
-    <p className="text-xs">
-      <span className="text-muted">Since turn {previous.turn}: </span>
-      {changes.map((change) =>
-        change.kind === "added" ? (
-          <ins key={`+${change.text}`} className="mr-2 text-ok" style={{ textDecoration: "none" }}>
-            + {change.text}
-          </ins>
-        ) : (
-          <del key={`-${change.text}`} className="mr-2 text-danger">
-            {change.text}
-          </del>
-        ),
-      )}
-    </p>
+    <ul
+      className="flex flex-wrap items-baseline gap-x-4 gap-y-1 text-xs"
+      aria-label={`Changes since turn ${previous.turn}`}
+    >
+      <li className="text-muted">Since turn {previous.turn}</li>
+      {changes.map((change) => (
+        <li key={`${change.kind} ${change.term.target} ${change.term.source}`}>
+          <Changed {...change} several={several} />
+        </li>
+      ))}
+      {constants.map(([name, before, after]) => (
+        <li key={name}>
+          {name} <del className="text-muted">{figure(before, 4)}</del> → {figure(after, 4)}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Changed({ kind, term, before, several }: Change & { several: boolean }) {
+  const where = several && <span className="text-muted"> in {term.target}</span>;
+  if (kind === "added")
+    return (
+      <ins className="text-ok no-underline">
+        + <Maths term={term} />
+        {where}
+      </ins>
+    );
+  if (kind === "removed")
+    return (
+      <span className="text-danger">
+        <span aria-hidden="true">− </span>
+        <del>
+          <Maths term={term} />
+        </del>
+        {where}
+      </span>
+    );
+  return (
+    <span>
+      {before && (
+        <del className="text-muted">
+          <Maths term={before} />
+        </del>
+      )}{" "}
+      → <Maths term={term} />
+      {where}
+    </span>
   );
 }

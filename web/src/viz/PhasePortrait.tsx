@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 import type { Task } from "../episode/types";
-import type { Clock } from "./clock";
+import { type Clock, useWatched } from "./clock";
 import { figure, symbol, unit } from "./format";
 import { scale, stateAt, ticks } from "./scale";
 import { dashes, dataRange, type Series, stroke } from "./series";
@@ -63,6 +63,7 @@ function Portrait({ task, series, clock, label, a, b }: Props & { a: number; b: 
     move(clock.getTime());
     return clock.subscribe(move);
   });
+  useWatched(clock, box);
 
   const clip = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
   const name = (column: number) => {

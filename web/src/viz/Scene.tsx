@@ -51,8 +51,10 @@ export function Scene({ task, series, clock }: Props) {
     });
     theme.observe(document.documentElement, { attributes: true });
     const unsubscribe = clock.subscribe(paint);
+    const unwatch = clock.watch(context.canvas);
     return () => {
       unsubscribe();
+      unwatch();
       theme.disconnect();
     };
   }, [task, series, clock, width]);
@@ -124,8 +126,9 @@ function paintFrame(
   const { observed } = colours;
   const shown = task.shown[0];
   if (!shown) return;
+  const start = shown.t[0] ?? 0;
   const bodyOf = (states: number[][], when: number) => {
-    const state = stateAt(shown.t, states, when);
+    const state = stateAt(shown.t, states, start + when);
     return state && at(drawing.place(state));
   };
   const body = bodyOf(shown.states, time);
@@ -137,9 +140,9 @@ function paintFrame(
   }
   context.fillStyle = observed;
   if (strobe()) {
-    const duration = (shown.t.at(-1) ?? 0) - (shown.t[0] ?? 0);
+    const duration = (shown.t.at(-1) ?? 0) - start;
     for (let i = 0; i < STROBE; i++) {
-      const past = bodyOf(shown.states, (shown.t[0] ?? 0) + (duration * i) / (STROBE - 1));
+      const past = bodyOf(shown.states, (duration * i) / (STROBE - 1));
       if (past) context.fillRect(past.x - 1.5, past.y - 1.5, 3, 3);
     }
   } else

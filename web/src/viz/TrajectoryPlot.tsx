@@ -1,8 +1,8 @@
 import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from "react";
 import type { StateVariable, Task } from "../episode/types";
-import type { Clock } from "./clock";
+import { type Clock, useWatched } from "./clock";
 import { figure, symbol, unit } from "./format";
-import { type Scale, scale, ticks } from "./scale";
+import { type Scale, scale, stateAt, ticks } from "./scale";
 import { dashes, dataRange, residualReach, residuals, type Series, stroke } from "./series";
 import { useWidth } from "./useSize";
 
@@ -27,6 +27,7 @@ interface Props {
 export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const cursor = useRef<SVGLineElement>(null);
+  const readouts = useRef<(SVGTextElement | null)[]>([]);
   const width = useWidth(box);
   const t = task.shown[0]?.t ?? [];
   const start = t[0] ?? 0;
@@ -40,10 +41,18 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
       const at = String(x(time + start));
       cursor.current?.setAttribute("x1", at);
       cursor.current?.setAttribute("x2", at);
+      const observed = stateAt(t, task.shown[0]?.states ?? [], time + start);
+      const values = series.map((one) => stateAt(t, one.states, time + start));
+      readouts.current.forEach((readout, column) => {
+        if (!readout) return;
+        const told = values.map((state) => (state ? figure(state[column] ?? 0) : "–"));
+        readout.textContent = `○ ${figure(observed?.[column] ?? 0)}  ${told.map((value) => `● ${value}`).join("  ")}`;
+      });
     };
     move(clock.getTime());
     return clock.subscribe(move);
   });
+  useWatched(clock, box);
 
   const seek = (event: PointerEvent<SVGSVGElement>) => {
     if (event.buttons !== 1) return;
@@ -81,8 +90,26 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
               top={column * block}
             />
           ))}
+          {task.variables.map((variable, column) => (
+            <text
+              key={variable.name}
+              ref={(element) => {
+                readouts.current[column] = element;
+              }}
+              data-live
+              x={width - RIGHT}
+              y={column * block + 14}
+              textAnchor="end"
+              fontSize="12"
+              fill="var(--ink)"
+              stroke="var(--surface)"
+              strokeWidth="4"
+              paintOrder="stroke"
+              style={{ whiteSpace: "pre" }}
+            />
+          ))}
           <TimeAxis x={x} y={height - AXIS} name={task.time_unit} />
-          <line ref={cursor} y1={0} y2={height - AXIS} stroke="var(--control)" />
+          <line ref={cursor} data-live y1={0} y2={height - AXIS} stroke="var(--control)" />
         </svg>
       )}
     </div>
@@ -150,19 +177,31 @@ function Panel({ task, variable, column, series, beside, x, top, fit }: PanelPro
           strokeDasharray={dashes(one)}
         />
       ))}
-      {series.map((one) => {
-        const stopped = one.states.length > 0 && one.states.length < t.length;
-        return stopped ? (
-          <text
-            key={one.label}
-            x={Math.min(x(t[one.states.length - 1] ?? 0) + 4, x(x.max) - 130)}
-            y={top + 20}
-            fill="var(--danger)"
-          >
-            × simulation stopped
-          </text>
-        ) : null;
-      })}
+      {series.map(
+        (one, k) =>
+          one.stopped && (
+            <g key={one.label} fill="var(--danger)" stroke="none">
+              <line
+                x1={x(one.stopped.t)}
+                x2={x(one.stopped.t)}
+                y1={top + 22}
+                y2={top + PANEL}
+                stroke="var(--danger)"
+                strokeDasharray="2 3"
+              />
+              {column === 0 && (
+                <text
+                  x={x(one.stopped.t) + (one.stopped.t > (x.min + x.max) / 2 ? -5 : 5)}
+                  y={top + 32 + 14 * k}
+                  textAnchor={one.stopped.t > (x.min + x.max) / 2 ? "end" : "start"}
+                >
+                  × {one.stopped.why} at {figure(one.stopped.t)}
+                  {task.time_unit ? ` ${task.time_unit}` : ""}
+                </text>
+              )}
+            </g>
+          ),
+      )}
       {beside.length > 0 && (
         <g>
           <line x1={LEFT} x2={x(x.max)} y1={middle} y2={middle} stroke="var(--line)" />

@@ -1,10 +1,17 @@
-import { useEffect, useRef, useState } from "react";
+import { type ReactNode, useEffect, useRef, useState } from "react";
 import type { Clock } from "./clock";
 import { figure } from "./format";
 
 const SPEEDS = [0.25, 0.5, 1, 2];
 
-export function Transport({ clock, unit }: { clock: Clock; unit: string | null }) {
+interface Props {
+  clock: Clock;
+  unit: string | null;
+  /** More controls that belong to the clock. */
+  children?: ReactNode;
+}
+
+export function Transport({ clock, unit, children }: Props) {
   const slider = useRef<HTMLInputElement>(null);
   const readout = useRef<HTMLSpanElement>(null);
   const [playing, setPlaying] = useState(clock.isPlaying());
@@ -61,6 +68,7 @@ export function Transport({ clock, unit }: { clock: Clock; unit: string | null }
           </option>
         ))}
       </select>
+      {children}
     </fieldset>
   );
 }

@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useRef } from "react";
+import { type RefObject, useEffect, useMemo, useRef } from "react";
 
 export interface Clock {
   duration: number;
@@ -10,12 +10,16 @@ export interface Clock {
   pause(): void;
   setSpeed(speed: number): void;
   subscribe(listener: (time: number) => void): () => void;
+  /** Names an element that moves with the clock: while none of them can be seen, the clock rests. */
+  watch(element: Element): () => void;
   dispose(): void;
 }
 
-/** One clock for every scene, cursor and readout: physical seconds, looping, stopped while hidden. */
+/** One clock for every scene, cursor and readout: physical seconds, looping, at rest while nothing is seen. */
 export function createClock(duration: number): Clock {
   const listeners = new Set<(time: number) => void>();
+  const watched = new Set<Element>();
+  const seen = new Set<Element>();
   let time = 0;
   let speed = 1;
   let playing = false;
@@ -34,11 +38,18 @@ export function createClock(duration: number): Clock {
   };
   const run = () => {
     cancelAnimationFrame(frame);
-    if (!playing || document.hidden) return;
+    if (!playing || document.hidden || (watched.size > 0 && seen.size === 0)) return;
     before = performance.now();
     frame = requestAnimationFrame(tick);
   };
   document.addEventListener("visibilitychange", run);
+  const observer = new IntersectionObserver((entries) => {
+    const rested = seen.size === 0;
+    for (const entry of entries)
+      if (entry.isIntersecting) seen.add(entry.target);
+      else seen.delete(entry.target);
+    if (rested !== (seen.size === 0)) run();
+  });
   return {
     duration,
     getTime: () => time,
@@ -66,8 +77,19 @@ export function createClock(duration: number): Clock {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    watch(element) {
+      watched.add(element);
+      observer.observe(element);
+      return () => {
+        watched.delete(element);
+        seen.delete(element);
+        observer.unobserve(element);
+        run();
+      };
+    },
     dispose() {
       playing = false;
+      observer.disconnect();
       cancelAnimationFrame(frame);
       document.removeEventListener("visibilitychange", run);
     },
@@ -91,4 +113,9 @@ export function useClock({
     return () => clock.dispose();
   }, [clock]);
   return clock;
+}
+
+/** Keeps the clock going while what `box` holds can be seen. */
+export function useWatched(clock: Clock, box: RefObject<Element | null>): void {
+  useEffect(() => (box.current ? clock.watch(box.current) : undefined), [clock, box]);
 }

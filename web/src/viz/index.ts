@@ -1,8 +1,12 @@
 export { Charts, finding } from "./Charts";
 export { type Clock, createClock, useClock } from "./clock";
 export { EquationView, Typeset } from "./EquationView";
+export { figure } from "./format";
+export { PlayEpisode } from "./PlayEpisode";
+export { type Caption, save } from "./picture";
 export { RewardBar } from "./RewardBar";
 export { Scene } from "./Scene";
-export { predicted, type Series, statesOf } from "./series";
+export { Sound } from "./Sound";
+export { predicted, type Series, seriesOf, statesOf } from "./series";
 export { Transport } from "./Transport";
 export { TurnTimeline } from "./TurnTimeline";

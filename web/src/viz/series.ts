@@ -8,16 +8,28 @@ export interface Series {
   dashed: boolean;
   /** Rows of the first shown trajectory; shorter than the data where the simulation stopped. */
   states: number[][];
+  /** Where and why the simulation ended before the data does. */
+  stopped?: { t: number; why: string };
+}
+
+/** What a turn predicted, as the first or the second series of a chart. */
+export function seriesOf(turn: TurnView, label: string, place: 0 | 1 = 0): Series {
+  const { outcome, t_reached: t } = turn.simulation;
+  return {
+    label,
+    colour: place === 0 ? "trained" : "untrained",
+    dashed: place === 1,
+    states: statesOf(turn.simulation),
+    ...(t !== null && outcome !== "ok" && { stopped: { t, why: outcome.replaceAll("_", " ") } }),
+  };
 }
 
 /** The single prediction of a screen with one episode. */
-export function predicted(turn: TurnView | null, label = "predicted"): Series[] {
-  return turn
-    ? [{ label, colour: "trained", dashed: false, states: statesOf(turn.simulation) }]
-    : [];
+export function predicted(turn: TurnView | null): Series[] {
+  return turn ? [seriesOf(turn, "predicted")] : [];
 }
 
-export function statesOf(simulation: { predictions?: { states: number[][] }[] }): number[][] {
+export function statesOf(simulation: TurnView["simulation"]): number[][] {
   return simulation.predictions?.[0]?.states ?? [];
 }
 

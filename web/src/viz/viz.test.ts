@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { figure, symbol } from "./format";
 import { scale, stateAt, ticks } from "./scale";
-import { termDiff } from "./termDiff";
+import { changedParams, termDiff } from "./termDiff";
 
 test("numbers carry a true minus sign", () => {
   expect(figure(-1.2345)).toBe("\u22121.23");
@@ -29,8 +29,35 @@ test("a state is interpolated, and absent past a failed prediction", () => {
   expect(stateAt([], [], 0)).toBeNull();
 });
 
+const term = (source: string, negative = false) => ({
+  target: "d2y/dt2",
+  source,
+  latex: source,
+  negative,
+});
+const kinds = (before: ReturnType<typeof term>[], after: ReturnType<typeof term>[]) =>
+  termDiff(before, after).map((change) => change.kind);
+
 test("a sign change is one term removed and one added", () => {
-  const term = { target: "d2y/dt2", source: "k*y", latex: "k\\,y", negative: false };
-  const kinds = termDiff([term], [{ ...term, negative: true }]).map((change) => change.kind);
-  expect(kinds).toEqual(["added", "removed"]);
+  expect(kinds([term("k*y")], [term("k*y", true)])).toEqual(["added", "removed"]);
+});
+
+test("a term whose number alone is another has a changed coefficient", () => {
+  const [change] = termDiff([term("9.81*sin(y)")], [term("4.9*sin(y)")]);
+  expect(change).toMatchObject({ kind: "changed", before: { source: "9.81*sin(y)" } });
+  expect(kinds([term("9.81*sin(y)")], [term("4.9*cos(y)")])).toEqual(["added", "removed"]);
+  // The 2 of a name is no number.
+  expect(kinds([term("k2*y")], [term("k3*y")])).toEqual(["added", "removed"]);
+});
+
+test("every term is told of once, whatever stays, comes and goes", () => {
+  const before = [term("g"), term("2*vy"), term("3*vy")];
+  const after = [term("3*vy"), term("g"), term("5*vy"), term("y")];
+  expect(kinds(before, after)).toEqual(["kept", "kept", "changed", "added"]);
+});
+
+test("constants that keep their name tell both values", () => {
+  expect(changedParams({ k: 1, m: 2, f: null }, { k: 1.5, m: 2, f: 3, n: 4 })).toEqual([
+    ["k", 1, 1.5],
+  ]);
 });
