@@ -64,6 +64,16 @@ class EpisodeNotFoundError(PhysixError):
         super().__init__(f"No episode {episode_id[:80]!r} in this log.")
 
 
+class PromptNotFoundError(PhysixError):
+    """No such turn was played, or its policy was asked nothing that the log can tell."""
+
+    def __init__(self, episode_id: str, turn: int) -> None:
+        super().__init__(
+            f"Turn {turn} of episode {episode_id[:80]} has no prompt: it was not played, or not by a "
+            "language model that this version can ask."
+        )
+
+
 class RunNotFoundError(PhysixError):
     """No training run has this id."""
 

@@ -18,6 +18,7 @@ from physix.errors import (
     EpisodeNotFoundError,
     ForbiddenError,
     PhysixError,
+    PromptNotFoundError,
     RunNotFoundError,
     StorageError,
 )
@@ -25,6 +26,7 @@ from physix.errors import (
 _STATUS: tuple[tuple[type[PhysixError], int], ...] = (
     (ForbiddenError, 403),
     (EpisodeNotFoundError, 404),
+    (PromptNotFoundError, 404),
     (RunNotFoundError, 404),
     (EpisodeFinishedError, 409),
     (ConflictError, 409),

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Annotated
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, cast, get_args
 
 from anyio import to_thread
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from physix.api import schemas
 from physix.api.drivers import Drivers
 from physix.api.live import Live
 from physix.api.streams import episode_stream, log_stream, resume_after
-from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
-from physix.errors import BadInputError, ConflictError, EpisodeNotFoundError, ForbiddenError
+from physix.engine import MAX_TURNS, Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
+from physix.errors import (
+    BadInputError,
+    ConflictError,
+    EpisodeNotFoundError,
+    ForbiddenError,
+    PromptNotFoundError,
+)
 from physix.policies import DEFAULT_POLICY, discover_policies, open_policy
+from physix.policies.asked import asked
 from physix.settings import Settings
-from physix.store import EpisodeFilter, Log
+from physix.store import EpisodeFilter, EpisodeOrder, Log, SortKey
 from physix.store.transfer import export_lines
 from physix.systems import SYSTEMS, sample_task, task_from_csv
 from physix.systems.task import Task, Truth
@@ -28,6 +35,7 @@ from physix.verifier.types import Hypothesis, VerifierConfig
 PERSON = "you"
 _MAX_AFTER = 2**53
 _MAX_EXPORTED = 200
+_SORT = f"^-?({'|'.join(get_args(SortKey))})$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +95,16 @@ async def episodes(
     status: Annotated[str | None, Query(max_length=16)] = None,
     tier: Annotated[int | None, Query(ge=1, le=3)] = None,
     q: Annotated[str | None, Query(max_length=128)] = None,
-    cursor: Annotated[str | None, Query(max_length=32)] = None,
+    sort: Annotated[str, Query(pattern=_SORT)] = "-started",
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> schemas.EpisodeList:
-    """Browse episodes, newest first."""
+    """Browse episodes, newest first or by another column; a minus sign before its name turns the order."""
     wanted = EpisodeFilter(
         system=system, policy=policy, outcome=outcome, status=status, tier=tier, text=q, public=True
     )
-    page = await wired.log.list_episodes(wanted, cursor=cursor, limit=limit)
+    order = EpisodeOrder(by=cast("SortKey", sort.removeprefix("-")), descending=sort.startswith("-"))
+    page = await wired.log.list_episodes(wanted, order=order, cursor=cursor, limit=limit)
     return schemas.EpisodeList(
         items=[schemas.EpisodeRowView.of(row) for row in page.items],
         next_cursor=page.next_cursor,
@@ -124,6 +134,30 @@ async def export_episodes(
 async def episode(wired: Wired, episode_id: str) -> schemas.EpisodeView:
     """Return one episode as it stands."""
     return _view(wired, await wired.engine.load(episode_id))
+
+
+@router.get("/api/episodes/{episode_id}/turns/{turn}/prompt")
+async def turn_prompt(
+    wired: Wired, episode_id: str, turn: Annotated[int, Path(ge=1, le=MAX_TURNS)]
+) -> schemas.PromptView:
+    """Return what the policy was asked for a turn, written anew from the log."""
+    found = await wired.engine.load(episode_id)
+    if turn > len(found.turns):
+        raise PromptNotFoundError(episode_id, turn)
+    before = replace(found, turns=found.turns[: turn - 1], finished=None)
+    prompt = asked(
+        observe(before),
+        found.turns[turn - 1].submitted.provenance,
+        budget_tokens=wired.settings.prompt_tokens,
+    )
+    if prompt is None:
+        raise PromptNotFoundError(episode_id, turn)
+    return schemas.PromptView(
+        turn=turn,
+        messages=[schemas.PromptMessage(**asdict(message)) for message in prompt.messages],
+        prompt_version=prompt.version,
+        exact=prompt.exact,
+    )
 
 
 @router.get("/api/episodes/{episode_id}/events.json")

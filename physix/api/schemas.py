@@ -151,6 +151,22 @@ class PreviewView(BaseModel):
     simulation: Simulation
 
 
+class PromptMessage(BaseModel):
+    """One message of a prompt."""
+
+    role: str
+    content: str
+
+
+class PromptView(BaseModel):
+    """What a policy was asked for a turn. `exact`: by the recorded hash it was word for word this."""
+
+    turn: int
+    messages: list[PromptMessage]
+    prompt_version: str
+    exact: bool
+
+
 class PolicyBody(Body):
     """Which policy plays; absent: the one the session was started for."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from importlib import resources
@@ -150,7 +150,8 @@ class NanoPolicy:
     def _write(self, observation: Observation, found: tuple[Frame, ...], on_token: TokenSink) -> Proposal:
         began = time.perf_counter()
         tokenizer = self._model.tokenizer
-        prompts = [tokenizer.encode(render(observation, frame)) for frame in found]
+        asked = [render(observation, frame) for frame in found]
+        prompts = [tokenizer.encode(text) for text in asked]
         if max(map(len, prompts)) + MAX_NEW_TOKENS > CONTEXT:
             raise PolicyError(f"{self.name} cannot read a prompt of {max(map(len, prompts))} tokens.")
         rng = np.random.default_rng([self._seed, observation.task.seed or 0, observation.turn])
@@ -167,7 +168,7 @@ class NanoPolicy:
             latency_s=round(time.perf_counter() - began, 4),
             prompt_tokens=sum(map(len, prompts)),
             completion_tokens=sum(map(len, completions)),
-            prompt_sha256=_sha256(prompts),
+            prompt_sha256=prompt_sha256(asked, self._model),
             prompt_version=CODEC_VERSION,
         )
         return Proposal(
@@ -203,5 +204,7 @@ def chooser(temperature: float, rng: np.random.Generator) -> Callable[[Array], i
     return sample
 
 
-def _sha256(prompts: list[list[int]]) -> str:
-    return hashlib.sha256(json.dumps(prompts).encode()).hexdigest()
+def prompt_sha256(texts: Sequence[str], model: NanoModel) -> str:
+    """Return the hash that provenance records: of the tokens that the model reads."""
+    tokens = [model.tokenizer.encode(text) for text in texts]
+    return hashlib.sha256(json.dumps(tokens).encode()).hexdigest()

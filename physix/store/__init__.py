@@ -8,7 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from physix.errors import BadInputError, StorageError
-from physix.store.log import CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, Log, TurnRow
+from physix.store.log import (
+    CommandRow,
+    EpisodeFilter,
+    EpisodeOrder,
+    EpisodePage,
+    EpisodeRow,
+    Log,
+    SortKey,
+    TurnRow,
+)
 
 if TYPE_CHECKING:
     from physix.store.backend import Backend
@@ -16,9 +25,11 @@ if TYPE_CHECKING:
 __all__ = [
     "CommandRow",
     "EpisodeFilter",
+    "EpisodeOrder",
     "EpisodePage",
     "EpisodeRow",
     "Log",
+    "SortKey",
     "TurnRow",
     "open_backend",
     "open_log",

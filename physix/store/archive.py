@@ -12,6 +12,7 @@ import os
 from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,10 @@ from physix.errors import StorageError
 from physix.store.codec import decode, encode
 from physix.store.log import (
     MAX_PAGE,
+    NEWEST_FIRST,
     CommandRow,
     EpisodeFilter,
+    EpisodeOrder,
     EpisodePage,
     EpisodeRow,
     Log,
@@ -32,7 +35,7 @@ from physix.store.log import (
     matches_filter,
     project_turns,
 )
-from physix.store.pages import parse_cursor
+from physix.store.pages import cursor_after, follows, page_of, parse_cursor
 
 try:
     import pyarrow as pa
@@ -41,6 +44,7 @@ except ImportError as error:
     raise StorageError("The archive needs PyArrow: pip install 'physix-live[archive]'.") from error
 
 _GROUP = 64  # episodes in a row group: what reading one episode costs
+_ROWS_AT_ONCE = 1000  # of the index, while a page is cut from it
 _EVENTS = pa.schema(
     {
         "position": pa.int64(),
@@ -242,12 +246,17 @@ class ArchiveLog:
         return None
 
     async def list_episodes(
-        self, wanted: EpisodeFilter, *, cursor: str | None = None, limit: int = 50
+        self,
+        wanted: EpisodeFilter,
+        *,
+        order: EpisodeOrder = NEWEST_FIRST,
+        cursor: str | None = None,
+        limit: int = 50,
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
-        before = parse_cursor(cursor)
+        parse_cursor(cursor, order)  # refused before the files are read
         size = max(1, min(limit, MAX_PAGE))
-        return await to_thread.run_sync(self._page, wanted, before, size)
+        return await to_thread.run_sync(self._page, wanted, order, cursor, size)
 
     async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
         """See `Log.list_turns`."""
@@ -298,22 +307,21 @@ class ArchiveLog:
                     if positions.max > after:
                         yield positions.min, path, number
 
-    def _page(self, wanted: EpisodeFilter, before: int | None, size: int) -> EpisodePage:
-        newest: list[tuple[int, EpisodeRow]] = []
+    def _page(self, wanted: EpisodeFilter, order: EpisodeOrder, cursor: str | None, size: int) -> EpisodePage:
+        """Cut pages from batches of the index: no more rows than a page and a batch are in memory."""
+        kept: tuple[EpisodeRow, ...] = ()
         total = 0
-        for values in self._index(_ROW_FIELDS):
-            row = _episode_row(values)
-            if not matches_filter(row, wanted):
-                continue
-            total += 1
-            if before is None or row.position < before:
-                heapq.heappush(newest, (row.position, row))
-                if len(newest) > size + 1:
-                    heapq.heappop(newest)
-        rows = [row for _, row in sorted(newest, reverse=True)]
-        items = tuple(rows[:size])
-        cursor = str(items[-1].position) if len(rows) > size else None
-        return EpisodePage(items=items, next_cursor=cursor, total=total)
+        rows = (row for row in map(_episode_row, self._index(_ROW_FIELDS)) if matches_filter(row, wanted))
+        after = parse_cursor(cursor, order)
+        while batch := tuple(islice(rows, _ROWS_AT_ONCE)):
+            total += len(batch)
+            following = tuple(row for row in batch if after is None or follows(row, order, *after))
+            kept = page_of((*kept, *following), order, None, size + 1).items
+        more = len(kept) > size
+        items = kept[:size]
+        return EpisodePage(
+            items=items, next_cursor=cursor_after(items[-1], order) if more else None, total=total
+        )
 
     def _opened(self, path: Path) -> Any:
         try:

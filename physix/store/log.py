@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from physix.engine.events import (
     EpisodeFinished,
@@ -68,6 +68,24 @@ class EpisodeFilter:
     public: bool = False  # leave out what must not be found by its system yet: see `is_secret`
 
 
+SortKey = Literal["started", "system", "policy", "outcome", "turns", "match", "length"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeOrder:
+    """By what to sort the list; among equals the newest episode comes first.
+
+    `system` is the title as shown, text goes by code point, and `length` is the time from the
+    first to the last event. An episode that still runs has the empty outcome.
+    """
+
+    by: SortKey = "started"
+    descending: bool = True
+
+
+NEWEST_FIRST = EpisodeOrder()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnRow:
     """One turn as a table shows it: a projection of its three events."""
@@ -96,7 +114,7 @@ class CommandRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodePage:
-    """Some episodes, newest first, and where the next page starts."""
+    """Some episodes, in the order asked for, and where the next page starts."""
 
     items: tuple[EpisodeRow, ...]
     next_cursor: str | None
@@ -107,12 +125,17 @@ class Log(EventLog, Protocol):
     """An event log with its browsing projection."""
 
     async def list_episodes(
-        self, wanted: EpisodeFilter, *, cursor: str | None = None, limit: int = 50
+        self,
+        wanted: EpisodeFilter,
+        *,
+        order: EpisodeOrder = NEWEST_FIRST,
+        cursor: str | None = None,
+        limit: int = 50,
     ) -> EpisodePage:
-        """Return a page of episodes, newest first.
+        """Return a page of episodes.
 
         Raises:
-            BadInputError: the cursor is not one of ours.
+            BadInputError: the cursor is not one of ours, or is one of another order.
         """
         ...
 

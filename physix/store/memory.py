@@ -12,8 +12,10 @@ from physix.errors import ConflictError
 from physix.store.codec import encode
 from physix.store.log import (
     MAX_PAGE,
+    NEWEST_FIRST,
     CommandRow,
     EpisodeFilter,
+    EpisodeOrder,
     EpisodePage,
     EpisodeRow,
     TurnRow,
@@ -23,7 +25,7 @@ from physix.store.log import (
     project,
     project_turns,
 )
-from physix.store.pages import parse_cursor
+from physix.store.pages import page_of
 
 
 class MemoryLog:
@@ -145,16 +147,13 @@ class MemoryLog:
         return tuple(rows)
 
     async def list_episodes(
-        self, wanted: EpisodeFilter, *, cursor: str | None = None, limit: int = 50
+        self,
+        wanted: EpisodeFilter,
+        *,
+        order: EpisodeOrder = NEWEST_FIRST,
+        cursor: str | None = None,
+        limit: int = 50,
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
-        before = parse_cursor(cursor)
-        matching = [row for row in self._rows.values() if matches_filter(row, wanted)]
-        matching.sort(key=lambda row: -row.position)
-        page = [row for row in matching if before is None or row.position < before]
-        size = max(1, min(limit, MAX_PAGE))
-        more = len(page) > size
-        items = tuple(page[:size])
-        return EpisodePage(
-            items=items, next_cursor=str(items[-1].position) if more else None, total=len(matching)
-        )
+        matching = (row for row in self._rows.values() if matches_filter(row, wanted))
+        return page_of(matching, order, cursor, max(1, min(limit, MAX_PAGE)))

@@ -9,9 +9,18 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
 
 from physix.store import schema
-from physix.store.log import MAX_PAGE, CommandRow, EpisodeFilter, EpisodePage, EpisodeRow, TurnRow, storable
+from physix.store.log import (
+    MAX_PAGE,
+    CommandRow,
+    EpisodeFilter,
+    EpisodeOrder,
+    EpisodePage,
+    EpisodeRow,
+    TurnRow,
+    storable,
+)
 from physix.store.moments import microseconds, moment
-from physix.store.pages import parse_cursor
+from physix.store.pages import cursor_after, parse_cursor
 
 _first = schema.events.alias("first")
 name = _first.c.episode_id  # of the episode that an event of `recorded` belongs to
@@ -43,30 +52,57 @@ def episode_row(connection: Connection, episode_id: str) -> EpisodeRow | None:
     return None if found is None else _rows(connection, [found])[0]
 
 
-def page(connection: Connection, wanted: EpisodeFilter, cursor: str | None, limit: int) -> EpisodePage:
-    """Return a page of episodes, newest first.
+def page(
+    connection: Connection, wanted: EpisodeFilter, order: EpisodeOrder, cursor: str | None, limit: int
+) -> EpisodePage:
+    """Return a page of episodes.
 
     Raises:
-        BadInputError: the cursor is not one of ours.
+        BadInputError: the cursor is not one of ours, or is one of another order.
     """
-    before = parse_cursor(cursor)
+    after = parse_cursor(cursor, order)
     size = max(1, min(limit, MAX_PAGE))
     conditions = conditions_of(wanted)
     total = connection.execute(
         select(func.count()).select_from(schema.episodes).where(*conditions)
     ).scalar_one()
-    if before is not None:
-        conditions.append(schema.episodes.c.position < before)
+    position = schema.episodes.c.position
+    key = _sort_key(connection, order)
+    if after is not None:
+        value, last = after
+        further = key < value if order.descending else key > value
+        conditions.append(
+            further if order.by == "started" else further | ((key == value) & (position < last))
+        )
     query = (
-        select(schema.episodes).where(*conditions).order_by(schema.episodes.c.position.desc()).limit(size + 1)
+        select(schema.episodes)
+        .where(*conditions)
+        .order_by(key.desc() if order.descending else key, position.desc())
+        .limit(size + 1)
     )
     found = connection.execute(query).all()
     items = _rows(connection, found[:size])
     return EpisodePage(
         items=tuple(items),
-        next_cursor=str(items[-1].position) if len(found) > size else None,
+        next_cursor=cursor_after(items[-1], order) if len(found) > size else None,
         total=total,
     )
+
+
+def _sort_key(connection: Connection, order: EpisodeOrder) -> ColumnElement[Any]:
+    table = schema.episodes.c
+    # By code point, on either database.
+    collation = "C" if connection.dialect.name == "postgresql" else "BINARY"
+    keys: dict[str, ColumnElement[Any]] = {
+        "started": table.position,
+        "system": table.title.collate(collation),
+        "policy": table.policy.collate(collation),
+        "outcome": func.coalesce(table.outcome, "").collate(collation),
+        "turns": table.turns,
+        "match": table.best_match,
+        "length": table.updated_at - table.started_at,
+    }
+    return keys[order.by]
 
 
 def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:

@@ -22,7 +22,15 @@ from physix.store import queries, schema
 from physix.store.backend import Backend, is_from_driver, storage_error
 from physix.store.codec import encode
 from physix.store.hub import Hub
-from physix.store.log import CommandRow, EpisodeFilter, EpisodePage, TurnRow, check_ids
+from physix.store.log import (
+    NEWEST_FIRST,
+    CommandRow,
+    EpisodeFilter,
+    EpisodeOrder,
+    EpisodePage,
+    TurnRow,
+    check_ids,
+)
 from physix.store.migrate import migrate
 from physix.store.rebuild import Progress, finish_pending, rebuild
 from physix.store.writer import Answer, Append, Writer, command, recorded_of
@@ -173,10 +181,15 @@ class SqlLog:
         )
 
     async def list_episodes(
-        self, wanted: EpisodeFilter, *, cursor: str | None = None, limit: int = 50
+        self,
+        wanted: EpisodeFilter,
+        *,
+        order: EpisodeOrder = NEWEST_FIRST,
+        cursor: str | None = None,
+        limit: int = 50,
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
-        return await self.query(lambda connection: queries.page(connection, wanted, cursor, limit))
+        return await self.query(lambda connection: queries.page(connection, wanted, order, cursor, limit))
 
     async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
         """See `Log.list_turns`."""

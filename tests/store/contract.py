@@ -9,7 +9,8 @@ import pytest
 
 from physix.engine.events import EpisodeFinished, Event, PolicyFailed, RecordedEvent
 from physix.errors import BadInputError, ConflictError, StorageError
-from physix.store import EpisodeFilter, Log
+from physix.store import EpisodeFilter, EpisodeOrder, EpisodeRow, Log, SortKey
+from physix.store.log import NEWEST_FIRST
 from tests.store.builders import finished, started, turn
 
 OpenLog = Callable[[], AbstractAsyncContextManager[Log]]
@@ -137,6 +138,39 @@ class LogContract:
             assert (first.total, rest.next_cursor) == (5, None)
             with pytest.raises(BadInputError, match="Cursor"):
                 await log.list_episodes(EpisodeFilter(), cursor="'; DROP TABLE events")
+
+    async def test_a_list_is_sorted_by_any_column_over_all_its_pages(self, open_one: OpenLog) -> None:
+        keys: dict[SortKey, Callable[[EpisodeRow], object]] = {
+            "started": lambda row: row.position,
+            "system": lambda row: row.title,
+            "policy": lambda row: row.policy,
+            "outcome": lambda row: row.outcome or "",
+            "turns": lambda row: row.turns,
+            "match": lambda row: row.best_match,
+            "length": lambda row: row.updated_at - row.started_at,
+        }
+        async with open_one() as log:
+            for i, policy in enumerate(("b", "a", "Ω", "B", "a")):
+                await log.append(f"e{i}", (replace(started(), policy=policy),), expected_version=0)
+                for number in range(1, i % 3 + 1):
+                    await log.append(f"e{i}", turn(number), expected_version=3 * number - 2)
+            await log.append("e0", (finished("abandoned"),), expected_version=1)
+            newest = (await log.list_episodes(EpisodeFilter())).items
+            for by, key in keys.items():
+                for descending in (True, False):
+                    order = EpisodeOrder(by=by, descending=descending)
+                    page = await log.list_episodes(EpisodeFilter(), order=order, limit=2)
+                    found = [*page.items]
+                    while page.next_cursor is not None:
+                        page = await log.list_episodes(
+                            EpisodeFilter(), order=order, limit=2, cursor=page.next_cursor
+                        )
+                        found += page.items
+                    assert found == sorted(newest, key=key, reverse=descending), order  # type: ignore[arg-type]
+            page = await log.list_episodes(EpisodeFilter(), order=EpisodeOrder(by="turns"), limit=2)
+            for other in (NEWEST_FIRST, EpisodeOrder(by="policy")):
+                with pytest.raises(BadInputError, match="in this order"):
+                    await log.list_episodes(EpisodeFilter(), order=other, cursor=page.next_cursor)
 
     async def test_a_row_tells_how_the_episode_stands(self, open_one: OpenLog) -> None:
         async with open_one() as log:

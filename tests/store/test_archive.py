@@ -4,7 +4,7 @@ import pytest
 
 from physix.engine import RecordedEvent
 from physix.errors import StorageError
-from physix.store import EpisodeFilter, Log, open_log
+from physix.store import EpisodeFilter, EpisodeOrder, Log, open_log
 from physix.store.archive import archive_finished
 from tests.store.builders import finished, started, turn
 
@@ -37,6 +37,13 @@ async def test_an_archive_reads_as_the_log_it_came_from(tmp_path: Path) -> None:
             assert (page.items, page.total, page.next_cursor) == (expected.items, 149, expected.next_cursor)
             following = await archive.list_episodes(EpisodeFilter(), cursor=page.next_cursor, limit=20)
             assert (await log.list_episodes(only_finished, cursor=page.next_cursor, limit=20)) == following
+            by_turns = EpisodeOrder(by="turns", descending=False)
+            expected = await log.list_episodes(only_finished, order=by_turns, limit=20)
+            assert await archive.list_episodes(EpisodeFilter(), order=by_turns, limit=20) == expected
+            after = expected.next_cursor
+            expected = await log.list_episodes(only_finished, order=by_turns, cursor=after, limit=20)
+            found = await archive.list_episodes(EpisodeFilter(), order=by_turns, cursor=after, limit=20)
+            assert found == expected
             assert await archive.read("e007") == await log.read("e007")
             assert await archive.read("e000") == ()
             assert await archive.list_turns(["e007"]) == await log.list_turns(["e007"])

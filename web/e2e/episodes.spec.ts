@@ -17,6 +17,31 @@ test("episodes are filtered, chosen, compared and opened from the keyboard", asy
   await expect(page.getByRole("table", { name: "Standings" })).toBeVisible();
 });
 
+test("the list is sorted by any column, in the address too", async ({ page }) => {
+  await played(page, "free_fall");
+  await played(page);
+  await page.goto("/episodes");
+  await page.getByRole("button", { name: "Turns", exact: true }).click();
+  await expect(page).toHaveURL(/sort=-turns/);
+  await expect(page.getByRole("columnheader", { name: "Turns" })).toHaveAttribute(
+    "aria-sort",
+    "descending",
+  );
+  await page.getByRole("button", { name: "Turns", exact: true }).click();
+  await expect(page).toHaveURL(/sort=turns/);
+  await page.reload();
+  const turns = () =>
+    page
+      .getByRole("row")
+      .filter({ hasText: / of \d/ })
+      .evaluateAll((rows) =>
+        rows.map((row) => Number.parseInt(row.children[4]?.textContent ?? "", 10)),
+      );
+  await expect.poll(async () => (await turns()).length).toBeGreaterThan(1);
+  const found = await turns();
+  expect(found).toEqual([...found].sort((a, b) => a - b));
+});
+
 test("an exported file is opened again, and a changed one is refused", async ({ page }) => {
   const id = await played(page);
   const exported = await page.request.get(`/api/episodes/export?episode=${id}`);

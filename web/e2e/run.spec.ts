@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, expectErrors, played, test } from "./page";
 
 test("an episode runs to its end and a reload finds the same reward", async ({ page }) => {
@@ -66,6 +67,57 @@ test("keys move through turns, time and charts, and stay out of fields", async (
   await page.keyboard.press("g");
   await page.keyboard.press("t");
   await expect(page.getByRole("heading", { name: "Training", exact: true })).toBeVisible();
+});
+
+test("what is on the screen is exported, and a chord is not its second key", async ({ page }) => {
+  await played(page);
+  await page.locator("main").focus();
+  await page.keyboard.press("e");
+  await expect(page.getByRole("button", { name: "Copy equation as LaTeX" })).toBeFocused();
+  await page.keyboard.press("Escape");
+  const saved = async (name: string) => {
+    const [file] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name }).click(),
+    ]);
+    return { name: file.suggestedFilename(), text: readFileSync(await file.path(), "utf8") };
+  };
+  const svg = await saved("Save as SVG");
+  expect(svg.name).toBe("damped_pendulum-time.svg");
+  expect(svg.text).toContain("Damped pendulum: search");
+  expect(svg.text).toContain("seed 7");
+  expect(svg.text).not.toContain("var(");
+  expect((await saved("Save as PNG")).text).toContain("PNG");
+  await page.locator("main").focus();
+  await page.keyboard.press("g");
+  await page.keyboard.press("c");
+  await expect(page.getByRole("heading", { name: "Compare", exact: true })).toBeVisible();
+  await expect(page.getByText("Link copied")).toHaveCount(0);
+});
+
+test("an episode plays itself, turn by turn", async ({ page }) => {
+  const id = await played(page);
+  await page.goto(`/episodes/${id}`);
+  await expect(page.getByRole("list", { name: "Changes since turn 1" })).toContainText("+");
+  await page.getByRole("button", { name: "Play episode" }).click();
+  await expect(page.getByRole("button", { name: "Playing turn 1 of 2" })).toBeVisible();
+  await expect(page).toHaveURL(/turn=1/);
+  await expect(page.getByRole("button", { name: "Playing turn 2 of 2" })).toBeVisible({
+    timeout: 15_000,
+  });
+  await page.getByRole("button", { name: "Playing turn 2 of 2" }).click();
+  await expect(page.getByRole("button", { name: "Play episode" })).toBeVisible();
+});
+
+test("what a model was asked is shown again, word for word", async ({ page }) => {
+  await page.goto("/run?system=damped_pendulum&seed=7&policy=nano");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await expect(page.getByText("Complete")).toBeVisible();
+  const id = new URL(page.url()).pathname.replace("/run/", "");
+  await page.goto(`/episodes/${id}`);
+  await page.getByText("Prompt and raw completion").click();
+  await expect(page.getByText("user, turn 1")).toBeVisible();
+  await expect(page.getByText("completion, turn 1")).toBeVisible();
 });
 
 test("who wants no motion gets a still picture that can be played", async ({

@@ -1,4 +1,5 @@
 import type {
+  Asked,
   Comparison,
   Demo,
   DemoEpisodes,
@@ -55,6 +56,7 @@ export interface EpisodeQuery {
   policy?: string;
   outcome?: string;
   tier?: number;
+  sort?: string;
   cursor?: string;
   limit?: number;
 }
@@ -87,6 +89,8 @@ export const api = {
     request<Preview>(`/interactive/sessions/${at(id)}/preview`, hypothesis),
   fork: (id: string, turn: number) =>
     request<EpisodeView>(`/interactive/sessions/${at(id)}/fork`, { turn, policy: "you" }),
+  prompt: (id: string, turn: number) =>
+    request<Asked>(`/api/episodes/${at(id)}/turns/${turn}/prompt`),
   drive: (id: string, action: Drive, policy?: string) =>
     request<EpisodeView>(`/interactive/sessions/${at(id)}/${action}`, policy ? { policy } : {}),
 };

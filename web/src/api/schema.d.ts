@@ -193,7 +193,7 @@ export interface paths {
         };
         /**
          * Episodes
-         * @description Browse episodes, newest first.
+         * @description Browse episodes, newest first or by another column; a minus sign before its name turns the order.
          */
         get: operations["episodes_api_episodes_get"];
         put?: never;
@@ -276,6 +276,26 @@ export interface paths {
          * @description Return the events of an episode after a version.
          */
         get: operations["episode_events_api_episodes__episode_id__events_json_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/episodes/{episode_id}/turns/{turn}/prompt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Turn Prompt
+         * @description Return what the policy was asked for a turn, written anew from the log.
+         */
+        get: operations["turn_prompt_api_episodes__episode_id__turns__turn__prompt_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1199,6 +1219,30 @@ export interface components {
             simulation: components["schemas"]["Simulation"];
         };
         /**
+         * PromptMessage
+         * @description One message of a prompt.
+         */
+        PromptMessage: {
+            /** Content */
+            content: string;
+            /** Role */
+            role: string;
+        };
+        /**
+         * PromptView
+         * @description What a policy was asked for a turn. `exact`: by the recorded hash it was word for word this.
+         */
+        PromptView: {
+            /** Exact */
+            exact: boolean;
+            /** Messages */
+            messages: components["schemas"]["PromptMessage"][];
+            /** Prompt Version */
+            prompt_version: string;
+            /** Turn */
+            turn: number;
+        };
+        /**
          * Provenance
          * @description Where a hypothesis came from, as far as its policy can tell.
          */
@@ -2120,6 +2164,7 @@ export interface operations {
                 status?: string | null;
                 tier?: number | null;
                 q?: string | null;
+                sort?: string;
                 cursor?: string | null;
                 limit?: number;
             };
@@ -2262,6 +2307,38 @@ export interface operations {
                 };
                 content: {
                     "application/json": (components["schemas"]["StartedEvent"] | components["schemas"]["SubmittedEvent"] | components["schemas"]["SimulatedEvent"] | components["schemas"]["RewardedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["FinishedEvent"])[];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    turn_prompt_api_episodes__episode_id__turns__turn__prompt_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+                turn: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PromptView"];
                 };
             };
             /** @description Validation Error */

@@ -30,7 +30,21 @@ export interface EpisodesSearch {
   policy?: string;
   outcome?: string;
   tier?: number;
+  /** A column of the list, after a minus sign where the largest come first. */
+  sort?: string;
 }
+
+/** The columns that the list can be sorted by. */
+export const SORTS = [
+  "started",
+  "system",
+  "policy",
+  "outcome",
+  "turns",
+  "match",
+  "length",
+] as const;
+export type Sort = (typeof SORTS)[number];
 
 export interface TrainingSearch {
   runs?: string;
@@ -108,4 +122,7 @@ export const episodesSearch = (raw: Raw) =>
     policy: text(raw.policy),
     outcome: text(raw.outcome),
     tier: whole(raw.tier, 1),
+    sort: SORTS.some((name) => raw.sort === name || raw.sort === `-${name}`)
+      ? text(raw.sort)
+      : undefined,
   });

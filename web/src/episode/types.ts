@@ -16,6 +16,7 @@ export type SystemInfo = Schemas["SystemView"];
 export type PolicyInfo = Schemas["PolicyView"];
 export type RunSummary = Schemas["RunSummary"];
 export type RunMetrics = Schemas["RunMetrics"];
+export type Asked = Schemas["PromptView"];
 export type Preview = Schemas["PreviewView"];
 export type Comparison = Schemas["ComparisonView"];
 export type Demo = Schemas["DemoView"];

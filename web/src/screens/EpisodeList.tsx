@@ -1,23 +1,32 @@
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { bundled } from "../api/bundle";
 import { api } from "../api/client";
-import type { EpisodesSearch } from "../app/search";
+import type { EpisodesSearch, Sort } from "../app/search";
 import type { EpisodeRow } from "../episode/types";
 import { Failure } from "./parts";
 
 const ROW = 44;
 const SPARE = 12; // rows drawn beyond what is seen
 const OUTCOMES = ["solved", "budget_exhausted", "abandoned", "policy_failed"];
-const HEADS = ["", "System", "Policy", "Outcome", "Turns", "Best match", "When"];
+const COLUMNS: { head: string; sort: Sort; descending: boolean }[] = [
+  { head: "System", sort: "system", descending: false },
+  { head: "Policy", sort: "policy", descending: false },
+  { head: "Outcome", sort: "outcome", descending: false },
+  { head: "Turns", sort: "turns", descending: true },
+  { head: "Best match", sort: "match", descending: true },
+  { head: "When", sort: "started", descending: true },
+  { head: "Length", sort: "length", descending: true },
+];
+const WIDTH = COLUMNS.length + 1;
 
 interface Props {
   search: EpisodesSearch;
   onSearch: (search: EpisodesSearch) => void;
 }
 
-/** All episodes, newest first, as far as the filters let them through. */
+/** All episodes, newest first or by another column, as far as the filters let them through. */
 export function EpisodeList({ search, onSearch }: Props) {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const list = useInfiniteQuery({
@@ -25,11 +34,13 @@ export function EpisodeList({ search, onSearch }: Props) {
     queryFn: ({ pageParam }) =>
       api.episodes({ ...search, limit: 200, ...(pageParam && { cursor: pageParam }) }),
     initialPageParam: "",
+    placeholderData: keepPreviousData, // sorting anew leaves the table, and the focus, where they are
     getNextPageParam: (page) => page.next_cursor ?? undefined,
   });
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
   const total = list.data?.pages[0]?.total ?? 0;
-  const filtered = Object.keys(search).length > 0;
+  const { sort = "-started", ...filters } = search;
+  const filtered = Object.keys(filters).length > 0;
   const toggle = (id: string) =>
     setSelected((all) => {
       const next = new Set(all);
@@ -60,7 +71,11 @@ export function EpisodeList({ search, onSearch }: Props) {
         <p>
           {filtered ? "No episode passes these filters. " : "No episodes yet. "}
           {filtered ? (
-            <button type="button" className="button" onClick={() => onSearch({})}>
+            <button
+              type="button"
+              className="button"
+              onClick={() => onSearch(search.sort === undefined ? {} : { sort: search.sort })}
+            >
               Clear the filters
             </button>
           ) : (
@@ -73,6 +88,8 @@ export function EpisodeList({ search, onSearch }: Props) {
       {rows.length > 0 && (
         <Rows
           rows={rows}
+          sort={sort}
+          onSort={(next) => onSearch(next === "-started" ? filters : { ...filters, sort: next })}
           selected={selected}
           onToggle={toggle}
           onEnd={() => {
@@ -143,7 +160,7 @@ function Filters({ search, onSearch }: Props) {
           </label>
         ))}
       </div>
-      {Object.keys(search).length > 0 && (
+      {choices.some(({ name }) => search[name] !== undefined) && (
         <ul className="flex flex-wrap gap-2">
           {choices
             .filter(({ name }) => search[name] !== undefined)
@@ -164,13 +181,15 @@ function Filters({ search, onSearch }: Props) {
 
 interface RowsProps {
   rows: EpisodeRow[];
+  sort: string;
+  onSort: (sort: string) => void;
   selected: ReadonlySet<string>;
   onToggle: (id: string) => void;
   onEnd: () => void;
 }
 
 /** The table; only the rows in sight are in the document. */
-function Rows({ rows, selected, onToggle, onEnd }: RowsProps) {
+function Rows({ rows, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
   const box = useRef<HTMLElement>(null);
   const go = useNavigate();
   const [seen, setSeen] = useState({ first: 0, last: 40 });
@@ -182,6 +201,11 @@ function Rows({ rows, selected, onToggle, onEnd }: RowsProps) {
       before.first === first ? before : { first, last: first + Math.ceil(clientHeight / ROW) },
     );
   };
+  // A new order begins at its top.
+  useEffect(() => {
+    box.current?.scrollTo({ top: 0 });
+    setCurrent(0);
+  }, [sort]);
   useEffect(() => {
     if (seen.last + SPARE >= rows.length) onEnd();
   });
@@ -215,17 +239,18 @@ function Rows({ rows, selected, onToggle, onEnd }: RowsProps) {
       <table className="w-full text-left" aria-rowcount={rows.length + 1} style={{ minWidth: 640 }}>
         <thead className="sticky top-0 bg-surface">
           <tr>
-            {HEADS.map((head) => (
-              <th key={head} scope="col" className="p-2 font-medium">
-                {head || <span className="sr-only">Selected</span>}
-              </th>
+            <th scope="col">
+              <span className="sr-only">Selected</span>
+            </th>
+            {COLUMNS.map((column) => (
+              <Head key={column.sort} {...column} current={sort} onSort={onSort} />
             ))}
           </tr>
         </thead>
         <tbody>
           {from > 0 && (
             <tr>
-              <td colSpan={HEADS.length} style={{ height: from * ROW, padding: 0 }} />
+              <td colSpan={WIDTH} style={{ height: from * ROW, padding: 0 }} />
             </tr>
           )}
           {rows.slice(from, to).map((row, i) => (
@@ -269,17 +294,60 @@ function Rows({ rows, selected, onToggle, onEnd }: RowsProps) {
               <td className="px-2 whitespace-nowrap text-muted">
                 {new Date(row.started_at).toLocaleString()}
               </td>
+              <td className="px-2 whitespace-nowrap text-muted">{lasted(row)}</td>
             </tr>
           ))}
           {to < rows.length && (
             <tr>
-              <td colSpan={HEADS.length} style={{ height: (rows.length - to) * ROW, padding: 0 }} />
+              <td colSpan={WIDTH} style={{ height: (rows.length - to) * ROW, padding: 0 }} />
             </tr>
           )}
         </tbody>
       </table>
     </section>
   );
+}
+
+interface HeadProps {
+  head: string;
+  sort: Sort;
+  /** Which way a first press sorts: numbers from the largest, words from A. */
+  descending: boolean;
+  current: string;
+  onSort: (sort: string) => void;
+}
+
+function Head({ head, sort, descending, current, onSort }: HeadProps) {
+  const up = current === sort;
+  const down = current === `-${sort}`;
+  const next = up || down ? !down : descending;
+  // A folder without a server holds its list in one order.
+  if (bundled)
+    return (
+      <th scope="col" className="p-2 font-medium">
+        {head}
+      </th>
+    );
+  return (
+    <th scope="col" className="p-0" aria-sort={up ? "ascending" : down ? "descending" : "none"}>
+      <button
+        type="button"
+        className="w-full whitespace-nowrap p-2 text-left font-medium"
+        onClick={() => onSort(`${next ? "-" : ""}${sort}`)}
+      >
+        {head}
+        <span aria-hidden="true">{up ? " ▲" : down ? " ▼" : ""}</span>
+      </button>
+    </th>
+  );
+}
+
+/** From the first event to the last, in words. */
+export function lasted({ started_at, updated_at }: { started_at: string; updated_at: string }) {
+  const seconds = Math.max(0, (Date.parse(updated_at) - Date.parse(started_at)) / 1000);
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
 
 const MARKS: Record<string, string> = {

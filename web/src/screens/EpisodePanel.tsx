@@ -159,7 +159,7 @@ export function EpisodeBody(props: BodyProps) {
         </p>
       )}
       {started && <Motion {...props} turn={shown ?? null} />}
-      <Completion turn={shown ?? null} prompt={prompt} />
+      <Completion id={id} turn={shown ?? null} prompt={prompt} />
       {finished && (
         <p>
           <strong>{OUTCOMES[episode.outcome ?? ""] ?? episode.outcome}</strong>
@@ -269,33 +269,58 @@ export function Writing({ text }: { text: ModelText }) {
   );
 }
 
+interface CompletionProps {
+  id: string;
+  turn: TurnView | null;
+  /** Of the turn that is being written. */
+  prompt: ModelPrompt | null;
+}
+
 /** What was asked and what came back, word for word. */
-function Completion({ turn, prompt }: { turn: TurnView | null; prompt: ModelPrompt | null }) {
-  if (turn?.raw_completion == null && prompt === null) return null;
+function Completion({ id, turn, prompt }: CompletionProps) {
+  const [open, setOpen] = useState(false);
+  const live = turn === null || prompt === null || prompt.turn > turn.turn ? prompt : null;
+  const recorded = useQuery({
+    queryKey: ["prompt", id, turn?.turn],
+    queryFn: () => api.prompt(id, turn?.turn ?? 0),
+    enabled: open && !bundled && live === null && turn?.provenance.prompt_sha256 != null,
+    retry: false,
+  });
+  if (turn?.raw_completion == null && live === null) return null;
+  const asked = live ?? recorded.data;
   return (
-    <details>
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>Prompt and raw completion</summary>
-      <div className="grid gap-2">
-        {prompt?.messages.map((message, i) => (
-          <figure key={`${message.role} ${i}`}>
-            <figcaption className="text-xs text-muted">
-              {message.role}, turn {prompt.turn}
-            </figcaption>
-            <pre className="max-h-64 overflow-auto whitespace-pre-wrap" tabIndex={0}>
-              {message.content}
-            </pre>
-          </figure>
+      <div className="mt-2 grid gap-2">
+        {asked?.messages.map((message, i) => (
+          <Verbatim
+            key={`${message.role} ${i}`}
+            name={`${message.role}, turn ${asked.turn}`}
+            text={message.content}
+          />
         ))}
-        {turn?.raw_completion != null && (
-          <figure>
-            <figcaption className="text-xs text-muted">completion, turn {turn.turn}</figcaption>
-            <pre className="max-h-64 overflow-auto whitespace-pre-wrap" tabIndex={0}>
-              {turn.raw_completion}
-            </pre>
-          </figure>
+        {recorded.data?.exact === false && live === null && (
+          <p className="text-xs text-muted">
+            Written anew from the log by this version; the model was asked in other words.
+          </p>
+        )}
+        {live === null && turn?.raw_completion != null && (
+          <Verbatim name={`completion, turn ${turn.turn}`} text={turn.raw_completion} />
         )}
       </div>
     </details>
+  );
+}
+
+/** A model's text, as text. */
+function Verbatim({ name, text }: { name: string; text: string }) {
+  return (
+    <figure>
+      <figcaption className="text-xs text-muted">{name}</figcaption>
+      <pre className="max-h-64 overflow-auto whitespace-pre-wrap" tabIndex={0}>
+        {text}
+      </pre>
+    </figure>
   );
 }
 

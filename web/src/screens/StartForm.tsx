@@ -135,7 +135,12 @@ export function StartForm({ search, manual, onStarted }: Props) {
       <button
         type="submit"
         className="button primary"
-        disabled={start.isPending || !chosenSystem || unreachable !== undefined}
+        disabled={
+          start.isPending ||
+          !chosenSystem ||
+          (!manual && !chosenPolicy) ||
+          unreachable !== undefined
+        }
       >
         Start
       </button>
