@@ -95,13 +95,23 @@ async def episodes(
     status: Annotated[str | None, Query(max_length=16)] = None,
     tier: Annotated[int | None, Query(ge=1, le=3)] = None,
     q: Annotated[str | None, Query(max_length=128)] = None,
+    run: Annotated[str | None, Query(max_length=128)] = None,
+    step: Annotated[str | None, Query(max_length=16)] = None,
     sort: Annotated[str, Query(pattern=_SORT)] = "-started",
     cursor: Annotated[str | None, Query(max_length=512)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> schemas.EpisodeList:
     """Browse episodes, newest first or by another column; a minus sign before its name turns the order."""
     wanted = EpisodeFilter(
-        system=system, policy=policy, outcome=outcome, status=status, tier=tier, text=q, public=True
+        system=system,
+        policy=policy,
+        outcome=outcome,
+        status=status,
+        tier=tier,
+        text=q,
+        run=run,
+        step=step,
+        public=True,
     )
     order = EpisodeOrder(by=cast("SortKey", sort.removeprefix("-")), descending=sort.startswith("-"))
     page = await wired.log.list_episodes(wanted, order=order, cursor=cursor, limit=limit)

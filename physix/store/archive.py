@@ -20,7 +20,7 @@ import anyio
 from anyio import to_thread
 
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
-from physix.errors import StorageError
+from physix.errors import BadInputError, StorageError
 from physix.store.codec import decode, encode
 from physix.store.log import (
     MAX_PAGE,
@@ -34,6 +34,7 @@ from physix.store.log import (
     TurnRow,
     matches_filter,
     project_turns,
+    wanted_labels,
 )
 from physix.store.pages import cursor_after, follows, page_of, parse_cursor
 
@@ -255,6 +256,8 @@ class ArchiveLog:
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
         parse_cursor(cursor, order)  # refused before the files are read
+        if wanted_labels(wanted):
+            raise BadInputError("An archive's index has no run and step; ask the log that it was made from.")
         size = max(1, min(limit, MAX_PAGE))
         return await to_thread.run_sync(self._page, wanted, order, cursor, size)
 

@@ -55,6 +55,7 @@ class EpisodeFilter:
     """Which episodes to list; None means any.
 
     `text` is looked for in id, title and policy; `since` and `until` bound the start, in UTC.
+    `run` and `step` are the labels that training gives its rollouts; no index helps to find them.
     """
 
     system: str | None = None
@@ -65,6 +66,8 @@ class EpisodeFilter:
     text: str | None = None
     since: datetime | None = None  # inclusive
     until: datetime | None = None  # exclusive
+    run: str | None = None
+    step: str | None = None
     public: bool = False  # leave out what must not be found by its system yet: see `is_secret`
 
 
@@ -328,8 +331,13 @@ def is_secret(system_id: str, seed: int | None, *, running: bool) -> bool:
     return running and seed is None and system_id != "csv"
 
 
+def wanted_labels(wanted: EpisodeFilter) -> dict[str, str]:
+    """Return the labels that an episode must have started with."""
+    return {name: value for name in ("run", "step") if (value := getattr(wanted, name)) is not None}
+
+
 def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
-    """Tell whether a list with this filter shows the row."""
+    """Tell whether a list with this filter shows the row, labels aside: rows have none."""
     secret = is_secret(row.system_id, row.seed, running=row.status == "running")
     if wanted.public and wanted.system is not None and secret:
         return False

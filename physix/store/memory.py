@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import anyio
 
-from physix.engine.events import Event, RecordedEvent
+from physix.engine.events import EpisodeStarted, Event, RecordedEvent
 from physix.errors import ConflictError
 from physix.store.codec import encode
 from physix.store.log import (
@@ -24,6 +24,7 @@ from physix.store.log import (
     matches_filter,
     project,
     project_turns,
+    wanted_labels,
 )
 from physix.store.pages import page_of
 
@@ -155,5 +156,14 @@ class MemoryLog:
         limit: int = 50,
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
-        matching = (row for row in self._rows.values() if matches_filter(row, wanted))
+        labels = wanted_labels(wanted).items()
+        matching = (
+            row
+            for row in self._rows.values()
+            if matches_filter(row, wanted) and labels <= self._labels(row.episode_id).items()
+        )
         return page_of(matching, order, cursor, max(1, min(limit, MAX_PAGE)))
+
+    def _labels(self, episode_id: str) -> Mapping[str, str]:
+        first = self._streams[episode_id][0].event
+        return first.labels if isinstance(first, EpisodeStarted) else {}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, cast, func, select
+from sqlalchemy.dialects.postgresql import JSON
 
 from physix.store import schema
 from physix.store.log import (
@@ -18,6 +19,7 @@ from physix.store.log import (
     EpisodeRow,
     TurnRow,
     storable,
+    wanted_labels,
 )
 from physix.store.moments import microseconds, moment
 from physix.store.pages import cursor_after, parse_cursor
@@ -63,6 +65,7 @@ def page(
     after = parse_cursor(cursor, order)
     size = max(1, min(limit, MAX_PAGE))
     conditions = conditions_of(wanted)
+    conditions += [_label(connection, name) == value for name, value in wanted_labels(wanted).items()]
     total = connection.execute(
         select(func.count()).select_from(schema.episodes).where(*conditions)
     ).scalar_one()
@@ -103,6 +106,16 @@ def _sort_key(connection: Connection, order: EpisodeOrder) -> ColumnElement[Any]
         "length": table.updated_at - table.started_at,
     }
     return keys[order.by]
+
+
+def _label(connection: Connection, label: str) -> ColumnElement[str]:
+    """Return a label of the episode in question, out of its first event."""
+    payload = _first.c.payload
+    if connection.dialect.name == "postgresql":
+        value = cast(payload, JSON)["labels"][label].astext
+    else:
+        value = func.json_extract(payload, f"$.labels.{label}")
+    return select(value).where(_first.c.position == schema.episodes.c.position).scalar_subquery()
 
 
 def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:

@@ -172,6 +172,24 @@ class LogContract:
                 with pytest.raises(BadInputError, match="in this order"):
                     await log.list_episodes(EpisodeFilter(), order=other, cursor=page.next_cursor)
 
+    async def test_a_list_is_narrowed_to_a_step_of_a_training_run(self, open_one: OpenLog) -> None:
+        async with open_one() as log:
+            for i, labels in enumerate(
+                ({"run": "a", "step": "1"}, {"run": "a", "step": "2"}, {"run": "b'", "step": "1"}, {})
+            ):
+                await log.append(f"e{i}", (replace(started(), labels=labels),), expected_version=0)
+            names = []
+            for wanted in (
+                EpisodeFilter(run="a"),
+                EpisodeFilter(run="a", step="2"),
+                EpisodeFilter(run="b'"),
+                EpisodeFilter(run="c"),
+            ):
+                page = await log.list_episodes(wanted)
+                names.append([row.episode_id for row in page.items])
+                assert page.total == len(page.items)
+            assert names == [["e1", "e0"], ["e1"], ["e2"], []]
+
     async def test_a_row_tells_how_the_episode_stands(self, open_one: OpenLog) -> None:
         async with open_one() as log:
             await log.append("e", (started(),), expected_version=0)

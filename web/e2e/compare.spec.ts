@@ -31,6 +31,6 @@ test("a shipped demo is replayed from its recorded events", async ({ page }) => 
   await page.goto("/episodes");
   await page.getByRole("link", { name: "A damped pendulum, three ways" }).click();
   await expect(page.getByRole("region", { name: "Episode of search" })).toContainText("solved");
-  await page.getByRole("combobox", { name: /^Second/ }).selectOption({ label: "operon" });
+  await page.getByRole("combobox", { name: /^Second/ }).selectOption({ label: "Operon" });
   await expect(page.getByRole("region", { name: "Episode of operon" })).toContainText("solved");
 });

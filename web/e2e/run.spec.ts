@@ -98,7 +98,7 @@ test("what is on the screen is exported, and a chord is not its second key", asy
 test("an episode plays itself, turn by turn", async ({ page }) => {
   const id = await played(page);
   await page.goto(`/episodes/${id}`);
-  await expect(page.getByRole("list", { name: "Changes since turn 1" })).toContainText("+");
+  await expect(page.getByRole("list", { name: "Changes since turn 1" })).toContainText("added");
   await page.getByRole("button", { name: "Play episode" }).click();
   await expect(page.getByRole("button", { name: "Playing turn 1 of 2" })).toBeVisible();
   await expect(page).toHaveURL(/turn=1/);

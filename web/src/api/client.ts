@@ -56,6 +56,8 @@ export interface EpisodeQuery {
   policy?: string;
   outcome?: string;
   tier?: number;
+  run?: string;
+  step?: string;
   sort?: string;
   cursor?: string;
   limit?: number;

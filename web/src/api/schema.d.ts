@@ -2164,6 +2164,8 @@ export interface operations {
                 status?: string | null;
                 tier?: number | null;
                 q?: string | null;
+                run?: string | null;
+                step?: string | null;
                 sort?: string;
                 cursor?: string | null;
                 limit?: number;

@@ -30,6 +30,9 @@ export interface EpisodesSearch {
   policy?: string;
   outcome?: string;
   tier?: number;
+  /** A training run, and one of its steps. */
+  run?: string;
+  step?: string;
   /** A column of the list, after a minus sign where the largest come first. */
   sort?: string;
 }
@@ -49,6 +52,8 @@ export type Sort = (typeof SORTS)[number];
 export interface TrainingSearch {
   runs?: string;
   smooth?: number;
+  /** The step whose values and episodes are shown. */
+  step?: number;
 }
 
 type Raw = Record<string, unknown>;
@@ -114,7 +119,11 @@ export const pairSearch = (raw: Raw) =>
   });
 
 export const trainingSearch = (raw: Raw) =>
-  present<TrainingSearch>({ runs: text(raw.runs), smooth: number(raw.smooth, 0) });
+  present<TrainingSearch>({
+    runs: text(raw.runs),
+    smooth: number(raw.smooth, 0),
+    step: whole(raw.step, 0),
+  });
 export const episodesSearch = (raw: Raw) =>
   present<EpisodesSearch>({
     q: text(raw.q),
@@ -122,6 +131,8 @@ export const episodesSearch = (raw: Raw) =>
     policy: text(raw.policy),
     outcome: text(raw.outcome),
     tier: whole(raw.tier, 1),
+    run: text(raw.run),
+    step: text(raw.step),
     sort: SORTS.some((name) => raw.sort === name || raw.sort === `-${name}`)
       ? text(raw.sort)
       : undefined,

@@ -25,6 +25,8 @@ import { Failure, Loading, Part, StatusPill, StreamBar } from "./parts";
 const anySeed = () => Math.floor(Math.random() * 1e6);
 const PREFERRED = ["nano", "nano-untrained"];
 const NAMES: Record<string, string> = {
+  search: "Structure search",
+  operon: "Operon",
   nano: "Trained",
   "nano-untrained": "Untrained",
   sindy: "Sparse regression",

@@ -129,6 +129,12 @@ function Filters({ search, onSearch }: Props) {
     },
     { name: "tier", label: "Tier", values: ["1", "2", "3"].map((tier) => [tier, tier]) },
   ];
+  // Steps are chosen on the screen of the run, and only taken away here.
+  const chips = [
+    ...choices,
+    { name: "run" as const, label: "Run" },
+    { name: "step" as const, label: "Step" },
+  ].filter(({ name }) => search[name] !== undefined);
   return (
     <search className="grid gap-2">
       <div className="flex flex-wrap gap-2">
@@ -160,19 +166,17 @@ function Filters({ search, onSearch }: Props) {
           </label>
         ))}
       </div>
-      {choices.some(({ name }) => search[name] !== undefined) && (
+      {chips.length > 0 && (
         <ul className="flex flex-wrap gap-2">
-          {choices
-            .filter(({ name }) => search[name] !== undefined)
-            .map(({ name, label }) => (
-              <li key={name}>
-                <button type="button" className="chip" onClick={() => set(name, "")}>
-                  {label}: {search[name]}
-                  <span aria-hidden="true"> ×</span>
-                  <span className="sr-only">, remove</span>
-                </button>
-              </li>
-            ))}
+          {chips.map(({ name, label }) => (
+            <li key={name}>
+              <button type="button" className="chip" onClick={() => set(name, "")}>
+                {label}: {search[name]}
+                <span aria-hidden="true"> ×</span>
+                <span className="sr-only">, remove</span>
+              </button>
+            </li>
+          ))}
         </ul>
       )}
     </search>

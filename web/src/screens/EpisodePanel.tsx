@@ -214,7 +214,7 @@ function provenance(episode: EpisodeState, turn: TurnView | null): string[] {
     `seed ${task.seed ?? "none"}`,
     `policy ${policy}${turn?.provenance.model ? ` (${turn.provenance.model})` : ""}`,
     `profile ${config.verifier?.profile}`,
-    `odeint at tolerance ${config.verifier?.rtol}`,
+    `odeint at tolerance ${figure(config.verifier?.rtol ?? 0, 1)}`,
     `engine ${engine}${fingerprint.scipy ? ` with SciPy ${fingerprint.scipy}` : ""}`,
     `${episode.version} events`,
     `first ${when(started.recorded_at)}`,

@@ -1,6 +1,6 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useMemo, useRef, useState } from "react";
+import { type MouseEvent, useMemo, useRef, useState } from "react";
 import { api } from "../api/client";
 import type { TrainingSearch } from "../app/search";
 import type { RunMetrics, RunSummary } from "../episode/types";
@@ -8,7 +8,7 @@ import { figure } from "../viz/format";
 import { extent, scale, ticks } from "../viz/scale";
 import { useWidth } from "../viz/useSize";
 import { Failure, Loading } from "./parts";
-import { hackingBands, smoothed } from "./training";
+import { hackingBands, labels, smoothed, spread, titleOf } from "./training";
 
 const HEIGHT = 130;
 const LEFT = 48;
@@ -45,7 +45,8 @@ export default function Training({ search, onSearch }: Props) {
   const metrics = useQueries({
     queries: chosen.map((id) => ({ queryKey: ["run", id], queryFn: () => api.run(id) })),
   });
-  const [step, setStep] = useState<number | null>(null);
+  const [pointed, setPointed] = useState<number | null>(null);
+  const step = pointed ?? search.step ?? null;
   const smooth = search.smooth ?? 0.6;
   if (runs.error) return <Failure error={runs.error} again={() => runs.refetch()} />;
   if (!runs.data) return <Loading what="the runs" height={400} />;
@@ -63,6 +64,13 @@ export default function Training({ search, onSearch }: Props) {
     ...names.filter((name) => !FIRST.includes(name) && !THEN.includes(name)).sort(),
   ];
   const apart = ordered.filter((name) => HELD_OUT.test(name));
+  const shared = {
+    loaded,
+    smooth,
+    step,
+    onPoint: setPointed,
+    onKeep: (kept: number) => onSearch({ ...search, step: kept }),
+  };
   return (
     <div className="grid items-start gap-4 lg:grid-cols-[320px_minmax(0,1fr)]">
       <RunPicker
@@ -76,32 +84,41 @@ export default function Training({ search, onSearch }: Props) {
         {metrics.map((query) =>
           query.error ? <Failure key={query.error.message} error={query.error} /> : null,
         )}
-        <p className="text-muted" role="status">
-          {step === null ? "Point at a curve to read the step." : `Step ${step}`}
+        <p className="flex min-h-8 flex-wrap items-center gap-x-4 text-muted">
+          <span>
+            {step === null
+              ? "Point at a curve to read a step, click to keep it."
+              : `Step ${step}${step === search.step ? "" : ", click to keep it"}`}
+          </span>
+          <input
+            type="range"
+            aria-label="Step"
+            min={Math.min(...loaded.flatMap((run) => run.steps))}
+            max={Math.max(...loaded.flatMap((run) => run.steps))}
+            value={step ?? 0}
+            onChange={(e) => shared.onKeep(e.target.valueAsNumber)}
+          />
+          {search.step !== undefined &&
+            loaded.map(({ run }) => (
+              <Link key={run.id} to="/episodes" search={{ run: run.id, step: String(search.step) }}>
+                Episodes of {run.id} at step {search.step}
+              </Link>
+            ))}
         </p>
         <Charts
           title="Trained systems"
           names={ordered.filter((name) => !apart.includes(name) && isMain(name))}
-          {...{ loaded, smooth, step, setStep }}
+          {...shared}
         />
-        {apart.length > 0 && (
-          <Charts title="Held-out systems" names={apart} {...{ loaded, smooth, step, setStep }} />
-        )}
+        {apart.length > 0 && <Charts title="Held-out systems" names={apart} {...shared} />}
         <details>
           <summary>Everything else that the runs measured</summary>
           <Charts
             title="Other measurements"
             names={ordered.filter((name) => !apart.includes(name) && !isMain(name))}
-            {...{ loaded, smooth, step, setStep }}
+            {...shared}
           />
         </details>
-        {step !== null && loaded[0] && (
-          <p>
-            <Link to="/episodes" search={{ q: loaded[0].run.id }}>
-              Episodes of this run in the log
-            </Link>
-          </p>
-        )}
         {loaded.map((run) => (
           <Facts key={run.run.id} run={run} names={ordered} />
         ))}
@@ -169,7 +186,8 @@ interface ChartsProps {
   loaded: RunMetrics[];
   smooth: number;
   step: number | null;
-  setStep: (step: number | null) => void;
+  onPoint: (step: number | null) => void;
+  onKeep: (step: number) => void;
 }
 
 function Charts({ title, names, loaded, ...rest }: ChartsProps) {
@@ -193,7 +211,8 @@ function Curve({
   loaded,
   smooth,
   step,
-  setStep,
+  onPoint,
+  onKeep,
 }: Omit<ChartsProps, "title" | "names"> & { name: string }) {
   const box = useRef<HTMLElement>(null);
   const width = useWidth(box);
@@ -209,6 +228,17 @@ function Curve({
   const range = extent(curves.flatMap(({ raw }) => raw.filter((value) => value !== null)));
   const x = scale(...steps, LEFT, Math.max(LEFT + 1, width - RIGHT));
   const y = scale(...range, HEIGHT - BOTTOM, 24);
+  const stepAt = ({ clientX, currentTarget }: MouseEvent<SVGSVGElement>) => {
+    const share =
+      (clientX - currentTarget.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT);
+    return Math.round(steps[0] + Math.min(1, Math.max(0, share)) * (steps[1] - steps[0]));
+  };
+  const names = labels(loaded.map(({ run }) => run.id));
+  const places = spread(
+    curves.map(({ even }) => y([...even].reverse().find((value) => value !== null) ?? 0) + 4),
+    24,
+    HEIGHT - BOTTOM,
+  );
   const path = (run: RunMetrics, values: (number | null)[]) =>
     values
       .flatMap((value, i) =>
@@ -224,17 +254,12 @@ function Curve({
           height={HEIGHT}
           role="img"
           aria-label={describe(name, curves)}
-          onPointerMove={(event) => {
-            const left = event.currentTarget.getBoundingClientRect().left;
-            const at =
-              steps[0] +
-              ((event.clientX - left - LEFT) / (width - LEFT - RIGHT)) * (steps[1] - steps[0]);
-            setStep(Math.round(Math.min(steps[1], Math.max(steps[0], at))));
-          }}
-          onPointerLeave={() => setStep(null)}
+          onPointerMove={(event) => onPoint(stepAt(event))}
+          onPointerLeave={() => onPoint(null)}
+          onPointerUp={(event) => onKeep(stepAt(event))}
         >
           <text x={4} y={14} fontSize="12" fill="var(--ink)">
-            {name.replaceAll("_", " ")}
+            {titleOf(name)}
           </text>
           {curves.map(({ run, k }) =>
             hackingBands(run.steps, run.series, name).map(([from, to]) => (
@@ -259,13 +284,16 @@ function Curve({
                 </text>
               </g>
             ))}
-            {ticks(x.min, x.max, 3).map((value) => (
+            {ticks(x.min, x.max, 5).map((value) => (
               <text key={value} x={x(value)} y={HEIGHT - 6} textAnchor="middle">
                 {figure(value)}
               </text>
             ))}
+            <text x={x(x.max) + 4} y={HEIGHT - 6}>
+              step
+            </text>
           </g>
-          {curves.map(({ run, k, raw, even }) => (
+          {curves.map(({ run, k, raw, even }, i) => (
             <g
               key={run.run.id}
               fill="none"
@@ -273,14 +301,8 @@ function Curve({
             >
               <path d={path(run, raw)} opacity={0.25} />
               <path d={path(run, even)} strokeWidth={2} strokeDasharray={DASHES[k]} />
-              <text
-                x={x(x.max) + 4}
-                y={y(even.at(-1) ?? 0) + 4 + 2 * k}
-                fontSize="11"
-                stroke="none"
-                fill="var(--muted)"
-              >
-                {run.run.id.slice(0, 13)}
+              <text x={x(x.max) + 4} y={places[i]} fontSize="11" stroke="none" fill="var(--muted)">
+                {names[k]}
               </text>
             </g>
           ))}
@@ -327,7 +349,7 @@ function describe(name: string, curves: { run: RunMetrics; raw: (number | null)[
     const values = raw.filter((value) => value !== null);
     return `${run.run.id} from ${figure(values[0] ?? 0)} to ${figure(values.at(-1) ?? 0)}`;
   });
-  return `${name.replaceAll("_", " ")}: ${parts.join("; ")}`;
+  return `${titleOf(name)}: ${parts.join("; ")}`;
 }
 
 /** What a run was, and its values as a table. */

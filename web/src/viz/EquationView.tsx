@@ -143,7 +143,7 @@ function Diff({ parse, params, previous }: DiffProps) {
       ))}
       {constants.map(([name, before, after]) => (
         <li key={name}>
-          {name} <del className="text-muted">{figure(before, 4)}</del> → {figure(after, 4)}
+          {name} from {figure(before, 4)} to {figure(after, 4)}
         </li>
       ))}
     </ul>
@@ -155,28 +155,25 @@ function Changed({ kind, term, before, several }: Change & { several: boolean })
   if (kind === "added")
     return (
       <ins className="text-ok no-underline">
-        + <Maths term={term} />
+        added <Maths term={term} />
         {where}
       </ins>
     );
   if (kind === "removed")
     return (
-      <span className="text-danger">
-        <span aria-hidden="true">− </span>
-        <del>
-          <Maths term={term} />
-        </del>
+      <del className="text-danger no-underline">
+        removed <Maths term={term} />
         {where}
-      </span>
+      </del>
     );
   return (
     <span>
       {before && (
-        <del className="text-muted">
+        <del className="text-muted no-underline">
           <Maths term={before} />
         </del>
       )}{" "}
-      → <Maths term={term} />
+      became <Maths term={term} />
       {where}
     </span>
   );

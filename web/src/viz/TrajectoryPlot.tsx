@@ -1,4 +1,4 @@
-import { type KeyboardEvent, type PointerEvent, useEffect, useRef } from "react";
+import { Fragment, type KeyboardEvent, type PointerEvent, useEffect, useRef } from "react";
 import type { StateVariable, Task } from "../episode/types";
 import { type Clock, useWatched } from "./clock";
 import { figure, symbol, unit } from "./format";
@@ -27,7 +27,7 @@ interface Props {
 export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const cursor = useRef<SVGLineElement>(null);
-  const readouts = useRef<(SVGTextElement | null)[]>([]);
+  const readouts = useRef<(SVGTSpanElement | null)[]>([]);
   const width = useWidth(box);
   const t = task.shown[0]?.t ?? [];
   const start = t[0] ?? 0;
@@ -41,12 +41,11 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
       const at = String(x(time + start));
       cursor.current?.setAttribute("x1", at);
       cursor.current?.setAttribute("x2", at);
-      const observed = stateAt(t, task.shown[0]?.states ?? [], time + start);
-      const values = series.map((one) => stateAt(t, one.states, time + start));
-      readouts.current.forEach((readout, column) => {
-        if (!readout) return;
-        const told = values.map((state) => (state ? figure(state[column] ?? 0) : "–"));
-        readout.textContent = `○ ${figure(observed?.[column] ?? 0)}  ${told.map((value) => `● ${value}`).join("  ")}`;
+      const all = [task.shown[0]?.states ?? [], ...series.map((one) => one.states)];
+      const values = all.map((states) => stateAt(t, states, time + start));
+      readouts.current.forEach((readout, i) => {
+        const value = values[i % values.length]?.[Math.floor(i / values.length)];
+        if (readout) readout.textContent = value === undefined ? "–" : figure(value);
       });
     };
     move(clock.getTime());
@@ -93,9 +92,6 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
           {task.variables.map((variable, column) => (
             <text
               key={variable.name}
-              ref={(element) => {
-                readouts.current[column] = element;
-              }}
               data-live
               x={width - RIGHT}
               y={column * block + 14}
@@ -105,8 +101,18 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
               stroke="var(--surface)"
               strokeWidth="4"
               paintOrder="stroke"
-              style={{ whiteSpace: "pre" }}
-            />
+            >
+              {["var(--observed)", ...series.map(stroke)].map((colour, k, all) => (
+                <Fragment key={colour}>
+                  <tspan fill={colour}>{k === 0 ? "○ " : " ● "}</tspan>
+                  <tspan
+                    ref={(element) => {
+                      readouts.current[column * all.length + k] = element;
+                    }}
+                  />
+                </Fragment>
+              ))}
+            </text>
           ))}
           <TimeAxis x={x} y={height - AXIS} name={task.time_unit} />
           <line ref={cursor} data-live y1={0} y2={height - AXIS} stroke="var(--control)" />
@@ -145,9 +151,11 @@ function Panel({ task, variable, column, series, beside, x, top, fit }: PanelPro
       {ticks(y.min, y.max, 4).map((value) => (
         <g key={value}>
           <line x1={LEFT} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
-          <text x={LEFT - 6} y={y(value) + 4} textAnchor="end">
-            {figure(value)}
-          </text>
+          {y(value) > top + 24 && (
+            <text x={LEFT - 6} y={y(value) + 4} textAnchor="end">
+              {figure(value)}
+            </text>
+          )}
         </g>
       ))}
       {t.map((time, i) =>
