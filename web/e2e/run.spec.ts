@@ -37,6 +37,9 @@ test("turn, chart and time are in the address, and back goes back", async ({ pag
     "true",
   );
   await expect(page.getByLabel("Time", { exact: true })).toHaveValue(/^(1\.99|2)/);
+  await page.getByLabel("Time", { exact: true }).fill("4");
+  await expect(page.getByLabel("Time", { exact: true })).toHaveValue(/^(3\.99|4)/);
+  await expect(page.getByRole("group", { name: "Playback" })).toContainText("4.00 /");
   await page.goto(`/episodes/${id}?turn=99&chart=pie&t=x`);
   await expect(page.getByText("Complete")).toBeVisible();
   await page.goto("/episodes");

@@ -7,7 +7,7 @@ import { chromium } from "@playwright/test";
 
 const base = process.argv[2] ?? "http://127.0.0.1:8000";
 const out = "../docs/media";
-const FRAMES = 40;
+const FRAMES = 30;
 mkdirSync(out, { recursive: true });
 
 const browser = await chromium.launch({
@@ -31,28 +31,47 @@ async function compare(page) {
   await page.getByRole("button", { name: "Compare" }).click();
 }
 
+/** A damped pendulum, found in two turns; the episode's id. */
+async function discovered() {
+  const page = await open("light", 1360, 900);
+  await page.goto("/run?system=damped_pendulum&seed=7");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await page.getByText("Complete").waitFor();
+  const id = new URL(page.url()).pathname.replace("/run/", "");
+  await page.context().close();
+  return id;
+}
+
 for (const theme of ["light", "dark"]) {
-  const page = await open(theme, 1360, 900);
+  const page = await open(theme, 1360, 1200);
   await compare(page);
   await page.getByText("Complete").waitFor();
   await page.getByRole("button", { name: "Pause", exact: true }).click();
-  await page.getByLabel("Time", { exact: true }).fill("2.2");
+  await page.getByLabel("Time", { exact: true }).fill("3.1");
   await page.screenshot({ path: join(out, `compare-${theme}.png`) });
   await page.goto("/run?system=damped_pendulum&seed=7");
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page.getByText("Complete").waitFor();
   await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await page.getByLabel("Time", { exact: true }).fill("3.1");
   await page.screenshot({ path: join(out, `run-${theme}.png`) });
   await page.context().close();
 }
 
-// A run as it happens, frame by frame.
+// An episode as it plays: each turn once, in equal steps of its time.
+const id = await discovered();
 const frames = mkdtempSync(join(tmpdir(), "physix-media-"));
-const page = await open("dark", 960, 720);
-await compare(page);
-for (let i = 0; i < FRAMES; i++) {
-  await page.screenshot({ path: join(frames, `${String(i).padStart(3, "0")}.png`) });
-  await page.waitForTimeout(100);
+const page = await open("dark", 900, 760);
+let count = 0;
+for (const turn of [1, 2]) {
+  await page.goto(`/episodes/${id}?embed=1&turn=${turn}&t=0`);
+  await page.locator(".katex").first().waitFor();
+  const time = page.getByLabel("Time", { exact: true });
+  const duration = Number(await time.getAttribute("max"));
+  for (let i = 0; i < FRAMES; i++) {
+    await time.fill(((i / FRAMES) * duration).toFixed(3));
+    await page.screenshot({ path: join(frames, `${String(count++).padStart(3, "0")}.png`) });
+  }
 }
 await browser.close();
 const assemble = `
@@ -60,6 +79,6 @@ import sys
 from pathlib import Path
 from PIL import Image
 frames = [Image.open(path).convert("RGB") for path in sorted(Path(sys.argv[1]).glob("*.png"))]
-frames[0].save(sys.argv[2], save_all=True, append_images=frames[1:], duration=150, loop=0, quality=55, method=4)
+frames[0].save(sys.argv[2], save_all=True, append_images=frames[1:], duration=150, loop=0, quality=50, method=4)
 `;
-execFileSync("../.venv/bin/python", ["-c", assemble, frames, join(out, "compare.webp")]);
+execFileSync("../.venv/bin/python", ["-c", assemble, frames, join(out, "discovery.webp")]);

@@ -3,6 +3,7 @@ import { RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { router } from "./app/router";
+import { loadMaths } from "./viz";
 import "./styles/index.css";
 
 const root = document.getElementById("root");
@@ -14,3 +15,7 @@ createRoot(root).render(
     </QueryClientProvider>
   </StrictMode>,
 );
+
+// Fetched while nothing else is going on; an equation that comes first, or a failure here, fetches it anew.
+const whenIdle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
+whenIdle(() => loadMaths().catch(() => {}));

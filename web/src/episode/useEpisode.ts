@@ -33,9 +33,14 @@ export const recorded: Omit<Following, "episode"> = {
 
 type Episodes = Readonly<Record<string, EpisodeState>>;
 
-function reduceOne(episodes: Episodes, event: EpisodeEvent): Episodes {
-  const before = episodes[event.episode_id] ?? emptyEpisode;
-  return { ...episodes, [event.episode_id]: reduce(before, event) };
+// Events that come one upon the other are drawn at once: a long episode is read in one go, not event by event.
+const GATHER_MS = 16;
+
+function reduceAll(episodes: Episodes, events: readonly EpisodeEvent[]): Episodes {
+  const next = { ...episodes };
+  for (const event of events)
+    next[event.episode_id] = reduce(next[event.episode_id] ?? emptyEpisode, event);
+  return next;
 }
 
 /** Some episodes on one stream, by id. Mount with a key: it never changes its episodes. */
@@ -43,7 +48,7 @@ export function useEpisodes(ids: readonly string[]): {
   of: (id: string) => Following;
   connection: Connection;
 } {
-  const [episodes, apply] = useReducer(reduceOne, {});
+  const [episodes, apply] = useReducer(reduceAll, {});
   const [status, setStatus] = useState<StreamStatus>("Connecting");
   const [nextTry, setNextTry] = useState<number | null>(null);
   const [writing, setWriting] = useState<Record<string, ModelText | null>>({});
@@ -52,16 +57,31 @@ export function useEpisodes(ids: readonly string[]): {
   const key = ids.join(" ");
   useEffect(() => {
     const wanted = key.split(" ");
+    let gathered: EpisodeEvent[] = [];
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const hand = () => {
+      clearTimeout(timer);
+      timer = undefined;
+      const events = gathered;
+      gathered = [];
+      if (events.length === 0) return;
+      apply(events);
+      const written = Object.fromEntries(events.map((event) => [event.episode_id, null]));
+      setWriting((all) => ({ ...all, ...written }));
+    };
     const listener = {
       onEvent: (event: EpisodeEvent) => {
-        apply(event);
-        setWriting((all) => ({ ...all, [event.episode_id]: null }));
+        gathered.push(event);
+        timer ??= setTimeout(hand, GATHER_MS);
       },
-      onText: (text: ModelText) =>
-        setWriting((all) => ({ ...all, [text.episode_id]: text.text === "" ? null : text })),
+      onText: (text: ModelText) => {
+        hand();
+        setWriting((all) => ({ ...all, [text.episode_id]: text.text === "" ? null : text }));
+      },
       onPrompt: (prompt: ModelPrompt) =>
         setPrompts((all) => ({ ...all, [prompt.episode_id]: prompt })),
       onStatus: (next: StreamStatus, at?: number) => {
+        hand();
         setStatus(next);
         setNextTry(at ?? null);
       },
@@ -69,7 +89,10 @@ export function useEpisodes(ids: readonly string[]): {
     const only = wanted.length === 1 ? wanted[0] : undefined;
     stream.current =
       only === undefined ? followEpisodes(wanted, listener) : followEpisode(only, listener);
-    return () => stream.current?.stop();
+    return () => {
+      stream.current?.stop();
+      clearTimeout(timer);
+    };
   }, [key]);
   const connection = useMemo(
     () => ({ status, nextTry, retry: () => stream.current?.retry() }),

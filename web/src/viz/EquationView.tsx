@@ -82,12 +82,18 @@ export function Typeset({ latex, source, of }: TypesetProps) {
   );
 }
 
+/** Fetches the typesetting library: apart from the first load, and early enough for the first equation. */
+export async function loadMaths() {
+  const [katex] = await Promise.all([import("katex"), import("katex/dist/katex.min.css")]);
+  return katex;
+}
+
 /** Replaces what the element holds by typeset maths, once the library is there. */
 function useMaths<T extends HTMLElement>(latex: string, displayMode: boolean) {
   const target = useRef<T>(null);
   useEffect(() => {
     let wanted = true;
-    Promise.all([import("katex"), import("katex/dist/katex.min.css")]).then(([katex]) => {
+    loadMaths().then((katex) => {
       if (!wanted || !target.current) return;
       katex.default.render(latex, target.current, {
         displayMode,

@@ -51,8 +51,9 @@ export function Transport({ clock, unit, children }: Props) {
         step={clock.duration / 500}
         defaultValue={0}
         onChange={(event) => {
+          const to = event.target.valueAsNumber; // before pausing writes the old time into the slider
           clock.pause();
-          clock.seek(Number(event.target.value));
+          clock.seek(to);
         }}
       />
       <span ref={readout} className="w-32 text-right text-muted" />

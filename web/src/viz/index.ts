@@ -1,6 +1,6 @@
 export { Charts, finding } from "./Charts";
 export { type Clock, createClock, useClock } from "./clock";
-export { EquationView, Typeset } from "./EquationView";
+export { EquationView, loadMaths, Typeset } from "./EquationView";
 export { figure } from "./format";
 export { PlayEpisode } from "./PlayEpisode";
 export { type Caption, save } from "./picture";
