@@ -150,3 +150,5 @@ class _Watched:
             # Other people's numerical code raises whatever it likes; the server plays on.
             _LOGGER.exception("Policy %s failed", self.name)
             raise PolicyError(f"{self.name} failed: {type(error).__name__}: {str(error)[:300]}") from error
+        finally:
+            self._live.rest(self._episode_id)

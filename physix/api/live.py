@@ -24,7 +24,8 @@ class _Writing:
     """One episode that a policy plays here."""
 
     policy: str
-    turn: int = 0
+    turn: int = 0  # that is being written, 0 for none
+    asked: int = 0  # the turn of the prompt
     prompt: Prompt | None = None
     text: str = ""
     tokens: int = 0
@@ -46,7 +47,7 @@ class _Writing:
         if kind == "ModelPrompt" and self.prompt is not None:
             return {
                 "episode_id": episode_id,
-                "turn": self.turn,
+                "turn": self.asked,
                 "policy": self.policy,
                 "prompt_version": self.prompt.version,
                 "messages": [asdict(message) for message in self.prompt.messages],
@@ -79,7 +80,7 @@ class Live:
     def ask(self, episode_id: str, turn: int, prompt: Prompt | None) -> None:
         """A model is asked: its text begins anew."""
         writing = self._writing[episode_id]
-        writing.turn, writing.prompt = turn, prompt
+        writing.turn, writing.asked, writing.prompt = turn, turn, prompt
         writing.text, writing.tokens, writing.began = "", 0, time.monotonic()
         self._tell(episode_id, "ModelPrompt")
         self._tell(episode_id, "ModelText")
@@ -90,6 +91,11 @@ class Live:
         writing.text += text
         writing.tokens += 1
         self._tell(episode_id, "ModelText")
+
+    def rest(self, episode_id: str) -> None:
+        """The reply is complete: its turn's events follow, and no text of it comes after them."""
+        writing = self._writing[episode_id]
+        writing.turn, writing.text = 0, ""
 
     def end(self, episode_id: str) -> None:
         """The policy no longer plays it."""

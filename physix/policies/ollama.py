@@ -10,6 +10,7 @@ import anyio
 from physix.errors import PolicyError
 from physix.policies.chat import Chunk, Sampling
 from physix.policies.prompting import Prompt
+from physix.policies.tls import tls_context
 from physix.settings import Settings
 
 SUGGESTED = "qwen2.5:1.5b-instruct"
@@ -34,7 +35,7 @@ async def look(settings: Settings, *, timeout_s: float = 2.0) -> Daemon:
         )
     import httpx
 
-    client = ollama.AsyncClient(host=settings.ollama_host, timeout=timeout_s)
+    client = ollama.AsyncClient(host=settings.ollama_host, timeout=timeout_s, verify=tls_context())
     try:
         with anyio.fail_after(timeout_s):
             listed = await client.list()
@@ -67,7 +68,7 @@ class OllamaBackend:
             raise PolicyError("Install the Ollama client: pip install 'physix-live[ollama]'.") from error
         import httpx
 
-        client = ollama.AsyncClient(host=self._settings.ollama_host, timeout=None)
+        client = ollama.AsyncClient(host=self._settings.ollama_host, timeout=None, verify=tls_context())
         finished = False
         try:
             options = {

@@ -11,6 +11,7 @@ import anyio
 from physix.errors import PolicyError
 from physix.policies.chat import Chunk, Sampling
 from physix.policies.prompting import Prompt
+from physix.policies.tls import tls_context
 from physix.settings import Settings
 
 if TYPE_CHECKING:
@@ -129,10 +130,16 @@ def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:
 
 
 def _client(settings: Settings) -> AsyncOpenAI:
-    from openai import AsyncOpenAI
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
     key = settings.openai_api_key
     # The client insists on a key; local servers ignore it. Its own fallback, OPENAI_API_KEY, would send
     # one server's key to another. Retries are the engine's, and recorded.
     api_key = key.get_secret_value() if key else "none"
-    return AsyncOpenAI(base_url=settings.openai_base_url, api_key=api_key, max_retries=0, timeout=None)
+    return AsyncOpenAI(
+        base_url=settings.openai_base_url,
+        api_key=api_key,
+        max_retries=0,
+        timeout=None,
+        http_client=DefaultAsyncHttpxClient(verify=tls_context()),
+    )

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from physix.api.app import create_app
+from physix.api.live import Live
 from physix.settings import Settings
 from tests.policies.ollama_server import REPLY, Ollama, ollama_server, serving
 
@@ -64,6 +65,36 @@ def test_what_a_model_writes_is_streamed_without_ids_between_the_events(
     recorded = [name for name, event_id, _ in seen if event_id]
     assert recorded[0] == "EpisodeStarted"
     assert recorded[-1] == "EpisodeFinished"
+
+
+def test_the_text_of_a_turn_comes_before_its_events_and_never_after(client: httpx.Client) -> None:
+    episode_id = start(client, policy="ollama:good", max_turns=4)["episode_id"]
+    client.post(f"/interactive/sessions/{episode_id}/run")
+    played = 0
+    asked = []
+    for name, event_id, data in frames(client, f"/api/episodes/{episode_id}/events"):
+        if name == "RewardComputed":
+            played += 1
+        if name == "ModelText":
+            assert event_id is None
+            assert data["turn"] == played + 1
+        if name == "ModelPrompt":
+            asked.append(data["turn"])
+    assert played > 0
+    assert asked == sorted(asked)
+
+
+@pytest.mark.anyio
+async def test_text_that_nobody_was_told_of_in_time_is_not_told_after_the_turn() -> None:
+    live = Live()
+    live.begin("e", "model")
+    live.ask("e", 1, None)
+    live.write("e", "d2x/dt2 =")
+    live.rest("e")
+    live.begin("f", "model")
+    follower = live.frames(["e", "f"])
+    assert b'"episode_id":"e","driving":true' in await anext(follower)
+    assert b'"episode_id":"f","driving":true' in await anext(follower)
 
 
 def test_a_page_that_opens_late_gets_the_prompt_and_the_text_so_far(
