@@ -246,6 +246,9 @@ def _is_finite(event: Event) -> bool:
                 numbers += [fit.r2, fit.nrmse, fit.valid_time]
             if event.correctness is not None:
                 numbers.append(event.correctness.field_error)
+        case EpisodeStarted(task=task, truth=truth):
+            # `_pack` has seen to the trajectories.
+            return _all_finite(replace(event, task=replace(task, shown=()), truth=replace(truth, hidden=())))
         case _:
             return _all_finite(event)
     return math.isfinite(sum(filter(None, numbers))) or all(map(_all_finite, numbers))
