@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Annotated, cast, get_args
 
 from anyio import to_thread
+from anyio.lowlevel import checkpoint
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
@@ -230,6 +231,7 @@ async def step(
         provenance=Provenance(policy=PERSON),
         command_id=command_id,
     )
+    await checkpoint()  # the followers first: writing the whole episode out takes longer than its newest turn
     return _view(wired, played)
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 
 import anyio
+from anyio.streams.memory import MemoryObjectReceiveStream
 from sse_starlette import EventSourceResponse
 from sse_starlette.sse import SendTimeoutError
 from starlette.responses import Response
@@ -24,6 +25,7 @@ _RETRY_MS = 1_000
 _HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 _FAREWELL = b'event: Farewell\r\ndata: {"reason":"shutdown"}\r\n\r\n'
 _SHARED = 2_048
+_AHEAD = 16  # frames between the log and a socket: the events of a turn leave in one piece
 
 
 class _Frames:
@@ -92,7 +94,7 @@ def _merged(
     recorded: AsyncIterator[bytes], live: AsyncIterator[bytes]
 ) -> tuple[AsyncIterator[bytes], Callable[[], Coroutine[None, None, None]]]:
     """Return one stream of both, and what feeds it; it ends with the recorded one."""
-    send, receive = anyio.create_memory_object_stream[bytes](0)
+    send, receive = anyio.create_memory_object_stream[bytes](_AHEAD)
 
     async def feed() -> None:
         async def follow() -> None:
@@ -103,15 +105,26 @@ def _merged(
             async with anyio.create_task_group() as both:
                 both.start_soon(follow)
                 async for frame in recorded:
-                    await send.send(frame)
+                    try:
+                        send.send_nowait(frame)
+                    except anyio.WouldBlock:
+                        await send.send(frame)
                 both.cancel_scope.cancel()
 
     async def both_in_turn() -> AsyncIterator[bytes]:
         with receive:
             async for frame in receive:
-                yield frame
+                yield frame + b"".join(_waiting(receive))
 
     return both_in_turn(), feed
+
+
+def _waiting(receive: MemoryObjectReceiveStream[bytes]) -> Iterator[bytes]:
+    try:
+        while True:
+            yield receive.receive_nowait()
+    except (anyio.WouldBlock, anyio.EndOfStream):
+        return
 
 
 def resume_after(last_event_id: str | None, after: int | None) -> int:

@@ -53,7 +53,7 @@ def fan_out(url: str, clients: int) -> FanOut:
 
 async def _measure(port: int, clients: int) -> FanOut:
     body: dict[str, object] = {"system_id": "projectile_drag", "seed": 7, "max_turns": _TURNS}
-    session = await anyio.to_thread.run_sync(_post, port, "/interactive/sessions", body)
+    session = json.loads(await anyio.to_thread.run_sync(_post, port, "/interactive/sessions", body))
     episode = str(session["episode_id"])
     delays: list[float] = []
     connected = anyio.Event()
@@ -101,7 +101,7 @@ async def _measure(port: int, clients: int) -> FanOut:
     return FanOut(clients, statistics.median(delays), delays[int(0.99 * len(delays))], len(delays) / spent)
 
 
-def _post(port: int, path: str, body: dict[str, object]) -> dict[str, object]:
+def _post(port: int, path: str, body: dict[str, object]) -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
@@ -109,8 +109,7 @@ def _post(port: int, path: str, body: dict[str, object]) -> dict[str, object]:
         text = response.read()
         if response.status >= 300:
             raise RuntimeError(f"{path} answered {response.status}: {text[:300]!r}")
-        answer: dict[str, object] = json.loads(text)
-        return answer
+        return text
     finally:
         connection.close()
 
