@@ -1,4 +1,4 @@
-import { expect, played, test } from "./page";
+import { expect, expectErrors, played, test } from "./page";
 
 test("episodes are filtered, chosen, compared and opened from the keyboard", async ({ page }) => {
   await played(page, "free_fall");
@@ -40,6 +40,15 @@ test("the list is sorted by any column, in the address too", async ({ page }) =>
   await expect.poll(async () => (await turns()).length).toBeGreaterThan(1);
   const found = await turns();
   expect(found).toEqual([...found].sort((a, b) => a - b));
+});
+
+test("an episode that is not there is named, and the list offered", async ({ page }) => {
+  expectErrors(page);
+  for (const path of ["/episodes/nobody", "/run/nobody", '/compare?episode=["nobody","none"]']) {
+    await page.goto(path);
+    await expect(page.getByRole("alert")).toContainText("Episode nobody");
+    await expect(page.getByRole("alert").getByRole("link")).toBeVisible();
+  }
 });
 
 test("an exported file is opened again, and a changed one is refused", async ({ page }) => {

@@ -1,6 +1,6 @@
-import { useMutation, useQuery } from "@tanstack/react-query";
+import { useMutation, useQueries, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo, useState } from "react";
-import { api } from "../api/client";
+import { ApiError, api } from "../api/client";
 import { useKeys } from "../app/keys";
 import { useMedia } from "../app/media";
 import type { CompareSearch } from "../app/search";
@@ -20,7 +20,7 @@ import {
   TurnTimeline,
 } from "../viz";
 import { atTurn, lawOf, useEpisodeKeys, useTaskClock, Writing } from "./EpisodePanel";
-import { Failure, Loading, Part, StatusPill, StreamBar } from "./parts";
+import { Failure, Loading, NotFound, Part, StatusPill, StreamBar } from "./parts";
 
 const anySeed = () => Math.floor(Math.random() * 1e6);
 const PREFERRED = ["nano", "nano-untrained"];
@@ -138,6 +138,19 @@ export function ComparisonScreen({ id, ...rest }: ScreenProps & { id: string }) 
 /** Any episodes side by side, on one stream. */
 export function Members({ ids, ...rest }: ScreenProps & { ids: string[] }) {
   const { of, connection } = useEpisodes(ids);
+  const silent = ids.filter((id) => of(id).episode.version === 0);
+  const asked = useQueries({
+    queries: silent.map((id) => ({
+      queryKey: ["begun", id],
+      queryFn: () => api.episode(id),
+      retry: false,
+    })),
+  });
+  const missing = silent.filter((_, i) => {
+    const error = asked[i]?.error;
+    return error instanceof ApiError && error.status === 404;
+  });
+  if (missing.length > 0) return <NotFound what={`Episode ${missing.join(", ")}`} />;
   return (
     <Compared {...rest} members={ids.map((id) => ({ id, ...of(id) }))}>
       <StreamBar connection={connection} known="the turns below" />

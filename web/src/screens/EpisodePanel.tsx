@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { bundled } from "../api/bundle";
-import { api } from "../api/client";
+import { ApiError, api } from "../api/client";
 import type { ModelPrompt, ModelText } from "../api/streams";
 import { useKeys } from "../app/keys";
 import type { EpisodeSearch } from "../app/search";
@@ -25,7 +25,7 @@ import {
   useClock,
 } from "../viz";
 import { DriveControls } from "./DriveControls";
-import { Part, StatusPill, StreamBar } from "./parts";
+import { NotFound, Part, StatusPill, StreamBar } from "./parts";
 import { Share } from "./Share";
 
 interface Props {
@@ -42,11 +42,16 @@ export function EpisodePanel({ id, drivable = false, ...rest }: Props) {
   const following = useEpisode(id);
   const { episode } = following;
   const finished = episode.outcome !== null;
+  // A stream does not say why it was refused; the episode itself does.
+  const refused = episode.version === 0 && following.connection.status === "Disconnected";
   const stored = useQuery({
     queryKey: ["episode", id, finished],
     queryFn: () => api.episode(id),
-    enabled: finished,
+    enabled: finished || refused,
+    retry: false,
   });
+  if (stored.error instanceof ApiError && stored.error.status === 404)
+    return <NotFound what={`Episode ${id}`} />;
   return (
     <EpisodeBody
       {...following}

@@ -1,4 +1,5 @@
 import { Component, type ReactNode, useEffect, useState } from "react";
+import { bundled } from "../api/bundle";
 import { ApiError } from "../api/client";
 import type { StreamStatus } from "../api/streams";
 import type { Connection } from "../episode/useEpisode";
@@ -60,6 +61,18 @@ export function Failure({ error, again }: { error: Error; again?: () => void }) 
           Try again
         </button>
       )}
+    </div>
+  );
+}
+
+/** Names what is not there and offers the list. */
+export function NotFound({ what }: { what: string }) {
+  return (
+    <div className="notice" role="alert">
+      <p>{what} is not in this log.</p>
+      <p>
+        <a href={bundled ? "#/episodes" : "/episodes"}>See all episodes</a>
+      </p>
     </div>
   );
 }

@@ -126,6 +126,36 @@ describe("an episode's states", () => {
     expect(screen.getByRole("button", { name: "Turn 1: parse" })).toBeTruthy();
   });
 
+  it("a prediction that ends early is marked with its time and its reason", () => {
+    const events = changed("SimulationRun", {
+      simulation: {
+        outcome: "diverged",
+        t_reached: 0.47,
+        evaluations: 90,
+        message: "",
+        fitted: {},
+        predictions: [{ states: [[1, 0]] }],
+      },
+    });
+    vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(600);
+    const observe = vi.fn(function (this: { tell: ResizeObserverCallback }) {
+      this.tell([{ contentRect: { width: 600 } } as ResizeObserverEntry], this as never);
+    });
+    vi.stubGlobal(
+      "ResizeObserver",
+      class {
+        observe = observe;
+        disconnect() {}
+        constructor(public tell: ResizeObserverCallback) {}
+      },
+    );
+    show({ episode: fold(events) });
+    expect(screen.getByText(/× diverged at 0.47/)).toBeTruthy();
+    expect(screen.getByRole("button", { name: "Turn 1: diverged" })).toBeTruthy();
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+  });
+
   it("disconnected tells what is known and offers to try", () => {
     const retry = vi.fn();
     show({ connection: { status: "Disconnected", nextTry: Date.now() + 4000, retry } });

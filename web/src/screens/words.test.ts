@@ -5,7 +5,6 @@ import { summarise } from "../episode/standings";
 import type { Task } from "../episode/types";
 import { rightHandSides, toCsv, toPython } from "./exports";
 import { parametersIn, sidesOf, targetsOf } from "./HypothesisForm";
-import { hackingBands, smoothed } from "./training";
 
 const variable = (name: string, rate_of: string | null = null) => ({
   name,
@@ -72,22 +71,5 @@ describe("exports", () => {
       totalReward: expect.closeTo(1.665),
       parseFailures: 0,
     });
-  });
-});
-
-describe("training curves", () => {
-  it("are smoothed across holes", () => {
-    expect(smoothed([1, null, 3], 0.5)).toEqual([1, 1, 2]);
-    expect(smoothed([1, 5], 0)).toEqual([1, 5]);
-  });
-
-  it("mark a component that rises for long while match falls, and nothing else", () => {
-    const steps = Array.from({ length: 40 }, (_, i) => i);
-    const up = steps.map((i) => i / 40);
-    const down = steps.map((i) => 1 - i / 40);
-    expect(hackingBands(steps, { match: down, format: up }, "format")).toEqual([[0, 39]]);
-    expect(hackingBands(steps, { match: up, format: up }, "format")).toEqual([]);
-    expect(hackingBands(steps.slice(0, 15), { match: down, format: up }, "format")).toEqual([]);
-    expect(hackingBands(steps, { match: down, loss: up }, "loss")).toEqual([]);
   });
 });
