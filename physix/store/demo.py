@@ -101,7 +101,7 @@ def read_demo(path: Path) -> Demo:
 
 
 def _members(events: Sequence[RecordedEvent]) -> tuple[tuple[RecordedEvent, ...], ...]:
-    ids = sorted({one.episode_id for one in events})
+    ids = dict.fromkeys(one.episode_id for one in events)  # as they were started: as the policies were named
     return tuple(tuple(one for one in events if one.episode_id == episode_id) for episode_id in ids)
 
 
