@@ -55,13 +55,9 @@ async def fork(
         labels=original.started.labels,
     )
     new_id = uuid.uuid4().hex
-    # The first append holds the first turn too: one transaction at a time is whole by itself.
+    # In one append: what is there of a fork is all of it.
     events: list[Event] = [started]
-    version = 0
     for past in kept:
         events += [past.submitted, past.simulated, past.rewarded]
-        recorded = await engine.log.append(new_id, events, expected_version=version)
-        version, events = recorded[-1].version, []
-    if events:
-        await engine.log.append(new_id, events, expected_version=0)
+    await engine.log.append(new_id, events, expected_version=0)
     return await engine.load(new_id)

@@ -304,16 +304,23 @@ def check_append(
         raise ConflictError(f"Episode {episode_id} at version {version} cannot take on {shape}.")
 
 
-def _is_whole(events: Sequence[Event], *, first: bool, next_turn: int) -> bool:
-    """Tell whether the events are a start, a whole turn, a failure or an end, in that order."""
+def _is_whole(events: Sequence[Event], *, first: bool, next_turn: int, copied: int = 0) -> bool:
+    """Tell whether the events are a start, a whole turn, a failure or an end, in that order.
+
+    A fork starts with all turns that it copies: half a fork would pass for an episode. `copied` is how
+    many of them may follow one another.
+    """
     match [*events]:
-        case [EpisodeStarted(), *rest] if first:
-            return not rest or _is_whole(rest, first=False, next_turn=next_turn)
+        case [EpisodeStarted(forked_from=fork), *rest] if first:
+            copied = fork.turn if fork is not None else 1
+            return not rest or _is_whole(rest, first=False, next_turn=next_turn, copied=copied)
         case _ if first:
             return False
         case [HypothesisSubmitted() as asked, SimulationRun() as ran, RewardComputed() as paid, *rest]:
             if {asked.turn, ran.turn, paid.turn} != {next_turn}:
                 return False
+            if next_turn < copied:
+                return _is_whole(rest, first=False, next_turn=next_turn + 1, copied=copied)
         case [PolicyFailed(), *rest]:
             pass
         case [EpisodeFinished()]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from physix.engine.events import EpisodeFinished, Event, PolicyFailed, RecordedEvent
+from physix.engine.events import EpisodeFinished, Event, ForkPoint, PolicyFailed, RecordedEvent
 from physix.errors import BadInputError, ConflictError, StorageError
 from physix.store import EpisodeFilter, EpisodeOrder, EpisodeRow, Log, SortKey
 from physix.store.log import NEWEST_FIRST
@@ -171,6 +171,23 @@ class LogContract:
             for other in (NEWEST_FIRST, EpisodeOrder(by="policy")):
                 with pytest.raises(BadInputError, match="in this order"):
                     await log.list_episodes(EpisodeFilter(), order=other, cursor=page.next_cursor)
+
+    async def test_a_fork_starts_with_all_its_turns_or_not_at_all(self, open_one: OpenLog) -> None:
+        fork = replace(started(), forked_from=ForkPoint(episode_id="e", turn=3))
+        turns = [turn(number, match=number / 10) for number in (1, 2, 3)]
+        async with open_one() as log:
+            for half in ((fork, *turns[0]), (fork, *turns[0], *turns[1]), (fork, *turns[0], *turns[2])):
+                with pytest.raises(ConflictError, match="cannot take on"):
+                    await log.append("f", half, expected_version=0)
+            whole = (fork, *turns[0], *turns[1], *turns[2])
+            recorded = await log.append("f", whole, expected_version=0)
+            assert await log.read("f") == recorded
+            (row,) = (await log.list_episodes(EpisodeFilter())).items
+            assert (row.turns, row.matches) == (3, (0.1, 0.2, 0.3))
+            await log.append("f", turn(4), expected_version=10)
+            plain = (started(), *turns[0], *turns[1])
+            with pytest.raises(ConflictError, match="cannot take on"):
+                await log.append("g", plain, expected_version=0)
 
     async def test_a_list_is_narrowed_to_a_step_of_a_training_run(self, open_one: OpenLog) -> None:
         async with open_one() as log:
