@@ -21,8 +21,8 @@ import {
 } from "../viz";
 import { atTurn, lawOf, useEpisodeKeys, useTaskClock, Writing } from "./EpisodePanel";
 import { Failure, Loading, NotFound, Part, StatusPill, StreamBar } from "./parts";
+import { SeedField, SystemField, seedOf } from "./TaskFields";
 
-const anySeed = () => Math.floor(Math.random() * 1e6);
 const PREFERRED = ["nano", "nano-untrained"];
 const NAMES: Record<string, string> = {
   search: "Structure search",
@@ -51,7 +51,7 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
       api.compare({
         max_turns: 8,
         policies: picked,
-        seed: seed === "" ? anySeed() : Number(seed),
+        seed: seedOf(seed),
         ...(chosenSystem && { system_id: chosenSystem }),
       }),
     onSuccess: (comparison) => onStarted(comparison.comparison_id),
@@ -65,20 +65,7 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
         start.mutate();
       }}
     >
-      <label>
-        System
-        <select
-          className="field"
-          value={chosenSystem ?? ""}
-          onChange={(e) => setSystem(e.target.value)}
-        >
-          {systems.data?.map((entry) => (
-            <option key={entry.id} value={entry.id}>
-              {entry.title}
-            </option>
-          ))}
-        </select>
-      </label>
+      <SystemField systems={systems.data} value={chosenSystem} onChange={setSystem} />
       <fieldset className="grid gap-1">
         <legend>Policies on the same task</legend>
         {reachable.map((entry) => (
@@ -98,17 +85,7 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
           </label>
         ))}
       </fieldset>
-      <label>
-        Seed
-        <input
-          className="field"
-          type="number"
-          min={0}
-          value={seed}
-          placeholder="any"
-          onChange={(e) => setSeed(e.target.value)}
-        />
-      </label>
+      <SeedField value={seed} onChange={setSeed} />
       <button
         type="submit"
         className="button primary"

@@ -2,14 +2,13 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../api/client";
 import type { FormSearch } from "../app/search";
+import { SeedField, SystemField, seedOf } from "./TaskFields";
 
 interface Props {
   search: FormSearch;
   manual: boolean;
   onStarted: (id: string) => void;
 }
-
-const anySeed = () => Math.floor(Math.random() * 1e6);
 
 /** Chooses a task and who plays it. Never starts by itself. */
 export function StartForm({ search, manual, onStarted }: Props) {
@@ -33,7 +32,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
       const episode = await api.start({
         max_turns: turns,
         ...(csv !== undefined ? { csv, hint } : chosenSystem && { system_id: chosenSystem }),
-        ...(csv === undefined && { seed: seed === "" ? anySeed() : Number(seed) }),
+        ...(csv === undefined && { seed: seedOf(seed) }),
         ...(!manual && chosenPolicy && { policy: chosenPolicy }),
       });
       if (!manual) await api.drive(episode.episode_id, "run", chosenPolicy);
@@ -50,26 +49,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
         start.mutate();
       }}
     >
-      <label>
-        System
-        <select
-          className="field"
-          value={chosenSystem ?? ""}
-          onChange={(e) => setSystem(e.target.value)}
-        >
-          {[1, 2, 3].map((tier) => (
-            <optgroup key={tier} label={`Tier ${tier}`}>
-              {systems.data
-                ?.filter((entry) => entry.tier === tier)
-                .map((entry) => (
-                  <option key={entry.id} value={entry.id}>
-                    {entry.title}
-                  </option>
-                ))}
-            </optgroup>
-          ))}
-        </select>
-      </label>
+      <SystemField systems={systems.data} value={chosenSystem} onChange={setSystem} />
       {!manual && (
         <label>
           Policy
@@ -92,17 +72,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
           {unreachable.reason} <code>{unreachable.command}</code>
         </p>
       )}
-      <label>
-        Seed
-        <input
-          className="field"
-          type="number"
-          min={0}
-          value={seed}
-          placeholder="any"
-          onChange={(e) => setSeed(e.target.value)}
-        />
-      </label>
+      <SeedField value={seed} onChange={setSeed} />
       <details>
         <summary>A CSV of your own</summary>
         <div className="mt-2 grid gap-3">

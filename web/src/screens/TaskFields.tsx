@@ -1,0 +1,55 @@
+import type { SystemInfo } from "../episode/types";
+
+/** What an empty seed field stands for: a task that nobody chose. */
+export const seedOf = (text: string) =>
+  text === "" ? Math.floor(Math.random() * 1e6) : Number(text);
+
+interface SystemProps {
+  systems: SystemInfo[] | undefined;
+  value: string | undefined;
+  onChange: (id: string) => void;
+}
+
+/** All systems, by how hard they are. */
+export function SystemField({ systems, value, onChange }: SystemProps) {
+  return (
+    <label>
+      System
+      <select className="field" value={value ?? ""} onChange={(e) => onChange(e.target.value)}>
+        {[1, 2, 3].map((tier) => (
+          <optgroup key={tier} label={`Tier ${tier}`}>
+            {systems
+              ?.filter((entry) => entry.tier === tier)
+              .map((entry) => (
+                <option key={entry.id} value={entry.id}>
+                  {entry.title}
+                </option>
+              ))}
+          </optgroup>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+export function SeedField({
+  value,
+  onChange,
+}: {
+  value: string;
+  onChange: (seed: string) => void;
+}) {
+  return (
+    <label>
+      Seed
+      <input
+        className="field"
+        type="number"
+        min={0}
+        value={value}
+        placeholder="any"
+        onChange={(e) => onChange(e.target.value)}
+      />
+    </label>
+  );
+}
