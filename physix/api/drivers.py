@@ -45,14 +45,16 @@ class Drivers:
         """Tell whether a policy is playing this episode here and now."""
         return episode_id in self._drivers
 
-    async def start(self, episode_id: str, policy_name: str) -> None:
+    async def start(self, episode_id: str, policy_name: str, temperature: float | None = None) -> None:
         """Let a policy play the episode to its end in the background.
+
+        `temperature` is for chat models, None for the server's; every turn records what held.
 
         Raises:
             UnknownPolicyError: no such policy.
             ConflictError: one is playing already.
         """
-        policy = await open_policy(policy_name, self._log, self._settings)
+        policy = await self._open(policy_name, temperature)
         driver = self._take(episode_id, policy.name)
 
         async def drive() -> None:
@@ -65,14 +67,14 @@ class Drivers:
 
         self._tasks.start_soon(drive, name=f"drive {episode_id}")
 
-    async def play_turn(self, episode_id: str, policy_name: str) -> Episode:
+    async def play_turn(self, episode_id: str, policy_name: str, temperature: float | None = None) -> Episode:
         """Let a policy play one turn and return the episode; as it stands if it is paused meanwhile.
 
         Raises:
             UnknownPolicyError: no such policy.
             ConflictError: one is playing already.
         """
-        policy = await open_policy(policy_name, self._log, self._settings)
+        policy = await self._open(policy_name, temperature)
         driver = self._take(episode_id, policy.name)
         async with self._holding(episode_id, driver):
             return await self._engine.play_turn(episode_id, _Watched(policy, episode_id, self._live))
@@ -104,6 +106,12 @@ class Drivers:
             cursor = page.next_cursor
             if cursor is None:
                 return resumed
+
+    async def _open(self, policy_name: str, temperature: float | None) -> Policy:
+        settings = self._settings
+        if temperature is not None:
+            settings = settings.model_copy(update={"temperature": temperature})
+        return await open_policy(policy_name, self._log, settings)
 
     def _take(self, episode_id: str, policy: str) -> _Driver:
         if self.drives(episode_id):

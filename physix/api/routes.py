@@ -254,14 +254,15 @@ async def policy_step(
     """Let a policy play one turn."""
     await _require_open(wired, episode_id)
     name = await _policy_name(wired, episode_id, body)
-    return _view(wired, await wired.drivers.play_turn(episode_id, name))
+    return _view(wired, await wired.drivers.play_turn(episode_id, name, _temperature(body)))
 
 
 @router.post("/interactive/sessions/{episode_id}/run", status_code=202)
 async def run(wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None) -> schemas.EpisodeView:
     """Let a policy play to the end in the background."""
     await _require_open(wired, episode_id)
-    await wired.drivers.start(episode_id, await _policy_name(wired, episode_id, body))
+    name = await _policy_name(wired, episode_id, body)
+    await wired.drivers.start(episode_id, name, _temperature(body))
     return _view(wired, await wired.engine.load(episode_id))
 
 
@@ -291,6 +292,10 @@ async def _policy_name(wired: Services, episode_id: str, body: schemas.PolicyBod
     if body is not None and body.policy is not None:
         return body.policy
     return DEFAULT_POLICY if episode.started.policy == PERSON else episode.started.policy
+
+
+def _temperature(body: schemas.PolicyBody | None) -> float | None:
+    return body.temperature if body is not None else None
 
 
 def _view(wired: Services, episode: Episode) -> schemas.EpisodeView:

@@ -168,9 +168,13 @@ class PromptView(BaseModel):
 
 
 class PolicyBody(Body):
-    """Which policy plays; absent: the one the session was started for."""
+    """Which policy plays; absent: the one the session was started for.
+
+    `temperature` is for chat models; absent, the server's setting holds.
+    """
 
     policy: str | None = Field(default=None, max_length=128)
+    temperature: float | None = Field(default=None, ge=0.0, le=2.0)
 
 
 class SystemView(BaseModel):

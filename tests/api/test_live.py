@@ -84,6 +84,17 @@ def test_the_text_of_a_turn_comes_before_its_events_and_never_after(client: http
     assert asked == sorted(asked)
 
 
+def test_a_run_may_choose_the_temperature_and_every_turn_records_it(
+    client: httpx.Client, daemon: Ollama
+) -> None:
+    episode_id = start(client, policy="ollama:good", max_turns=1)["episode_id"]
+    refused = client.post(f"/interactive/sessions/{episode_id}/llm-step", json={"temperature": 2.5})
+    assert refused.status_code == 422
+    played = client.post(f"/interactive/sessions/{episode_id}/llm-step", json={"temperature": 0.25}).json()
+    assert daemon.requests[-1]["options"]["temperature"] == 0.25
+    assert played["turns"][0]["provenance"]["sampling"]["temperature"] == 0.25
+
+
 @pytest.mark.anyio
 async def test_text_that_nobody_was_told_of_in_time_is_not_told_after_the_turn() -> None:
     live = Live()

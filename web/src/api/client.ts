@@ -93,6 +93,6 @@ export const api = {
     request<EpisodeView>(`/interactive/sessions/${at(id)}/fork`, { turn, policy: "you" }),
   prompt: (id: string, turn: number) =>
     request<Asked>(`/api/episodes/${at(id)}/turns/${turn}/prompt`),
-  drive: (id: string, action: Drive, policy?: string) =>
-    request<EpisodeView>(`/interactive/sessions/${at(id)}/${action}`, policy ? { policy } : {}),
+  drive: (id: string, action: Drive, how: { policy?: string; temperature?: number } = {}) =>
+    request<EpisodeView>(`/interactive/sessions/${at(id)}/${action}`, how),
 };

@@ -1153,10 +1153,14 @@ export interface components {
         /**
          * PolicyBody
          * @description Which policy plays; absent: the one the session was started for.
+         *
+         *     `temperature` is for chat models; absent, the server's setting holds.
          */
         PolicyBody: {
             /** Policy */
             policy?: string | null;
+            /** Temperature */
+            temperature?: number | null;
         };
         /**
          * PolicyFailed

@@ -10,6 +10,9 @@ interface Props {
   onStarted: (id: string) => void;
 }
 
+// Policies that sample a reply; the others have one answer to a task.
+const CHAT = /^(ollama|openai|hf):/;
+
 /** Chooses a task and who plays it. Never starts by itself. */
 export function StartForm({ search, manual, onStarted }: Props) {
   const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
@@ -18,12 +21,14 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const [policy, setPolicy] = useState(search.policy);
   const [seed, setSeed] = useState(search.seed?.toString() ?? "");
   const [turns, setTurns] = useState(8);
+  const [temperature, setTemperature] = useState("");
   const [csv, setCsv] = useState<string>();
   const [hint, setHint] = useState("");
   // An address, or the run beside the form, may name what is not on offer: a task of somebody's CSV, say.
   const chosenSystem = systems.data?.find(({ id }) => id === system)?.id ?? systems.data?.[0]?.id;
   const offered = policies.data?.find(({ name }) => name === policy)?.name;
   const chosenPolicy = offered ?? policies.data?.find((entry) => entry.is_default)?.name;
+  const chats = chosenPolicy !== undefined && CHAT.test(chosenPolicy);
   const unreachable = policies.data?.find(
     (entry) => entry.name === chosenPolicy && !entry.reachable,
   );
@@ -35,7 +40,11 @@ export function StartForm({ search, manual, onStarted }: Props) {
         ...(csv === undefined && { seed: seedOf(seed) }),
         ...(!manual && chosenPolicy && { policy: chosenPolicy }),
       });
-      if (!manual) await api.drive(episode.episode_id, "run", chosenPolicy);
+      if (!manual)
+        await api.drive(episode.episode_id, "run", {
+          ...(chosenPolicy && { policy: chosenPolicy }),
+          ...(chats && temperature !== "" && { temperature: Number(temperature) }),
+        });
       return episode.episode_id;
     },
     onSuccess: onStarted,
@@ -102,6 +111,21 @@ export function StartForm({ search, manual, onStarted }: Props) {
           onChange={(e) => setTurns(e.target.valueAsNumber || 1)}
         />
       </label>
+      {!manual && chats && (
+        <label>
+          Temperature
+          <input
+            className="field"
+            type="number"
+            min={0}
+            max={2}
+            step={0.05}
+            value={temperature}
+            placeholder="the server's"
+            onChange={(e) => setTemperature(e.target.value)}
+          />
+        </label>
+      )}
       <button
         type="submit"
         className="button primary"
