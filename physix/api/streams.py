@@ -102,14 +102,17 @@ def _merged(
                 await send.send(frame)
 
         with send:
-            async with anyio.create_task_group() as both:
-                both.start_soon(follow)
-                async for frame in recorded:
-                    try:
-                        send.send_nowait(frame)
-                    except anyio.WouldBlock:
-                        await send.send(frame)
-                both.cancel_scope.cancel()
+            try:
+                async with anyio.create_task_group() as both:
+                    both.start_soon(follow)
+                    async for frame in recorded:
+                        try:
+                            send.send_nowait(frame)
+                        except anyio.WouldBlock:
+                            await send.send(frame)
+                    both.cancel_scope.cancel()
+            except* anyio.BrokenResourceError:
+                pass  # the client is gone
 
     async def both_in_turn() -> AsyncIterator[bytes]:
         with receive:
