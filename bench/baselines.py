@@ -29,9 +29,9 @@ from statistics import fmean
 import anyio
 import numpy as np
 
-from physix.systems import DEFAULT_NOISE, SYSTEMS, Task, Truth, sample_task
-from physix.verifier import verify
-from physix.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.systems import DEFAULT_NOISE, SYSTEMS, Task, Truth, sample_task
+from physix.engine.verifier import verify
+from physix.engine.verifier.types import Hypothesis, VerifierConfig
 
 GENERAL = 0.9
 

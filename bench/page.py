@@ -20,9 +20,9 @@ from pathlib import Path
 
 from physix.engine import EpisodeConfig, EpisodeEngine, Provenance
 from physix.engine.events import EpisodeStarted
+from physix.engine.systems import sample_task
+from physix.engine.verifier.types import Hypothesis
 from physix.store import open_log
-from physix.systems import sample_task
-from physix.verifier.types import Hypothesis
 
 WEB = Path(__file__).parents[1] / "web"
 LONG = "sixty-four"

@@ -22,7 +22,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.policies.ollama_server import ollama_server
+from tests.policies.chat.ollama_server import ollama_server
 
 _SERVE = """
 import sys, uvicorn

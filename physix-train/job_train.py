@@ -85,11 +85,11 @@ def run(job: Job) -> dict[str, str]:
 
 def _run_nano(job: Job) -> dict[str, str]:
     from physix.training.grpo import GrpoOptions, train_grpo
-    from physix.training.nano import NanoPlan, make
-    from physix.training.nano_export import export_nano
-    from physix.training.nano_files import load_nano_folder
-    from physix.training.nano_model import NanoSize
-    from physix.training.nano_sft import NanoSftConfig
+    from physix.training.nano.export import export_nano
+    from physix.training.nano.files import load_nano_folder
+    from physix.training.nano.model import NanoSize
+    from physix.training.nano.plan import NanoPlan, make
+    from physix.training.nano.sft import NanoSftConfig
     from physix.training.report import write_report
 
     out = Path(job.out)
@@ -157,8 +157,8 @@ def _run_instruct(job: Job) -> dict[str, str]:
 def _teacher_dataset(job: Job) -> Path:
     import anyio
 
-    from physix.datasets.files import write_sft
-    from physix.datasets.sft import MiningRules
+    from physix.training.data.files import write_sft
+    from physix.training.data.mining import MiningRules
     from physix.training.rollout import TRAINING_SYSTEMS, TaskPlan, roll_out_by_name
 
     folder = Path(job.out) / "dataset"

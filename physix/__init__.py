@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from physix.version import __version__
 
 if TYPE_CHECKING:
-    from physix.client import (
+    from physix.api.openenv.client import (
         PhysiXAction,
         PhysixAction,
         PhysiXEnv,
@@ -34,6 +34,6 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'physix' has no attribute {name!r}")
-    from physix import client
+    from physix.api.openenv import client
 
     return getattr(client, name)

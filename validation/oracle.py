@@ -12,9 +12,9 @@ import os
 import sys
 
 from physix import PhysiXAction, PhysiXEnv
-from physix.api.graders import ceiling, oracle_action
+from physix.api.openenv.graders import ceiling, oracle_action
+from physix.engine.systems.splits import split_task
 from physix.settings import Settings
-from physix.systems.splits import split_task
 
 TOLERANCE = 0.01
 

@@ -1,1 +1,1 @@
-"""Migrations of the event log's schema, run by `physix.store.migrate`."""
+"""Migrations of the event log's schema, run by `physix.store.sql.migrate`."""

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from physix.store.schema import metadata
+from physix.store.sql.schema import metadata
 
 context.configure(
     connection=context.config.attributes["connection"],

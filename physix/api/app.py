@@ -13,17 +13,18 @@ import anyio
 import uvicorn
 from fastapi import FastAPI
 
-from physix.api import comparisons, datasets, demos, page, problems, runs
-from physix.api.drivers import Drivers
-from physix.api.live import Live
+from physix.api import page, problems
+from physix.api.http import comparisons, datasets, demos, runs
+from physix.api.http.routes import Services, router
+from physix.api.live.broadcast import Live
+from physix.api.live.drivers import Drivers
 from physix.api.middleware import Guard
-from physix.api.routes import Services, router
-from physix.api.wire import Quota, WireGuard
-from physix.datasets.runs import shipped_runs
+from physix.api.openenv.wire import Quota, WireGuard
 from physix.engine import EpisodeEngine
 from physix.errors import BadInputError
 from physix.settings import Settings
 from physix.store import open_log
+from physix.training.runs import shipped_runs
 from physix.version import __version__
 
 _GRACE_S = 5
@@ -60,7 +61,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(runs.router)
     app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:
-        from physix.api.openenv import register
+        from physix.api.openenv.environment import register
 
         def engine_of() -> EpisodeEngine:
             services: Services = app.state.services

@@ -11,8 +11,8 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel
 
+from physix.api.http.schemas import EpisodeList, EpisodeRowView, EpisodeView, public_event
 from physix.api.page import STATIC
-from physix.api.schemas import EpisodeList, EpisodeRowView, EpisodeView, public_event
 from physix.engine import RecordedEvent
 from physix.engine.episode import fold
 from physix.errors import BadInputError, EpisodeNotFoundError

@@ -16,7 +16,7 @@ def bench_verifier(
     repeats: Annotated[int, typer.Option(min=5, help="Verifications per system and stage.")] = 40,
 ) -> None:
     """Time the verifier's stages on the 8 systems, beside the SymPy recipe."""
-    from physix.bench.verifier import main
+    from physix.cli.measure.verifier import main
 
     main(repeats)
 
@@ -29,7 +29,7 @@ def bench_log(
     ] = None,
 ) -> None:
     """Time the log: appends, followers, rebuild, export, bytes; beside the driver's bulk insert."""
-    from physix.bench.log import main
+    from physix.cli.measure.log import main
 
     main(turns, postgres)
 
@@ -39,7 +39,7 @@ def bench_training(
     episodes: Annotated[int, typer.Option(min=6, help="Episodes played.")] = 60,
 ) -> None:
     """Time rollout and update of the nano model, and the share of verifier and log in a GRPO step."""
-    from physix.bench.training import main
+    from physix.cli.measure.training import main
 
     main(episodes)
 
@@ -55,6 +55,6 @@ def bench_env(
     ] = 0.0,
 ) -> None:
     """Time OpenEnv steps over /ws at 1, 16 and 64 sessions, beside OpenEnv's echo environment."""
-    from physix.bench.env import main
+    from physix.cli.measure.env import main
 
     main(seconds, postgres, soak_minutes)

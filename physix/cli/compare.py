@@ -143,10 +143,10 @@ async def _play(plan: Plan, url: str, jobs: int) -> list[Member]:
 
     from physix.engine import EpisodeConfig, EpisodeEngine, fold
     from physix.engine.comparison import member_id, summarise
+    from physix.engine.systems import sample_task
+    from physix.engine.verifier.types import VerifierConfig
     from physix.policies import open_policy
     from physix.store import open_log
-    from physix.systems import sample_task
-    from physix.verifier.types import VerifierConfig
 
     if not plan.policies or not plan.systems or len(set(plan.policies)) != len(plan.policies):
         raise BadInputError("Give different policies and at least one system.")

@@ -29,8 +29,8 @@ def dataset_sft(
     ] = None,
 ) -> None:
     """Mine turns worth imitating: Parquet, a dataset card and a manifest."""
-    from physix.datasets.files import write_sft
-    from physix.datasets.sft import rules_from
+    from physix.training.data.files import write_sft
+    from physix.training.data.mining import rules_from
 
     pairs = {"render": render}
     for text in where or []:

@@ -15,13 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Turn
+from physix.engine.systems import sample_task, task_from_csv
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.types import Profile, VerifierConfig
 from physix.errors import BadInputError
 from physix.policies import open_policy
 from physix.settings import Settings
 from physix.store import open_log
-from physix.systems import sample_task, task_from_csv
-from physix.systems.task import Task, Truth
-from physix.verifier.types import Profile, VerifierConfig
 
 _MAX_CSV_BYTES = 8 * 1024 * 1024
 

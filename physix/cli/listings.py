@@ -10,8 +10,8 @@ import anyio
 from rich.console import Console
 from rich.table import Table
 
+from physix.engine.systems import SYSTEMS
 from physix.policies import discover_policies
-from physix.systems import SYSTEMS
 
 
 def print_systems(*, as_json: bool) -> None:

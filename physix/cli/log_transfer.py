@@ -150,7 +150,7 @@ async def _rebuild(url: str) -> None:
     from rich.progress import Progress
 
     from physix.store import open_log
-    from physix.store.sql import SqlLog
+    from physix.store.sql.log import SqlLog
 
     async with open_log(url) as log:
         if not isinstance(log, SqlLog):
@@ -168,8 +168,8 @@ def log_stats(db: _Db = None, as_json: _Json = False) -> None:
 
 async def _stats(url: str, as_json: bool) -> None:
     from physix.store import open_log
-    from physix.store.queries import statistics
-    from physix.store.sql import SqlLog
+    from physix.store.sql.log import SqlLog
+    from physix.store.sql.queries import statistics
 
     async with open_log(url) as log:
         if not isinstance(log, SqlLog):

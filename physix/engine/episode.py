@@ -29,10 +29,10 @@ from physix.engine.events import (
 )
 from physix.engine.fingerprint import environment_fingerprint
 from physix.engine.ports import Observation, PastTurn
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier import verify
+from physix.engine.verifier.types import Hypothesis, Verification
 from physix.errors import BadInputError, EpisodeFinishedError
-from physix.systems.task import Task, Truth
-from physix.verifier import verify
-from physix.verifier.types import Hypothesis, Verification
 from physix.version import __version__
 
 MAX_TURNS = 64

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from physix.systems.task import Task, Truth
-from physix.verifier.types import (
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.types import (
     Correctness,
     ParseReport,
     Reward,

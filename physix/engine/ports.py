@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Protocol
 
 from physix.engine.events import Event, Provenance, RecordedEvent, RewardMode
-from physix.systems.task import Task
-from physix.verifier.types import Constants, Hypothesis, Reward, VariableFit
+from physix.engine.systems.task import Task
+from physix.engine.verifier.types import Constants, Hypothesis, Reward, VariableFit
 
 
 class EventLog(Protocol):

@@ -28,9 +28,9 @@ from physix.engine.events import (
     RecordedEvent,
 )
 from physix.engine.ports import EventLog, Policy, TokenSink
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, ConflictError, EpisodeNotFoundError, PolicyError
-from physix.systems.task import Task, Truth
-from physix.verifier.types import Hypothesis
 
 _CACHED_EPISODES = 256
 _EPISODE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")

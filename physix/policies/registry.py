@@ -14,7 +14,7 @@ from physix.errors import UnknownPolicyError
 from physix.settings import Settings
 
 if TYPE_CHECKING:
-    from physix.policies.chat import Backend
+    from physix.policies.chat.policy import Backend
 
 DEFAULT_POLICY = "search"
 
@@ -64,7 +64,7 @@ def _extra(name: str, title: str, package: str, description: str) -> PolicyInfo:
 
 async def discover_policies(settings: Settings | None = None) -> list[PolicyInfo]:
     """Return every policy that can be named, servers asked right now which models they have."""
-    from physix.policies import ollama, openai
+    from physix.policies.chat import ollama, openai
 
     settings = settings or Settings()
     found: dict[str, list[PolicyInfo]] = {}
@@ -107,7 +107,7 @@ def _served(
 
 
 def _local(settings: Settings) -> list[PolicyInfo]:
-    from physix.policies import hf
+    from physix.policies.chat import hf
 
     there = hf.installed()
     return [
@@ -142,15 +142,15 @@ def make_policy(name: str, *, allow_files: bool = False, settings: Settings | No
     """
     kind, _, rest = name.partition(":")
     if name in ("nano", "nano-untrained"):
-        from physix.policies.nano import make_nano_policy
+        from physix.policies.nano.policy import make_nano_policy
 
         return make_nano_policy(name)
     if name == "search":
-        from physix.policies.search import SearchPolicy
+        from physix.policies.search.policy import SearchPolicy
 
         return SearchPolicy()
     if name in ("sindy", "operon"):
-        from physix.policies import regressors
+        from physix.policies.search import regressors
 
         return regressors.make_sindy() if name == "sindy" else regressors.make_operon()
     if allow_files and kind == "scripted" and rest:
@@ -161,7 +161,7 @@ def make_policy(name: str, *, allow_files: bool = False, settings: Settings | No
     if kind in ("ollama", "openai", "hf") and rest and not rest.startswith("<"):
         backend = _backend(kind, rest, settings, allow_files=allow_files)
         if backend is not None:
-            from physix.policies.chat import ChatPolicy
+            from physix.policies.chat.policy import ChatPolicy
 
             return ChatPolicy(name, backend, settings)
     known = [info.name for info in list_policies()]
@@ -172,16 +172,16 @@ def make_policy(name: str, *, allow_files: bool = False, settings: Settings | No
 
 def _backend(kind: str, model: str, settings: Settings, *, allow_files: bool) -> Backend | None:
     if kind == "ollama":
-        from physix.policies.ollama import OllamaBackend
+        from physix.policies.chat.ollama import OllamaBackend
 
         return OllamaBackend(model, settings)
     if kind == "openai":
-        from physix.policies.openai import OpenAIBackend
+        from physix.policies.chat.openai import OpenAIBackend
 
         return OpenAIBackend(model, settings)
     if not allow_files and model not in _allowed_checkpoints(settings):
         return None
-    from physix.policies.hf import HfBackend
+    from physix.policies.chat.hf import HfBackend
 
     return HfBackend(model, settings)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from physix.engine.episode import fold
 from physix.engine.events import Provenance
 from physix.engine.ports import EventLog, Observation, Proposal, TokenSink
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import EpisodeNotFoundError, PolicyError
-from physix.verifier.types import Hypothesis
 
 PREFIX = "replay:"
 

@@ -10,8 +10,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, PolicyError
-from physix.verifier.types import Hypothesis
 
 
 class _Line(BaseModel):

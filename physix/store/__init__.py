@@ -20,7 +20,7 @@ from physix.store.log import (
 )
 
 if TYPE_CHECKING:
-    from physix.store.backend import Backend
+    from physix.store.sql.backend import Backend
 
 __all__ = [
     "CommandRow",
@@ -58,7 +58,7 @@ async def open_log(url: str) -> AsyncIterator[Log]:
 
         yield open_archive(Path(url.removeprefix("archive:///")))
         return
-    from physix.store.sql import open_sql_log
+    from physix.store.sql.log import open_sql_log
 
     async with open_sql_log(open_backend(url)) as log:
         yield log
@@ -73,12 +73,12 @@ def open_backend(url: str) -> Backend:
     """
     scheme, _, path = url.partition(":///")
     if scheme == "sqlite" and path:
-        from physix.store.sqlite import SqliteBackend
+        from physix.store.sql.sqlite import SqliteBackend
 
         return SqliteBackend(Path(path))
     if url.startswith(("postgresql://", "postgres://")):
         try:
-            from physix.store.postgres import PostgresBackend
+            from physix.store.sql.postgres import PostgresBackend
         except ImportError as error:
             raise StorageError("PostgreSQL needs its driver: pip install 'physix-live[postgres]'.") from error
         return PostgresBackend(url.replace("postgres://", "postgresql://", 1))

@@ -32,10 +32,10 @@ from physix.engine.events import (
     RewardComputed,
     SimulationRun,
 )
+from physix.engine.systems.task import Trajectory
+from physix.engine.verifier.types import ParseReport, Prediction, Simulation
 from physix.errors import StorageError
 from physix.store.upcasters import UPCASTERS, Payload, Upcaster
-from physix.systems.task import Trajectory
-from physix.verifier.types import ParseReport, Prediction, Simulation
 
 _READERS: Mapping[str, TypeAdapter[Event]] = {kind.__name__: TypeAdapter(kind) for kind in get_args(Event)}
 

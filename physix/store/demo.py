@@ -18,7 +18,7 @@ from physix.errors import BadInputError
 from physix.store.transfer import FORMAT, check_file, event_line, read_lines
 
 MAX_BYTES = 300_000
-SHIPPED = Path(__file__).parents[1] / "demos"
+SHIPPED = Path(__file__).parent / "demos"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from anyio import to_thread
 from physix.engine.episode import Episode, evolve, play
 from physix.engine.events import EpisodeStarted, Event, HypothesisSubmitted, RecordedEvent
 from physix.engine.fingerprint import environment_fingerprint
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import PhysixError
 from physix.store.log import (
     MAX_PAGE,
@@ -28,7 +29,6 @@ from physix.store.log import (
     project,
     project_turns,
 )
-from physix.verifier.types import Hypothesis
 from physix.version import __version__
 
 TOLERANCE = 1e-6

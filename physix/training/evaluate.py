@@ -14,8 +14,12 @@ from numpy.typing import NDArray
 from physix.engine import Episode, EpisodeConfig
 from physix.engine.episode import Turn, observe
 from physix.engine.ports import EventLog, Observation, PastTurn, Policy, Proposal, TokenSink
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier import parse
+from physix.engine.verifier.correctness import same_structure
+from physix.engine.verifier.types import Profile, Rejection, VerifierConfig
 from physix.store import open_log
-from physix.systems.task import Task, Truth
+from physix.training.data.teacher import TeacherPolicy
 from physix.training.rollout import (
     EVALUATION_SEEDS,
     HELD_OUT_SYSTEMS,
@@ -25,10 +29,6 @@ from physix.training.rollout import (
     TaskPlan,
     roll_out,
 )
-from physix.training.teacher import TeacherPolicy
-from physix.verifier import parse
-from physix.verifier.correctness import same_structure
-from physix.verifier.types import Profile, Rejection, VerifierConfig
 
 RESAMPLES = 2_000
 TURN_LIMIT = 8

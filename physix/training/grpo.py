@@ -1,7 +1,7 @@
 """GRPO on whole episodes with TRL; `physix.training.loop` is its command line.
 
 One rollout is one episode in the log. The nano models play through `rollout_func`, instruct models
-through `environment_factory` (physix.training.env); everything else is the same code.
+through `environment_factory` (physix.training.doors.trl); everything else is the same code.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from datasets import Dataset
 from numpy.random import PCG64, Generator, SeedSequence
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from physix.datasets.runs import RunManifest, RunWriter
+from physix.engine.systems import SYSTEMS
 from physix.errors import BadInputError
-from physix.systems import SYSTEMS
 from physix.training.backends import Backend
 from physix.training.manifest import new_manifest
-from physix.training.nano_files import fast_tokenizer, load_nano_folder, save_nano
-from physix.training.nano_rollout import RolloutSettings, make_rollout, task_prompt
+from physix.training.nano.files import fast_tokenizer, load_nano_folder, save_nano
+from physix.training.nano.rollout import RolloutSettings, make_rollout, task_prompt
 from physix.training.profiles import Profile, profile_named
 from physix.training.rewards import COMPONENTS, Ended, hacked, reward_functions
 from physix.training.rollout import TRAINING_SYSTEMS
+from physix.training.runs import RunManifest, RunWriter
 
 if TYPE_CHECKING:
     from trl import GRPOConfig, GRPOTrainer
@@ -139,7 +139,7 @@ def _train_nano(options: GrpoOptions, profile: Profile) -> Path:
     functions, weights = reward_functions(options.ablation)
     make: Callable[..., GRPOTrainer] = GRPOTrainer
     if options.rehearse is not None:
-        from physix.training.rehearsal import Rehearsal, RehearsingTrainer
+        from physix.training.nano.rehearsal import Rehearsal, RehearsingTrainer
 
         rehearsal = Rehearsal(
             options.rehearse,

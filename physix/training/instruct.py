@@ -17,21 +17,21 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from datasets import Dataset
 
-from physix.datasets.runs import RunWriter
-from physix.datasets.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.episode import observe
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation
+from physix.engine.systems import sample_task
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, EpisodeFinishedError
-from physix.policies.prompting import ParseFailure, parse_completion
+from physix.policies.chat.prompt import ParseFailure, parse_completion
+from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.store import open_log
-from physix.systems import sample_task
 from physix.training.backends import Backend, load
 from physix.training.grpo import GrpoOptions, RunWatch, finish, grpo_config, grpo_manifest, tasks_of
 from physix.training.profiles import Profile
 from physix.training.rewards import Ended, episode_reward, reward_functions
-from physix.verifier.types import Hypothesis
+from physix.training.runs import RunWriter
 
 if TYPE_CHECKING:
     from trl import GRPOTrainer

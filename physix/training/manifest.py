@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from physix.datasets.runs import RunManifest
+from physix.training.runs import RunManifest
 from physix.version import __version__
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "unsloth", "numpy", "scipy")

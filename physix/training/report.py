@@ -11,10 +11,9 @@ from typing import Any
 import anyio
 from threadpoolctl import threadpool_limits
 
-from physix.datasets.runs import MetricLine, read_metrics
 from physix.engine.ports import Policy
 from physix.policies import make_policy
-from physix.policies.nano import NanoModel, NanoPolicy, load_nano, untrained_twin
+from physix.policies.nano.policy import NanoModel, NanoPolicy, load_nano, untrained_twin
 from physix.training.evaluate import (
     CONDITIONS,
     METRICS,
@@ -27,6 +26,7 @@ from physix.training.evaluate import (
     save_outcomes,
     summarise,
 )
+from physix.training.runs import MetricLine, read_metrics
 
 _UNTRAINED_EPISODES = 20  # per system: it never writes an equation, and takes eight turns to do so
 _ABLATION_EPISODES = 60

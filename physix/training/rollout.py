@@ -11,12 +11,12 @@ from numpy.random import PCG64, Generator, SeedSequence
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.ports import EventLog, Policy
+from physix.engine.systems import SYSTEMS, sample_task
+from physix.engine.systems.task import Task, Truth
 from physix.errors import BadInputError
 from physix.policies import make_policy
 from physix.store import open_log
-from physix.systems import SYSTEMS, sample_task
-from physix.systems.task import Task, Truth
-from physix.training.teacher import TeacherPolicy
+from physix.training.data.teacher import TeacherPolicy
 
 TRAINING_SYSTEMS = tuple(system.id for system in SYSTEMS.values() if not system.held_out)
 HELD_OUT_SYSTEMS = tuple(system.id for system in SYSTEMS.values() if system.held_out)

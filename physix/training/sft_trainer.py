@@ -12,13 +12,13 @@ from datasets import Dataset, load_dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
-from physix.datasets.runs import RunWriter
-from physix.datasets.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
 from physix.errors import BadInputError
+from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
 from physix.training.backends import Backend, Loaded, load
 from physix.training.manifest import new_manifest
-from physix.training.nano_files import fast_tokenizer, load_nano_folder
+from physix.training.nano.files import fast_tokenizer, load_nano_folder
 from physix.training.profiles import Profile, profile_named
+from physix.training.runs import RunWriter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

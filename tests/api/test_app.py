@@ -7,8 +7,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from physix.api.app import create_app
+from physix.engine.systems import SYSTEMS, sample_task
 from physix.settings import Settings
-from physix.systems import SYSTEMS, sample_task
 
 
 @pytest.fixture

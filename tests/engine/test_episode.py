@@ -14,9 +14,9 @@ from physix.engine.events import (
     RewardComputed,
     SimulationRun,
 )
+from physix.engine.systems import sample_task
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, EpisodeFinishedError
-from physix.systems import sample_task
-from physix.verifier.types import Hypothesis
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ME = Provenance(policy="test")

@@ -9,10 +9,10 @@ from physix.engine import (
     Provenance,
 )
 from physix.engine.ports import TokenSink
+from physix.engine.systems import sample_task
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import ConflictError, EpisodeFinishedError, EpisodeNotFoundError, PolicyError
 from physix.store import open_log
-from physix.systems import sample_task
-from physix.verifier.types import Hypothesis
 
 pytestmark = pytest.mark.anyio
 TASK, TRUTH = sample_task("spring_mass", 5)

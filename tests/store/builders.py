@@ -13,9 +13,9 @@ from physix.engine.events import (
     RewardComputed,
     SimulationRun,
 )
-from physix.systems import sample_task
-from physix.verifier import verify
-from physix.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.systems import sample_task
+from physix.engine.verifier import verify
+from physix.engine.verifier.types import Hypothesis, VerifierConfig
 
 _TASK, _TRUTH = sample_task("free_fall", 1)
 _VERIFIED = verify(

@@ -17,7 +17,7 @@ from bench.faults import kill_rounds
 from physix.engine import RecordedEvent
 from physix.errors import ConflictError, StorageError
 from physix.store import EpisodeFilter, Log, open_backend, open_log
-from physix.store.migrate import alembic_config
+from physix.store.sql.migrate import alembic_config
 from tests.store.builders import finished, started, turn
 from tests.store.postgres_server import PostgresServer, postgres_server
 

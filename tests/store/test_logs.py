@@ -14,13 +14,13 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
 from physix.engine.events import SCHEMA_VERSION, Event, Provenance
+from physix.engine.verifier.types import ParseReport, Simulation
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, open_log
 from physix.store.codec import decode, encode
-from physix.store.migrate import HEAD, alembic_config
-from physix.store.schema import metadata
-from physix.store.sql import SqlLog
-from physix.verifier.types import ParseReport, Simulation
+from physix.store.sql.log import SqlLog
+from physix.store.sql.migrate import HEAD, alembic_config
+from physix.store.sql.schema import metadata
 from tests.store.builders import finished, started, turn
 from tests.store.contract import LogContract, OpenLog
 from tests.store.postgres_server import PostgresServer
@@ -159,7 +159,7 @@ async def test_the_migrations_create_exactly_the_tables_the_code_reads(tmp_path:
 _WRITER = """
 import anyio, sys
 from physix.store import open_log
-from physix.verifier.types import ParseReport, Simulation
+from physix.engine.verifier.types import ParseReport, Simulation
 from tests.store.builders import started, turn
 async def main():
     async with open_log(sys.argv[1]) as log:

@@ -4,10 +4,10 @@ import pytest
 
 from physix.engine import EpisodeConfig, EpisodeEngine, RecordedEvent
 from physix.engine.events import EpisodeStarted, Provenance, RewardComputed
+from physix.engine.systems import sample_task
+from physix.engine.verifier.types import Hypothesis
 from physix.store import EpisodeFilter, Log, open_log
 from physix.store.verify import verify_log, verify_stream
-from physix.systems import sample_task
-from physix.verifier.types import Hypothesis
 
 LAWS = ("d2x/dt2 = -3*x", "d2x/dt2 = -3*x +", "d2x/dt2 = -2.5*x - 0.1*vx")
 

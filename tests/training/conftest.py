@@ -5,15 +5,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from physix.datasets.sft import NANO_RULES, SftRow, mine
-from physix.policies.nano_tokenizer import NanoTokenizer
+from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.store import open_log
-from physix.training.nano_files import save_nano
-from physix.training.nano_model import NanoSize, make_nano
-from physix.training.nano_sft import prompts_of
-from physix.training.nano_vocabulary import train_tokenizer
+from physix.training.data.mining import NANO_RULES, SftRow, mine
+from physix.training.data.teacher import TeacherPolicy
+from physix.training.nano.files import save_nano
+from physix.training.nano.model import NanoSize, make_nano
+from physix.training.nano.sft import prompts_of
+from physix.training.nano.vocabulary import train_tokenizer
 from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
-from physix.training.teacher import TeacherPolicy
 
 TINY = NanoSize(hidden=32, layers=2, heads=2, kv_heads=1, feed_forward=48)
 

@@ -8,16 +8,16 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from physix.datasets.files import write_sft
-from physix.datasets.runs import read_metrics, read_run
-from physix.datasets.sft import MiningRules
 from physix.errors import BadInputError
-from physix.policies.nano_forward import Qwen2Forward, Qwen2Shape
+from physix.policies.nano.forward import Qwen2Forward, Qwen2Shape
 from physix.training import loop, sft
+from physix.training.data.files import write_sft
+from physix.training.data.mining import MiningRules
 from physix.training.export import gguf_name, merge_16bit, modelfile, read_gguf, write_gguf
 from physix.training.grpo import GrpoOptions
 from physix.training.instruct import EpisodeTool, environment_rewards
 from physix.training.profiles import profile_named
+from physix.training.runs import read_metrics, read_run
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -154,7 +154,7 @@ def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tmp_path: Pa
     first = episode.submit_hypothesis("d2x/dt2 = -a*x", {"a": 1.0})
     assert "2 turns are left" in first
     assert "1 turns are left" in episode.submit_hypothesis("I do not know.", {})
-    from physix.systems import sample_task
+    from physix.engine.systems import sample_task
 
     _, truth = sample_task("spring_mass", 5)
     assert "over (solved)" in episode.submit_hypothesis(truth.equation or "", dict(truth.params))

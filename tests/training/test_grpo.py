@@ -9,18 +9,18 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
-from physix.datasets.files import write_sft
-from physix.datasets.runs import read_metrics, read_run
-from physix.datasets.sft import NANO_RULES
 from physix.errors import BadInputError
-from physix.policies.nano_tokenizer import NanoTokenizer
+from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.store import open_log
 from physix.training import grpo
+from physix.training.data.files import write_sft
+from physix.training.data.mining import NANO_RULES
 from physix.training.grpo import GrpoOptions, tasks_of, train_grpo
-from physix.training.nano_files import load_nano_folder
-from physix.training.nano_rollout import RolloutSettings, forward_of, play_all, task_prompt
+from physix.training.nano.files import load_nano_folder
+from physix.training.nano.rollout import RolloutSettings, forward_of, play_all, task_prompt
 from physix.training.profiles import profile_named
 from physix.training.rewards import hacked, reward_functions
+from physix.training.runs import read_metrics, read_run
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries: not ours to mend
 

@@ -12,17 +12,17 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2Config, Qw
 from transformers.utils import get_json_schema
 from trl.chat_template_utils import qwen2_5_chat_template
 
-from physix.datasets.files import write_sft
-from physix.datasets.runs import read_metrics
-from physix.datasets.sft import MiningRules
-from physix.datasets.tool_dialogue import TOOL_SCHEMA, call_text
+from physix.engine.verifier.types import Hypothesis
+from physix.policies.chat.tool_dialogue import TOOL_SCHEMA, call_text
 from physix.store import open_log
 from physix.training.backends import Backend
+from physix.training.data.files import write_sft
+from physix.training.data.mining import MiningRules
 from physix.training.grpo import GrpoOptions, finish
 from physix.training.instruct import EpisodeTool, instruct_trainer
 from physix.training.profiles import profile_named
+from physix.training.runs import read_metrics
 from physix.training.sft_trainer import read_rows
-from physix.verifier.types import Hypothesis
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries: not ours to mend
 

@@ -1,0 +1,1 @@
+"""REST: episodes, comparisons, demos, datasets, runs."""

@@ -1,0 +1,342 @@
+"""The JSON API. Each route translates, calls the engine or the log, and projects the answer."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import Annotated, cast, get_args
+
+from anyio import to_thread
+from anyio.lowlevel import checkpoint
+from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from physix.api.http import schemas
+from physix.api.live.broadcast import Live
+from physix.api.live.drivers import Drivers
+from physix.api.live.streams import episode_stream, log_stream, resume_after
+from physix.engine import MAX_TURNS, Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
+from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier import preview
+from physix.engine.verifier.tree import FUNCTIONS
+from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.errors import (
+    BadInputError,
+    ConflictError,
+    EpisodeNotFoundError,
+    ForbiddenError,
+    PromptNotFoundError,
+)
+from physix.policies import DEFAULT_POLICY, discover_policies, open_policy
+from physix.policies.chat.asked import asked
+from physix.settings import Settings
+from physix.store import EpisodeFilter, EpisodeOrder, Log, SortKey
+from physix.store.transfer import export_lines
+
+PERSON = "you"
+_MAX_AFTER = 2**53
+_MAX_EXPORTED = 200
+_SORT = f"^-?({'|'.join(get_args(SortKey))})$"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the routes stand on, wired by the app."""
+
+    log: Log
+    engine: EpisodeEngine
+    drivers: Drivers
+    live: Live
+    settings: Settings
+
+
+def services(request: Request) -> Services:
+    """Return the running app's services."""
+    found: Services = request.app.state.services
+    return found
+
+
+Wired = Annotated[Services, Depends(services)]
+CommandId = Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)]
+After = Annotated[int | None, Query(ge=0, le=_MAX_AFTER)]
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID")]
+
+router = APIRouter()
+
+
+@router.get("/api/systems")
+async def systems() -> list[schemas.SystemView]:
+    """List the systems that can be sampled."""
+    return [
+        schemas.SystemView(
+            id=system.id,
+            title=system.title,
+            tier=system.tier,
+            held_out=system.held_out,
+            description=system.description,
+            variables=list(system.variables),
+            functions=list(FUNCTIONS),
+        )
+        for system in SYSTEMS.values()
+    ]
+
+
+@router.get("/api/policies")
+async def policies(wired: Wired) -> list[schemas.PolicyView]:
+    """List the policies with their reachability right now."""
+    return [schemas.PolicyView(**asdict(info)) for info in await discover_policies(wired.settings)]
+
+
+@router.get("/api/episodes")
+async def episodes(
+    wired: Wired,
+    system: Annotated[str | None, Query(max_length=64)] = None,
+    policy: Annotated[str | None, Query(max_length=128)] = None,
+    outcome: Annotated[str | None, Query(max_length=32)] = None,
+    status: Annotated[str | None, Query(max_length=16)] = None,
+    tier: Annotated[int | None, Query(ge=1, le=3)] = None,
+    q: Annotated[str | None, Query(max_length=128)] = None,
+    run: Annotated[str | None, Query(max_length=128)] = None,
+    step: Annotated[str | None, Query(max_length=16)] = None,
+    sort: Annotated[str, Query(pattern=_SORT)] = "-started",
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+) -> schemas.EpisodeList:
+    """Browse episodes, newest first or by another column; a minus sign before its name turns the order."""
+    wanted = EpisodeFilter(
+        system=system,
+        policy=policy,
+        outcome=outcome,
+        status=status,
+        tier=tier,
+        text=q,
+        run=run,
+        step=step,
+        public=True,
+    )
+    order = EpisodeOrder(by=cast("SortKey", sort.removeprefix("-")), descending=sort.startswith("-"))
+    page = await wired.log.list_episodes(wanted, order=order, cursor=cursor, limit=limit)
+    return schemas.EpisodeList(
+        items=[schemas.EpisodeRowView.of(row) for row in page.items],
+        next_cursor=page.next_cursor,
+        total=page.total,
+    )
+
+
+@router.get("/api/episodes/export", response_class=Response)
+async def export_episodes(
+    wired: Wired, episode: Annotated[list[str], Query(max_length=_MAX_EXPORTED)]
+) -> Response:
+    """Download finished episodes as they are logged, in the form that `physix log import` takes."""
+    for episode_id in episode:
+        found = await wired.engine.load(episode_id)
+        if found.finished is None:
+            raise ConflictError(
+                f"Episode {episode_id} still runs, and an export holds its truth: finish or abandon it first."
+            )
+    return StreamingResponse(
+        export_lines(wired.log, episode),
+        media_type="application/jsonl",
+        headers={"Content-Disposition": 'attachment; filename="episodes.jsonl"'},
+    )
+
+
+@router.get("/api/episodes/{episode_id}")
+async def episode(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+    """Return one episode as it stands."""
+    return _view(wired, await wired.engine.load(episode_id))
+
+
+@router.get("/api/episodes/{episode_id}/turns/{turn}/prompt")
+async def turn_prompt(
+    wired: Wired, episode_id: str, turn: Annotated[int, Path(ge=1, le=MAX_TURNS)]
+) -> schemas.PromptView:
+    """Return what the policy was asked for a turn, written anew from the log."""
+    found = await wired.engine.load(episode_id)
+    if turn > len(found.turns):
+        raise PromptNotFoundError(episode_id, turn)
+    before = replace(found, turns=found.turns[: turn - 1], finished=None)
+    prompt = asked(
+        observe(before),
+        found.turns[turn - 1].submitted.provenance,
+        budget_tokens=wired.settings.prompt_tokens,
+    )
+    if prompt is None:
+        raise PromptNotFoundError(episode_id, turn)
+    return schemas.PromptView(
+        turn=turn,
+        messages=[schemas.PromptMessage(**asdict(message)) for message in prompt.messages],
+        prompt_version=prompt.version,
+        exact=prompt.exact,
+    )
+
+
+@router.get("/api/episodes/{episode_id}/events.json")
+async def episode_events(wired: Wired, episode_id: str, after: After = None) -> list[schemas.PublicEvent]:
+    """Return the events of an episode after a version."""
+    recorded = await wired.log.read(episode_id, after_version=after or 0)
+    if not recorded and not await wired.log.read(episode_id):
+        raise EpisodeNotFoundError(episode_id)
+    return [schemas.public_event(one) for one in recorded]
+
+
+@router.get("/api/episodes/{episode_id}/events", response_class=Response)
+async def episode_event_stream(
+    wired: Wired,
+    request: Request,
+    episode_id: str,
+    after: After = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Stream the events of an episode; `Accept: application/json` gives a list instead."""
+    await wired.engine.load(episode_id)
+    start = resume_after(last_event_id, after)
+    if "application/json" in request.headers.get("accept", ""):
+        recorded = await wired.log.read(episode_id, after_version=start)
+        return JSONResponse([schemas.public_event(one).model_dump(mode="json") for one in recorded])
+    return await episode_stream(wired.log, episode_id, start, live=wired.live)
+
+
+@router.get("/api/events", response_class=Response)
+async def log_event_stream(
+    wired: Wired,
+    episode: Annotated[list[str] | None, Query(max_length=64)] = None,
+    after: After = None,
+    last_event_id: LastEventId = None,
+) -> Response:
+    """Stream the whole log by position, optionally narrowed to some episodes."""
+    return log_stream(wired.log, resume_after(last_event_id, after), episode, live=wired.live)
+
+
+@router.post("/interactive/sessions", status_code=201)
+async def start_session(wired: Wired, body: schemas.NewSession) -> schemas.EpisodeView:
+    """Start an episode from a system and seed, or from a CSV."""
+    task, truth = await task_of(body)
+    if body.policy != PERSON:
+        await open_policy(body.policy, wired.log, wired.settings)
+    config = config_of(body)
+    started = await wired.engine.start(task, truth, config=config, policy=body.policy, door="interactive")
+    return _view(wired, started)
+
+
+@router.post("/interactive/sessions/{episode_id}/step")
+async def step(
+    wired: Wired, episode_id: str, body: schemas.HypothesisBody, command_id: CommandId = None
+) -> schemas.EpisodeView:
+    """Play one turn with a person's hypothesis."""
+    await _require_open(wired, episode_id)
+    played = await wired.engine.submit(
+        episode_id,
+        Hypothesis(equation=body.equation, params=dict(body.params), rationale=body.rationale),
+        provenance=Provenance(policy=PERSON),
+        command_id=command_id,
+    )
+    await checkpoint()  # the followers first: writing the whole episode out takes longer than its newest turn
+    return _view(wired, played)
+
+
+@router.post("/interactive/sessions/{episode_id}/preview")
+async def preview_hypothesis(
+    wired: Wired, episode_id: str, body: schemas.HypothesisBody
+) -> schemas.PreviewView:
+    """Parse and simulate a hypothesis without spending a turn: verdict, typesetting and motion, no reward."""
+    await _require_open(wired, episode_id)
+    started = (await wired.engine.load(episode_id)).started
+    hypothesis = Hypothesis(equation=body.equation, params=dict(body.params))
+    parsed, simulation = await to_thread.run_sync(preview, started.task, hypothesis, started.config.verifier)
+    return schemas.PreviewView(parse=parsed, simulation=simulation)
+
+
+@router.post("/interactive/sessions/{episode_id}/llm-step")
+async def policy_step(
+    wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None
+) -> schemas.EpisodeView:
+    """Let a policy play one turn."""
+    await _require_open(wired, episode_id)
+    name = await _policy_name(wired, episode_id, body)
+    return _view(wired, await wired.drivers.play_turn(episode_id, name, _temperature(body)))
+
+
+@router.post("/interactive/sessions/{episode_id}/run", status_code=202)
+async def run(wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None) -> schemas.EpisodeView:
+    """Let a policy play to the end in the background."""
+    await _require_open(wired, episode_id)
+    name = await _policy_name(wired, episode_id, body)
+    await wired.drivers.start(episode_id, name, _temperature(body))
+    return _view(wired, await wired.engine.load(episode_id))
+
+
+@router.post("/interactive/sessions/{episode_id}/pause")
+async def pause(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+    """Stop the policy that plays; the episode can go on later."""
+    await wired.drivers.stop(episode_id)
+    return _view(wired, await wired.engine.load(episode_id))
+
+
+@router.post("/interactive/sessions/{episode_id}/abandon")
+async def abandon(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+    """End the episode as abandoned."""
+    await _require_open(wired, episode_id)
+    await wired.drivers.stop(episode_id)
+    return _view(wired, await wired.engine.abandon(episode_id))
+
+
+async def _require_open(wired: Services, episode_id: str) -> None:
+    """Refuse to touch an episode that a client holds the token of."""
+    if (await wired.engine.load(episode_id)).started.token_sha256 is not None:
+        raise ForbiddenError(episode_id)
+
+
+async def _policy_name(wired: Services, episode_id: str, body: schemas.PolicyBody | None) -> str:
+    episode = await wired.engine.load(episode_id)
+    if body is not None and body.policy is not None:
+        return body.policy
+    return DEFAULT_POLICY if episode.started.policy == PERSON else episode.started.policy
+
+
+def _temperature(body: schemas.PolicyBody | None) -> float | None:
+    return body.temperature if body is not None else None
+
+
+def _view(wired: Services, episode: Episode) -> schemas.EpisodeView:
+    return schemas.EpisodeView.of(episode, driven=wired.drivers.drives(episode.episode_id))
+
+
+def config_of(body: schemas.NewTask) -> EpisodeConfig:
+    """Return the rules that a request asks for."""
+    return EpisodeConfig(
+        verifier=VerifierConfig(profile=body.profile, constants=body.constants),
+        max_turns=body.max_turns,
+        reward_mode=body.reward_mode,
+    )
+
+
+async def task_of(body: schemas.NewTask) -> tuple[Task, Truth]:
+    """Return the problem that a request asks for.
+
+    Raises:
+        BadInputError: neither or both of a system and a CSV, or one of them is wrong.
+    """
+    if (body.system_id is None) == (body.csv is None):
+        raise BadInputError("Give either system_id (with a seed) or csv (with a hint).")
+    if body.csv is not None:
+        # Megabytes of text take a while to read; other requests go on meanwhile.
+        return await to_thread.run_sync(read_table, body)
+    return sample_task(body.system_id or "", body.seed, noise=body.noise, trajectories=body.trajectories)
+
+
+def read_table(body: schemas.TableBody) -> tuple[Task, Truth]:
+    """Return the task behind a table.
+
+    Raises:
+        BadInputError: the table is no trajectory.
+    """
+    return task_from_csv(
+        body.csv or "",
+        hint=body.hint,
+        title=body.title,
+        second_order=body.second_order,
+        estimate=body.estimate,
+        hold_back=body.hold_back,
+        held_back_csv=body.held_back_csv,
+    )

@@ -1,0 +1,471 @@
+"""What the HTTP API takes and gives. Inner values are the engine's own dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from physix.engine import Episode, RecordedEvent, Turn
+from physix.engine.events import (
+    Door,
+    EpisodeConfig,
+    EpisodeFinished,
+    EpisodeStarted,
+    FinishReason,
+    ForkPoint,
+    HypothesisSubmitted,
+    PolicyFailed,
+    Provenance,
+    RewardComputed,
+    RewardMode,
+    SimulationRun,
+)
+from physix.engine.systems.task import StateVariable, Task
+from physix.engine.verifier.types import (
+    Constants,
+    Correctness,
+    ParseReport,
+    Profile,
+    Reward,
+    Simulation,
+    VariableFit,
+)
+from physix.store.log import EpisodeRow, is_secret
+
+Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+StrictInt = Annotated[int, Field(strict=True)]
+UNNAMED_SYSTEM = "unnamed"  # the system of an evaluation task until the episode has ended
+
+
+class Body(BaseModel):
+    """A request body: an unknown field is a mistake, not an option."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class TableBody(Body):
+    """A table of measurements and how to read it."""
+
+    csv: str | None = None
+    second_order: dict[str, str] | None = Field(
+        default=None, max_length=8, description="velocity column to position; null: recognised by name"
+    )
+    estimate: list[str] = Field(
+        default_factory=list, max_length=8, description="columns whose velocity is estimated from the data"
+    )
+    hold_back: Finite = Field(default=0.0, ge=0.0, le=0.5, description="last share of the rows, kept hidden")
+    held_back_csv: str | None = Field(default=None, description="another table, kept hidden")
+    hint: str = ""
+    title: str = ""
+
+
+class NewTask(TableBody):
+    """What to work on, from a system and seed or from a CSV, and by which rules."""
+
+    system_id: str | None = Field(default=None, max_length=64)
+    seed: StrictInt = 0
+    noise: Finite | None = None
+    trajectories: StrictInt = 1
+    max_turns: StrictInt = Field(default=8, ge=1, le=64)
+    profile: Profile = "classic"
+    constants: Constants = "declared"
+    reward_mode: RewardMode = "total"
+
+
+class NewSession(NewTask):
+    """Start an episode."""
+
+    policy: str = Field(default="you", max_length=128, description="who will play; `you` for a person")
+
+
+class NewComparison(NewTask):
+    """Start the same task under several policies."""
+
+    policies: list[Annotated[str, Field(min_length=1, max_length=128)]] = Field(min_length=1, max_length=8)
+
+
+class ForkBody(Body):
+    """Where to branch, and who goes on."""
+
+    turn: StrictInt = Field(ge=0, le=64)
+    policy: str | None = Field(default=None, max_length=128, description="absent: the original's")
+    max_turns: StrictInt | None = Field(default=None, ge=1, le=64)
+
+
+class TableView(BaseModel):
+    """How a table was read."""
+
+    rows: int
+    held_back_rows: int
+    time_unit: str | None
+    variables: list[StateVariable]
+    noise: float
+    t: list[float]
+    states: list[list[float]]
+
+
+class MemberView(BaseModel):
+    """One policy's episode in a comparison."""
+
+    episode_id: str
+    policy: str
+    status: Literal["running", "finished"]
+    driven: bool
+    outcome: FinishReason | None
+    turns: int
+    turns_to_solve: int | None
+    best_match: float
+    best_total: float
+    total_reward: float
+    generalisation: float | None
+    parse_failures: int
+    policy_failures: int
+
+
+class ComparisonView(BaseModel):
+    """Several episodes on the same task."""
+
+    comparison_id: str
+    status: Literal["running", "finished"]
+    system_id: str
+    seed: int | None
+    title: str
+    members: list[MemberView]
+
+
+class HypothesisBody(Body):
+    """A person's hypothesis."""
+
+    equation: str = Field(max_length=4_096)
+    params: dict[str, Finite | None] = Field(default_factory=dict, max_length=64)
+    rationale: str = Field(default="", max_length=4_096)
+
+
+class PreviewView(BaseModel):
+    """What a hypothesis says, before a turn is spent on it: no reward, nothing compared with the data."""
+
+    parse: ParseReport
+    simulation: Simulation
+
+
+class PromptMessage(BaseModel):
+    """One message of a prompt."""
+
+    role: str
+    content: str
+
+
+class PromptView(BaseModel):
+    """What a policy was asked for a turn. `exact`: by the recorded hash it was word for word this."""
+
+    turn: int
+    messages: list[PromptMessage]
+    prompt_version: str
+    exact: bool
+
+
+class PolicyBody(Body):
+    """Which policy plays; absent: the one the session was started for.
+
+    `temperature` is for chat models; absent, the server's setting holds.
+    """
+
+    policy: str | None = Field(default=None, max_length=128)
+    temperature: float | None = Field(default=None, ge=0.0, le=2.0)
+
+
+class SystemView(BaseModel):
+    """A system that can be sampled."""
+
+    id: str
+    title: str
+    tier: int
+    held_out: bool
+    description: str
+    variables: list[StateVariable]
+    functions: list[str]
+
+
+class PolicyView(BaseModel):
+    """A policy and whether it can play right now."""
+
+    name: str
+    title: str
+    description: str
+    reachable: bool
+    reason: str | None
+    command: str | None
+    is_default: bool
+
+
+class TurnView(BaseModel):
+    """One complete turn."""
+
+    turn: int
+    equation: str
+    params: dict[str, float | None]
+    rationale: str
+    parse: ParseReport
+    simulation: Simulation
+    reward: Reward
+    emitted: float
+    fits: dict[str, VariableFit]
+    generalisation: float | None
+    match_dense: float | None
+    correctness: Correctness | None = Field(
+        description="against the true law; only when the episode has ended"
+    )
+    mismatch: str
+    solved: bool
+    raw_completion: str | None
+    provenance: Provenance
+    recorded_at: datetime
+
+    @classmethod
+    def of(cls, turn: Turn, *, ended: bool) -> TurnView:
+        """Flatten the three events of a turn; what tells of the truth only if the episode has ended."""
+        submitted, rewarded = turn.submitted, turn.rewarded
+        return cls(
+            turn=turn.number,
+            equation=submitted.equation,
+            params=submitted.params,
+            rationale=submitted.rationale,
+            parse=submitted.parse,
+            simulation=turn.simulated.simulation,
+            reward=rewarded.reward,
+            emitted=rewarded.emitted,
+            fits=rewarded.fits,
+            generalisation=rewarded.generalisation,
+            match_dense=rewarded.match_dense,
+            correctness=rewarded.correctness if ended else None,
+            mismatch=rewarded.mismatch,
+            solved=rewarded.solved,
+            raw_completion=submitted.raw_completion,
+            provenance=submitted.provenance,
+            recorded_at=turn.recorded_at,
+        )
+
+
+class TruthView(BaseModel):
+    """The law behind the motion; shown only when the episode has ended."""
+
+    equation: str
+    params: dict[str, float]
+
+
+def public_task(task: Task, *, running: bool) -> Task:
+    """Return the task as anyone may read it: a running evaluation does not name its system."""
+    return (
+        replace(task, system_id=UNNAMED_SYSTEM)
+        if is_secret(task.system_id, task.seed, running=running)
+        else task
+    )
+
+
+class EpisodeView(BaseModel):
+    """One episode as the projection at a version."""
+
+    episode_id: str
+    version: int
+    status: Literal["running", "finished"]
+    outcome: FinishReason | None
+    driven: bool = Field(description="a policy is playing it on this server right now")
+    policy: str
+    door: Door
+    system_id: str
+    seed: int | None
+    task: Task
+    config: EpisodeConfig
+    turns: list[TurnView]
+    best_match: float
+    best_total: float
+    truth: TruthView | None
+    engine_version: str
+    fingerprint: dict[str, str]
+    forked_from: ForkPoint | None
+    comparison_id: str | None
+    labels: dict[str, str]
+    started_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, episode: Episode, *, driven: bool) -> EpisodeView:
+        """Project an episode for people: no truth before the end, never the hidden trajectories."""
+        started, finished = episode.started, episode.finished
+        truth = started.truth
+        shown = finished is not None and truth.equation is not None
+        return cls(
+            episode_id=episode.episode_id,
+            version=episode.version,
+            status="finished" if finished else "running",
+            outcome=finished.reason if finished else None,
+            driven=driven,
+            policy=started.policy,
+            door=started.door,
+            system_id=public_task(started.task, running=finished is None).system_id,
+            seed=started.task.seed,
+            task=public_task(started.task, running=finished is None),
+            config=started.config,
+            turns=[TurnView.of(turn, ended=finished is not None) for turn in episode.turns],
+            best_match=episode.best_match,
+            best_total=episode.best_total,
+            truth=TruthView(equation=truth.equation or "", params=truth.params) if shown else None,
+            engine_version=started.engine_version,
+            fingerprint=started.fingerprint,
+            forked_from=started.forked_from,
+            comparison_id=started.comparison_id,
+            labels=started.labels,
+            started_at=episode.started_at,
+            updated_at=episode.updated_at,
+        )
+
+
+class EpisodeRowView(BaseModel):
+    """One episode in a list."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    episode_id: str
+    system_id: str
+    title: str
+    tier: int | None
+    seed: int | None
+    policy: str
+    door: str
+    status: str
+    outcome: str | None
+    turns: int
+    max_turns: int
+    best_match: float
+    best_total: float
+    matches: list[float]
+    generalisation: float | None
+    started_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: EpisodeRow) -> EpisodeRowView:
+        """Name the system unless that would tell a running evaluation's agent half the law."""
+        view = cls.model_validate(row)
+        if is_secret(row.system_id, row.seed, running=row.status == "running"):
+            view.system_id = UNNAMED_SYSTEM
+        return view
+
+
+class EpisodeList(BaseModel):
+    """A page of episodes, newest first."""
+
+    items: list[EpisodeRowView]
+    next_cursor: str | None
+    total: int
+
+
+class StartedPayload(BaseModel):
+    """EpisodeStarted for the public: each field is named here, so that no new secret leaks by default."""
+
+    task: Task
+    config: EpisodeConfig
+    policy: str
+    door: Door
+    engine_version: str
+    fingerprint: dict[str, str]
+    forked_from: ForkPoint | None
+    comparison_id: str | None
+    labels: dict[str, str]
+
+    @classmethod
+    def of(cls, event: EpisodeStarted) -> StartedPayload:
+        """Leave the truth out."""
+        return cls(
+            task=public_task(event.task, running=True),  # this event is sent while the episode runs
+            config=event.config,
+            policy=event.policy,
+            door=event.door,
+            engine_version=event.engine_version,
+            fingerprint=event.fingerprint,
+            forked_from=event.forked_from,
+            comparison_id=event.comparison_id,
+            labels=event.labels,
+        )
+
+
+class _Envelope(BaseModel):
+    episode_id: str
+    version: int
+    position: int
+    recorded_at: datetime
+
+
+class StartedEvent(_Envelope):
+    """An episode began."""
+
+    type: Literal["EpisodeStarted"] = "EpisodeStarted"
+    payload: StartedPayload
+
+
+class SubmittedEvent(_Envelope):
+    """A hypothesis was submitted."""
+
+    type: Literal["HypothesisSubmitted"] = "HypothesisSubmitted"
+    payload: HypothesisSubmitted
+
+
+class SimulatedEvent(_Envelope):
+    """It was simulated."""
+
+    type: Literal["SimulationRun"] = "SimulationRun"
+    payload: SimulationRun
+
+
+class RewardedEvent(_Envelope):
+    """Its reward was computed: the turn is complete."""
+
+    type: Literal["RewardComputed"] = "RewardComputed"
+    payload: RewardComputed
+
+
+class FailedEvent(_Envelope):
+    """The policy did not answer."""
+
+    type: Literal["PolicyFailed"] = "PolicyFailed"
+    payload: PolicyFailed
+
+
+class FinishedEvent(_Envelope):
+    """The episode ended."""
+
+    type: Literal["EpisodeFinished"] = "EpisodeFinished"
+    payload: EpisodeFinished
+
+
+PublicEvent = Annotated[
+    StartedEvent | SubmittedEvent | SimulatedEvent | RewardedEvent | FailedEvent | FinishedEvent,
+    Field(discriminator="type"),
+]
+PUBLIC_EVENT: TypeAdapter[PublicEvent] = TypeAdapter(PublicEvent)
+
+
+def public_event(recorded: RecordedEvent) -> PublicEvent:
+    """Return a recorded event as everyone may see it."""
+    event = recorded.event
+    match event:
+        case EpisodeStarted():
+            payload: object = StartedPayload.of(event)
+        case RewardComputed():
+            # An agent may read this stream while it plays.
+            payload = replace(event, correctness=None)
+        case _:
+            payload = event
+    return PUBLIC_EVENT.validate_python(
+        {
+            "type": event.type,
+            "episode_id": recorded.episode_id,
+            "version": recorded.version,
+            "position": recorded.position,
+            "recorded_at": recorded.recorded_at,
+            "payload": payload,
+        }
+    )

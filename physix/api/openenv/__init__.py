@@ -1,0 +1,1 @@
+"""OpenEnv: environment, client, wire messages and graders."""

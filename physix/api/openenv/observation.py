@@ -1,0 +1,111 @@
+"""What an OpenEnv agent reads of an episode. Built from `observe`, which holds no truth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from physix.api.openenv.client import PhysiXObservation, PhysiXResetObservation
+from physix.engine import Episode, observe
+from physix.engine.ports import PastTurn
+from physix.engine.systems.task import Task
+
+_TABLE_ROWS = 20
+
+
+def first_observation(episode: Episode, token: str | None) -> PhysiXResetObservation:
+    """Return the problem and, of a resumed episode, what was played so far."""
+    task = episode.task
+    return PhysiXResetObservation(
+        **_common(episode),
+        hint=task.hint,
+        variables=[
+            {"name": v.name, "unit": v.unit, "description": v.description, "rate_of": v.rate_of}
+            for v in task.variables
+        ],
+        time_unit=task.time_unit,
+        trajectories=[{"t": list(x.t), "states": [list(row) for row in x.states]} for x in task.shown],
+        table=table(task),
+        stats=stats(task),
+        constants=episode.config.verifier.constants,
+        token=token,
+    )
+
+
+def step_observation(episode: Episode) -> PhysiXObservation:
+    """Return what the last turn brought."""
+    return PhysiXObservation(**_common(episode))
+
+
+def table(task: Task) -> str:
+    """Return at most 20 rows of each shown trajectory, four significant digits, one header line."""
+    lines = [" ".join(["t", *(v.name for v in task.variables)])]
+    for number, shown in enumerate(task.shown):
+        if number:
+            lines.append("")
+        rows = min(_TABLE_ROWS, len(shown.t))
+        for i in np.linspace(0, len(shown.t) - 1, rows).round().astype(int).tolist():
+            lines.append(" ".join(f"{x:.4g}" for x in (shown.t[i], *shown.states[i])))
+    return "\n".join(lines)
+
+
+def stats(task: Task) -> dict[str, dict[str, float]]:
+    """Return, per variable over all shown trajectories, where it moves."""
+    pooled = np.concatenate([np.array(shown.states) for shown in task.shown])
+    return {
+        variable.name: {
+            "min": float(column.min()),
+            "max": float(column.max()),
+            "mean": float(column.mean()),
+            "std": float(column.std()),
+            "first": float(column[0]),
+            "last": float(column[-1]),
+        }
+        for variable, column in zip(task.variables, pooled.T, strict=True)
+    }
+
+
+def _common(episode: Episode) -> dict[str, Any]:
+    seen = observe(episode)
+    last = seen.history[-1] if seen.history else None
+    return {
+        "done": episode.finished is not None,
+        "reward": episode.turns[-1].rewarded.emitted if episode.turns else None,
+        "episode_id": episode.episode_id,
+        "turn": len(episode.turns),
+        "turns_remaining": seen.turns_remaining,
+        "history": [_past(turn) for turn in seen.history],
+        "reward_breakdown": None if last is None else asdict(last.reward),
+        "mismatch": "" if last is None else last.mismatch,
+        "diagnostics": {} if last is None else _diagnostics(episode, last),
+    }
+
+
+def _past(turn: PastTurn) -> dict[str, Any]:
+    return {
+        "turn": turn.turn,
+        "equation": turn.equation,
+        "params": turn.params,
+        "fitted": turn.fitted,
+        "reward": turn.reward.total,
+        "match": turn.reward.match,
+        "mismatch": turn.mismatch,
+    }
+
+
+def _diagnostics(episode: Episode, last: PastTurn) -> dict[str, Any]:
+    turn = episode.turns[-1]
+    parse = turn.submitted.parse
+    return {
+        "outcome": last.outcome,
+        "message": turn.simulated.simulation.message,
+        "fits": {name: asdict(fit) for name, fit in last.fits.items()},
+        "fitted": last.fitted,
+        "operators": parse.operators,
+        "canonical": parse.canonical,
+        "units": parse.units,
+        "units_message": parse.units_message,
+        "match_dense": turn.rewarded.match_dense,
+    }

@@ -1,0 +1,263 @@
+"""What the log costs on each database, beside the floor: the driver's fastest bulk insert of the same rows.
+
+A turn is three events with a 100 x 4 trajectory. Every append waits for its durable commit.
+PostgreSQL is measured where a URL is given.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import anyio
+from sqlalchemy import text
+
+from physix.cli.measure.sse import fan_out
+from physix.engine import EpisodeConfig, Provenance, RecordedEvent
+from physix.engine.episode import evolve, play, start
+from physix.engine.events import (
+    SCHEMA_VERSION,
+    EpisodeStarted,
+    Event,
+    HypothesisSubmitted,
+    RewardComputed,
+    SimulationRun,
+)
+from physix.engine.systems import sample_task
+from physix.engine.verifier.types import Hypothesis
+from physix.store import Log, open_backend, open_log
+from physix.store.codec import encode
+from physix.store.log import shown
+from physix.store.sql import schema
+from physix.store.sql.log import SqlLog
+from physix.store.sql.moments import microseconds
+
+_CALLERS = (1, 16, 64)
+_FANOUT = (1, 100, 500)
+
+
+def main(turns: int, postgres_url: str | None) -> None:
+    """Print every figure for SQLite in a temporary file, and for PostgreSQL if a URL is given."""
+    with tempfile.TemporaryDirectory(prefix="physix-bench-") as folder:
+        _measure("SQLite", [f"sqlite:///{folder}/{i}.db" for i in range(3)], turns)
+    if postgres_url is None:
+        sys.stdout.write("PostgreSQL: not measured; give an empty database with --postgres URL\n")
+    else:
+        _measure("PostgreSQL", [postgres_url] * 3, turns)
+
+
+def _measure(name: str, urls: Sequence[str], turns: int) -> None:
+    out = sys.stdout
+    sample = _Sample()
+    anyio.run(_create, urls[0])
+    bulk = _floor(urls[0], sample, turns, per_commit=turns)
+    single = _floor(urls[0], sample, min(turns, 600), per_commit=1)
+    out.write(f"{name}: floor {bulk:.0f} turns/s in one transaction, {single:.0f} one transaction a turn\n")
+    for callers in _CALLERS:
+        rate, middle, p99 = anyio.run(_append, urls[1], sample, callers, turns)
+        out.write(
+            f"{name}: {callers:3} callers {rate:7.0f} turns/s, p50 {middle:.2f} ms, p99 {p99:.2f} ms; "
+            f"{rate / bulk:.2f} of the bulk floor, {rate / single:.2f} of the one-a-turn floor\n"
+        )
+    for clients in _FANOUT:
+        middle, p99, rate = anyio.run(_follow, urls[1], sample, clients, 100)
+        out.write(
+            f"{name}: {clients:3} followers in the process: append called to event in hand "
+            f"p50 {middle:.2f} ms, p99 {p99:.2f} ms, {rate:.0f} events/s\n"
+        )
+    for clients in _FANOUT:
+        seen = fan_out(urls[2], clients)
+        out.write(
+            f"{name}: {clients:3} SSE clients over sockets: recorded to read p50 {seen.p50_ms:.2f} ms, "
+            f"p99 {seen.p99_ms:.2f} ms, {seen.events_per_s:.0f} events/s\n"
+        )
+    rebuilt, exported = anyio.run(_maintain, urls[1])
+    before = _bytes_on_disk(urls[1])
+    anyio.run(_append, urls[1], sample, 1, turns)
+    per_turn = (_bytes_on_disk(urls[1]) - before) / turns
+    out.write(
+        f"{name}: rebuild {rebuilt / 1e6:.2f} million events/s, export {exported:.0f} events/s, "
+        f"{per_turn:.0f} bytes a turn on disk\n"
+    )
+
+
+class _Sample:
+    """One start and one turn, as the engine makes them."""
+
+    def __init__(self) -> None:
+        task, truth = sample_task("projectile_drag", 7)
+        started = start(task, truth, config=EpisodeConfig(max_turns=64), policy="bench", door="test")
+        first = RecordedEvent(
+            episode_id="sample", version=1, position=1, recorded_at=datetime.now(UTC), event=started
+        )
+        law = Hypothesis(
+            equation="d2x/dt2 = -k*vx*sqrt(vx**2 + vy**2); d2y/dt2 = -g - k*vy*sqrt(vx**2 + vy**2)",
+            params={"g": 9.81, "k": 0.05},
+            rationale="quadratic drag and gravity",
+        )
+        submitted, simulated, rewarded, *_ = play(
+            evolve(None, first), law, provenance=Provenance(policy="bench")
+        )
+        if not isinstance(submitted, HypothesisSubmitted) or not isinstance(simulated, SimulationRun):
+            raise TypeError("a turn begins with a hypothesis and its simulation")
+        if not isinstance(rewarded, RewardComputed):
+            raise TypeError("a turn ends with its reward")
+        self.started: EpisodeStarted = started
+        self._parts = submitted, simulated, rewarded
+
+    def turn(self, number: int) -> tuple[Event, ...]:
+        return tuple(replace(part, turn=number) for part in self._parts)
+
+
+async def _create(url: str) -> None:
+    async with open_log(url):
+        pass
+
+
+def _floor(url: str, sample: _Sample, turns: int, *, per_commit: int) -> float:
+    """Return turns per second of the driver alone: executemany on SQLite, COPY on PostgreSQL."""
+    backend = open_backend(url)
+    encoded = [encode(event) for event in sample.turn(1)]
+    now = microseconds(datetime.now(UTC))
+    with backend.writer.begin() as connection:
+        base = int(connection.exec_driver_sql("SELECT coalesce(max(position), 0) FROM events").scalar_one())
+    name = f"floor{base}"
+    rows = []
+    blobs = []
+    for i in range(turns):
+        outcome = None
+        for j, (event, one) in enumerate(zip(sample.turn(i), encoded, strict=True)):
+            if isinstance(event, SimulationRun):
+                outcome = event.simulation.outcome
+            version = 3 * i + j + 1
+            key = (base + version, base + 1, version)
+            named = name if version == 1 else None
+            rows.append((*key, one.type, SCHEMA_VERSION, now, named, *shown(event, outcome), one.payload))
+            if one.blob is not None:
+                blobs.append((base + version, one.blob))
+    began = time.perf_counter()
+    for first in range(0, len(rows), 3 * per_commit):
+        with backend.writer.begin() as connection:
+            backend.bulk_insert(connection, schema.events, rows[first : first + 3 * per_commit])
+            turn = first // 3
+            backend.bulk_insert(connection, schema.trajectories, blobs[turn : turn + per_commit])
+    spent = time.perf_counter() - began
+    if backend.placeholder != "?":
+        # Rows of no episode would be in the way of what follows in the same database.
+        with backend.writer.begin() as connection:
+            connection.exec_driver_sql("TRUNCATE events, trajectories")
+    backend.writer.dispose()
+    backend.readers.dispose()
+    return turns / spent
+
+
+async def _append(url: str, sample: _Sample, callers: int, turns: int) -> tuple[float, float, float]:
+    """Return turns per second, and latency in ms: median and 99th percentile."""
+    spent: list[float] = []
+    async with open_log(url) as log:
+        stamp = time.time_ns()
+
+        async def write(name: str) -> None:
+            await log.append(name, (sample.started,), expected_version=0)
+            for turn in range(turns // callers):
+                whole = sample.turn(turn + 1)
+                began = time.perf_counter()
+                await log.append(name, whole, expected_version=1 + 3 * turn)
+                spent.append(1e3 * (time.perf_counter() - began))
+
+        began = time.perf_counter()
+        async with anyio.create_task_group() as tasks:
+            for i in range(callers):
+                tasks.start_soon(write, f"{stamp}-{callers}-{i}")
+        total = time.perf_counter() - began
+    spent.sort()
+    return len(spent) / total, statistics.median(spent), spent[int(0.99 * len(spent))]
+
+
+async def _follow(url: str, sample: _Sample, clients: int, turns: int) -> tuple[float, float, float]:
+    """Return latency in ms from before the append to each follower, and events delivered per second."""
+    delays: list[float] = []
+    published: dict[int, float] = {}
+    async with open_log(url) as log:
+        name = f"{time.time_ns()}-follow-{clients}"
+        (first,) = await log.append(name, (sample.started,), expected_version=0)
+        ready = anyio.Event()
+        waiting = clients
+
+        async def follow() -> None:
+            nonlocal waiting
+            left = 3 * turns
+            stream = log.subscribe(after_position=first.position, episode_ids=[name])
+            waiting -= 1
+            if waiting == 0:
+                ready.set()
+            async for recorded in stream:
+                delays.append(1e3 * (time.perf_counter() - published[(recorded.version - 2) // 3]))
+                left -= 1
+                if left == 0:
+                    return
+
+        began = time.perf_counter()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(clients):
+                tasks.start_soon(follow)
+            await ready.wait()
+            for turn in range(turns):
+                published[turn] = time.perf_counter()
+                await log.append(name, sample.turn(turn + 1), expected_version=1 + 3 * turn)
+        total = time.perf_counter() - began
+    delays.sort()
+    return statistics.median(delays), delays[int(0.99 * len(delays))], len(delays) / total
+
+
+async def _maintain(url: str) -> tuple[float, float]:
+    """Return events rebuilt and exported per second."""
+    async with open_log(url) as log:
+        if not isinstance(log, SqlLog):
+            raise TypeError("only a database can be rebuilt")
+        events = await log.query(
+            lambda connection: int(connection.execute(text("SELECT count(*) FROM events")).scalar_one())
+        )
+        began = time.perf_counter()
+        await log.rebuild()
+        rebuilt = events / (time.perf_counter() - began)
+        began = time.perf_counter()
+        exported = await _export(log)
+        rate = exported / (time.perf_counter() - began)
+    return rebuilt, rate
+
+
+async def _export(log: Log) -> int:
+    from physix.store.transfer import export_lines
+
+    total = 0
+    async for _ in export_lines(log):
+        total += 1
+    return total - 1  # the last line is the checksum
+
+
+def _bytes_on_disk(url: str) -> int:
+    backend = open_backend(url)
+    with backend.writer.connect() as connection:
+        if backend.placeholder == "?":
+            connection.exec_driver_sql("ROLLBACK")
+            connection.connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            pages, size = (
+                connection.connection.cursor().execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "page_size")
+            )
+            total = int(pages * size)
+        else:
+            query = (
+                "SELECT sum(pg_total_relation_size(relid)) FROM pg_stat_user_tables "
+                "WHERE relname IN ('events', 'trajectories', 'episodes', 'commands')"
+            )
+            total = int(connection.exec_driver_sql(query).scalar_one())
+    backend.writer.dispose()
+    backend.readers.dispose()
+    return total

@@ -1,0 +1,132 @@
+"""Bodies in a uniform gravity field: free fall, with and without drag, and projectiles."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from numpy.random import Generator
+
+from physix.engine.systems.base import System, log_uniform, random_sign, second_order
+
+# From below Mars to Jupiter: were it always 9.81, there would be nothing to discover.
+_GRAVITY = (3.5, 25.0)
+_HEIGHT = second_order("y", "m", "y", "height above the ground", rate="vy", rate_symbol="v_y")
+_DISTANCE = second_order("x", "m", "x", "horizontal distance", rate="vx", rate_symbol="v_x")
+
+
+class FreeFall(System):
+    """A body under gravity alone, let go or thrown."""
+
+    id = "free_fall"
+    title = "Free fall"
+    tier = 1
+    description = "A body moving vertically under gravity alone."
+    variables = _HEIGHT
+    equation = "d2y/dt2 = -g"
+    hints = (
+        "A steel ball falls past a measuring tape on some planet.",
+        "A stone moves straight up or down; nobody touches it any more.",
+        "A heavy ball in an evacuated shaft, filmed from the side.",
+        "Something heavy was let go or tossed, and gravity does the rest.",
+    )
+
+    def sample_experiment(self, rng: Generator) -> tuple[dict[str, float], float]:
+        """Return gravity and one to three seconds."""
+        return {"g": rng.uniform(*_GRAVITY)}, rng.uniform(1.0, 3.0)
+
+    def sample_initial(
+        self, rng: Generator, params: Mapping[str, float], duration_s: float
+    ) -> tuple[float, ...]:
+        """Return a start high enough that the ground is never reached."""
+        gained = params["g"] * duration_s
+        vy = rng.uniform(-0.3, 0.6) * gained
+        drop = 0.5 * gained * duration_s + max(0.0, -vy) * duration_s
+        return drop * rng.uniform(1.05, 1.6), vy
+
+    def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
+        """Return (vy, -g)."""
+        return [state[1], -params["g"]]
+
+
+class FreeFallDrag(System):
+    """A falling body that approaches its terminal speed.
+
+    `+k*vy**2` points up whatever the sign of vy, so the law only holds while the body falls:
+    every start is at rest or downwards, and slower than the terminal speed.
+    """
+
+    id = "free_fall_drag"
+    title = "Free fall with air drag"
+    tier = 1
+    description = "A body falling through air, with drag growing as the square of its speed."
+    variables = _HEIGHT
+    equation = "d2y/dt2 = -g + k*vy**2"
+    hints = (
+        "A light ball falls through thick air.",
+        "A coffee filter dropped from a stairwell; it stops gaining speed after a while.",
+        "Something falls a long way and the air pushes back.",
+        "A parachutist before the parachute opens, falling straight down.",
+    )
+
+    def sample_experiment(self, rng: Generator) -> tuple[dict[str, float], float]:
+        """Return gravity, drag and a time in which 0.83 to 0.99 of the terminal speed is reached."""
+        g = rng.uniform(*_GRAVITY)
+        terminal_speed = log_uniform(rng, 3.0, 50.0)
+        duration_s = rng.uniform(1.2, 2.6) * terminal_speed / g
+        return {"g": g, "k": g / terminal_speed**2}, duration_s
+
+    def sample_initial(
+        self, rng: Generator, params: Mapping[str, float], duration_s: float
+    ) -> tuple[float, ...]:
+        """Return a start at rest (half of the time) or falling at up to 0.45 of terminal speed."""
+        terminal_speed = math.sqrt(params["g"] / params["k"])
+        vy = -max(0.0, rng.uniform(-0.45, 0.45)) * terminal_speed
+        return terminal_speed * duration_s * rng.uniform(1.05, 1.5), vy
+
+    def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
+        """Return (vy, -g + k vy²)."""
+        vy = state[1]
+        return [vy, -params["g"] + params["k"] * vy * vy]
+
+
+class ProjectileDrag(System):
+    """A throw from a height, with drag against the direction of motion."""
+
+    id = "projectile_drag"
+    title = "Projectile with air drag"
+    tier = 3
+    held_out = True
+    description = "A thrown body with drag that grows as the square of its speed, in two dimensions."
+    variables = (_DISTANCE[0], _HEIGHT[0], _DISTANCE[1], _HEIGHT[1])
+    equation = "d2x/dt2 = -k*vx*sqrt(vx**2 + vy**2); d2y/dt2 = -g - k*vy*sqrt(vx**2 + vy**2)"
+    hints = (
+        "A light ball thrown off a cliff; the air slows it down.",
+        "A shuttlecock struck from the top of a tower, seen from the side.",
+        "A ball hit far out over a valley, and the air is not thin.",
+        "Something fluffy is thrown forwards from a balcony; it falls more steeply than it rose.",
+    )
+
+    def sample_experiment(self, rng: Generator) -> tuple[dict[str, float], float]:
+        """Return gravity, drag and a time in which the drag turns the path over."""
+        g = rng.uniform(*_GRAVITY)
+        terminal_speed = log_uniform(rng, 5.0, 50.0)
+        duration_s = rng.uniform(1.3, 2.3) * terminal_speed / g
+        return {"g": g, "k": g / terminal_speed**2}, duration_s
+
+    def sample_initial(
+        self, rng: Generator, params: Mapping[str, float], duration_s: float
+    ) -> tuple[float, ...]:
+        """Return a throw between 0.5 and 1.5 of terminal speed, to either side, level to steep."""
+        terminal_speed = math.sqrt(params["g"] / params["k"])
+        speed = rng.uniform(0.5, 1.5) * terminal_speed
+        angle = rng.uniform(0.0, 1.2)
+        height = terminal_speed * duration_s * rng.uniform(0.9, 1.3)
+        vx = random_sign(rng) * speed * math.cos(angle)
+        return 0.0, height, vx, speed * math.sin(angle)
+
+    def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
+        """Return (vx, vy, -k vx |v|, -g - k vy |v|)."""
+        _, _, vx, vy = state
+        drag = params["k"] * math.hypot(vx, vy)
+        return [vx, vy, -drag * vx, -params["g"] - drag * vy]

@@ -1,0 +1,136 @@
+"""The task splits: `train` (tiers 1 and 2), `validation` (the same systems), `test` (tier 3, held out).
+
+Every split is enumerable and stable across releases; `manifest_rows` is what the tests pin. The
+training split is open: index to seed is plain arithmetic. The seeds of the two evaluation splits are
+HMACs of a salt, so that nobody finds a task's law by trying small seeds. The default salt is public,
+which keeps published numbers comparable; where the agent can run code of its own, set a private one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from physix.engine.systems.registry import SYSTEMS, sample_task
+from physix.engine.systems.task import Task, Truth
+from physix.errors import BadInputError
+
+SplitName = Literal["train", "validation", "test"]
+PUBLIC_SALT = "physix-public-1"
+_PER_SYSTEM: dict[str, int] = {"train": 1_000, "validation": 40, "test": 100}
+# Named here, not read from the registry: a system that somebody adds must not move anybody's tasks.
+_TRAINING = (
+    "free_fall",
+    "free_fall_drag",
+    "simple_pendulum",
+    "damped_pendulum",
+    "spring_mass",
+    "damped_spring",
+)
+_HELD_OUT = ("projectile_drag", "charged_b_field")
+SPLITS: dict[str, tuple[str, ...]] = {"train": _TRAINING, "validation": _TRAINING, "test": _HELD_OUT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draw:
+    """Where a task of a split comes from. For an evaluation split this is a secret of the server."""
+
+    split: str
+    index: int
+    system_id: str
+    seed: int
+
+    @property
+    def task_id(self) -> str:
+        """`test/12`."""
+        return f"{self.split}/{self.index}"
+
+
+def count(split: str) -> int:
+    """Return how many tasks a split has.
+
+    Raises:
+        BadInputError: there is no such split.
+    """
+    return len(_systems(split)) * _PER_SYSTEM[split]
+
+
+def draw(split: str, index: int, *, salt: str = PUBLIC_SALT) -> Draw:
+    """Return system and seed of one task; neighbouring indexes are different systems.
+
+    Raises:
+        BadInputError: no such split or index; the message names what there is.
+    """
+    systems = _systems(split)
+    total = count(split)
+    if isinstance(index, bool) or not 0 <= index < total:
+        raise BadInputError(
+            f"Index {str(index)[:24]} is not in split {split}: it has tasks 0 to {total - 1}."
+        )
+    system_id = systems[index % len(systems)]
+    if split == "train":
+        return Draw(split=split, index=index, system_id=system_id, seed=index // len(systems))
+    digest = hmac.digest(salt.encode(), f"{split}/{index}".encode(), "sha256")
+    return Draw(split=split, index=index, system_id=system_id, seed=int.from_bytes(digest[:8], "big") >> 11)
+
+
+def split_task(split: str, index: int, *, salt: str = PUBLIC_SALT) -> tuple[Task, Truth]:
+    """Return one task. Of an evaluation task neither id nor seed says what it was drawn from.
+
+    Raises:
+        BadInputError: no such split or index.
+    """
+    drawn = draw(split, index, salt=salt)
+    task, truth = sample_task(drawn.system_id, drawn.seed)
+    task = replace(task, task_id=drawn.task_id)
+    # The title names the system, and a title is shown wherever an episode is.
+    return (task if split == "train" else replace(task, seed=None, title=f"Task {drawn.task_id}")), truth
+
+
+def task_row(split: str, index: int) -> dict[str, str | int]:
+    """Return what anyone may list of a task.
+
+    Raises:
+        BadInputError: no such split or index.
+    """
+    drawn = draw(split, index)
+    row: dict[str, str | int] = {"id": drawn.task_id, "split": split, "index": index}
+    if split == "train":
+        row |= {"system_id": drawn.system_id, "seed": drawn.seed}
+    return row
+
+
+def salt_fingerprint(salt: str) -> str:
+    """Return what two servers compare to know that they serve the same evaluation tasks."""
+    return hashlib.sha256(b"physix-salt:" + salt.encode()).hexdigest()[:12]
+
+
+def manifest_row(split: str, *, salt: str = PUBLIC_SALT, sampled: int = 12) -> dict[str, str | int]:
+    """Return count and hash of a split: over every draw, and over the content of its first tasks.
+
+    Trajectories are left out: their last bits differ between machines, their parameters do not.
+    """
+    total = count(split)
+    digest = hashlib.sha256()
+    for index in range(total):
+        drawn = draw(split, index, salt=salt)
+        digest.update(f"{drawn.task_id} {drawn.system_id} {drawn.seed}\n".encode())
+    for index in range(sampled):
+        task, truth = split_task(split, index, salt=salt)
+        content = [task.task_id, task.hint, task.noise, truth.equation, truth.params]
+        content += [[v.name, v.unit] for v in task.variables]
+        digest.update(json.dumps(content, sort_keys=True).encode())
+    return {"tasks": total, "sha256": digest.hexdigest()}
+
+
+def _systems(split: str) -> tuple[str, ...]:
+    found = SPLITS.get(split)
+    if found is None:
+        raise BadInputError(f"Unknown split {split[:40]!r}. Splits: {', '.join(SPLITS)}.")
+    missing = [system for system in found if system not in SYSTEMS]
+    if missing:
+        raise BadInputError(f"Split {split} needs systems that are not registered: {', '.join(missing)}.")
+    return found

@@ -1,0 +1,30 @@
+"""Text to verdict: parse a hypothesis, integrate it, score it, and say in words what is off."""
+
+from physix.engine.verifier.codes import CODES
+from physix.engine.verifier.compile import evaluate
+from physix.engine.verifier.correctness import correctness, same_structure
+from physix.engine.verifier.fit import Refined, fit_free_params, refine
+from physix.engine.verifier.grammar import expected_targets, parse
+from physix.engine.verifier.simulate import Integration, integrate, simulate
+from physix.engine.verifier.tree import ParsedHypothesis
+from physix.engine.verifier.units import check_units
+from physix.engine.verifier.verify import preview, verify
+
+__all__ = [
+    "CODES",
+    "Integration",
+    "ParsedHypothesis",
+    "Refined",
+    "check_units",
+    "correctness",
+    "evaluate",
+    "expected_targets",
+    "fit_free_params",
+    "integrate",
+    "parse",
+    "preview",
+    "refine",
+    "same_structure",
+    "simulate",
+    "verify",
+]

@@ -1,0 +1,441 @@
+"""From untrusted text to a `ParsedHypothesis`, or to the reason why not.
+
+A tokenizer and a precedence-climbing parser of our own rather than Python's `ast`: every
+rejection gets its exact column, full-width letters are never folded into ASCII names, and no
+literal ever becomes anything but a float. Nothing is evaluated.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from physix.engine.systems.task import StateVariable
+from physix.engine.verifier.tree import (
+    CONSTANTS,
+    FUNCTIONS,
+    TIME,
+    Binary,
+    Call,
+    Equation,
+    Name,
+    Negate,
+    Node,
+    Number,
+    ParsedHypothesis,
+)
+from physix.engine.verifier.types import Rejection
+
+MAX_CHARACTERS = 1_024
+MAX_TOKENS = 256
+MAX_DEPTH = 24
+MAX_NUMBER = 1e12
+MAX_PARAMS = 16
+
+_TOKEN = re.compile(
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|[-+*/()])"
+)
+_LEFT_SIDE = re.compile(
+    r"\s*(?:d2(?P<second>[A-Za-z_]\w*?)\s*/\s*dt2|d(?P<first>[A-Za-z_]\w*?)\s*/\s*dt)\s*=", re.ASCII
+)
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}", re.ASCII)
+_GREEK = dict(
+    zip(
+        "αβγδεζηθικλμνξοπρστυφχψω",
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
+        "upsilon phi chi psi omega".split(),
+        strict=True,
+    )
+)
+_MINUS_SIGNS = "−–—‐‑‒"  # these are the characters that are refused
+
+
+class _RejectedError(Exception):
+    """Leaves the recursive parser with a reason; never leaves this module."""
+
+    def __init__(self, code: str, message: str, position: int, found: str) -> None:
+        self.rejection = Rejection(
+            code=code, message=f"{code}: {message}", column=position + 1, found=found[:40]
+        )
+        super().__init__(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    kind: str  # "number", "name", "operator", "end"
+    text: str
+    position: int  # 0-based in the whole text
+
+
+def parse(
+    equation: str,
+    params: Mapping[str, float | None],
+    variables: Sequence[StateVariable],
+    *,
+    fit_nulls: bool = False,
+) -> ParsedHypothesis | Rejection:
+    """Return the parsed hypothesis, or the first reason why it is none. Never raises.
+
+    Args:
+        equation: equations separated by `;` or newlines, at most 1,024 ASCII characters.
+        params: names and values the equations may use. Like `equation` it may in truth be
+            anything an agent sent: the wrong type is a rejection.
+        variables: the task's state variables.
+        fit_nulls: let a param be None, which makes it `free`; otherwise that is a rejection.
+    """
+    try:
+        _check_characters(equation)
+        checked = _check_params(params, variables, fit_nulls=fit_nulls)
+        free = tuple(name for name in checked if params[name] is None)
+        names = {v.name for v in variables} | {TIME, *CONSTANTS, *checked}
+        equations = _parse_equations(equation, names, variables)
+        return ParsedHypothesis(equations, checked, tuple(variables), free)
+    except _RejectedError as rejected:
+        return rejected.rejection
+
+
+def expected_targets(variables: Sequence[StateVariable]) -> dict[str, int]:
+    """Return the order (1 or 2) of the equation that each non-rate variable needs."""
+    positions = {v.rate_of for v in variables}
+    return {v.name: 2 if v.name in positions else 1 for v in variables if v.rate_of is None}
+
+
+def _check_characters(text: object) -> None:
+    if not isinstance(text, str):
+        raise _RejectedError("not_text", f"the equation is {_shown(text)}; send a string", -1, "")
+    if len(text) > MAX_CHARACTERS:
+        raise _RejectedError(
+            "too_long",
+            f"{len(text)} characters; at most {MAX_CHARACTERS} are allowed",
+            MAX_CHARACTERS,
+            ascii(text[MAX_CHARACTERS : MAX_CHARACTERS + 8]),
+        )
+    for position, character in enumerate(text):
+        if not character.isascii():
+            raise _not_ascii(character, position)
+        if character == "^":
+            raise _RejectedError(
+                "caret", f"'^' at column {position + 1}; write ** for a power", position, "^"
+            )
+        if not character.isprintable() and character not in "\t\r\n":
+            # They would end up in messages, logs and terminals.
+            raise _illegal(character, position)
+    if not text.strip(" \t\r\n;"):
+        raise _RejectedError("empty", "no equation; write for example dx/dt = -k*x", 0, "")
+
+
+def _not_ascii(character: str, position: int) -> _RejectedError:
+    where = f"{character!a} at column {position + 1}"
+    if character in _MINUS_SIGNS:
+        return _RejectedError("unicode_minus", f"{where}; write the ASCII sign -", position, ascii(character))
+    name = _GREEK.get(character.lower())
+    if name is not None:
+        return _RejectedError("greek_letter", f"{where}; write {name}", position, ascii(character))
+    return _RejectedError(
+        "not_ascii", f"{where}; only ASCII characters are allowed", position, ascii(character)
+    )
+
+
+def _illegal(character: str, position: int) -> _RejectedError:
+    return _RejectedError(
+        "illegal_character",
+        f"{character!a} at column {position + 1}; use names, numbers, + - * / ** and parentheses",
+        position,
+        ascii(character),
+    )
+
+
+def _check_params(params: object, variables: Sequence[StateVariable], *, fit_nulls: bool) -> dict[str, float]:
+    if not isinstance(params, Mapping):
+        raise _RejectedError(
+            "bad_params", f"params are {_shown(params)}; send an object of names and numbers", -1, ""
+        )
+    if len(params) > MAX_PARAMS:
+        raise _RejectedError("too_many_params", f"{len(params)} params; at most {MAX_PARAMS}", -1, "")
+    taken = {v.name for v in variables} | {TIME, *CONSTANTS, *FUNCTIONS}
+    checked: dict[str, float] = {}
+    for name, value in params.items():
+        if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
+            raise _RejectedError(
+                "bad_param_name",
+                f"{_shown(name)}; use ASCII letters, digits and _, at most 32, not starting with a digit",
+                -1,
+                _shown(name),
+            )
+        if name in taken:
+            raise _RejectedError(
+                "param_shadows", f"param '{name}' has the name of something else; rename it", -1, name
+            )
+        checked[name] = 1.0 if value is None and fit_nulls else _check_value(name, value)
+    return checked
+
+
+def _check_value(name: str, value: object) -> float:
+    if value is None:
+        raise _RejectedError(
+            "undetermined_param",
+            f"param '{name}' is null; give it a number, as nothing is fitted here",
+            -1,
+            name,
+        )
+    number = math.nan
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+    if not math.isfinite(number) or abs(number) > MAX_NUMBER:
+        raise _RejectedError(
+            "bad_param_value",
+            f"param '{name}' is {_shown(value)}; use a finite real number within {MAX_NUMBER:g}",
+            -1,
+            name,
+        )
+    return number
+
+
+def _shown(value: object) -> str:
+    """Name an untrusted value; only text and small numbers are printed, as `repr` may fail or never end."""
+    match value:
+        case bool() | None:
+            return repr(value)
+        case str():
+            return ascii(value[:40])
+        case float():
+            return repr(float(value))
+        case int() if abs(value) < 10**15:
+            return repr(int(value))
+        case int():
+            return "an integer beyond 1e15"
+        case _:
+            return f"of type {type(value).__name__[:40]}"
+
+
+def _parse_equations(text: str, names: set[str], variables: Sequence[StateVariable]) -> tuple[Equation, ...]:
+    expected = expected_targets(variables)
+    found: dict[str, Equation] = {}
+    tokens_left = MAX_TOKENS
+    for match in re.finditer(r"[^;\n]+", text):
+        if not match.group().strip():
+            continue
+        variable, order, start = _parse_left_side(match.group(), match.start(), expected, variables)
+        if variable in found:
+            target = found[variable].target
+            raise _RejectedError(
+                "duplicate_equation", f"{target} is defined twice; keep one", match.start(), target
+            )
+        tokens = _tokenize(text, start, match.end())
+        tokens_left -= len(tokens)
+        if tokens_left < 0:
+            raise _RejectedError("too_long", f"more than {MAX_TOKENS} tokens", start, "")
+        found[variable] = Equation(variable, order, _Parser(tokens, names).parse())
+    missing = [Equation(v, o, Number(0.0)).target for v, o in expected.items() if v not in found]
+    if missing:
+        raise _RejectedError(
+            "missing_equation", f"no equation for {', '.join(missing)}; add it after a ;", len(text) - 1, ""
+        )
+    return tuple(found[variable] for variable in expected)
+
+
+def _parse_left_side(
+    segment: str, offset: int, expected: dict[str, int], variables: Sequence[StateVariable]
+) -> tuple[str, int, int]:
+    """Return variable, order, and where the right side starts in the whole text."""
+    wanted = ", ".join(Equation(v, o, Number(0.0)).target for v, o in expected.items())
+    indent = len(segment) - len(segment.lstrip())
+    match = _LEFT_SIDE.match(segment)
+    if match is None:
+        raise _RejectedError(
+            "bad_left_side",
+            f"'{segment.strip()[:24]}' at column {offset + indent + 1}; start with {wanted} =",
+            offset + indent,
+            segment.strip(),
+        )
+    variable, order = (match["second"], 2) if match["second"] else (match["first"], 1)
+    target = Equation(variable, order, Number(0.0)).target
+    if expected.get(variable) == order:
+        return variable, order, offset + match.end()
+    known = variable in {v.name for v in variables}
+    raise _RejectedError(
+        "wrong_order" if known else "unknown_target",
+        f"'{target}' at column {offset + indent + 1}; this task needs {wanted}",
+        offset + indent,
+        target,
+    )
+
+
+def _tokenize(text: str, start: int, end: int) -> list[_Token]:
+    tokens = []
+    position = start
+    while position < end:
+        if text[position] in " \t\r":
+            position += 1
+            continue
+        match = _TOKEN.match(text, position, end)
+        if match is None:
+            raise _illegal(text[position], position)
+        tokens.append(_Token(match.lastgroup or "", match.group(), position))
+        position = match.end()
+    tokens.append(_Token("end", "", end))
+    return tokens
+
+
+class _Parser:
+    """Precedence climbing with Python's rules: ** binds tighter than a sign on its left."""
+
+    def __init__(self, tokens: list[_Token], names: set[str]) -> None:
+        self._tokens = tokens
+        self._names = names
+        self._index = 0
+        self._depth = 0
+
+    def parse(self) -> Node:
+        node = self._sum()
+        token = self._peek()
+        if token.kind != "end":
+            if token.text == ")":
+                raise _RejectedError(
+                    "unbalanced_parenthesis",
+                    f"')' at column {token.position + 1} closes nothing",
+                    token.position,
+                    ")",
+                )
+            raise _RejectedError(
+                "expected_operator",
+                f"'{token.text}' at column {token.position + 1}; put one of + - * / ** before it",
+                token.position,
+                token.text,
+            )
+        return node
+
+    def _peek(self) -> _Token:
+        return self._tokens[self._index]
+
+    def _take(self) -> _Token:
+        token = self._tokens[self._index]
+        self._index += 1
+        return token
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            token = self._peek()
+            raise _RejectedError(
+                "too_long", f"nested deeper than {MAX_DEPTH} levels", token.position, token.text
+            )
+
+    def _sum(self) -> Node:
+        self._deeper()
+        node = self._product()
+        while self._peek().text in ("+", "-"):
+            node = Binary(self._take().text, node, self._product())
+        self._depth -= 1
+        return node
+
+    def _product(self) -> Node:
+        node = self._signed()
+        while self._peek().text in ("*", "/"):
+            node = Binary(self._take().text, node, self._signed())
+        return node
+
+    def _signed(self) -> Node:
+        self._deeper()
+        node: Node
+        if self._peek().text == "-":
+            self._take()
+            node = Negate(self._signed())
+        elif self._peek().text == "+":
+            self._take()
+            node = self._signed()
+        else:
+            node = self._power()
+        self._depth -= 1
+        return node
+
+    def _power(self) -> Node:
+        base = self._atom()
+        if self._peek().text != "**":
+            return base
+        self._take()
+        return Binary("**", base, self._signed())
+
+    def _atom(self) -> Node:
+        token = self._take()
+        if token.kind == "number":
+            return _number(token)
+        if token.kind == "name":
+            return self._name(token)
+        if token.text == "(":
+            node = self._sum()
+            self._close(token)
+            return node
+        found = f"'{token.text}'" if token.text else "the end"
+        raise _RejectedError(
+            "expected_operand",
+            f"{found} at column {token.position + 1}; expected a number, a name or (",
+            token.position,
+            token.text,
+        )
+
+    def _name(self, token: _Token) -> Node:
+        called = self._peek().text == "("
+        if token.text in FUNCTIONS:
+            if not called:
+                raise _RejectedError(
+                    "function_without_call",
+                    f"'{token.text}' at column {token.position + 1}; write {token.text}(...)",
+                    token.position,
+                    token.text,
+                )
+            opening = self._take()
+            argument = self._sum()
+            self._close(opening)
+            return Call(token.text, argument)
+        if token.text not in self._names:
+            if called:
+                raise _RejectedError(
+                    "unknown_function",
+                    f"'{token.text[:40]}' at column {token.position + 1}; use one of {', '.join(FUNCTIONS)}",
+                    token.position,
+                    token.text,
+                )
+            raise _RejectedError(
+                "unknown_name",
+                f"'{token.text[:40]}' at column {token.position + 1}; "
+                f"declare it in params or use one of {', '.join(sorted(self._names))}",
+                token.position,
+                token.text,
+            )
+        return Name(token.text)
+
+    def _close(self, opening: _Token) -> None:
+        token = self._take()
+        if token.text == ")":
+            return
+        if token.kind == "end":
+            raise _RejectedError(
+                "unbalanced_parenthesis",
+                f"'(' at column {opening.position + 1} is never closed",
+                opening.position,
+                "(",
+            )
+        raise _RejectedError(
+            "expected_operator",
+            f"'{token.text}' at column {token.position + 1}; put an operator before it or close the (",
+            token.position,
+            token.text,
+        )
+
+
+def _number(token: _Token) -> Number:
+    value = float(token.text)
+    if value > MAX_NUMBER:
+        raise _RejectedError(
+            "number_too_large",
+            f"{token.text[:24]} at column {token.position + 1}; at most {MAX_NUMBER:g}",
+            token.position,
+            token.text,
+        )
+    return Number(value)

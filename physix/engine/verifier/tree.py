@@ -1,0 +1,185 @@
+"""The parsed form of an expression, and what can be read off it. Immutable values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from physix.engine.systems.task import StateVariable
+
+FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "sqrt", "abs")
+CONSTANTS = ("pi",)
+TIME = "t"
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
+_UNARY = 3
+_ATOM = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal; never negative, as the sign is an operator."""
+
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A state variable, `t`, `pi` or a param."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Negate:
+    """Unary minus."""
+
+    operand: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """`left operator right`, the operator one of + - * / **."""
+
+    operator: str
+    left: Node
+    right: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One of FUNCTIONS applied to one argument."""
+
+    function: str
+    argument: Node
+
+
+Node = Number | Name | Negate | Binary | Call
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """`target = expression`, where target is written as in the grammar."""
+
+    variable: str
+    order: int  # 1 or 2
+    expression: Node
+
+    @property
+    def target(self) -> str:
+        """`d2y/dt2` or `dx/dt`."""
+        return f"d2{self.variable}/dt2" if self.order == 2 else f"d{self.variable}/dt"
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedHypothesis:
+    """A hypothesis that parsed: one equation per second- or first-order variable, in task order."""
+
+    equations: tuple[Equation, ...]
+    params: dict[str, float]
+    variables: tuple[StateVariable, ...]
+    free: tuple[str, ...] = ()  # params that are to be fitted; `params` holds 1.0 for them
+
+    @property
+    def operators(self) -> int:
+        """Operators and functions over all equations: the complexity that is scored."""
+        return sum(
+            isinstance(node, Negate | Binary | Call)
+            for equation in self.equations
+            for node in walk(equation.expression)
+        )
+
+    @property
+    def canonical(self) -> str:
+        """The text of which parsing returns this very form."""
+        return "; ".join(f"{e.target} = {show(e.expression)}" for e in self.equations)
+
+
+def children(node: Node) -> tuple[Node, ...]:
+    """Return the direct operands of a node, left to right."""
+    match node:
+        case Negate(operand):
+            return (operand,)
+        case Binary(_, left, right):
+            return (left, right)
+        case Call(_, argument):
+            return (argument,)
+        case _:
+            return ()
+
+
+def walk(node: Node) -> Iterator[Node]:
+    """Yield the node and everything below it."""
+    yield node
+    for child in children(node):
+        yield from walk(child)
+
+
+def precedence(node: Node) -> int:
+    """Return how tightly a node binds; a looser operand needs parentheses."""
+    match node:
+        case Binary(operator, _, _):
+            return _PRECEDENCE[operator]
+        case Negate():
+            return _UNARY
+        case _:
+            return _ATOM
+
+
+def number_text(value: float) -> str:
+    """Return the shortest text that reads back as the same float, without a useless `.0`."""
+    text = repr(value)
+    return text[:-2] if text.endswith(".0") else text
+
+
+def show(node: Node) -> str:
+    """Return canonical source text; parsing it gives the same tree."""
+    match node:
+        case Number(value):
+            return number_text(value)
+        case Name(name):
+            return name
+        case Call(function, argument):
+            return f"{function}({show(argument)})"
+        case Negate(operand):
+            return "-" + _within(operand, _UNARY)
+        case Binary("**", left, right):
+            # Right-associative, and an exponent may carry a sign without parentheses.
+            return f"{_within(left, _ATOM)}**{_within(right, _UNARY)}"
+        case Binary(operator, left, right):
+            own = _PRECEDENCE[operator]
+            gap = " " if own == 1 else ""
+            return f"{_within(left, own)}{gap}{operator}{gap}{_within(right, own + 1)}"
+
+
+def _within(node: Node, at_least: int) -> str:
+    text = show(node)
+    return text if precedence(node) >= at_least else f"({text})"
+
+
+def summands(node: Node, *, negative: bool = False) -> Iterator[tuple[bool, Node]]:
+    """Yield (negative, term) for each top-level summand of an expression."""
+    match node:
+        case Binary("+", left, right):
+            yield from summands(left, negative=negative)
+            yield from summands(right, negative=negative)
+        case Binary("-", left, right):
+            yield from summands(left, negative=negative)
+            yield from summands(right, negative=not negative)
+        case Negate(operand):
+            yield from summands(operand, negative=not negative)
+        case _:
+            # `-k*x` parses as (-k)*x: for a reader the sign belongs to the term.
+            stripped = _without_leading_minus(node)
+            yield (negative, node) if stripped is None else (not negative, stripped)
+
+
+def _without_leading_minus(node: Node) -> Node | None:
+    match node:
+        case Binary("*" | "/" as operator, Negate(operand), right):
+            return Binary(operator, operand, right)
+        case Binary("*" | "/" as operator, Binary() as left, right):
+            inner = _without_leading_minus(left)
+            return None if inner is None else Binary(operator, inner, right)
+        case _:
+            return None

@@ -1,0 +1,200 @@
+"""The pure function at the heart of the project: task, truth, history and hypothesis to a verdict."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.compile import program
+from physix.engine.verifier.correctness import correctness
+from physix.engine.verifier.fit import fit_free_params
+from physix.engine.verifier.grammar import MAX_CHARACTERS, MAX_PARAMS, parse
+from physix.engine.verifier.latex import latex, terms
+from physix.engine.verifier.mismatch import describe, describe_rejection
+from physix.engine.verifier.prepared import Same, prepare
+from physix.engine.verifier.score import fit_variables, generalisation, is_solved, mean_r2, reward_of
+from physix.engine.verifier.simulate import run_program
+from physix.engine.verifier.tree import ParsedHypothesis
+from physix.engine.verifier.types import (
+    Correctness,
+    Hypothesis,
+    ParseReport,
+    Rejection,
+    Simulation,
+    VariableFit,
+    Verification,
+    VerifierConfig,
+)
+from physix.engine.verifier.units import UnitsReport, check_units
+
+
+def verify(
+    task: Task, truth: Truth, hypothesis: Hypothesis, *, best_match: float, config: VerifierConfig
+) -> Verification:
+    """Return everything the hypothesis earns. Never raises, whatever the hypothesis holds.
+
+    Args:
+        task: the problem as the agent sees it.
+        truth: its hidden trajectories give `generalisation`, its law `correctness`; neither
+            changes anything that an agent reads.
+        hypothesis: untrusted.
+        best_match: the best r_match of earlier turns, 0 before turn 1.
+        config: weights, profile, threshold and solver settings of the episode.
+
+    The same hypothesis about the same task object is answered from a cache of the last 512.
+    """
+    if not _cacheable(hypothesis):
+        return _judge(task, truth, hypothesis, best_match, config)
+    # As text, because 1.0 equals True and 0.0 equals -0.0, yet they are not the same hypothesis.
+    params = tuple((name, None if v is None else v.hex()) for name, v in hypothesis.params.items())
+    return _verify(Same(task, truth), hypothesis.equation, params, best_match, config)
+
+
+def _cacheable(hypothesis: Hypothesis) -> bool:
+    """Tell whether types and sizes are as they should be; the parser refuses anything else."""
+    equation, params = hypothesis.equation, hypothesis.params
+    if type(equation) is not str or len(equation) > MAX_CHARACTERS:
+        return False
+    if type(params) is not dict or len(params) > MAX_PARAMS:
+        return False
+    return all(
+        type(name) is str and (value is None or type(value) is float) for name, value in params.items()
+    )
+
+
+@lru_cache(maxsize=512)
+def _verify(
+    same: Same,
+    equation: str,
+    params: tuple[tuple[str, str | None], ...],
+    best_match: float,
+    config: VerifierConfig,
+) -> Verification:
+    task, truth = same.values
+    assert isinstance(task, Task)  # noqa: S101  # for the type checker
+    assert isinstance(truth, Truth)  # noqa: S101
+    values = {name: None if text is None else float.fromhex(text) for name, text in params}
+    hypothesis = Hypothesis(equation=equation, params=values)
+    return _judge(task, truth, hypothesis, best_match, config)
+
+
+def _judge(
+    task: Task, truth: Truth, hypothesis: Hypothesis, best_match: float, config: VerifierConfig
+) -> Verification:
+    parsed = parse(
+        hypothesis.equation, hypothesis.params, task.variables, fit_nulls=config.constants == "fitted"
+    )
+    if isinstance(parsed, Rejection):
+        return _not_parsed(task, truth, parsed, best_match, config)
+    units = check_units(parsed, task.time_unit)
+    fitted: dict[str, float] = {}
+    fit_evaluations = 0
+    if parsed.free:
+        fitted, fit_evaluations = fit_free_params(parsed, task)
+        parsed = replace(parsed, params=parsed.params | fitted)
+    compiled = program(parsed)
+    prepared = prepare(task)
+    run = run_program(compiled, task, config)
+    fits = fit_variables(prepared, run)
+    r2 = mean_r2(fits)
+    # What cannot be simulated on the shown data earns nothing for the hidden.
+    generalised = generalisation(compiled, truth, config) if run.outcome == "ok" else _nothing(truth)
+    reward = reward_of(
+        r2=r2,
+        generalised=generalised,
+        operators=parsed.operators,
+        well_formed=units.verdict != "inconsistent",
+        best_match=best_match,
+        config=config,
+    )
+    return Verification(
+        parse=report(parsed, units),
+        simulation=run.recorded(fitted, fit_evaluations),
+        reward=reward,
+        fits=fits,
+        generalisation=generalised,
+        match_dense=math.sqrt(reward.match),
+        correctness=correctness(parsed, compiled, task, truth),
+        mismatch=describe(task, parsed, prepared, run, fits),
+        solved=run.outcome == "ok"
+        and is_solved(reward, r2, generalised, task.noise, config, hidden_is_measured=truth.equation is None),
+    )
+
+
+def preview(task: Task, hypothesis: Hypothesis, config: VerifierConfig) -> tuple[ParseReport, Simulation]:
+    """Return what the parser makes of a hypothesis and how it would move: no score, nothing fitted.
+
+    Never raises. Looks at the shown data's times and first states only, so it tells nothing that the
+    hypothesis does not say itself.
+    """
+    parsed = parse(hypothesis.equation, hypothesis.params, task.variables)
+    if isinstance(parsed, Rejection):
+        return _rejected(parsed)
+    run = run_program(program(parsed), task, config)
+    return report(parsed, check_units(parsed, task.time_unit)), run.recorded({}, 0)
+
+
+def report(parsed: ParsedHypothesis, units: UnitsReport) -> ParseReport:
+    """Return what a page or an agent may want to know of a hypothesis that parsed."""
+    return ParseReport(
+        rejection=None,
+        canonical=parsed.canonical,
+        latex=latex(parsed),
+        terms=terms(parsed),
+        operators=parsed.operators,
+        units=units.verdict,
+        units_message=units.message,
+        param_units=units.param_units,
+    )
+
+
+def _not_parsed(
+    task: Task, truth: Truth, rejection: Rejection, best_match: float, config: VerifierConfig
+) -> Verification:
+    parse_report, simulation = _rejected(rejection)
+    fits = {v.name: VariableFit(r2=None, nrmse=None, valid_time=None) for v in task.variables}
+    return Verification(
+        parse=parse_report,
+        simulation=simulation,
+        reward=reward_of(
+            r2=0.0,
+            generalised=_nothing(truth),
+            operators=None,
+            well_formed=False,
+            best_match=best_match,
+            config=config,
+        ),
+        fits=fits,
+        generalisation=_nothing(truth),
+        match_dense=0.0,
+        correctness=None if truth.equation is None else Correctness(field_error=None, verdict="different"),
+        mismatch=describe_rejection(rejection),
+        solved=False,
+    )
+
+
+def _rejected(rejection: Rejection) -> tuple[ParseReport, Simulation]:
+    parse_report = ParseReport(
+        rejection=rejection,
+        canonical=None,
+        latex=None,
+        terms=(),
+        operators=0,
+        units=None,
+        units_message=None,
+        param_units={},
+    )
+    simulation = Simulation(
+        outcome="not_parsed",
+        message=rejection.message,
+        t_reached=None,
+        evaluations=0,
+        predictions=(),
+    )
+    return parse_report, simulation
+
+
+def _nothing(truth: Truth) -> float | None:
+    return 0.0 if truth.hidden else None

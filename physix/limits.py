@@ -1,0 +1,1 @@
+"""Every maximum that more than one room needs, in one place."""

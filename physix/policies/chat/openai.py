@@ -1,0 +1,145 @@
+"""`openai:<model>`: any server that speaks OpenAI's chat API (extra `openai`)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from physix.errors import PolicyError
+from physix.policies.chat.policy import Chunk, Sampling
+from physix.policies.chat.prompt import Prompt
+from physix.policies.chat.tls import tls_context
+from physix.settings import Settings
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletionMessageParam
+
+_INSTALL = "pip install 'physix-live[openai]'"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What a server answered: the models it has, or why it cannot be used and what helps."""
+
+    models: tuple[str, ...] = ()
+    reason: str | None = None
+    command: str | None = None
+
+
+async def look(settings: Settings, *, timeout_s: float = 2.0) -> Server:
+    """Ask the server which models it has."""
+    if settings.openai_base_url is None:
+        return Server(
+            reason="no server is set", command="export PHYSIX_OPENAI_BASE_URL=http://127.0.0.1:8080/v1"
+        )
+    try:
+        import openai
+    except ImportError:
+        return Server(reason="the openai client is not installed", command=_INSTALL)
+    try:
+        with anyio.fail_after(timeout_s):
+            async with _client(settings) as client:
+                listed = await client.models.list()
+                return Server(models=tuple(sorted(model.id for model in listed.data)))
+    except (openai.APIConnectionError, TimeoutError):
+        reason = f"no server answers at {settings.openai_base_url}"
+    except openai.AuthenticationError:
+        return Server(reason="the server refuses the key", command="export PHYSIX_OPENAI_API_KEY=...")
+    except (openai.OpenAIError, ValueError, TypeError) as error:
+        reason = f"{settings.openai_base_url} does not list its models: {str(error)[:120]}"
+    return Server(reason=reason, command="export PHYSIX_OPENAI_BASE_URL=http://HOST:PORT/v1")
+
+
+class OpenAIBackend:
+    """Implements `Backend` over streaming chat completions."""
+
+    def __init__(self, model: str, settings: Settings) -> None:
+        self.model = model
+        self._settings = settings
+
+    async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
+        """See `Backend.stream`."""
+        if self._settings.openai_base_url is None:
+            raise PolicyError("No server is set: export PHYSIX_OPENAI_BASE_URL=http://HOST:PORT/v1.")
+        try:
+            import openai
+        except ImportError as error:
+            raise PolicyError(f"Install the OpenAI client: {_INSTALL}.") from error
+        finished = None
+        try:
+            async with _client(self._settings) as client:
+                replies = await client.chat.completions.create(
+                    model=self.model,
+                    messages=_messages(prompt),
+                    temperature=sampling.temperature,
+                    max_tokens=sampling.max_tokens,
+                    seed=sampling.seed,
+                    stream=True,
+                    stream_options={"include_usage": True},
+                )
+                async with replies:
+                    async for part in replies:
+                        usage = part.usage
+                        if usage is not None:
+                            yield Chunk(
+                                prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens
+                            )
+                        if not part.choices:
+                            continue
+                        choice = part.choices[0]
+                        # Servers of reasoning models send their thinking beside the content.
+                        extra = choice.delta.model_extra or {}
+                        thought = extra.get("reasoning_content") or extra.get("reasoning")
+                        if isinstance(thought, str) and thought:
+                            yield Chunk(text=thought, thinking=True)
+                        if choice.delta.refusal:
+                            raise PolicyError(f"The model refused: {choice.delta.refusal[:300]}")
+                        if choice.delta.content:
+                            yield Chunk(text=choice.delta.content)
+                        finished = choice.finish_reason or finished
+        except openai.NotFoundError as error:
+            raise PolicyError(f"The server does not have {self.model}: {error.message[:200]}") from error
+        except openai.APIStatusError as error:
+            raise PolicyError(f"The server answered {error.status_code}: {error.message[:300]}") from error
+        except openai.APIConnectionError as error:
+            raise PolicyError(f"No server answers at {self._settings.openai_base_url}.") from error
+        except openai.APIError as error:
+            raise PolicyError(f"The server broke off its reply: {error.message[:300]}") from error
+        except (OSError, ValueError) as error:
+            raise PolicyError(f"The server broke off its reply ({type(error).__name__}: {error}).") from error
+        if finished is None:
+            raise PolicyError("The server ended its reply without finishing it.")
+        if finished == "content_filter":
+            raise PolicyError("The server's content filter withheld the reply.")
+
+
+def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:
+    made: list[ChatCompletionMessageParam] = []
+    for message in prompt.messages:
+        if message.role == "system":
+            made.append({"role": "system", "content": message.content})
+        elif message.role == "user":
+            made.append({"role": "user", "content": message.content})
+        else:
+            made.append({"role": "assistant", "content": message.content})
+    return made
+
+
+def _client(settings: Settings) -> AsyncOpenAI:
+    from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+
+    key = settings.openai_api_key
+    # The client insists on a key; local servers ignore it. Its own fallback, OPENAI_API_KEY, would send
+    # one server's key to another. Retries are the engine's, and recorded.
+    api_key = key.get_secret_value() if key else "none"
+    return AsyncOpenAI(
+        base_url=settings.openai_base_url,
+        api_key=api_key,
+        max_retries=0,
+        timeout=None,
+        http_client=DefaultAsyncHttpxClient(verify=tls_context()),
+    )

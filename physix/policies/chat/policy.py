@@ -1,0 +1,169 @@
+"""A language model as a policy: prompt, streamed reply, hypothesis. Which server it is, a backend knows.
+
+Retries are the engine's: three attempts a turn, each recorded. Here an attempt gets its own seed,
+and after a failure of the server the next one waits, twice as long every time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+
+from physix.engine.events import Provenance
+from physix.engine.ports import Observation, Proposal, TokenSink
+from physix.errors import PolicyError
+from physix.policies.chat.prompt import PROMPT_VERSION, ParseFailure, Prompt, parse_completion, render
+from physix.settings import Settings
+
+MAX_REPLY_CHARACTERS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How a model draws its reply; recorded with every turn."""
+
+    temperature: float
+    max_tokens: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chunk:
+    """A piece of a reply as it arrives. The counts come with the last one, where a server gives them."""
+
+    text: str = ""
+    thinking: bool = False
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+class Backend(Protocol):
+    """Where a model runs."""
+
+    @property
+    def model(self) -> str:
+        """The model as its server names it."""
+        ...
+
+    def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
+        """Yield the reply. Closing the generator stops the server.
+
+        Raises:
+            PolicyError: what the server did, in one line.
+        """
+        ...
+
+
+@dataclass(slots=True)
+class _Reply:
+    """A reply being put together."""
+
+    text: str = ""
+    thinking: bool = False
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+    def add(self, chunk: Chunk) -> str:
+        """Take a piece in; return the text it adds, with marks around what a model thinks aloud."""
+        mark = ""
+        if chunk.text and chunk.thinking != self.thinking:
+            mark = "<think>" if chunk.thinking else "</think>"
+            self.thinking = chunk.thinking
+        added = mark + chunk.text
+        self.text += added
+        self.prompt_tokens = chunk.prompt_tokens or self.prompt_tokens
+        self.completion_tokens = chunk.completion_tokens or self.completion_tokens
+        return added
+
+
+class ChatPolicy:
+    """Implements `Policy` over a backend."""
+
+    def __init__(self, name: str, backend: Backend, settings: Settings) -> None:
+        self.name = name
+        self._backend = backend
+        self._settings = settings
+        self._turn = 0
+        self._attempt = 0
+        self._server_failures = 0
+
+    @property
+    def backend(self) -> Backend:
+        """Where the model runs."""
+        return self._backend
+
+    def prompt(self, observation: Observation) -> Prompt:
+        """Return what the model is asked about this observation."""
+        return render(observation, budget_tokens=self._settings.prompt_tokens)
+
+    async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
+        """See `Policy.propose`."""
+        self._attempt = self._attempt + 1 if observation.turn == self._turn else 1
+        self._turn = observation.turn
+        prompt = self.prompt(observation)
+        sampling = Sampling(
+            temperature=self._settings.temperature,
+            max_tokens=self._settings.max_reply_tokens,
+            seed=_seed(observation, self._attempt),
+        )
+        await self._wait_out_failures()
+        began = time.perf_counter()
+        reply = await self._read(prompt, sampling, on_token)
+        latency = time.perf_counter() - began
+        read = parse_completion(reply.text, observation.task.variables, constants=observation.constants)
+        if isinstance(read, ParseFailure):
+            raise PolicyError(f"Unusable reply ({read.code}). {read.message}", reply.text)
+        provenance = Provenance(
+            policy=self.name,
+            model=self._backend.model,
+            sampling={
+                "temperature": sampling.temperature,
+                "max_tokens": float(sampling.max_tokens),
+                "seed": float(sampling.seed),
+            },
+            latency_s=round(latency, 4),
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            prompt_sha256=prompt.sha256,
+            prompt_version=PROMPT_VERSION,
+        )
+        return Proposal(hypothesis=read, provenance=provenance, raw_completion=reply.text)
+
+    async def _wait_out_failures(self) -> None:
+        if self._server_failures:
+            await anyio.sleep(self._settings.retry_wait_s * 2 ** min(self._server_failures - 1, 5))
+
+    async def _read(self, prompt: Prompt, sampling: Sampling, on_token: TokenSink) -> _Reply:
+        """Return the whole reply; a server that fails or falls silent is a PolicyError."""
+        reply = _Reply()
+        self._server_failures += 1  # until the reply is whole
+        async with aclosing(self._backend.stream(prompt, sampling)) as chunks:
+            while len(reply.text) < MAX_REPLY_CHARACTERS:
+                try:
+                    # A bound on silence, not on the reply: slow machines write slowly.
+                    with anyio.fail_after(self._settings.model_timeout_s):
+                        chunk = await anext(chunks, None)
+                except TimeoutError as error:
+                    raise PolicyError(
+                        f"{self.name} was silent for {self._settings.model_timeout_s:g} s; the request was "
+                        "given up."
+                    ) from error
+                if chunk is None:
+                    break
+                added = reply.add(chunk)
+                if added:
+                    on_token(added)
+        self._server_failures = 0
+        return reply
+
+
+def _seed(observation: Observation, attempt: int) -> int:
+    """Return a seed that a repetition of this attempt would draw again."""
+    key = f"{observation.task.task_id}/{observation.turn}/{attempt}"
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) >> 1

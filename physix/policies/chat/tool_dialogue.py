@@ -1,0 +1,67 @@
+"""An episode as a conversation with one tool: the words that SFT teaches and GRPO plays with.
+
+Both use these, so that a model that was taught by rows from the log calls the tool when it is let loose.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+from physix.engine.ports import Observation
+from physix.engine.verifier.types import Hypothesis
+from physix.policies.chat import prompt as prompting
+from physix.policies.chat.prompt import PROMPT_VERSION
+
+TOOL = "submit_hypothesis"
+DIALOGUE_VERSION = f"tool-1-{PROMPT_VERSION}"
+TOOL_SCHEMA: dict[str, Any] = {
+    "type": "function",
+    "function": {
+        "name": TOOL,
+        "description": "Propose a law of motion; it is simulated and compared with the measurements.",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "equation": {"type": "string", "description": 'For example "d2x/dt2 = -k*x".'},
+                "params": {
+                    "type": "object",
+                    "additionalProperties": {"type": "number"},
+                    "description": "The number of every constant that the equation names.",
+                },
+                "rationale": {"type": "string", "description": "One short sentence."},
+            },
+            "required": ["equation", "params"],
+        },
+        "return": {
+            "type": "string",
+            "description": "What is wrong with it and how many turns are left, or that the law fits.",
+        },
+    },
+}
+
+
+def opening(observation: Observation) -> tuple[str, str]:
+    """Return the system's and the user's words before the first turn."""
+    count = observation.turns_remaining + len(observation.history)
+    fresh = replace(observation, turn=1, turns_remaining=count, history=())
+    system, user = prompting.render(fresh).as_chat()
+    return system["content"], f"{user['content']}\nCall {TOOL} with the fields of your JSON object."
+
+
+def call_text(hypothesis: Hypothesis) -> str:
+    """Return a call as Qwen2.5's chat template writes it."""
+    arguments = json.loads(prompting.completion_of(hypothesis))
+    body = json.dumps(arguments, ensure_ascii=False)
+    return f'<tool_call>\n{{"name": "{TOOL}", "arguments": {body}}}\n</tool_call>'
+
+
+def answer(told: str, match: float, left: int) -> str:
+    """Return what the tool says while the episode goes on."""
+    return f"{told} r_match {match:.3f}. {left} turns are left."
+
+
+def answer_text(said: str) -> str:
+    """Return an answer as Qwen2.5's chat template hands it to the model, in the user's place."""
+    return f"<tool_response>\n{said}\n</tool_response>"

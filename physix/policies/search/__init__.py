@@ -1,0 +1,1 @@
+"""Structure search and the regressors it is compared with."""

@@ -1,0 +1,215 @@
+"""Reading the projections: pages of episodes, turns, counts. The same on every database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Row, Select, cast, func, select
+from sqlalchemy.dialects.postgresql import JSON
+
+from physix.store.log import (
+    MAX_PAGE,
+    CommandRow,
+    EpisodeFilter,
+    EpisodeOrder,
+    EpisodePage,
+    EpisodeRow,
+    TurnRow,
+    storable,
+    wanted_labels,
+)
+from physix.store.pages import cursor_after, parse_cursor
+from physix.store.sql import schema
+from physix.store.sql.moments import microseconds, moment
+
+_first = schema.events.alias("first")
+name = _first.c.episode_id  # of the episode that an event of `recorded` belongs to
+
+
+def recorded() -> Select[Any]:
+    """Return a query for whole events with the `name` of their episode."""
+    own = schema.events.c
+    arrays = schema.trajectories
+    wanted = (own.position, own.version, own.type, own.schema_version, own.recorded_at, own.payload)
+    return (
+        select(name.label("name"), *wanted, arrays.c.blob)
+        .join_from(schema.events, _first, _first.c.position == own.stream)
+        .outerjoin(arrays, arrays.c.position == own.position)
+    )
+
+
+def last_position(connection: Connection) -> int:
+    """Return the position of the newest event, 0 for an empty log."""
+    found = connection.exec_driver_sql("SELECT max(position) FROM events").scalar()
+    return int(found or 0)
+
+
+def episode_row(connection: Connection, episode_id: str) -> EpisodeRow | None:
+    """Return one episode's row, None if there is no such episode."""
+    found = connection.execute(
+        select(schema.episodes).where(schema.episodes.c.episode_id == episode_id)
+    ).one_or_none()
+    return None if found is None else _rows(connection, [found])[0]
+
+
+def page(
+    connection: Connection, wanted: EpisodeFilter, order: EpisodeOrder, cursor: str | None, limit: int
+) -> EpisodePage:
+    """Return a page of episodes.
+
+    Raises:
+        BadInputError: the cursor is not one of ours, or is one of another order.
+    """
+    after = parse_cursor(cursor, order)
+    size = max(1, min(limit, MAX_PAGE))
+    conditions = conditions_of(wanted)
+    conditions += [_label(connection, name) == value for name, value in wanted_labels(wanted).items()]
+    total = connection.execute(
+        select(func.count()).select_from(schema.episodes).where(*conditions)
+    ).scalar_one()
+    position = schema.episodes.c.position
+    key = _sort_key(connection, order)
+    if after is not None:
+        value, last = after
+        further = key < value if order.descending else key > value
+        conditions.append(
+            further if order.by == "started" else further | ((key == value) & (position < last))
+        )
+    query = (
+        select(schema.episodes)
+        .where(*conditions)
+        .order_by(key.desc() if order.descending else key, position.desc())
+        .limit(size + 1)
+    )
+    found = connection.execute(query).all()
+    items = _rows(connection, found[:size])
+    return EpisodePage(
+        items=tuple(items),
+        next_cursor=cursor_after(items[-1], order) if len(found) > size else None,
+        total=total,
+    )
+
+
+def _sort_key(connection: Connection, order: EpisodeOrder) -> ColumnElement[Any]:
+    table = schema.episodes.c
+    # By code point, on either database.
+    collation = "C" if connection.dialect.name == "postgresql" else "BINARY"
+    keys: dict[str, ColumnElement[Any]] = {
+        "started": table.position,
+        "system": table.title.collate(collation),
+        "policy": table.policy.collate(collation),
+        "outcome": func.coalesce(table.outcome, "").collate(collation),
+        "turns": table.turns,
+        "match": table.best_match,
+        "length": table.updated_at - table.started_at,
+    }
+    return keys[order.by]
+
+
+def _label(connection: Connection, label: str) -> ColumnElement[str]:
+    """Return a label of the episode in question, out of its first event."""
+    payload = _first.c.payload
+    if connection.dialect.name == "postgresql":
+        value = cast(payload, JSON)["labels"][label].astext
+    else:
+        value = func.json_extract(payload, f"$.labels.{label}")
+    return select(value).where(_first.c.position == schema.episodes.c.position).scalar_subquery()
+
+
+def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
+    """Return the filter as conditions on the episodes table."""
+    table = schema.episodes.c
+    exact = {
+        table.system_id: wanted.system,
+        table.policy: wanted.policy,
+        table.outcome: wanted.outcome,
+        table.status: wanted.status,
+        table.tier: wanted.tier,
+    }
+    conditions: list[ColumnElement[bool]] = [
+        column == (storable(value) if isinstance(value, str) else value)
+        for column, value in exact.items()
+        if value is not None
+    ]
+    if wanted.public and wanted.system is not None:
+        conditions.append((table.status != "running") | table.seed.is_not(None) | (table.system_id == "csv"))
+    if wanted.since is not None:
+        conditions.append(table.started_at >= microseconds(wanted.since))
+    if wanted.until is not None:
+        conditions.append(table.started_at < microseconds(wanted.until))
+    if wanted.text:
+        named = [
+            column.icontains(storable(wanted.text), autoescape=True)
+            for column in (table.episode_id, table.title, table.policy)
+        ]
+        conditions.append(named[0] | named[1] | named[2])
+    return conditions
+
+
+def turns_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
+    """Return the turns of some episodes, by episode and turn."""
+    paid = schema.events.c
+    asked = schema.events.alias("asked")
+    query = (
+        select(name.label("episode_id"), paid.turn, paid.position, paid.outcome, asked.c.payload)
+        .add_columns(paid.match, paid.total, paid.generalisation, paid.solved)
+        .join_from(schema.events, _first, _first.c.position == paid.stream)
+        # A turn is three events in a row: hypothesis, simulation, reward.
+        .join(asked, (asked.c.stream == paid.stream) & (asked.c.version == paid.version - 2))
+        .where(name.in_(episode_ids), paid.turn.is_not(None))
+        .order_by(name, paid.turn)
+    )
+    rows = []
+    for found in connection.execute(query):
+        values = dict(found._mapping)
+        equation = storable(orjson.loads(values.pop("payload"))["equation"])
+        rows.append(TurnRow(**values, equation=equation))
+    return tuple(rows)
+
+
+def commands_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+    """Return the commands of some episodes, by episode and version."""
+    table = schema.commands.c
+    query = (
+        select(schema.commands)
+        .where(table.episode_id.in_(episode_ids))
+        .order_by(table.episode_id, table.first_version)
+    )
+    return tuple(CommandRow(**row._mapping) for row in connection.execute(query))
+
+
+def _rows(connection: Connection, found: Iterable[Row[Any]]) -> list[EpisodeRow]:
+    rows = list(found)
+    matches: dict[int, list[float]] = {row.position: [] for row in rows}
+    events = schema.events.c
+    query = select(events.stream, events.match).where(
+        events.stream.in_(list(matches)), events.turn.is_not(None)
+    )
+    for stream, match in connection.execute(query.order_by(events.stream, events.turn)):
+        matches[stream].append(match)
+    return [_row(row, tuple(matches[row.position])) for row in rows]
+
+
+def _row(found: Row[Any], matches: tuple[float, ...]) -> EpisodeRow:
+    values = dict(found._mapping)
+    for name in ("started_at", "updated_at"):
+        values[name] = moment(values[name])
+    return EpisodeRow(**values, matches=matches)
+
+
+def statistics(connection: Connection) -> dict[str, dict[str, int]]:
+    """Count events by type, and episodes by outcome, system and policy; largest first."""
+    table = schema.episodes.c
+    groups = {
+        "events by type": schema.events.c.type,
+        "episodes by outcome": func.coalesce(table.outcome, "running"),
+        "episodes by system": table.system_id,
+        "episodes by policy": table.policy,
+    }
+    counted = {}
+    for heading, column in groups.items():
+        query = select(column, func.count()).group_by(column).order_by(func.count().desc(), column)
+        counted[heading] = {str(name): int(number) for name, number in connection.execute(query)}
+    return counted

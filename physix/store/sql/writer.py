@@ -1,0 +1,441 @@
+"""The one thread of a process that writes: group commit, and answers when the commit is durable.
+
+Appends that wait while a transaction runs share the next one. The append lock is taken before
+any version is checked and held until the commit, so positions grow in commit order for every
+reader, without holes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from physix.engine.events import (
+    SCHEMA_VERSION,
+    EpisodeFinished,
+    EpisodeStarted,
+    Event,
+    RecordedEvent,
+    RewardComputed,
+    SimulationRun,
+)
+from physix.errors import ConflictError, PhysixError, StorageError
+from physix.store.codec import Encoded, decode
+from physix.store.log import check_append, shown, storable
+from physix.store.sql import queries, schema
+from physix.store.sql.backend import Backend, connection_was_lost, storage_error
+from physix.store.sql.moments import microseconds, moment
+
+_BATCH = 256  # appends in one transaction
+_FEW = 24  # events that are not worth a bulk insert
+_HEADS = 4_096  # episodes whose row the writer remembers
+_RECONNECTS = 40  # how often a writer that lost its server tries again,
+_RECONNECT_S = 0.25  # and how long it waits in between
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Append:
+    """A request to append, and where its answer goes."""
+
+    episode_id: str
+    events: tuple[Event, ...]
+    encoded: tuple[Encoded, ...]
+    expected_version: int
+    recorded_at: datetime | None  # None: now
+    command_id: str | None
+    command_digest: str
+    answer: asyncio.Future[tuple[RecordedEvent, ...]]
+
+
+Answer = tuple[RecordedEvent, ...] | PhysixError
+
+
+@dataclass(slots=True)
+class _Head:
+    """How far an episode has come. Changed in place; all heads are forgotten if a transaction fails."""
+
+    stream: int
+    version: int
+    status: str
+    outcome: str | None
+    turns: int
+    best_match: float
+    best_total: float
+    generalisation: float | None
+    updated_at: int
+
+    def advance(self, event: Event, version: int, at: int) -> None:
+        """Take an event in, as `physix.store.log.project` does with a whole row."""
+        self.version = version
+        self.updated_at = at
+        match event:
+            case RewardComputed(reward=reward):
+                if not self.turns or reward.match >= self.best_match:
+                    self.best_match, self.generalisation = reward.match, event.generalisation
+                self.best_total = max(self.best_total, reward.total)
+                self.turns = event.turn
+            case EpisodeFinished():
+                self.status, self.outcome = "finished", event.reason
+            case _:
+                pass
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one transaction is going to write."""
+
+    last: int = 0  # position
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    at: int = 0  # `now` in microseconds
+    answers: list[Answer] = field(default_factory=list)
+    recorded: list[RecordedEvent] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)  # of `events`
+    blobs: list[tuple[int, bytes]] = field(default_factory=list)  # of `trajectories`
+    new: dict[str, tuple[EpisodeStarted, int]] = field(default_factory=dict)  # what begins in it, and when
+    heads: dict[str, _Head] = field(default_factory=dict)  # of all episodes in it
+    commands: dict[tuple[str, str], tuple[str, tuple[RecordedEvent, ...]]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.at = microseconds(self.now)
+
+
+Deliver = Callable[[list[Append], list[Answer], list[RecordedEvent]], None]
+
+
+class Writer:
+    """Takes appends from any thread; `deliver` gets requests, their answers and all that was committed."""
+
+    def __init__(self, backend: Backend, deliver: Deliver) -> None:
+        self._backend = backend
+        self._deliver = deliver
+        self._requests: queue.SimpleQueue[Sequence[Append] | None] = queue.SimpleQueue()
+        self._connection: Connection | None = None  # kept, as taking one from a pool costs as much as a turn
+        self._heads: OrderedDict[str, _Head] = OrderedDict()
+        self._last = -1  # position up to which `_heads` is known to be true
+        self._writing_to = 0  # last position of the batch that commits or has just been committed
+        mark = backend.placeholder
+        moved = ", ".join(f"{name} = {mark}" for name in _MOVING)
+        self._move = f"UPDATE episodes SET {moved} WHERE episode_id = {mark}"  # noqa: S608  # our own names
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._write_forever, name="physix-log-writer", daemon=True)
+
+    def start(self) -> None:
+        """Begin to take appends."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what is queued, then end."""
+        self._stop.set()
+        self._requests.put(None)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def put(self, requests: Sequence[Append]) -> None:
+        """Queue appends; the log takes them in the order in which they come."""
+        self._requests.put(requests)
+
+    def wrote(self, position: int) -> bool:
+        """Tell whether a committed position is this writer's own, and so on its way to `deliver`."""
+        return position <= self._writing_to
+
+    def _write_forever(self) -> None:
+        running = True
+        while running:
+            batch: list[Append] = []
+            requests = self._requests.get()
+            while requests is not None:
+                batch += requests
+                if self._requests.empty() or len(batch) >= _BATCH:
+                    break
+                requests = self._requests.get()
+            running = requests is not None
+            if batch:
+                self._commit(batch)
+        self._let_go()
+
+    def _commit(self, requests: list[Append]) -> None:
+        """Write a batch and answer its callers; whatever the driver raises, the writer lives on."""
+        batch = _Batch()
+        try:
+            answers = self._transact(batch, requests)
+        except Exception as error:
+            self._last, self._writing_to = -1, 0
+            if not connection_was_lost(error):
+                if len(requests) > 1:
+                    # One append may have spoiled the transaction: the others get one of their own.
+                    for request in requests:
+                        self._commit([request])
+                    return
+                answers, batch = [storage_error(self._backend, error)], _Batch()
+            elif (committed := self._find_out(batch)) is False:
+                # The server is back and has nothing of it.
+                batch = _Batch()
+                try:
+                    answers = self._transact(batch, requests)
+                except Exception as again:
+                    self._last, self._writing_to = -1, 0
+                    answers, batch = [storage_error(self._backend, again)] * len(requests), _Batch()
+            elif committed:
+                answers = batch.answers
+            else:
+                answers, batch = [self._unclear(error)] * len(requests), _Batch()
+        self._remember(batch)
+        self._deliver(requests, answers, batch.recorded)
+
+    def _transact(self, batch: _Batch, requests: list[Append]) -> list[Answer]:
+        """Write a batch in one transaction; an append that is refused leaves the others alone."""
+        try:
+            with self._connected().begin():
+                connection = self._connected()
+                batch.last = self._backend.lock_and_look(connection)
+                if batch.last != self._last:
+                    self._heads.clear()  # another process has written
+                batch.answers = [self._decide(connection, batch, request) for request in requests]
+                if batch.recorded:
+                    self._write(connection, batch)
+        except BaseException:
+            self._let_go()
+            raise
+        return batch.answers
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._backend.writer.connect()
+        return self._connection
+
+    def _let_go(self) -> None:
+        """Give the connection back; after an error the pool finds out whether it still works."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _find_out(self, batch: _Batch) -> bool | None:
+        """Tell whether a batch whose connection broke was committed; None if nobody can be asked."""
+        for _ in range(_RECONNECTS):
+            try:
+                with self._backend.writer.begin() as connection:
+                    self._backend.lock(connection)
+                    if not batch.recorded:
+                        return False
+                    first, last = batch.rows[0], batch.rows[-1]
+                    found = connection.execute(
+                        select(schema.events.c.position).where(
+                            schema.events.c.position.in_([first[0], last[0]]),
+                            schema.events.c.recorded_at == first[_AT],
+                            schema.events.c.payload.in_([first[_PAYLOAD], last[_PAYLOAD]]),
+                        )
+                    ).all()
+                    return len(found) == len({first[0], last[0]})
+            except Exception as error:
+                if not connection_was_lost(error):
+                    return None
+                self._stop.wait(_RECONNECT_S)
+        return None
+
+    def _unclear(self, error: Exception) -> StorageError:
+        unclear = StorageError(
+            f"The log {self._backend.label} was lost while it was written to, and does not come back. "
+            "Whether the append was recorded is unknown: repeat it with the same command id."
+        )
+        unclear.__cause__ = error
+        return unclear
+
+    def _decide(self, connection: Connection, batch: _Batch, request: Append) -> Answer:
+        try:
+            if request.command_id is not None:
+                earlier = _known_command(connection, batch, request)
+                if earlier is not None:
+                    return earlier
+            head = self._heads.get(request.episode_id) or _read_head(connection, request.episode_id)
+            check_append(request.episode_id, head, request.events, request.expected_version)
+        except ConflictError as error:
+            return error
+        now, at = batch.now, batch.at
+        if request.recorded_at is not None:
+            now = request.recorded_at.astimezone(UTC)
+            at = microseconds(now)
+        started = request.events[0]
+        if head is None and isinstance(started, EpisodeStarted):
+            head = _Head(batch.last + 1, 0, "running", None, 0, 0.0, 0.0, None, at)
+            batch.new[request.episode_id] = started, at
+        if head is None:
+            raise TypeError("an append that passed its check begins an episode or continues one")
+        recorded = []
+        outcome = None
+        for event, encoded in zip(request.events, request.encoded, strict=True):
+            batch.last += 1
+            one = RecordedEvent(
+                episode_id=request.episode_id,
+                version=head.version + 1,
+                position=batch.last,
+                recorded_at=now,
+                event=event,
+            )
+            recorded.append(one)
+            head.advance(event, one.version, at)
+            if isinstance(event, SimulationRun):
+                outcome = event.simulation.outcome
+            batch.rows.append(
+                (
+                    batch.last,
+                    head.stream,
+                    one.version,
+                    encoded.type,
+                    SCHEMA_VERSION,
+                    at,
+                    request.episode_id if one.version == 1 else None,
+                    *shown(event, outcome),
+                    encoded.payload,
+                )
+            )
+            if encoded.blob is not None:
+                batch.blobs.append((batch.last, encoded.blob))
+        batch.recorded += recorded
+        self._heads[request.episode_id] = batch.heads[request.episode_id] = head
+        answer = tuple(recorded)
+        if request.command_id is not None:
+            batch.commands[request.episode_id, request.command_id] = (request.command_digest, answer)
+        return answer
+
+    def _write(self, connection: Connection, batch: _Batch) -> None:
+        moved = [(*_moving_values(head), name) for name, head in batch.heads.items() if name not in batch.new]
+        new = [_new_episode(name, *batch.new[name], batch.heads[name]) for name in sorted(batch.new)]
+        commands = [
+            (episode_id, command_id, digest, answer[0].version, answer[-1].version)
+            for (episode_id, command_id), (digest, answer) in batch.commands.items()
+        ]
+        many = len(batch.rows) > _FEW
+        if many:
+            self._backend.bulk_insert(connection, schema.events, batch.rows)
+            self._backend.bulk_insert(connection, schema.trajectories, batch.blobs)
+        with self._backend.together(connection):
+            if not many:
+                self._backend.few_insert(connection, schema.events, batch.rows)
+                self._backend.few_insert(connection, schema.trajectories, batch.blobs)
+            self._backend.few_insert(connection, schema.episodes, new)
+            self._backend.move_rows(connection, self._move, moved)
+            self._backend.few_insert(connection, schema.commands, commands)
+            # From here to the answer a watcher may see these positions: they are our own.
+            self._writing_to = batch.last
+            self._backend.announce(connection)
+
+    def _remember(self, batch: _Batch) -> None:
+        if not batch.answers:
+            return
+        self._last = batch.last
+        for episode_id in batch.heads:
+            if episode_id in self._heads:
+                self._heads.move_to_end(episode_id)
+        while len(self._heads) > _HEADS:
+            self._heads.popitem(last=False)
+
+
+_AT, _PAYLOAD = (schema.events.columns.keys().index(name) for name in ("recorded_at", "payload"))
+_MOVING = (
+    "version",
+    "status",
+    "outcome",
+    "turns",
+    "best_match",
+    "best_total",
+    "generalisation",
+    "updated_at",
+)
+_moving_values = attrgetter(*_MOVING)
+
+
+def _new_episode(name: str, started: EpisodeStarted, began: int, head: _Head) -> tuple[Any, ...]:
+    """Return the row of an episode, values in the order of the table's columns."""
+    return (
+        name,
+        head.stream,
+        head.version,
+        started.task.system_id,
+        storable(started.task.title),
+        started.task.tier,
+        started.task.seed,
+        storable(started.policy),
+        started.door,
+        head.status,
+        head.outcome,
+        head.turns,
+        started.config.max_turns,
+        head.best_match,
+        head.best_total,
+        head.generalisation,
+        began,
+        head.updated_at,
+    )
+
+
+def _read_head(connection: Connection, episode_id: str) -> _Head | None:
+    table = schema.episodes.c
+    query = select(table.position, *(table[name] for name in _MOVING)).where(table.episode_id == episode_id)
+    found = connection.execute(query).one_or_none()
+    return None if found is None else _Head(*found)
+
+
+def recorded_of(row: Row[Any]) -> RecordedEvent:
+    """Return the event that a row of `queries.recorded` holds."""
+    return RecordedEvent(
+        episode_id=row.name,
+        version=row.version,
+        position=row.position,
+        recorded_at=moment(row.recorded_at),
+        event=decode(row.type, row.schema_version, row.payload, row.blob),
+    )
+
+
+def _known_command(
+    connection: Connection, batch: _Batch, request: Append
+) -> tuple[RecordedEvent, ...] | None:
+    command_id = request.command_id or ""
+    known = batch.commands.get((request.episode_id, command_id))
+    if known is None:
+        return command(connection, request.episode_id, command_id, request.command_digest)
+    if known[0] != request.command_digest:
+        raise _reused(command_id)
+    return known[1]
+
+
+def command(
+    connection: Connection, episode_id: str, command_id: str, digest: str
+) -> tuple[RecordedEvent, ...] | None:
+    """Return the events a command appended earlier, None if it is new.
+
+    Raises:
+        ConflictError: the id was used with another digest.
+    """
+    table = schema.commands.c
+    known = connection.execute(
+        select(table.digest, table.first_version, table.last_version).where(
+            table.episode_id == episode_id, table.command_id == command_id
+        )
+    ).one_or_none()
+    if known is None:
+        return None
+    if known.digest != digest:
+        raise _reused(command_id)
+    events = schema.events.c
+    query = (
+        queries.recorded()
+        .where(
+            queries.name == episode_id,
+            events.version.between(known.first_version, known.last_version),
+        )
+        .order_by(events.version)
+    )
+    return tuple(map(recorded_of, connection.execute(query)))
+
+
+def _reused(command_id: str) -> ConflictError:
+    return ConflictError(f"Command id {command_id!r} was used for another request.")

@@ -1,0 +1,1 @@
+"""Other frameworks' ways in: TRL and Gymnasium."""

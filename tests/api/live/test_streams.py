@@ -1,0 +1,98 @@
+"""The streams as a client sees them: farewell, stalled readers, reconnects."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import httpx
+import pytest
+from starlette.types import Message
+
+from physix.api.live.broadcast import Live
+from physix.api.live.streams import EventStream, log_stream
+from physix.engine import EpisodeFinished
+from physix.store import open_log
+from tests.api.test_server import free_port, server
+from tests.store.builders import finished, started, turn
+
+SCOPE: dict[str, Any] = {"type": "http", "method": "GET"}
+
+
+async def never_leaves() -> Message:
+    await anyio.sleep_forever()
+    raise AssertionError
+
+
+@pytest.mark.anyio
+async def test_a_client_that_stopped_reading_is_dropped() -> None:
+    closed = anyio.Event()
+
+    async def frames() -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield b"data: x\r\n\r\n"
+        finally:
+            closed.set()
+
+    async def stalls(message: Message) -> None:
+        if message["type"] == "http.response.body":
+            await anyio.sleep_forever()
+
+    with anyio.fail_after(20):
+        await EventStream(frames(), send_timeout_s=0.05)(SCOPE, never_leaves, stalls)
+    assert closed.is_set()
+
+
+@pytest.mark.anyio
+async def test_clients_that_reconnect_all_the_time_miss_and_repeat_nothing() -> None:
+    async with open_log("memory://") as log:
+        seen: list[list[int]] = [[] for _ in range(20)]
+
+        async def client(ids: list[int], patience: int) -> None:
+            """Read a few frames, drop the connection, come back with the last id."""
+            while not ids or ids[-1] < 26:
+                frames = 0
+                gone = anyio.Event()
+
+                async def leave(gone: anyio.Event = gone) -> Message:
+                    await gone.wait()
+                    return {"type": "http.disconnect"}
+
+                async def receive(message: Message, gone: anyio.Event = gone) -> None:
+                    nonlocal frames
+                    for frame in message.get("body", b"").split(b"\r\n\r\n"):
+                        if frame.startswith(b"id: ") and not gone.is_set():
+                            ids.append(int(frame[4 : frame.index(b"\r")]))
+                            frames += 1
+                            if frames >= patience or ids[-1] == 26:
+                                gone.set()
+
+                await log_stream(log, ids[-1] if ids else 0, None, live=Live())(SCOPE, leave, receive)
+
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                for i, ids in enumerate(seen):
+                    tasks.start_soon(client, ids, 1 + i % 5)
+                await log.append("e", (started(),), expected_version=0)
+                for number in range(1, 9):
+                    await log.append("e", turn(number), expected_version=3 * number - 2)
+                    await anyio.lowlevel.checkpoint()
+                last = await log.append("e", (finished(),), expected_version=25)
+        assert isinstance(last[0].event, EpisodeFinished)
+        assert seen == [list(range(1, 27))] * 20
+
+
+def test_a_stopping_server_says_farewell_and_is_gone_within_its_grace(tmp_path: Path) -> None:
+    port = free_port()
+    base = f"http://127.0.0.1:{port}"
+    with server(tmp_path / "log.db", port) as process, httpx.Client(base_url=base, timeout=60) as client:
+        client.post("/interactive/sessions", json={"system_id": "free_fall", "seed": 1}).raise_for_status()
+        with client.stream("GET", "/api/events") as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "id: 1"
+            process.send_signal(signal.SIGTERM)
+            rest = list(lines)
+        assert rest[-3:] == ["event: Farewell", 'data: {"reason":"shutdown"}', ""]
+        process.wait(timeout=30)

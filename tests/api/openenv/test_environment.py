@@ -1,0 +1,316 @@
+"""OpenEnv's surface: reset's arguments, ownership, resuming, hostile input, leakage, conformance."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.testclient import TestClient
+from openenv.cli._validation import validate_running_environment
+
+from physix.api.app import create_app
+from physix.api.openenv.client import PhysiXAction, PhysiXEnv, PhysiXResetObservation
+from physix.api.openenv.wire import Quota
+from physix.engine.systems import SYSTEMS, sample_task
+from physix.engine.systems.splits import SPLITS, draw, split_task
+from physix.settings import Settings
+from tests.api.test_server import free_port, server
+
+FALL = {"equation": "d2y/dt2 = -g", "params": {"g": 10.0}}
+
+
+@pytest.fixture
+def client() -> Iterator[TestClient]:
+    with TestClient(create_app(Settings(db="memory://")), raise_server_exceptions=False) as client:
+        yield client
+
+
+def say(socket: Any, kind: str, **data: Any) -> dict[str, Any]:
+    socket.send_text(
+        json.dumps({"type": kind, "data": data} if kind in ("reset", "step") else {"type": kind})
+    )
+    answer: dict[str, Any] = socket.receive_json()
+    return answer
+
+
+def reset(client: TestClient, **options: Any) -> dict[str, Any]:
+    answer = client.post("/reset", json=options)
+    assert answer.status_code == 200, answer.text
+    observation: dict[str, Any] = answer.json()["observation"]
+    return observation
+
+
+def step(client: TestClient, first: dict[str, Any], **extra: Any) -> Any:
+    body = {"action": FALL, "episode_id": first["episode_id"], "token": first["token"]} | extra
+    return client.post("/step", json=body)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"colour": 1}, "colour"),
+        ({"self": 1}, "self"),
+        ({"system_id": "perpetuum"}, "Unknown system"),
+        ({"system_id": "free_fall", "tier": 3}, "tier"),
+        ({"seed": 1.5}, "seed"),
+        ({"trajectories": 5}, "trajectories"),
+        ({"noise": 0.5}, "noise"),
+        ({"max_turns": 0}, "max_turns"),
+        ({"profile": "lenient"}, "profile"),
+        ({"hint": "yes"}, "hint"),
+        ({"split": "dev"}, "split"),
+        ({"split": "test", "index": 200}, "Index 200"),
+        ({"split": "test", "system_id": "free_fall"}, "fixed"),
+        ({"index": 1}, "index needs a split"),
+        ({"episode_id": "../x"}, "episode_id"),
+        ({"resume": True}, "resume takes"),
+        ({"task_from": "nowhere"}, "No episode"),
+    ],
+)
+def test_a_wrong_reset_is_named_over_both_transports(
+    client: TestClient, options: dict[str, Any], said: str
+) -> None:
+    answer = client.post("/reset", json=options)
+    assert 400 <= answer.status_code < 500
+    assert said in answer.text
+    with client.websocket_connect("/ws") as socket:
+        refused = say(socket, "reset", **options)
+        assert refused["type"] == "error"
+        assert said in refused["data"]["message"]
+        assert say(socket, "reset", seed=1)["type"] == "observation"
+
+
+def test_reset_shows_the_problem_and_step_what_came_of_it(client: TestClient) -> None:
+    first = reset(client, system_id="free_fall", seed=7, trajectories=2, constants="fitted", hint=False)
+    assert first["hint"] == ""
+    assert len(first["trajectories"]) == 2
+    assert first["table"].splitlines()[0] == "t y vy"
+    assert first["stats"]["y"]["first"] == first["trajectories"][0]["states"][0][0]
+    answer = step(client, first, action={"equation": "d2y/dt2 = -g", "params": {"g": None}}).json()
+    assert answer["reward"] > 0.9
+    assert answer["observation"]["turn"] == 1
+    assert answer["observation"]["diagnostics"]["fitted"]["g"] > 0
+
+
+def test_a_step_over_http_needs_the_episode_and_its_token(client: TestClient) -> None:
+    first = reset(client, system_id="damped_spring", seed=1)
+    assert client.post("/step", json={"action": FALL}).status_code == 422
+    assert step(client, first, token="wrong" * 5).status_code == 403
+    assert step(client, first, token=None).status_code == 403
+    assert step(client, first, colour=1).status_code == 422
+    interactive = f"/interactive/sessions/{first['episode_id']}"
+    assert client.post(f"{interactive}/step", json=FALL).status_code == 403
+    assert client.post(f"{interactive}/abandon").status_code == 403
+    assert step(client, first).json()["observation"]["turn"] == 1
+
+
+def test_no_copy_of_a_running_episode_gives_its_truth_away(client: TestClient) -> None:
+    first = reset(client, split="test", index=3)
+    assert step(client, first).status_code == 200
+    fork = client.post(f"/interactive/sessions/{first['episode_id']}/fork", json={"turn": 1})
+    assert fork.status_code == 403
+    assert client.post("/reset", json={"task_from": first["episode_id"]}).status_code == 403
+
+
+def test_a_repeated_key_plays_no_second_turn(client: TestClient) -> None:
+    first = reset(client, system_id="damped_spring", seed=1)
+    once = step(client, first, request_id="a")
+    assert step(client, first, request_id="a").json() == once.json()
+    assert step(client, first, request_id="b").json()["observation"]["turn"] == 2
+    assert step(client, first, request_id="a", action={"equation": "x"}).status_code == 409
+
+
+def test_another_socket_resumes_with_the_token_alone(client: TestClient) -> None:
+    with client.websocket_connect("/ws") as socket:
+        first = say(socket, "reset", system_id="damped_spring", seed=1)["data"]["observation"]
+        say(socket, "step", **FALL)
+    owner = {"episode_id": first["episode_id"], "resume": True}
+    with client.websocket_connect("/ws") as socket:
+        assert "token" in say(socket, "reset", **owner, token="x" * 32)["data"]["message"]
+        again = say(socket, "reset", **owner, token=first["token"])["data"]["observation"]
+        assert again["turn"] == 1
+        assert again["trajectories"] == first["trajectories"]
+        assert say(socket, "step", **FALL)["data"]["observation"]["turn"] == 2
+        assert say(socket, "state")["data"]["step_count"] == 2
+
+
+def test_a_step_before_reset_or_after_the_end_is_an_error(client: TestClient) -> None:
+    with client.websocket_connect("/ws") as socket:
+        assert "reset first" in say(socket, "step", **FALL)["data"]["message"]
+        say(socket, "reset", system_id="free_fall", seed=1, max_turns=1)
+        assert say(socket, "step", equation="import os")["data"]["done"] is True
+        assert "ended" in say(socket, "step", **FALL)["data"]["message"]
+
+
+HOSTILE = [
+    '{"type": "step", "data": {"equation": "x", "params": {"k": NaN}}}',
+    '{"type": "step", "data": {"equation": "x", "params": {"k": 1e999}}}',
+    '{"type": "step", "data": {"equation": "\\ud800"}}',
+    '{"type": "step", "data": {"equation": "' + "x" * 1_000_000 + '"}}',
+    '{"type": "step", "data": {"equation": 7}}',
+    '{"type": "step", "data": []}',
+    '{"type": "step"}',
+    '{"type": "reset", "data": {"seed": ' + "9" * 5_000 + "}}",
+    '{"type": "reset", "data": {"seed": "' + "9" * 50 + '"}}',
+    '{"type": "mcp", "data": {"method": "openenv/session/create"}}',
+    '{"type": 5}',
+    "[]",
+    "7",
+    "null",
+    "{",
+    "[" * 5_000,
+    '{"data":' * 40 + "1" + "}" * 40,
+]
+
+
+def test_no_frame_kills_a_session(client: TestClient) -> None:
+    with client.websocket_connect("/ws") as socket:
+        first = say(socket, "reset", system_id="free_fall", seed=1)["data"]["observation"]
+        for frame in HOSTILE:
+            socket.send_text(frame)
+            assert socket.receive_json()["type"] == "error", frame[:80]
+        socket.send_bytes(b"\x00\xff")
+        assert socket.receive_json()["type"] == "error"
+        state = say(socket, "state")["data"]
+    assert (state["episode_id"], state["step_count"]) == (first["episode_id"], 0)
+
+
+@pytest.mark.parametrize(
+    "path", ["/reset", "/step", "/mcp", "/physix/tasks", "/physix/task", "/nowhere/tasks"]
+)
+@pytest.mark.parametrize(
+    "body", [*HOSTILE, "", "{}", '{"split": "dev"}', '{"split": "test", "index": -1}', '{"action": {}}']
+)
+def test_no_body_is_a_server_error(client: TestClient, path: str, body: str) -> None:
+    answer = client.post(path, content=body, headers={"content-type": "application/json"})
+    assert answer.status_code < 500, answer.text
+
+
+def test_mcp_opens_no_session(client: TestClient) -> None:
+    body = {"jsonrpc": "2.0", "id": 1, "method": "openenv/session/create"}
+    for _ in range(100):
+        assert "error" in client.post("/mcp", json=body).json()
+    with client.websocket_connect("/ws") as socket:
+        assert say(socket, "reset", seed=1)["type"] == "observation"
+
+
+def test_a_public_server_has_quotas() -> None:
+    now = [0.0]
+    quota = Quota(sessions=2, turns=3, clock=lambda: now[0])
+    assert [quota.refuse("a", "sessions") is None for _ in range(3)] == [True, True, False]
+    assert quota.refuse("b", "sessions") is None
+    now[0] = 61.0
+    assert quota.refuse("a", "sessions") is None
+    settings = Settings(db="memory://", public=True, public_sessions_per_minute=1)
+    with TestClient(create_app(settings)) as client:
+        assert client.post("/reset", json={}).status_code == 200
+        assert client.post("/reset", json={}).status_code == 429
+
+
+def test_quotas_count_forks_the_members_of_a_comparison_and_frames() -> None:
+    settings = Settings(db="memory://", public=True, public_sessions_per_minute=4, public_turns_per_minute=1)
+    with TestClient(create_app(settings)) as client:
+        comparison = {"system_id": "free_fall", "policies": ["search", "nano", "nano-untrained"]}
+        assert client.post("/api/comparisons", json=comparison).status_code == 201
+        assert client.post("/api/comparisons", json=comparison).status_code == 429
+        with client.websocket_connect("/ws") as socket:
+            assert say(socket, "reset", seed=1)["type"] == "observation"
+            assert "4 sessions" in say(socket, "reset", seed=1)["data"]["message"]
+            assert say(socket, "step", **FALL)["type"] == "observation"
+            assert "1 turns" in say(socket, "step", **FALL)["data"]["message"]
+            assert say(socket, "state")["data"]["step_count"] == 1
+        assert client.post("/interactive/sessions/any/fork", json={"turn": 1}).status_code == 429
+
+
+def test_only_a_socket_that_is_really_idle_is_closed() -> None:
+    # A fit takes longer than the allowance, and the session lives: it is busy, not idle.
+    fit = {"equation": "d2theta/dt2 = -a*sin(b*theta) - c*dtheta", "params": dict.fromkeys("abc")}
+    motion = {"system_id": "damped_pendulum", "seed": 1, "constants": "fitted"}
+    app = create_app(Settings(db="memory://", idle_s=0.01))
+    with TestClient(app) as client, client.websocket_connect("/ws") as socket:
+        socket.send_text(json.dumps({"type": "reset", "data": motion}))
+        socket.send_text(json.dumps({"type": "step", "data": fit}))
+        assert [socket.receive_json()["type"] for _ in range(2)] == ["observation"] * 2
+        assert "without a message" in socket.receive_json()["data"]["message"]
+
+
+def walk(value: object) -> Iterator[object]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield key
+            yield from walk(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from walk(child)
+    else:
+        yield value
+
+
+@pytest.mark.parametrize("system_id", SYSTEMS)
+def test_nothing_an_agent_reads_tells_the_truth(client: TestClient, system_id: str) -> None:
+    _, truth = sample_task(system_id, 3)
+    hidden = {x for trajectory in truth.hidden for row in trajectory.states for x in row}
+    with client.websocket_connect("/ws") as socket:
+        first = say(socket, "reset", system_id=system_id, seed=3)
+        later = say(socket, "step", equation="nonsense")
+        read = list(walk([first, later, say(socket, "state"), client.get("/metadata").json()]))
+    numbers = {x for x in read if isinstance(x, float)}
+    assert not numbers & (set(truth.params.values()) | (hidden - {0.0}))
+    text = " ".join(x for x in read if isinstance(x, str))
+    assert truth.equation is not None
+    assert truth.equation not in text
+    assert not {"truth", "hidden", "generalisation", "correctness"} & {x for x in read if isinstance(x, str)}
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_an_evaluation_episode_names_neither_seed_nor_system(client: TestClient, split: str) -> None:
+    drawn, (_, truth) = draw(split, 5), split_task(split, 5)
+    with client.websocket_connect("/ws") as socket:
+        read = [say(socket, "reset", split=split, index=5), say(socket, "state")]
+    read.append(client.post("/physix/task", json={"split": split, "index": 5}).json())
+    text = json.dumps(read)
+    assert drawn.system_id not in text
+    assert str(drawn.seed) not in text
+    assert str(truth.equation) not in text
+
+
+def test_a_running_evaluation_names_its_system_nowhere(client: TestClient) -> None:
+    drawn = draw("test", 5)
+    first = reset(client, split="test", index=5, max_turns=1)
+    path = f"/api/episodes/{first['episode_id']}"
+    found = {
+        system: client.get("/api/episodes", params={"system": system}).json() for system in SPLITS["test"]
+    }
+    assert [page["total"] for page in found.values()] == [0, 0]
+    read = [client.get(address).text for address in ("/api/episodes", path, f"{path}/events.json")]
+    assert not any(drawn.system_id in text or SYSTEMS[drawn.system_id].title in text for text in read)
+    assert step(client, first).json()["done"] is True
+    assert client.get("/api/episodes", params={"system": drawn.system_id}).json()["total"] == 1
+    assert client.get(path).json()["system_id"] == drawn.system_id
+
+
+def test_the_task_api_lists_every_split(client: TestClient) -> None:
+    assert [row["name"] for row in client.get("/physix/splits").json()] == list(SPLITS)
+    assert client.post("/physix/num_tasks", json={"split": "test"}).json() == {"num_tasks": 200}
+    rows = client.post("/physix/task_range", json={"split": "test", "start": 198}).json()["tasks"]
+    assert [row["id"] for row in rows] == ["test/198", "test/199"]
+    assert client.post("/physix/tasks", json={"split": "dev"}).status_code == 422
+
+
+def test_a_client_outlives_the_server_and_ends_with_the_turns_it_sent(tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    env = PhysiXEnv(base_url=url).sync()
+    with server(tmp_path / "log.db", port) as process:
+        report = validate_running_environment(url)
+        assert report["passed"], report["summary"]
+        first = env.reset(system_id="damped_spring", seed=1).observation
+        assert isinstance(first, PhysiXResetObservation)
+        env.step(PhysiXAction(equation="d2x/dt2 = -1.0*x"))
+        process.kill()
+        process.wait()
+    with server(tmp_path / "log.db", port):
+        last = env.step(PhysiXAction(equation="d2x/dt2 = -2.0*x")).observation
+        assert [turn["equation"] for turn in last.history] == ["d2x/dt2 = -1.0*x", "d2x/dt2 = -2.0*x"]
+        env.close()

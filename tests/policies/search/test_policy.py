@@ -1,0 +1,106 @@
+from pathlib import Path
+
+import anyio
+import pytest
+
+from physix.engine import Episode, EpisodeConfig, EpisodeEngine, observe
+from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
+from physix.engine.systems.task import Task, Truth
+from physix.errors import BadInputError, PolicyError, UnknownPolicyError
+from physix.policies import list_policies, make_policy
+from physix.store import open_log
+
+
+def play(task: Task, truth: Truth, policy: str = "search") -> Episode:
+    async def run() -> Episode:
+        async with open_log("memory://") as log:
+            engine = EpisodeEngine(log)
+            started = await engine.start(task, truth, config=EpisodeConfig(), policy=policy, door="test")
+            return await engine.run(started.episode_id, make_policy(policy))
+
+    return anyio.run(run)
+
+
+@pytest.mark.parametrize("system_id", list(SYSTEMS))
+def test_every_system_is_solved_by_a_law_that_generalises(system_id: str) -> None:
+    episode = play(*sample_task(system_id, 3))
+    assert episode.finished is not None
+    assert episode.finished.reason == "solved"
+    assert (episode.turns[-1].rewarded.generalisation or 0.0) > 0.9
+
+
+def test_the_same_task_gets_the_same_turns() -> None:
+    first, second = (play(*sample_task("damped_pendulum", 5)) for _ in range(2))
+    assert [t.submitted.equation for t in first.turns] == [t.submitted.equation for t in second.turns]
+    assert [t.submitted.params for t in first.turns] == [t.submitted.params for t in second.turns]
+
+
+def test_a_fresh_instance_continues_where_another_stopped() -> None:
+    async def run() -> tuple[str, str]:
+        async with open_log("memory://") as log:
+            engine = EpisodeEngine(log)
+            started = await engine.start(
+                *sample_task("damped_spring", 2), config=EpisodeConfig(), policy="search", door="test"
+            )
+            one = make_policy("search")
+            played = await engine.play_turn(started.episode_id, one)
+            answers = [
+                await policy.propose(observe(played), lambda _: None)
+                for policy in (one, make_policy("search"))
+            ]
+            return answers[0].hypothesis.equation, answers[1].hypothesis.equation
+
+    kept, fresh = anyio.run(run)
+    assert kept == fresh
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [(i, 1.0) for i in range(20)],
+        [(i, 1e-9 * i) for i in range(20)],
+        [(i, 1e9 * (-1) ** i) for i in range(20)],
+        [(i**2, float(i)) for i in range(20)],
+    ],
+)
+def test_odd_data_gets_a_proposal_not_a_crash(rows: list[tuple[float, float]]) -> None:
+    text = "t,x\n" + "\n".join(f"{t},{x!r}" for t, x in rows)
+    episode = play(*task_from_csv(text, hint="Odd."))
+    assert episode.turns
+
+
+def test_an_unknown_policy_is_named_with_those_there_are() -> None:
+    with pytest.raises(UnknownPolicyError, match="search"):
+        make_policy("oracle")
+    with pytest.raises(UnknownPolicyError):
+        make_policy("scripted:/etc/passwd")
+
+
+def test_one_policy_is_the_default_and_reachable() -> None:
+    (default,) = [info for info in list_policies() if info.is_default]
+    assert default.reachable
+
+
+def test_a_script_is_played_and_then_over(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text('[{"equation": "d2y/dt2 = -9.0"}]')
+    policy = make_policy(f"scripted:{path}", allow_files=True)
+
+    async def run() -> None:
+        async with open_log("memory://") as log:
+            engine = EpisodeEngine(log)
+            started = await engine.start(
+                *sample_task("free_fall", 2), config=EpisodeConfig(), policy="s", door="test"
+            )
+            played = await engine.play_turn(started.episode_id, policy)
+            with pytest.raises(PolicyError, match="none is left"):
+                await policy.propose(observe(played), lambda _: None)
+
+    anyio.run(run)
+
+
+def test_a_script_with_a_wrong_field_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "script.json"
+    path.write_text('[{"formula": "x"}]')
+    with pytest.raises(BadInputError, match="wrong at"):
+        make_policy(f"scripted:{path}", allow_files=True)
