@@ -24,7 +24,31 @@ class StateVariable:
     symbol: str  # LaTeX, e.g. r"\theta", r"\dot{\theta}"
     description: str
     rate_of: str | None = None
-    estimated: bool = False  # computed from the data, not measured (CSV velocities)
+    estimated: bool = False  # computed from the data, not measured: a starting guess, never scored
+    label: str | None = None  # the name as its file writes it, where that is no legal name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputVariable:
+    """A quantity that drives the motion and is given at every sample, `u` in `dv/dt = -k*v + u`.
+
+    An equation may use its name; none is asked for it, and nothing predicts it. Between samples it
+    is interpolated linearly.
+    """
+
+    name: str
+    unit: str | None
+    symbol: str
+    description: str
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """How far a sample of one variable is off: standard deviation hypot(absolute, relative * |x|)."""
+
+    absolute: float  # in the variable's own unit
+    relative: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,10 +58,17 @@ class Trajectory:
     Attributes:
         t: shape (T,), seconds unless the task says otherwise, strictly increasing.
         states: shape (T, D), one row per time, columns in the order of the task's variables.
+        inputs: shape (T, I), columns in the order of the task's inputs; () without inputs.
+        sigma: shape (T, D), standard deviation of each sample as its file gives it; () if it gives none.
+        missing: (row, column) of states that were not measured; `states` holds a value interpolated
+            there, for drawing, and nothing is judged by it.
     """
 
     t: tuple[float, ...]
     states: tuple[tuple[float, ...], ...]
+    inputs: tuple[tuple[float, ...], ...] = ()
+    sigma: tuple[tuple[float, ...], ...] = ()
+    missing: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,9 +82,12 @@ class Task:
     seed: int | None  # None for a CSV
     variables: tuple[StateVariable, ...]
     time_unit: str | None
-    shown: tuple[Trajectory, ...]  # 1 to 4, with noise
+    shown: tuple[Trajectory, ...]  # with noise; 1 to 4 of a sampled task, one per run of a file
     noise: float  # standard deviation of the noise as a share of each variable's own
     hint: str
+    inputs: tuple[InputVariable, ...] = ()
+    measured: bool = False  # the first row of a trajectory is as noisy as any other
+    noises: tuple[Noise, ...] = ()  # one per variable; (): `noise` times its standard deviation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
