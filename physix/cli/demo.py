@@ -111,7 +111,11 @@ def verify(
                 differences += 1
         turns = sum(report.turns for report in reports)
         exact = "bit for bit" if all(report.same_environment for report in reports) else "within tolerance"
-        sys.stdout.write(f"{path.name}: {len(reports)} episodes, {turns} turns played again, {exact}\n")
+        how = f"played again, {exact}"
+        older = sorted({report.rules for report in reports if not report.recomputed})
+        if older:
+            how = f"recorded under rules {', '.join(map(str, older))}, checked but not recomputed"
+        sys.stdout.write(f"{path.name}: {len(reports)} episodes, {turns} turns {how}\n")
     if differences:
         raise typer.Exit(1)
 

@@ -34,7 +34,7 @@ async def _run(episodes: list[str] | None, url: str, as_json: bool) -> int:
     from physix.store import EpisodeFilter, open_log
     from physix.store.verify import TOLERANCE, verify_log
 
-    count = turns = elsewhere = differences = 0
+    count = turns = older = elsewhere = differences = 0
     columns = (TextColumn("{task.description}"), MofNCompleteColumn())
     async with open_log(url) as log:
         total = len(episodes) if episodes else (await log.list_episodes(EpisodeFilter(), limit=1)).total
@@ -42,8 +42,15 @@ async def _run(episodes: list[str] | None, url: str, as_json: bool) -> int:
             task = bar.add_task("episodes", total=total)
             async for report in verify_log(log, episodes):
                 count += 1
-                turns += report.turns
-                elsewhere += not report.same_environment
+                if not report.recomputed:
+                    older += 1
+                    if not as_json:
+                        sys.stdout.write(
+                            f"{report.episode_id}: recorded under rules {report.rules}, not recomputed\n"
+                        )
+                else:
+                    turns += report.turns
+                    elsewhere += not report.same_environment
                 differences += len(report.differences)
                 for one in report.differences:
                     turn = "" if one.turn is None else f" turn {one.turn}"
@@ -53,12 +60,18 @@ async def _run(episodes: list[str] | None, url: str, as_json: bool) -> int:
                     sys.stdout.write((json.dumps(asdict(one)) if as_json else line) + "\n")
                 bar.advance(task)
     if as_json:
-        summary = {"episodes": count, "turns": turns, "elsewhere": elsewhere, "differences": differences}
+        summary = {
+            "episodes": count,
+            "turns": turns,
+            "older_rules": older,
+            "elsewhere": elsewhere,
+            "differences": differences,
+        }
         sys.stdout.write(json.dumps(summary) + "\n")
     else:
         sys.stdout.write(
             f"{count} episodes, {turns} turns played again: {differences} differences. "
-            f"{count - elsewhere} episodes compared bit for bit, {elsewhere} from other environments "
-            f"to {TOLERANCE:g}.\n"
+            f"{count - elsewhere - older} episodes compared bit for bit, {elsewhere} from other environments "
+            f"to {TOLERANCE:g}, {older} recorded under older rules checked but not recomputed.\n"
         )
     return differences

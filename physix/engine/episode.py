@@ -31,7 +31,7 @@ from physix.engine.fingerprint import environment_fingerprint
 from physix.engine.ports import Observation, PastTurn
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import verify
-from physix.engine.verifier.types import Hypothesis, Verification
+from physix.engine.verifier.types import RULES, Hypothesis, Verification
 from physix.errors import BadInputError, EpisodeFinishedError
 from physix.version import __version__
 
@@ -208,6 +208,7 @@ def start(
         config=config,
         policy=policy,
         door=door,
+        rules=RULES,
         engine_version=__version__,
         fingerprint=environment_fingerprint(),
         forked_from=forked_from,
@@ -273,6 +274,7 @@ def play(
             solved=verification.solved,
             match_dense=verification.match_dense,
             correctness=verification.correctness,
+            passed=verification.passed,
         ),
     )
     reason = _end_after(episode, number, verification)
@@ -290,6 +292,8 @@ def play(
 def _end_after(episode: Episode, turn: int, verification: Verification) -> FinishReason | None:
     if verification.solved:
         return "solved"
+    if verification.passed:
+        return "fits"
     return "budget_exhausted" if turn >= episode.config.max_turns else None
 
 

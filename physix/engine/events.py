@@ -16,10 +16,11 @@ from physix.engine.verifier.types import (
     VerifierConfig,
 )
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 RewardMode = Literal["total", "gain"]
-FinishReason = Literal["solved", "budget_exhausted", "abandoned", "policy_failed"]
+# `fits`: it passed on what was shown, and nothing was held back that could confirm it.
+FinishReason = Literal["solved", "fits", "budget_exhausted", "abandoned", "policy_failed"]
 Door = Literal["openenv", "interactive", "cli", "training", "test"]
 
 
@@ -64,6 +65,7 @@ class EpisodeStarted:
     config: EpisodeConfig
     policy: str
     door: Door
+    rules: int  # of the verdict, `physix.engine.verifier.types.RULES` at the time
     engine_version: str
     fingerprint: dict[str, str]
     forked_from: ForkPoint | None = None
@@ -112,6 +114,7 @@ class RewardComputed:
     solved: bool
     match_dense: float | None = None
     correctness: Correctness | None = None
+    passed: bool = False  # on what is shown; nothing is held back that could confirm it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

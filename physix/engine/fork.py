@@ -39,8 +39,8 @@ async def fork(
     if not 0 <= turn <= len(original.turns):
         raise BadInputError(f"Turn {turn} was not played; the episode has {len(original.turns)} turns.")
     kept = original.turns[:turn]
-    if kept and kept[-1].rewarded.solved:
-        raise BadInputError(f"Turn {turn} solved the task; fork at an earlier one.")
+    if kept and (kept[-1].rewarded.solved or kept[-1].rewarded.passed):
+        raise BadInputError(f"Turn {turn} ended the episode; fork at an earlier one.")
     budget = max_turns if max_turns is not None else original.config.max_turns
     if turn >= budget:
         raise BadInputError(f"A fork at turn {turn} of {budget} leaves no turn; give a larger max_turns.")
@@ -54,6 +54,9 @@ async def fork(
         forked_from=ForkPoint(episode_id=episode_id, turn=turn),
         labels=original.started.labels,
     )
+    if kept:
+        # The copied turns were judged under the rules of their time, and so the episode is.
+        started = replace(started, rules=original.started.rules)
     new_id = uuid.uuid4().hex
     # In one append: what is there of a fork is all of it.
     events: list[Event] = [started]

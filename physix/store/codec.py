@@ -3,8 +3,9 @@
 Trajectories are nearly all of an event's bytes. As JSON they are 2.7 times as large and several
 times slower, so they leave the payload for a blob: two little-endian
 uint32 (arrays that belong to the shown trajectories or predictions; arrays in all), rows and
-columns of each as uint32, then all numbers as little-endian float64, row by row. A trajectory's
-first column is time.
+columns of each as uint32, then all numbers as little-endian float64, row by row. The columns of a
+trajectory: time, states, inputs where the task has any, and sigma, one per state, where its file gives
+it. Which samples are missing stays in the payload.
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ def encode(event: Event) -> Encoded:
             blob = _pack([_table(x.states) for x in simulation.predictions], [], event.type)
         case EpisodeStarted(task=task, truth=truth):
             content = _written(event, _STARTED)
-            content["task"] = replace(task, shown=())
-            content["truth"] = replace(truth, hidden=())
+            content["task"] = replace(task, shown=_without_arrays(task.shown))
+            content["truth"] = replace(truth, hidden=_without_arrays(truth.hidden))
             blob = _pack([_rows(x) for x in task.shown], [_rows(x) for x in truth.hidden], event.type)
         case RewardComputed():
             content = _written(event, _REWARDED)
@@ -172,8 +173,12 @@ def _with_arrays(event: Event, blob: bytes | None) -> Event:
     shown, hidden = _unpack(blob)
     match event:
         case EpisodeStarted(task=task, truth=truth):
-            task = replace(task, shown=tuple(map(_trajectory, shown)))
-            return replace(event, task=task, truth=replace(truth, hidden=tuple(map(_trajectory, hidden))))
+            states, inputs = len(task.variables), len(task.inputs)
+            return replace(
+                event,
+                task=replace(task, shown=_trajectories(shown, task.shown, states, inputs)),
+                truth=replace(truth, hidden=_trajectories(hidden, truth.hidden, states, inputs)),
+            )
         case SimulationRun(simulation=simulation):
             predictions = tuple(Prediction(states=_tuples(array)) for array in shown)
             return replace(event, simulation=replace(simulation, predictions=predictions))
@@ -181,8 +186,19 @@ def _with_arrays(event: Event, blob: bytes | None) -> Event:
             raise ValueError("an array where none belongs")
 
 
+_EMPTY = Trajectory(t=(), states=())
+
+
+def _without_arrays(trajectories: Sequence[Trajectory]) -> tuple[Trajectory, ...]:
+    """Return what stays in the payload: which samples are missing; () where none is."""
+    if not any(one.missing for one in trajectories):
+        return ()
+    return tuple(replace(_EMPTY, missing=one.missing) for one in trajectories)
+
+
 def _rows(trajectory: Trajectory) -> _Array:
-    return _table([(t, *state) for t, state in zip(trajectory.t, trajectory.states, strict=True)])
+    columns = [part for part in (trajectory.states, trajectory.inputs, trajectory.sigma) if part]
+    return _table([(t, *chain(*row)) for t, *row in zip(trajectory.t, *columns, strict=True)])
 
 
 def _table(rows: Sequence[Sequence[float]]) -> _Array:
@@ -192,8 +208,26 @@ def _table(rows: Sequence[Sequence[float]]) -> _Array:
     return flat.reshape(len(rows), columns)
 
 
-def _trajectory(array: _Array) -> Trajectory:
-    return Trajectory(t=tuple(array[:, 0].tolist()), states=_tuples(array[:, 1:]))
+def _trajectories(
+    arrays: Sequence[_Array], kept: Sequence[Trajectory], states: int, inputs: int
+) -> tuple[Trajectory, ...]:
+    kept = kept or [_EMPTY] * len(arrays)
+    return tuple(
+        _trajectory(array, one.missing, states, inputs) for array, one in zip(arrays, kept, strict=True)
+    )
+
+
+def _trajectory(array: _Array, missing: tuple[tuple[int, int], ...], states: int, inputs: int) -> Trajectory:
+    given, sigma = 1 + states, 1 + states + inputs
+    if array.shape[1] not in (sigma, sigma + states):
+        raise ValueError(f"a trajectory of {array.shape[1]} columns, {sigma} or {sigma + states} wanted")
+    return Trajectory(
+        t=tuple(array[:, 0].tolist()),
+        states=_tuples(array[:, 1:given]),
+        inputs=_tuples(array[:, given:sigma]) if inputs else (),
+        sigma=_tuples(array[:, sigma:]) if array.shape[1] > sigma else (),
+        missing=missing,
+    )
 
 
 def _tuples(array: _Array) -> tuple[tuple[float, ...], ...]:
@@ -238,7 +272,8 @@ def _is_finite(event: Event) -> bool:
         case HypothesisSubmitted(params=params, provenance=provenance):
             numbers = [*params.values(), *provenance.sampling.values(), provenance.latency_s]
         case SimulationRun(simulation=simulation):
-            numbers = [simulation.t_reached, *simulation.fitted.values()]
+            numbers = [simulation.t_reached, *simulation.fitted.values(), *simulation.errors.values()]
+            numbers += chain.from_iterable(simulation.starts)
         case RewardComputed(reward=reward):
             numbers = [reward.match, reward.progress, reward.simplicity, reward.format, reward.total]
             numbers += [event.emitted, event.generalisation, event.match_dense]

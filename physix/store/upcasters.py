@@ -6,6 +6,7 @@ What is on disk is never rewritten. `tests/store/fixtures` keeps every old versi
 |---|---|
 | 1 | trajectories as JSON arrays inside the payload |
 | 2 | trajectories in a blob; labels and resume token; fitted constants; match_dense and correctness |
+| 3 | rules of the verdict; inputs, noise per variable, sigma and missing samples; fitted starts and errors |
 """
 
 from __future__ import annotations
@@ -36,10 +37,15 @@ def _rewarded_1(payload: Payload) -> Payload:
     return {"match_dense": math.sqrt(payload["reward"]["match"]), "correctness": None, **payload}
 
 
+def _started_2(payload: Payload) -> Payload:
+    return {"rules": 1, **payload}
+
+
 # (type, schema version) to the function that makes the next version of it.
 UPCASTERS: Mapping[tuple[str, int], Upcaster] = {
     ("EpisodeStarted", 1): _started_1,
     ("HypothesisSubmitted", 1): _submitted_1,
     ("SimulationRun", 1): _simulated_1,
     ("RewardComputed", 1): _rewarded_1,
+    ("EpisodeStarted", 2): _started_2,
 }

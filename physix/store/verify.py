@@ -4,6 +4,9 @@ Within the same environment (fingerprint and engine version) every number must b
 bit. Across environments numbers may differ by `TOLERANCE`, relative to the larger of the number
 and 1; words that quote numbers, counts of evaluations, and values that were not recorded then
 are not compared.
+
+An episode recorded under older rules of the verdict is not played again, for one verifier is kept, not
+one per edition: its events are read, numbered, folded and compared with what lists show of them.
 """
 
 from __future__ import annotations
@@ -16,9 +19,16 @@ from itertools import zip_longest
 from anyio import to_thread
 
 from physix.engine.episode import Episode, evolve, play
-from physix.engine.events import EpisodeStarted, Event, HypothesisSubmitted, RecordedEvent
+from physix.engine.events import (
+    EpisodeStarted,
+    Event,
+    HypothesisSubmitted,
+    RecordedEvent,
+    RewardComputed,
+    SimulationRun,
+)
 from physix.engine.fingerprint import environment_fingerprint
-from physix.engine.verifier.types import Hypothesis
+from physix.engine.verifier.types import RULES, Hypothesis
 from physix.errors import PhysixError
 from physix.store.log import (
     MAX_PAGE,
@@ -54,6 +64,12 @@ class EpisodeReport:
     turns: int
     same_environment: bool  # compared bit for bit
     differences: tuple[Difference, ...]
+    rules: int = RULES  # it was recorded under
+
+    @property
+    def recomputed(self) -> bool:
+        """Its turns were played again; False: only its structure and its bytes were checked."""
+        return self.rules == RULES
 
 
 async def verify_log(log: Log, episode_ids: Sequence[str] | None = None) -> AsyncIterator[EpisodeReport]:
@@ -120,11 +136,17 @@ def verify_stream(
         event = recorded[index].event
         chunk = [recorded[index]]
         if isinstance(event, HypothesisSubmitted) and episode is not None:
-            expected = _replayed(episode, event)
-            chunk = list(recorded[index : index + len(expected)])
-            for wanted, found in zip_longest(expected, (one.event for one in chunk)):
-                differences += _compare(episode_id, event.turn, found, wanted, exact=same)
             turns += 1
+            if started.rules == RULES:
+                expected = _replayed(episode, event)
+                chunk = list(recorded[index : index + len(expected)])
+                for wanted, found in zip_longest(expected, (one.event for one in chunk)):
+                    differences += _compare(episode_id, event.turn, found, wanted, exact=same)
+            else:
+                chunk = list(recorded[index : index + 3])
+                differences += _unlike_a_turn(episode_id, turns, [one.event for one in chunk])
+                if differences:
+                    break
         for one in chunk:
             episode, folded = evolve(episode, one), project(folded, one)
         index += len(chunk)
@@ -134,8 +156,20 @@ def verify_stream(
         for number, (shown, whole) in enumerate(zip_longest(listed, project_turns(recorded)), start=1):
             differences += _differing(episode_id, number, "turn", shown, whole, exact=True)
     return EpisodeReport(
-        episode_id=episode_id, turns=turns, same_environment=same, differences=tuple(differences)
+        episode_id=episode_id,
+        turns=turns,
+        same_environment=same,
+        differences=tuple(differences),
+        rules=started.rules,
     )
+
+
+def _unlike_a_turn(episode_id: str, turn: int, chunk: Sequence[Event]) -> Iterator[Difference]:
+    """Tell if these are not the three events of this turn; the episode cannot be folded then."""
+    wanted = [(kind.__name__, turn) for kind in (HypothesisSubmitted, SimulationRun, RewardComputed)]
+    found = [(type(event).__name__, getattr(event, "turn", None)) for event in chunk]
+    if found != wanted:
+        yield _whole(episode_id, "events", str(found)[:200], str(wanted))
 
 
 def _numbering(episode_id: str, recorded: Sequence[RecordedEvent]) -> Iterator[Difference]:

@@ -2,7 +2,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, fields, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, get_args
@@ -13,7 +13,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from physix.engine.events import SCHEMA_VERSION, Event, Provenance
+from physix.engine.events import SCHEMA_VERSION, EpisodeStarted, Event, Provenance
+from physix.engine.systems.task import InputVariable, Noise, StateVariable, Trajectory, Truth
 from physix.engine.verifier.types import ParseReport, Simulation
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, open_log
@@ -50,6 +51,58 @@ def test_every_event_survives_the_codec_bit_for_bit(event: object) -> None:
     assert decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob) == event
 
 
+def measured() -> EpisodeStarted:
+    """A task of a driven motion with every kind of value that a file may hold."""
+    t = (0.0, 0.5, 1.25)
+    states, inputs = ((1.0,), (0.1 + 0.2,), (1 / 3,)), ((0.0, 1.0), (2.0, 3.0), (4.0, 5e-324))
+    plain = Trajectory(t=t, states=states, inputs=inputs)
+    full = replace(plain, sigma=((0.1,), (0.2,), (0.3,)), missing=((1, 0),))
+    first = started()
+    task = replace(
+        first.task,
+        variables=(StateVariable(name="x", unit="m", symbol="x", description="", label="Weg (m)"),),
+        inputs=tuple(InputVariable(name=n, unit=None, symbol=n, description="") for n in "uw"),
+        shown=(plain, full),
+        measured=True,
+        noises=(Noise(absolute=0.01, relative=0.02),),
+    )
+    return replace(first, task=task, truth=Truth(equation=None, params={}, hidden=(full, plain)))
+
+
+def test_measured_data_survive_the_codec_bit_for_bit() -> None:
+    event = measured()
+    encoded = encode(event)
+    assert decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob) == event
+    # Numbers go into the blob, not into the payload.
+    assert "5e-324" not in encoded.payload
+
+
+def test_a_trajectory_of_another_width_than_its_task_is_damaged() -> None:
+    event = measured()
+    encoded = encode(
+        replace(event, task=replace(event.task, shown=(Trajectory(t=(0.0,), states=((1.0,),)),)))
+    )
+    with pytest.raises(StorageError, match="a trajectory of 2 columns, 4 or 5 wanted"):
+        decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob)
+
+
+def test_fitted_starts_and_errors_survive_the_codec_bit_for_bit() -> None:
+    _, simulated, _ = turn(1)
+    found = replace(
+        simulated.simulation,
+        fitted={"k": 0.1},
+        starts=((1 / 3, 2.0),),
+        errors={"k": 1e-3},
+        undetermined=(("k", "m"),),
+        fit="converged",
+    )
+    event = replace(simulated, simulation=found)
+    encoded = encode(event)
+    assert decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob) == event
+    with pytest.raises(StorageError, match="not finite"):
+        encode(replace(event, simulation=replace(found, starts=((float("nan"), 2.0),))))
+
+
 def test_a_field_that_equals_its_default_is_not_written_so_defaults_are_part_of_the_schema() -> None:
     """Whoever changes one of these needs a new schema version and an upcaster."""
     left_out: dict[str, dict[str, Any]] = {
@@ -63,7 +116,7 @@ def test_a_field_that_equals_its_default_is_not_written_so_defaults_are_part_of_
     assert {name: found for name, found in left_out.items() if found} == {
         "EpisodeStarted": {"forked_from": None, "comparison_id": None, "token_sha256": None, "labels": {}},
         "HypothesisSubmitted": {"raw_completion": None},
-        "RewardComputed": {"match_dense": None, "correctness": None},
+        "RewardComputed": {"match_dense": None, "correctness": None, "passed": False},
         "PolicyFailed": {"raw_completion": None},
         "Provenance": {
             "model": None,
@@ -80,6 +133,10 @@ def test_a_field_that_equals_its_default_is_not_written_so_defaults_are_part_of_
             "predictions": (),
             "fitted": {},
             "fit_evaluations": 0,
+            "starts": (),
+            "errors": {},
+            "undetermined": (),
+            "fit": None,
         },
     }
     assert "raw_completion" not in encode(turn(1)[0]).payload

@@ -1,5 +1,6 @@
 import json
 import sqlite3
+from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from physix.store.codec import decode
 from physix.store.sql.log import SqlLog
 from physix.store.sql.migrate import HEAD, alembic_config, migrate
 from physix.store.sql.schema import metadata
+from physix.store.verify import verify_stream
 from tests.store.builders import finished, started, turn
 
 NewUrl = Callable[[], str]
@@ -232,6 +234,29 @@ def test_events_of_schema_1_are_read_as_todays() -> None:
     assert [round(turn.rewarded.match_dense or 0.0, 6) for turn in episode.turns] == [
         round(turn.rewarded.reward.match**0.5, 6) for turn in episode.turns
     ]
+
+
+def test_events_of_schema_2_are_read_as_todays() -> None:
+    rows = [json.loads(line) for line in (FIXTURES / "schema_2.jsonl").read_text().splitlines()]
+    when = datetime(2026, 11, 25, tzinfo=UTC)
+    recorded = []
+    for i, row in enumerate(rows, start=1):
+        blob = None if row["blob"] is None else b64decode(row["blob"])
+        event = decode(str(row["type"]), 2, json.dumps(row["payload"]), blob)
+        recorded.append(RecordedEvent(episode_id="v2", version=i, position=i, recorded_at=when, event=event))
+    episode = fold(recorded)
+    assert episode is not None
+    assert episode.started.rules == 1
+    assert (episode.task.measured, episode.task.inputs, episode.task.noises) == (False, (), ())
+    assert len(episode.task.shown[0].states) == len(episode.task.shown[0].t) == 100
+    assert len(episode.started.truth.hidden) == 2
+    last = episode.turns[-1].simulated.simulation
+    assert set(last.fitted) == {"a", "c"}
+    assert (last.starts, last.errors, last.fit) == ((), {}, None)
+    assert episode.finished is not None
+    assert episode.finished.reason == "solved"
+    report = verify_stream("v2", recorded)
+    assert (report.recomputed, report.differences) == (False, ())
 
 
 @pytest.mark.anyio

@@ -4,6 +4,7 @@ import pytest
 
 from physix.engine import EpisodeConfig, EpisodeEngine, RecordedEvent
 from physix.engine.events import EpisodeStarted, Provenance, RewardComputed
+from physix.engine.fork import fork
 from physix.engine.systems import sample_task
 from physix.engine.verifier.types import Hypothesis
 from physix.store import EpisodeFilter, Log, open_log
@@ -84,3 +85,48 @@ async def test_a_turn_listed_with_another_number_than_its_event_holds_is_found()
     assert (wrong.turn, wrong.field) == (2, "turn.total")
     (missing,) = verify_stream("e", stream, None, (first, second)).differences
     assert (missing.turn, missing.recorded) == (3, "None")
+
+
+@pytest.mark.anyio
+async def test_an_episode_of_older_rules_is_checked_but_not_recomputed() -> None:
+    async with open_log("memory://") as log:
+        stream = list(await played(log))
+        (row,) = (await log.list_episodes(EpisodeFilter())).items
+    first, paid = stream[0].event, stream[3].event
+    assert isinstance(first, EpisodeStarted)
+    assert isinstance(paid, RewardComputed)
+    stream[0] = replace(stream[0], event=replace(first, rules=1))
+    # What the rules of that time paid is not ours to doubt, but lists must still agree with it.
+    stream[3] = replace(stream[3], event=replace(paid, emitted=0.25))
+    report = verify_stream("e", stream, row)
+    assert (report.rules, report.recomputed, report.turns, report.differences) == (1, False, 3, ())
+    (wrong,) = verify_stream("e", stream, replace(row, best_match=0.25)).differences
+    assert wrong.field == "projection.best_match"
+
+
+@pytest.mark.anyio
+async def test_a_turn_of_older_rules_that_lacks_an_event_is_found() -> None:
+    async with open_log("memory://") as log:
+        stream = list(await played(log))
+    first = stream[0].event
+    assert isinstance(first, EpisodeStarted)
+    stream[0] = replace(stream[0], event=replace(first, rules=1))
+    shorter = [replace(one, version=i) for i, one in enumerate(stream[:2] + stream[3:], start=1)]
+    assert verify_stream("e", shorter).differences[0].field == "events"
+
+
+@pytest.mark.anyio
+async def test_a_fork_that_keeps_turns_of_older_rules_is_of_these_rules() -> None:
+    async with open_log("memory://") as log:
+        stream = await played(log)
+        first = stream[0].event
+        assert isinstance(first, EpisodeStarted)
+        await log.append("old", (replace(first, rules=1),), expected_version=0)
+        for turn in range(3):
+            played_turn = [one.event for one in stream[1 + 3 * turn : 4 + 3 * turn]]
+            await log.append("old", played_turn, expected_version=1 + 3 * turn)
+        engine = EpisodeEngine(log)
+        kept = await fork(engine, "old", turn=2, policy="p", door="test")
+        fresh = await fork(engine, "old", turn=0, policy="p", door="test")
+    assert kept.started.rules == 1
+    assert fresh.started.rules > 1

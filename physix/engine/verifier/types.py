@@ -15,12 +15,17 @@ Outcome = Literal[
     "diverged",
     "budget_exhausted",
     "solver_failed",
+    "fit_failed",
 ]
 Profile = Literal["classic", "strict"]
 UnitsVerdict = Literal["ok", "literals", "inconsistent", "undeclared"]
 Constants = Literal["declared", "fitted"]
 Recovery = Literal["exact", "recovered", "different"]
+FitOutcome = Literal["converged", "not_converged", "budget_exhausted", "failed"]
 
+# The rules of the verdict. A change after which the same hypothesis about the same task may earn
+# another number takes the next one; what was recorded under an older one is not recomputed.
+RULES = 2
 
 INTEGRATED = "The hypothesis was integrated over all observed times."
 CONSISTENT = "Units are consistent."
@@ -89,7 +94,11 @@ class Simulation:
     evaluations: int  # right-hand-side evaluations, all shown trajectories together
     predictions: tuple[Prediction, ...] = ()
     fitted: dict[str, float] = field(default_factory=dict)  # params that the verifier determined
-    fit_evaluations: int = 0  # right-hand-side evaluations spent on determining them
+    fit_evaluations: int = 0  # right-hand-side evaluations spent on determining them and the starts
+    starts: tuple[tuple[float, ...], ...] = ()  # fitted, one state per shown trajectory; (): as sampled
+    errors: dict[str, float] = field(default_factory=dict)  # standard errors of `fitted`
+    undetermined: tuple[tuple[str, ...], ...] = ()  # groups of params that the data cannot tell apart
+    fit: FitOutcome | None = None  # how determining them went; None: nothing was left open
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +145,7 @@ class Verification:
     correctness: Correctness | None  # None: the task has no ground truth
     mismatch: str
     solved: bool
+    passed: bool = False  # on what is shown; nothing is held back that could confirm it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
