@@ -2,8 +2,6 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
-const server = "http://127.0.0.1:8000";
-
 export default defineConfig({
   plugins: [react(), tailwindcss()],
   build: {
@@ -16,6 +14,5 @@ export default defineConfig({
   experimental: {
     renderBuiltUrl: (name, { hostType }) => (hostType === "html" ? `/${name}` : { relative: true }),
   },
-  server: { proxy: { "/api": server, "/interactive": server } },
   test: { environment: "happy-dom", include: ["src/**/*.test.{ts,tsx}"] },
 });

@@ -11,7 +11,12 @@ const run = (command, ...args) =>
 const read = (path) => readFileSync(path, "utf8");
 
 const current = run("../.venv/bin/python", "-m", "physix.api.openapi");
-const types = run("node_modules/.bin/openapi-typescript", "src/api/openapi.json");
+const types = run(
+  "node_modules/.bin/openapi-typescript",
+  "src/api/openapi.json",
+  "--default-non-nullable",
+  "false",
+);
 if (
   current !== read("src/api/openapi.json") ||
   types.trim() !== read("src/api/schema.d.ts").trim()

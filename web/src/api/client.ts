@@ -1,17 +1,7 @@
-import type {
-  Asked,
-  Comparison,
-  Demo,
-  DemoEpisodes,
-  EpisodePage,
-  EpisodeView,
-  PolicyInfo,
-  Preview,
-  RunMetrics,
-  RunSummary,
-  SystemInfo,
-} from "../episode/types";
+import createClient from "openapi-fetch";
 import { bundled, bundledFile } from "./bundle";
+import type { components, paths } from "./schema";
+import { SERVER } from "./server";
 
 /** A problem document (RFC 9457), or the bare status where the server sent none. */
 export class ApiError extends Error {
@@ -24,75 +14,92 @@ export class ApiError extends Error {
   }
 }
 
-async function request<T>(path: string, body?: object): Promise<T> {
-  const place = bundled ? bundledFile(path) : path;
+type Schemas = components["schemas"];
+type Query = NonNullable<paths["/api/episodes"]["get"]["parameters"]["query"]>;
+type Hypothesis = Schemas["HypothesisBody"];
+export type Drive = "llm-step" | "run" | "pause" | "abandon";
+
+/** Reads the files beside a bundled page, which has no server. */
+async function fromFolder(request: Request): Promise<Response> {
+  const place = bundledFile(request.url);
   if (place === null)
     throw new ApiError(404, "Not in this folder", "This copy of the page has no server.");
-  const response = await fetch(place, {
-    headers: { accept: "application/json", "content-type": "application/json" },
-    ...(body && { method: "POST", body: JSON.stringify(body) }),
-  });
-  if (response.ok) return response.json();
-  const problem: { title?: string; detail?: string } = await response.json().catch(() => ({}));
+  return fetch(place);
+}
+
+const client = createClient<paths>({ baseUrl: SERVER, ...(bundled && { fetch: fromFolder }) });
+
+const text = (value: unknown, key: string): string | undefined => {
+  const found: unknown =
+    typeof value === "object" && value !== null ? Reflect.get(value, key) : undefined;
+  return typeof found === "string" ? found : undefined;
+};
+
+/** The answer of a call, or its problem as an error. */
+async function answer<T>(
+  call: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
+  const { data, error, response } = await call;
+  if (data !== undefined) return data;
   throw new ApiError(
     response.status,
-    problem.title ?? "The server did not answer as expected",
-    problem.detail ?? `HTTP ${response.status}`,
+    text(error, "title") ?? "The server did not answer as expected",
+    text(error, "detail") ?? `HTTP ${response.status}`,
   );
 }
 
-export interface NewSession {
-  system_id?: string;
-  seed?: number;
-  max_turns: number;
-  policy?: string;
-  csv?: string;
-  hint?: string;
-}
+const episode = (episode_id: string) => ({ params: { path: { episode_id } } });
 
-export interface EpisodeQuery {
-  q?: string;
-  system?: string;
-  policy?: string;
-  outcome?: string;
-  tier?: number;
-  run?: string;
-  step?: string;
-  sort?: string;
-  cursor?: string;
-  limit?: number;
-}
-
-export type Drive = "llm-step" | "run" | "pause" | "abandon";
-
-const at = (id: string) => encodeURIComponent(id);
+/** Where some finished episodes can be downloaded as they are logged. */
+export const exportAddress = (ids: string[]) =>
+  `${SERVER}/api/episodes/export?${ids.map((id) => `episode=${encodeURIComponent(id)}`).join("&")}`;
 
 export const api = {
-  systems: () => request<SystemInfo[]>("/api/systems"),
-  policies: () => request<PolicyInfo[]>("/api/policies"),
-  episode: (id: string) => request<EpisodeView>(`/api/episodes/${at(id)}`),
-  episodes: (query: EpisodeQuery) => {
-    const search = new URLSearchParams();
-    for (const [key, value] of Object.entries(query))
-      if (value !== undefined) search.set(key, String(value));
-    return request<EpisodePage>(`/api/episodes?${search}`);
-  },
-  compare: (session: Omit<NewSession, "policy"> & { policies: string[] }) =>
-    request<Comparison>("/api/comparisons", session),
-  comparison: (id: string) => request<Comparison>(`/api/comparisons/${at(id)}`),
-  demos: () => request<Demo[]>("/api/demos"),
-  demo: (id: string) => request<DemoEpisodes>(`/api/demos/${at(id)}`),
-  runs: () => request<{ items: RunSummary[] }>("/api/runs"),
-  run: (id: string) => request<RunMetrics>(`/api/runs/${at(id)}/metrics?limit=500`),
-  start: (session: NewSession) => request<EpisodeView>("/interactive/sessions", session),
-  step: (id: string, hypothesis: { equation: string; params: Record<string, number> }) =>
-    request<EpisodeView>(`/interactive/sessions/${at(id)}/step`, hypothesis),
-  preview: (id: string, hypothesis: { equation: string; params: Record<string, number> }) =>
-    request<Preview>(`/interactive/sessions/${at(id)}/preview`, hypothesis),
+  systems: () => answer(client.GET("/api/systems")),
+  policies: () => answer(client.GET("/api/policies")),
+  episode: (id: string) => answer(client.GET("/api/episodes/{episode_id}", episode(id))),
+  episodes: (query: Query) => answer(client.GET("/api/episodes", { params: { query } })),
+  compare: (body: Schemas["NewComparison"]) => answer(client.POST("/api/comparisons", { body })),
+  comparison: (comparison_id: string) =>
+    answer(client.GET("/api/comparisons/{comparison_id}", { params: { path: { comparison_id } } })),
+  demos: () => answer(client.GET("/api/demos")),
+  demo: (demo_id: string) =>
+    answer(client.GET("/api/demos/{demo_id}", { params: { path: { demo_id } } })),
+  runs: () => answer(client.GET("/api/runs")),
+  run: (run_id: string) =>
+    answer(
+      client.GET("/api/runs/{run_id}/metrics", {
+        params: { path: { run_id }, query: { limit: 500 } },
+      }),
+    ),
+  start: (body: Schemas["NewSession"]) => answer(client.POST("/interactive/sessions", { body })),
+  step: (id: string, body: Hypothesis) =>
+    answer(client.POST("/interactive/sessions/{episode_id}/step", { ...episode(id), body })),
+  preview: (id: string, body: Hypothesis) =>
+    answer(client.POST("/interactive/sessions/{episode_id}/preview", { ...episode(id), body })),
   fork: (id: string, turn: number) =>
-    request<EpisodeView>(`/interactive/sessions/${at(id)}/fork`, { turn, policy: "you" }),
-  prompt: (id: string, turn: number) =>
-    request<Asked>(`/api/episodes/${at(id)}/turns/${turn}/prompt`),
-  drive: (id: string, action: Drive, how: { policy?: string; temperature?: number } = {}) =>
-    request<EpisodeView>(`/interactive/sessions/${at(id)}/${action}`, how),
+    answer(
+      client.POST("/interactive/sessions/{episode_id}/fork", {
+        ...episode(id),
+        body: { turn, policy: "you" },
+      }),
+    ),
+  prompt: (episode_id: string, turn: number) =>
+    answer(
+      client.GET("/api/episodes/{episode_id}/turns/{turn}/prompt", {
+        params: { path: { episode_id, turn } },
+      }),
+    ),
+  play: (id: string, body: Schemas["PolicyBody"]) =>
+    answer(client.POST("/interactive/sessions/{episode_id}/run", { ...episode(id), body })),
+  drive: (id: string, action: Drive) => answer(DRIVES[action](id)),
+};
+
+// One address a word: the document knows each by its own type.
+const DRIVES = {
+  "llm-step": (id: string) =>
+    client.POST("/interactive/sessions/{episode_id}/llm-step", episode(id)),
+  run: (id: string) => client.POST("/interactive/sessions/{episode_id}/run", episode(id)),
+  pause: (id: string) => client.POST("/interactive/sessions/{episode_id}/pause", episode(id)),
+  abandon: (id: string) => client.POST("/interactive/sessions/{episode_id}/abandon", episode(id)),
 };

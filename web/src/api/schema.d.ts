@@ -658,7 +658,7 @@ export interface components {
              * @enum {string}
              */
             reward_mode: "total" | "gain";
-            verifier?: components["schemas"]["VerifierConfig"];
+            verifier: components["schemas"]["VerifierConfig"];
         };
         /**
          * EpisodeFinished
@@ -880,7 +880,7 @@ export interface components {
         /** HTTPValidationError */
         HTTPValidationError: {
             /** Detail */
-            detail?: components["schemas"]["ValidationError"][];
+            detail: components["schemas"]["ValidationError"][];
         };
         /**
          * HypothesisBody
@@ -897,7 +897,7 @@ export interface components {
              * Rationale
              * @default
              */
-            rationale: string;
+            rationale?: string;
         };
         /**
          * HypothesisSubmitted
@@ -915,7 +915,7 @@ export interface components {
             /** Rationale */
             rationale: string;
             /** Raw Completion */
-            raw_completion?: string | null;
+            raw_completion: string | null;
             /** Turn */
             turn: number;
             /**
@@ -924,6 +924,25 @@ export interface components {
              * @constant
              */
             type: "HypothesisSubmitted";
+        };
+        /**
+         * InputVariable
+         * @description A quantity that drives the motion and is given at every sample, `u` in `dv/dt = -k*v + u`.
+         *
+         *     An equation may use its name; none is asked for it, and nothing predicts it. Between samples it
+         *     is interpolated linearly.
+         */
+        InputVariable: {
+            /** Description */
+            description: string;
+            /** Label */
+            label: string | null;
+            /** Name */
+            name: string;
+            /** Symbol */
+            symbol: string;
+            /** Unit */
+            unit: string | null;
         };
         /**
          * MemberView
@@ -970,7 +989,7 @@ export interface components {
              * @default declared
              * @enum {string}
              */
-            constants: "declared" | "fitted";
+            constants?: "declared" | "fitted";
             /** Csv */
             csv?: string | null;
             /**
@@ -987,18 +1006,18 @@ export interface components {
              * Hint
              * @default
              */
-            hint: string;
+            hint?: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back: number;
+            hold_back?: number;
             /**
              * Max Turns
              * @default 8
              */
-            max_turns: number;
+            max_turns?: number;
             /** Noise */
             noise?: number | null;
             /** Policies */
@@ -1008,13 +1027,13 @@ export interface components {
              * @default classic
              * @enum {string}
              */
-            profile: "classic" | "strict";
+            profile?: "classic" | "strict";
             /**
              * Reward Mode
              * @default total
              * @enum {string}
              */
-            reward_mode: "total" | "gain";
+            reward_mode?: "total" | "gain";
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1026,19 +1045,19 @@ export interface components {
              * Seed
              * @default 0
              */
-            seed: number;
+            seed?: number;
             /** System Id */
             system_id?: string | null;
             /**
              * Title
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Trajectories
              * @default 1
              */
-            trajectories: number;
+            trajectories?: number;
         };
         /**
          * NewSession
@@ -1050,7 +1069,7 @@ export interface components {
              * @default declared
              * @enum {string}
              */
-            constants: "declared" | "fitted";
+            constants?: "declared" | "fitted";
             /** Csv */
             csv?: string | null;
             /**
@@ -1067,18 +1086,18 @@ export interface components {
              * Hint
              * @default
              */
-            hint: string;
+            hint?: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back: number;
+            hold_back?: number;
             /**
              * Max Turns
              * @default 8
              */
-            max_turns: number;
+            max_turns?: number;
             /** Noise */
             noise?: number | null;
             /**
@@ -1086,19 +1105,19 @@ export interface components {
              * @description who will play; `you` for a person
              * @default you
              */
-            policy: string;
+            policy?: string;
             /**
              * Profile
              * @default classic
              * @enum {string}
              */
-            profile: "classic" | "strict";
+            profile?: "classic" | "strict";
             /**
              * Reward Mode
              * @default total
              * @enum {string}
              */
-            reward_mode: "total" | "gain";
+            reward_mode?: "total" | "gain";
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1110,19 +1129,32 @@ export interface components {
              * Seed
              * @default 0
              */
-            seed: number;
+            seed?: number;
             /** System Id */
             system_id?: string | null;
             /**
              * Title
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Trajectories
              * @default 1
              */
-            trajectories: number;
+            trajectories?: number;
+        };
+        /**
+         * Noise
+         * @description How far a sample of one variable is off: standard deviation hypot(absolute, relative * |x|).
+         */
+        Noise: {
+            /** Absolute */
+            absolute: number;
+            /**
+             * Relative
+             * @default 0
+             */
+            relative: number;
         };
         /**
          * ParseReport
@@ -1139,7 +1171,7 @@ export interface components {
             param_units: {
                 [key: string]: string;
             };
-            rejection?: components["schemas"]["Rejection"] | null;
+            rejection: components["schemas"]["Rejection"] | null;
             /** Terms */
             terms: components["schemas"]["Term"][];
             /** Units */
@@ -1174,7 +1206,7 @@ export interface components {
             /** Policy */
             policy: string;
             /** Raw Completion */
-            raw_completion?: string | null;
+            raw_completion: string | null;
             /** Reason */
             reason: string;
             /** Turn */
@@ -1252,21 +1284,21 @@ export interface components {
          */
         Provenance: {
             /** Completion Tokens */
-            completion_tokens?: number | null;
+            completion_tokens: number | null;
             /** Latency S */
-            latency_s?: number | null;
+            latency_s: number | null;
             /** Model */
-            model?: string | null;
+            model: string | null;
             /** Policy */
             policy: string;
             /** Prompt Sha256 */
-            prompt_sha256?: string | null;
+            prompt_sha256: string | null;
             /** Prompt Tokens */
-            prompt_tokens?: number | null;
+            prompt_tokens: number | null;
             /** Prompt Version */
-            prompt_version?: string | null;
+            prompt_version: string | null;
             /** Sampling */
-            sampling?: {
+            sampling: {
                 [key: string]: number;
             };
         };
@@ -1307,7 +1339,7 @@ export interface components {
          *     `emitted` is the number handed to an RL consumer under the episode's reward mode.
          */
         RewardComputed: {
-            correctness?: components["schemas"]["Correctness"] | null;
+            correctness: components["schemas"]["Correctness"] | null;
             /** Emitted */
             emitted: number;
             /** Fits */
@@ -1317,7 +1349,7 @@ export interface components {
             /** Generalisation */
             generalisation: number | null;
             /** Match Dense */
-            match_dense?: number | null;
+            match_dense: number | null;
             /** Mismatch */
             mismatch: string;
             reward: components["schemas"]["Reward"];
@@ -1464,7 +1496,7 @@ export interface components {
              */
             fit_evaluations: number;
             /** Fitted */
-            fitted?: {
+            fitted: {
                 [key: string]: number;
             };
             /**
@@ -1567,10 +1599,12 @@ export interface components {
              * @default false
              */
             estimated: boolean;
+            /** Label */
+            label: string | null;
             /** Name */
             name: string;
             /** Rate Of */
-            rate_of?: string | null;
+            rate_of: string | null;
             /** Symbol */
             symbol: string;
             /** Unit */
@@ -1640,13 +1674,13 @@ export interface components {
              * Hint
              * @default
              */
-            hint: string;
+            hint?: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back: number;
+            hold_back?: number;
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1658,7 +1692,7 @@ export interface components {
              * Title
              * @default
              */
-            title: string;
+            title?: string;
         };
         /**
          * TableView
@@ -1687,8 +1721,23 @@ export interface components {
         Task: {
             /** Hint */
             hint: string;
+            /**
+             * Inputs
+             * @default []
+             */
+            inputs: components["schemas"]["InputVariable"][];
+            /**
+             * Measured
+             * @default false
+             */
+            measured: boolean;
             /** Noise */
             noise: number;
+            /**
+             * Noises
+             * @default []
+             */
+            noises: components["schemas"]["Noise"][];
             /** Seed */
             seed: number | null;
             /** Shown */
@@ -1727,8 +1776,30 @@ export interface components {
          *     Attributes:
          *         t: shape (T,), seconds unless the task says otherwise, strictly increasing.
          *         states: shape (T, D), one row per time, columns in the order of the task's variables.
+         *         inputs: shape (T, I), columns in the order of the task's inputs; () without inputs.
+         *         sigma: shape (T, D), standard deviation of each sample as its file gives it; () if it gives none.
+         *         missing: (row, column) of states that were not measured; `states` holds a value interpolated
+         *             there, for drawing, and nothing is judged by it.
          */
         Trajectory: {
+            /**
+             * Inputs
+             * @default []
+             */
+            inputs: number[][];
+            /**
+             * Missing
+             * @default []
+             */
+            missing: [
+                number,
+                number
+            ][];
+            /**
+             * Sigma
+             * @default []
+             */
+            sigma: number[][];
             /** States */
             states: number[][];
             /** T */
@@ -1792,9 +1863,9 @@ export interface components {
         /** ValidationError */
         ValidationError: {
             /** Context */
-            ctx?: Record<string, never>;
+            ctx: Record<string, never>;
             /** Input */
-            input?: unknown;
+            input: unknown;
             /** Location */
             loc: (string | number)[];
             /** Message */

@@ -1,5 +1,6 @@
 import type { EpisodeEvent } from "../episode/types";
 import { bundled, bundledFile } from "./bundle";
+import { SERVER } from "./server";
 
 export type StreamStatus = "Connecting" | "Live" | "Reconnecting" | "Disconnected" | "Complete";
 
@@ -64,7 +65,8 @@ export const followEpisode = (id: string, listener: Listener): Stream =>
     ? readEpisodes([id], listener)
     : follow(
         {
-          address: (after) => `/api/episodes/${encodeURIComponent(id)}/events?after=${after}`,
+          address: (after) =>
+            `${SERVER}/api/episodes/${encodeURIComponent(id)}/events?after=${after}`,
           place: (event) => event.version,
           episodes: 1,
         },
@@ -78,7 +80,7 @@ export const followEpisodes = (ids: readonly string[], listener: Listener): Stre
     : follow(
         {
           address: (after) =>
-            `/api/events?after=${after}${ids.map((id) => `&episode=${encodeURIComponent(id)}`).join("")}`,
+            `${SERVER}/api/events?after=${after}${ids.map((id) => `&episode=${encodeURIComponent(id)}`).join("")}`,
           place: (event) => event.position,
           episodes: ids.length,
         },

@@ -1,8 +1,8 @@
 import { Link, Outlet, useNavigate, useSearch } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { bundled } from "../api/bundle";
-import { Part } from "../screens/parts";
-import { keysWanted, lead, useKeys, wantKeys } from "./keys";
+import { keysWanted, lead, useKeys, wantKeys } from "../shared/keys";
+import { Part } from "../shared/parts";
 import { applyTheme, storedTheme, storeTheme, THEMES } from "./theme";
 
 const ALL_SCREENS = [

@@ -11,15 +11,14 @@ import {
 import { lazy, Suspense, useCallback, useState } from "react";
 import { bundled } from "../api/bundle";
 import { api } from "../api/client";
-import { CompareForm, ComparisonScreen, Members } from "../screens/Comparison";
-import { DemoCards, DemoScreen } from "../screens/Demos";
-import { DropZone } from "../screens/DropZone";
-import { EpisodeList } from "../screens/EpisodeList";
-import { EpisodePanel } from "../screens/EpisodePanel";
-import { HypothesisForm } from "../screens/HypothesisForm";
-import { Loading } from "../screens/parts";
-import { StartForm } from "../screens/StartForm";
-import { Shell } from "./Shell";
+import { CompareForm, ComparisonScreen, Members } from "../features/compare/Comparison";
+import { DemoCards, DemoScreen } from "../features/demos/Demos";
+import { EpisodeList } from "../features/episodes/EpisodeList";
+import { DropZone } from "../features/files/DropZone";
+import { HypothesisForm } from "../features/manual/HypothesisForm";
+import { StartForm } from "../features/run/StartForm";
+import { EpisodePanel } from "../panel/EpisodePanel";
+import { Loading } from "../shared/parts";
 import {
   compareSearch,
   episodeSearch,
@@ -27,11 +26,12 @@ import {
   formSearch,
   pairSearch,
   trainingSearch,
-} from "./search";
+} from "../shared/search";
+import { Shell } from "./Shell";
 
 // Loaded with their screens: a first visit shows a run.
-const Training = lazy(() => import("../screens/Training"));
-const LocalFile = lazy(() => import("../screens/LocalFile"));
+const Training = lazy(() => import("../features/training/Training"));
+const LocalFile = lazy(() => import("../features/files/LocalFile"));
 
 const root = createRootRoute({
   component: Shell,

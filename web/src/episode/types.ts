@@ -1,7 +1,13 @@
 // The words of the API, under the names the page uses. Generated: run `make types` after a change.
 import type { components } from "../api/schema";
 
-type Schemas = components["schemas"];
+/** As openapi-fetch hands an answer on: a pair is an array to it. */
+type Sent<T> = T extends (infer E)[]
+  ? Sent<E>[]
+  : T extends object
+    ? { [K in keyof T]: Sent<T[K]> }
+    : T;
+type Schemas = Sent<components["schemas"]>;
 
 export type StateVariable = Schemas["StateVariable"];
 export type Task = Schemas["Task"];

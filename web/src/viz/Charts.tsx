@@ -1,5 +1,4 @@
 import { type RefObject, useRef, useState } from "react";
-import type { Chart } from "../app/search";
 import type { Task, TurnView } from "../episode/types";
 import type { Clock } from "./clock";
 import { figure, symbol } from "./format";
@@ -8,6 +7,8 @@ import { type Caption, pictureOf, save, toPng } from "./picture";
 import { ResidualHistogram } from "./ResidualHistogram";
 import { dashes, type Series, stroke } from "./series";
 import { TrajectoryPlot } from "./TrajectoryPlot";
+
+export type Chart = "time" | "phase" | "histogram";
 
 const MAX_ROWS = 50;
 const KINDS: { chart: Chart; label: string }[] = [

@@ -1,4 +1,4 @@
-export { Charts, finding } from "./Charts";
+export { type Chart, Charts, finding } from "./Charts";
 export { type Clock, createClock, useClock } from "./clock";
 export { EquationView, loadMaths, Typeset } from "./EquationView";
 export { figure } from "./format";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { hackingBands, labels, smoothed, spread } from "./training";
+import { hackingBands, labels, smoothed, spread } from "./curves";
 
 test("labels leave out what all runs begin with, whole words only", () => {
   expect(labels(["grpo-transfer-s1", "grpo-transfer-s2"])).toEqual(["s1", "s2"]);

@@ -1,14 +1,14 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type MouseEvent, useMemo, useRef, useState } from "react";
-import { api } from "../api/client";
-import type { TrainingSearch } from "../app/search";
-import type { RunMetrics, RunSummary } from "../episode/types";
-import { figure } from "../viz/format";
-import { extent, scale, ticks } from "../viz/scale";
-import { useWidth } from "../viz/useSize";
-import { Failure, Loading } from "./parts";
-import { hackingBands, labels, smoothed, spread, titleOf } from "./training";
+import { api } from "../../api/client";
+import type { RunMetrics, RunSummary } from "../../episode/types";
+import { Failure, Loading } from "../../shared/parts";
+import type { TrainingSearch } from "../../shared/search";
+import { figure } from "../../viz/format";
+import { extent, scale, ticks } from "../../viz/scale";
+import { useWidth } from "../../viz/useSize";
+import { hackingBands, labels, smoothed, spread, titleOf } from "./curves";
 
 const HEIGHT = 130;
 const LEFT = 48;

@@ -1,6 +1,6 @@
 // Search parameters of every address. A bad value falls back to its default and never fails.
 
-export type Chart = "time" | "phase" | "histogram";
+import type { Chart } from "../viz";
 
 export interface FormSearch {
   system?: string;

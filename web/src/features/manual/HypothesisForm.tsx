@@ -1,10 +1,10 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { api } from "../api/client";
-import type { EpisodeView, Preview, Task } from "../episode/types";
-import { statesOf, Typeset } from "../viz";
-import { figure, unit as written } from "../viz/format";
-import { Failure } from "./parts";
+import { api } from "../../api/client";
+import type { EpisodeView, Preview, Task } from "../../episode/types";
+import { Failure } from "../../shared/parts";
+import { statesOf, Typeset } from "../../viz";
+import { figure, unit as written } from "../../viz/format";
 
 const IDLE_MS = 200;
 

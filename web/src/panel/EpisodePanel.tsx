@@ -4,11 +4,12 @@ import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { bundled } from "../api/bundle";
 import { ApiError, api } from "../api/client";
 import type { ModelPrompt, ModelText } from "../api/streams";
-import { useKeys } from "../app/keys";
-import type { EpisodeSearch } from "../app/search";
 import type { EpisodeState } from "../episode/reduce";
 import type { TurnView } from "../episode/types";
 import { type Following, useEpisode } from "../episode/useEpisode";
+import { useKeys } from "../shared/keys";
+import { NotFound, Part, StatusPill, StreamBar } from "../shared/parts";
+import type { EpisodeSearch } from "../shared/search";
 import {
   Charts,
   type Clock,
@@ -25,7 +26,6 @@ import {
   useClock,
 } from "../viz";
 import { DriveControls } from "./DriveControls";
-import { NotFound, Part, StatusPill, StreamBar } from "./parts";
 import { Share } from "./Share";
 
 interface Props {

@@ -1,12 +1,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { CompareSearch } from "../app/search";
-import type { LocalEpisodes } from "../episode/files";
-import { emptyEpisode, reduce } from "../episode/reduce";
-import { recorded } from "../episode/useEpisode";
-import { Compared } from "./Comparison";
+import type { LocalEpisodes } from "../../episode/files";
+import { emptyEpisode, reduce } from "../../episode/reduce";
+import { recorded } from "../../episode/useEpisode";
+import { Compared } from "../../panel/Compared";
+import { EpisodeBody } from "../../panel/EpisodePanel";
+import type { CompareSearch } from "../../shared/search";
 import { LOCAL_FILE } from "./DropZone";
-import { EpisodeBody } from "./EpisodePanel";
 
 interface Props {
   view: CompareSearch;

@@ -1,9 +1,9 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useRef, useState } from "react";
-import { api } from "../api/client";
-import { useKeys } from "../app/keys";
+import { api, exportAddress } from "../api/client";
 import type { Task, TurnView } from "../episode/types";
+import { useKeys } from "../shared/keys";
 import { save } from "../viz";
 import { toCsv, toPython } from "./exports";
 
@@ -77,7 +77,7 @@ export function Share({ id, task, turn, finished, forkable }: Props) {
               Save data and prediction as CSV
             </button>
             {finished && forkable && (
-              <a href={`/api/episodes/export?episode=${encodeURIComponent(id)}`} download>
+              <a href={exportAddress([id])} download>
                 Save the episode's events as JSONL
               </a>
             )}

@@ -4,7 +4,6 @@ import { emptyEpisode, reduce } from "../episode/reduce";
 import { summarise } from "../episode/standings";
 import type { Task } from "../episode/types";
 import { rightHandSides, toCsv, toPython } from "./exports";
-import { parametersIn, sidesOf, targetsOf } from "./HypothesisForm";
 
 const variable = (name: string, rate_of: string | null = null) => ({
   name,
@@ -18,22 +17,6 @@ const pendulum = {
   variables: [variable("theta"), variable("dtheta", "theta")],
 } as unknown as Task;
 const flat = { variables: [variable("x"), variable("y")] } as unknown as Task;
-
-describe("the hypothesis form", () => {
-  it("asks for second derivatives where a rate is given, for first ones elsewhere", () => {
-    expect(targetsOf(pendulum)).toEqual(["d2theta/dt2"]);
-    expect(targetsOf(flat)).toEqual(["dx/dt", "dy/dt"]);
-  });
-
-  it("takes an equation apart by its left sides", () => {
-    expect(sidesOf(["dx/dt", "dy/dt"], "dy/dt = -x ; dx/dt = k*y")).toEqual(["k*y", "-x"]);
-    expect(sidesOf(["dx/dt"], "(nothing)")).toEqual([""]);
-  });
-
-  it("gives every name that means nothing yet a slider, and no exponent one", () => {
-    expect(parametersIn("-k*sin(theta) + 2e3*b2*t - pi", pendulum, ["sin"])).toEqual(["k", "b2"]);
-  });
-});
 
 describe("exports", () => {
   const episode = oneEpisode.reduce(reduce, emptyEpisode);

@@ -5,9 +5,9 @@ import { oneEpisode } from "../episode/fixtures";
 import { emptyEpisode, reduce } from "../episode/reduce";
 import type { EpisodeEvent } from "../episode/types";
 import { type Following, recorded } from "../episode/useEpisode";
-import { Compared } from "./Comparison";
+import { Failure, Part, StreamBar } from "../shared/parts";
+import { Compared } from "./Compared";
 import { EpisodeBody } from "./EpisodePanel";
-import { Failure, Part, StreamBar } from "./parts";
 
 beforeAll(() => {
   vi.stubGlobal("matchMedia", () => ({

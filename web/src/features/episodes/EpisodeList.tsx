@@ -1,11 +1,11 @@
 import { keepPreviousData, useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { bundled } from "../api/bundle";
-import { api } from "../api/client";
-import type { EpisodesSearch, Sort } from "../app/search";
-import type { EpisodeRow } from "../episode/types";
-import { Failure } from "./parts";
+import { bundled } from "../../api/bundle";
+import { api, exportAddress } from "../../api/client";
+import type { EpisodeRow } from "../../episode/types";
+import { Failure } from "../../shared/parts";
+import type { EpisodesSearch, Sort } from "../../shared/search";
 
 const ROW = 44;
 const SPARE = 12; // rows drawn beyond what is seen
@@ -100,9 +100,6 @@ export function EpisodeList({ search, onSearch }: Props) {
     </section>
   );
 }
-
-const exportAddress = (ids: string[]) =>
-  `/api/episodes/export?${ids.map((id) => `episode=${encodeURIComponent(id)}`).join("&")}`;
 
 function Filters({ search, onSearch }: Props) {
   const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });

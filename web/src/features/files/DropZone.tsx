@@ -1,7 +1,7 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type ReactNode, useState } from "react";
-import { Failure } from "./parts";
+import { Failure } from "../../shared/parts";
 
 /** Where the query cache keeps the episodes of the file that is open. */
 export const LOCAL_FILE = ["local file"];
@@ -15,7 +15,7 @@ export function DropZone({ children }: { children: ReactNode }) {
   const open = async (file: File | undefined) => {
     if (!file) return;
     try {
-      const { readExport } = await import("../episode/files");
+      const { readExport } = await import("../../episode/files");
       client.setQueryData(LOCAL_FILE, await readExport(file.name, file));
       go({ to: "/file" });
     } catch (failure) {

@@ -1,8 +1,8 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api } from "../api/client";
-import type { FormSearch } from "../app/search";
-import { SeedField, SystemField, seedOf } from "./TaskFields";
+import { api } from "../../api/client";
+import type { FormSearch } from "../../shared/search";
+import { SeedField, SystemField, seedOf } from "../../shared/TaskFields";
 
 interface Props {
   search: FormSearch;
@@ -41,7 +41,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
         ...(!manual && chosenPolicy && { policy: chosenPolicy }),
       });
       if (!manual)
-        await api.drive(episode.episode_id, "run", {
+        await api.play(episode.episode_id, {
           ...(chosenPolicy && { policy: chosenPolicy }),
           ...(chats && temperature !== "" && { temperature: Number(temperature) }),
         });

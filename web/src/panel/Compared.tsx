@@ -1,12 +1,11 @@
-import { useMutation, useQueries, useQuery } from "@tanstack/react-query";
 import { type ReactNode, useMemo, useState } from "react";
-import { ApiError, api } from "../api/client";
-import { useKeys } from "../app/keys";
-import { useMedia } from "../app/media";
-import type { CompareSearch } from "../app/search";
 import { summarise } from "../episode/standings";
 import type { TurnView } from "../episode/types";
-import { type Following, useEpisodes } from "../episode/useEpisode";
+import type { Following } from "../episode/useEpisode";
+import { useKeys } from "../shared/keys";
+import { useMedia } from "../shared/media";
+import { Part, StatusPill } from "../shared/parts";
+import type { CompareSearch } from "../shared/search";
 import {
   Charts,
   EquationView,
@@ -20,10 +19,7 @@ import {
   TurnTimeline,
 } from "../viz";
 import { atTurn, lawOf, useEpisodeKeys, useTaskClock, Writing } from "./EpisodePanel";
-import { Failure, Loading, NotFound, Part, StatusPill, StreamBar } from "./parts";
-import { SeedField, SystemField, seedOf } from "./TaskFields";
 
-const PREFERRED = ["nano", "nano-untrained"];
 const NAMES: Record<string, string> = {
   search: "Structure search",
   operon: "Operon",
@@ -34,105 +30,9 @@ const NAMES: Record<string, string> = {
 };
 export const nameOf = (policy: string) => NAMES[policy] ?? policy;
 
-/** Chooses one task and two or more policies. Trained against untrained is the default. */
-export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) {
-  const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
-  const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies });
-  const [system, setSystem] = useState<string>();
-  const [seed, setSeed] = useState("");
-  const [chosen, setChosen] = useState<string[]>();
-  const reachable = policies.data?.filter((entry) => entry.reachable) ?? [];
-  const names = reachable.map((entry) => entry.name);
-  const preferred = PREFERRED.filter((name) => names.includes(name));
-  const picked = chosen ?? (preferred.length > 1 ? preferred : names.slice(0, 2));
-  const chosenSystem = system ?? systems.data?.[0]?.id;
-  const start = useMutation({
-    mutationFn: () =>
-      api.compare({
-        max_turns: 8,
-        policies: picked,
-        seed: seedOf(seed),
-        ...(chosenSystem && { system_id: chosenSystem }),
-      }),
-    onSuccess: (comparison) => onStarted(comparison.comparison_id),
-  });
-  const failed = start.error ?? systems.error ?? policies.error;
-  return (
-    <form
-      className="panel grid gap-3"
-      onSubmit={(submit) => {
-        submit.preventDefault();
-        start.mutate();
-      }}
-    >
-      <SystemField systems={systems.data} value={chosenSystem} onChange={setSystem} />
-      <fieldset className="grid gap-1">
-        <legend>Policies on the same task</legend>
-        {reachable.map((entry) => (
-          <label key={entry.name} className="flex min-h-6 items-center gap-2">
-            <input
-              type="checkbox"
-              checked={picked.includes(entry.name)}
-              onChange={(e) =>
-                setChosen(
-                  e.target.checked
-                    ? [...picked, entry.name]
-                    : picked.filter((name) => name !== entry.name),
-                )
-              }
-            />
-            {entry.title}
-          </label>
-        ))}
-      </fieldset>
-      <SeedField value={seed} onChange={setSeed} />
-      <button
-        type="submit"
-        className="button primary"
-        disabled={start.isPending || !chosenSystem || picked.length < 1}
-      >
-        Compare
-      </button>
-      {failed && <Failure error={failed} />}
-    </form>
-  );
-}
-
-interface ScreenProps {
+export interface ComparedView {
   view: CompareSearch;
   onView: (view: CompareSearch) => void;
-}
-
-/** The members of a comparison, live, and how they stand. */
-export function ComparisonScreen({ id, ...rest }: ScreenProps & { id: string }) {
-  const comparison = useQuery({ queryKey: ["comparison", id], queryFn: () => api.comparison(id) });
-  if (comparison.error)
-    return <Failure error={comparison.error} again={() => comparison.refetch()} />;
-  if (!comparison.data) return <Loading what="the comparison" height={480} />;
-  return <Members {...rest} ids={comparison.data.members.map((member) => member.episode_id)} />;
-}
-
-/** Any episodes side by side, on one stream. */
-export function Members({ ids, ...rest }: ScreenProps & { ids: string[] }) {
-  const { of, connection } = useEpisodes(ids);
-  const silent = ids.filter((id) => of(id).episode.version === 0);
-  const asked = useQueries({
-    queries: silent.map((id) => ({
-      queryKey: ["begun", id],
-      queryFn: () => api.episode(id),
-      retry: false,
-    })),
-  });
-  const missing = silent.filter((_, i) => {
-    const error = asked[i]?.error;
-    return error instanceof ApiError && error.status === 404;
-  });
-  if (missing.length > 0) return <NotFound what={`Episode ${missing.join(", ")}`} />;
-  return (
-    <Compared {...rest} members={ids.map((id) => ({ id, ...of(id) }))}>
-      <StreamBar connection={connection} known="the turns below" />
-    </Compared>
-  );
 }
 
 export interface MemberState extends Following {
@@ -140,7 +40,7 @@ export interface MemberState extends Following {
   label: string;
 }
 
-interface ComparedProps extends ScreenProps {
+interface ComparedProps extends ComparedView {
   members: Omit<MemberState, "label">[];
   children?: ReactNode;
 }

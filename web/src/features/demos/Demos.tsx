@@ -1,12 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { api } from "../api/client";
-import type { CompareSearch } from "../app/search";
-import { emptyEpisode, reduce } from "../episode/reduce";
-import type { DemoEpisodes } from "../episode/types";
-import { recorded } from "../episode/useEpisode";
-import { Compared, type MemberState } from "./Comparison";
-import { Loading } from "./parts";
+import { api } from "../../api/client";
+import { emptyEpisode, reduce } from "../../episode/reduce";
+import type { DemoEpisodes } from "../../episode/types";
+import { recorded } from "../../episode/useEpisode";
+import { Compared, type MemberState } from "../../panel/Compared";
+import { Loading } from "../../shared/parts";
+import type { CompareSearch } from "../../shared/search";
 
 /** The recorded comparisons that ship with the program, as cards. */
 export function DemoCards() {
