@@ -1,6 +1,6 @@
 """What a system is: a law, the experiments that show it, and the words for both.
 
-A system is a class of about fifty lines that fills in the attributes and the three methods
+A system is a class of about fifty lines that fills in the attributes and the three abstract methods
 below, plus one line in `registry.SYSTEMS`. `rhs` is written by hand rather than compiled from
 `equation`, so that a mistake in either shows up as a truth that does not fit its own data.
 """
@@ -12,9 +12,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
+import numpy as np
 from numpy.random import Generator
 
 from physix.engine.systems.task import StateVariable
+
+HIDDEN_TRAJECTORIES = 2
+_CANDIDATES = 24  # starts among which the default looks for those that lie apart
 
 
 class System(ABC):
@@ -56,6 +60,32 @@ class System(ABC):
         self, rng: Generator, params: Mapping[str, float], duration_s: float
     ) -> tuple[float, ...]:
         """Return one initial state, in the order of `variables`."""
+
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return the two starts of the hidden trajectories, given the start of the first shown one.
+
+        They decide which laws are told apart: whatever goes together along the shown motion (time
+        and speed, height and speed, amplitude and phase) should not go together along these, yet
+        the law must hold there. By default, of 24 starts as `sample_initial` draws them, the two
+        that lie farthest from the shown one and from each other, each variable in units of its
+        spread. Override it where the box of `sample_initial` is too narrow for that.
+        """
+        drawn = np.array([self.sample_initial(rng, params, duration_s) for _ in range(_CANDIDATES)])
+        spread = drawn.std(axis=0)
+        scaled = drawn / np.where(spread > 0.0, spread, 1.0)
+        nearest = np.linalg.norm(scaled - np.array(shown) / np.where(spread > 0.0, spread, 1.0), axis=1)
+        chosen: list[tuple[float, ...]] = []
+        for _ in range(HIDDEN_TRAJECTORIES):
+            farthest = int(nearest.argmax())
+            chosen.append(tuple(drawn[farthest].tolist()))
+            nearest = np.minimum(nearest, np.linalg.norm(scaled - scaled[farthest], axis=1))
+        return tuple(chosen)
 
     @abstractmethod
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:

@@ -15,6 +15,13 @@ _HEIGHT = second_order("y", "m", "y", "height above the ground", rate="vy", rate
 _DISTANCE = second_order("x", "m", "x", "horizontal distance", rate="vx", rate_symbol="v_x")
 
 
+def _other_angle(rng: Generator, shown: float) -> float:
+    """Return an angle of 0 to 1.2 rad that is at least 0.4 away from the shown one."""
+    free_below = max(0.0, shown - 0.4)
+    angle = rng.uniform(0.0, free_below + max(0.0, 0.8 - shown))
+    return angle if angle < free_below else angle - free_below + shown + 0.4
+
+
 class FreeFall(System):
     """A body under gravity alone, let go or thrown."""
 
@@ -44,6 +51,23 @@ class FreeFall(System):
         drop = 0.5 * gained * duration_s + max(0.0, -vy) * duration_s
         return drop * rng.uniform(1.05, 1.6), vy
 
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return a throw downwards and one upwards, from elsewhere than the shown one.
+
+        Height tells nothing of speed then: the downward throw starts up to three times as high.
+        """
+        gained = params["g"] * duration_s
+        down = -rng.uniform(0.5, 1.2) * gained
+        up = rng.uniform(0.7, 1.2) * gained
+        lowest = 0.5 * gained * duration_s - down * duration_s
+        return (lowest * rng.uniform(1.6, 3.0), down), (gained * duration_s * rng.uniform(0.6, 0.9), up)
+
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
         """Return (vy, -g)."""
         return [state[1], -params["g"]]
@@ -53,7 +77,7 @@ class FreeFallDrag(System):
     """A falling body that approaches its terminal speed.
 
     `+k*vy**2` points up whatever the sign of vy, so the law only holds while the body falls:
-    every start is at rest or downwards, and slower than the terminal speed.
+    every start is at rest or downwards.
     """
 
     id = "free_fall_drag"
@@ -83,6 +107,28 @@ class FreeFallDrag(System):
         terminal_speed = math.sqrt(params["g"] / params["k"])
         vy = -max(0.0, rng.uniform(-0.45, 0.45)) * terminal_speed
         return terminal_speed * duration_s * rng.uniform(1.05, 1.5), vy
+
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return a fast throw downwards and a drop from rest or nearly so, both from higher up.
+
+        The throw starts at 0.7 to 0.9 or 1.1 to 1.5 of terminal speed (in between nothing would change
+        but the height). On the shown motion speed grows with time, drag with both; here speed is
+        there from the beginning and, above the terminal one, falls. Never upwards: see the class.
+        """
+        terminal_speed = math.sqrt(params["g"] / params["k"])
+        fast = rng.uniform(0.7, 0.9) if rng.random() < 0.4 else rng.uniform(1.1, 1.5)
+        slow = rng.uniform(0.0, 0.3)
+        reach = terminal_speed * duration_s
+        return (
+            (reach * rng.uniform(1.8, 3.0), -fast * terminal_speed),
+            (reach * rng.uniform(3.5, 5.0), -slow * terminal_speed),
+        )
 
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
         """Return (vy, -g + k vy²)."""
@@ -124,6 +170,33 @@ class ProjectileDrag(System):
         height = terminal_speed * duration_s * rng.uniform(0.9, 1.3)
         vx = random_sign(rng) * speed * math.cos(angle)
         return 0.0, height, vx, speed * math.sin(angle)
+
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return a throw downwards to the other side, and one at another angle, both from elsewhere."""
+        terminal_speed = math.sqrt(params["g"] / params["k"])
+        side, drawn = math.copysign(1.0, shown[2]), math.hypot(shown[2], shown[3]) / terminal_speed
+        # Away from the shown speed, on whichever side of it there is more room.
+        other = rng.uniform(0.5, 0.8) if drawn > 1.0 else rng.uniform(1.2, 1.5)
+        reach = terminal_speed * duration_s
+        throws = (
+            (-side, rng.uniform(-0.9, -0.4), other, rng.uniform(1.8, 2.6)),
+            (side, _other_angle(rng, math.atan2(shown[3], abs(shown[2]))), rng.uniform(0.5, 1.5), 1.4),
+        )
+        return tuple(
+            (
+                rng.uniform(-1.0, 1.0) * reach,
+                reach * height,
+                sign * speed * terminal_speed * math.cos(angle),
+                speed * terminal_speed * math.sin(angle),
+            )
+            for sign, angle, speed, height in throws
+        )
 
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
         """Return (vx, vy, -k vx |v|, -g - k vy |v|)."""

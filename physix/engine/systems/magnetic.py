@@ -47,6 +47,27 @@ class ChargedBField(System):
         heading = rng.uniform(0.0, 2.0 * math.pi)
         return x, y, speed * math.cos(heading), speed * math.sin(heading)
 
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return a slower and a faster charge elsewhere, each turned by 60 to 300 degrees."""
+        speed, heading = math.hypot(shown[2], shown[3]), math.atan2(shown[3], shown[2])
+        return tuple(
+            (
+                *rng.uniform(-2.0, 2.0, size=2).tolist(),
+                factor * speed * math.cos(turned),
+                factor * speed * math.sin(turned),
+            )
+            for factor, turned in (
+                (factor, heading + rng.uniform(math.pi / 3.0, 5.0 * math.pi / 3.0))
+                for factor in (rng.uniform(0.3, 0.6), rng.uniform(1.6, 2.5))
+            )
+        )
+
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
         """Return (vx, vy, w vy, -w vx) with w = q B / m."""
         _, _, vx, vy = state

@@ -36,6 +36,26 @@ def _sample_swing(rng: Generator, params: Mapping[str, float]) -> tuple[float, f
     return theta, push
 
 
+def _sample_other_swings(rng: Generator, params: Mapping[str, float]) -> tuple[tuple[float, float], ...]:
+    """Return a narrow and a wide swing, both begun in mid-swing, each in a direction of its own.
+
+    The shown motion begins near a turning point. What depends on time, or knows one amplitude only,
+    is wrong on both.
+    """
+    natural = math.sqrt(params["g"] / params["L"])
+    return tuple(
+        _begin_swing(random_sign(rng) * amplitude, random_sign(rng) * rng.uniform(1.0, 1.9), natural)
+        for amplitude in (rng.uniform(0.65, 0.95), rng.uniform(1.7, 2.2))
+    )
+
+
+def _begin_swing(amplitude: float, phase: float, natural: float) -> tuple[float, float]:
+    """Return angle and angular velocity at `phase` (0: at rest at `amplitude`) of an undamped swing."""
+    theta = amplitude * math.cos(phase)
+    speed = natural * math.sqrt(2.0 * (math.cos(theta) - math.cos(amplitude)))
+    return theta, -math.copysign(speed, amplitude * phase)
+
+
 class SimplePendulum(System):
     """A pendulum without friction."""
 
@@ -62,6 +82,16 @@ class SimplePendulum(System):
     ) -> tuple[float, ...]:
         """Return an angle and a push."""
         return _sample_swing(rng, params)
+
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return a narrow and a wide swing, both begun in mid-swing."""
+        return _sample_other_swings(rng, params)
 
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
         """Return (dtheta, -(g/L) sin theta)."""
@@ -96,6 +126,16 @@ class DampedPendulum(System):
     ) -> tuple[float, ...]:
         """Return an angle and a push."""
         return _sample_swing(rng, params)
+
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return a narrow and a wide swing, both begun in mid-swing."""
+        return _sample_other_swings(rng, params)
 
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
         """Return (dtheta, -(g/L) sin theta - b dtheta)."""

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 from scipy.integrate import odeint
 
-from physix.engine.systems.base import System
+from physix.engine.systems.base import HIDDEN_TRAJECTORIES, System
 from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.errors import BadInputError, PhysixError
 
@@ -16,7 +16,6 @@ DEFAULT_NOISE = 0.02
 MAX_NOISE = 0.05
 MAX_TRAJECTORIES = 4
 MAX_SEED = 2**53 - 1  # the last integer that JSON readers in every language keep exactly
-HIDDEN_TRAJECTORIES = 2
 
 _RTOL, _ATOL = 1e-10, 1e-12
 
@@ -27,9 +26,9 @@ def sample(
     """Return the task that `seed` draws from `system`, and what is kept from the agent.
 
     Parameters, initial states, noise and the wording of the hint come from independent streams:
-    the same seed has the same law and the same first trajectory at every noise level and for
-    every number of trajectories. Noise is Gaussian on every sample but the first of a trajectory:
-    whoever set up the experiment knows how it began.
+    the same seed has the same law, the same first trajectory and the same hidden ones at every noise
+    level and for every number of trajectories. Noise is Gaussian on every sample but the first of a
+    trajectory: whoever set up the experiment knows how it began.
 
     Args:
         seed: 0 to 2**53 - 1.
@@ -45,13 +44,22 @@ def sample(
     _check_trajectories(trajectories)
     experiment, initials, noises, wording, hidden_initials = SeedSequence(seed).spawn(5)
     params, duration_s = _sample_experiment(system, experiment)
+    starts = [
+        system.sample_initial(Generator(PCG64(start)), params, duration_s)
+        for start in initials.spawn(trajectories)
+    ]
     shown = tuple(
         _add_noise(_simulate(system, params, duration_s, start), level, blur)
-        for start, blur in zip(initials.spawn(trajectories), noises.spawn(trajectories), strict=True)
+        for start, blur in zip(starts, noises.spawn(trajectories), strict=True)
     )
-    hidden = tuple(
-        _simulate(system, params, duration_s, start) for start in hidden_initials.spawn(HIDDEN_TRAJECTORIES)
+    elsewhere = system.sample_hidden_initials(
+        Generator(PCG64(hidden_initials)), params, duration_s, starts[0]
     )
+    if len(elsewhere) != HIDDEN_TRAJECTORIES:
+        raise PhysixError(
+            f"System {system.id!r} drew {len(elsewhere)} hidden starts; {HIDDEN_TRAJECTORIES} are needed."
+        )
+    hidden = tuple(_simulate(system, params, duration_s, start) for start in elsewhere)
     task = Task(
         task_id=_task_id(system, seed, level, trajectories),
         system_id=system.id,
@@ -112,10 +120,9 @@ def _round(value: float) -> float:
 
 
 def _simulate(
-    system: System, params: Mapping[str, float], duration_s: float, stream: SeedSequence
+    system: System, params: Mapping[str, float], duration_s: float, initial: tuple[float, ...]
 ) -> Trajectory:
-    """Integrate `rhs` from a freshly drawn initial state."""
-    initial = system.sample_initial(Generator(PCG64(stream)), params, duration_s)
+    """Integrate `rhs` from an initial state."""
     if len(initial) != len(system.variables):
         raise PhysixError(
             f"System {system.id!r} has {len(system.variables)} variables "

@@ -1,6 +1,8 @@
 """The task splits: `train` (tiers 1 and 2), `validation` (the same systems), `test` (tier 3, held out).
 
-Every split is enumerable and stable across releases; `manifest_rows` is what the tests pin. The
+Every split is enumerable and stable across releases; `manifest_row` is what the tests pin. What
+changes a task changes `DATASET_VERSION`: version 2 has hidden trajectories that separate what the
+shown ones confound; what is shown, and every law, is as in version 1. The
 training split is open: index to seed is plain arithmetic. The seeds of the two evaluation splits are
 HMACs of a salt, so that nobody finds a task's law by trying small seeds. The default salt is public,
 which keeps published numbers comparable; where the agent can run code of its own, set a private one.
@@ -20,6 +22,7 @@ from physix.errors import BadInputError
 
 SplitName = Literal["train", "validation", "test"]
 PUBLIC_SALT = "physix-public-1"
+DATASET_VERSION = "physix-public-2"  # as `openenv.yaml` declares it
 _PER_SYSTEM: dict[str, int] = {"train": 1_000, "validation": 40, "test": 100}
 # Named here, not read from the registry: a system that somebody adds must not move anybody's tasks.
 _TRAINING = (
@@ -105,16 +108,17 @@ def task_row(split: str, index: int) -> dict[str, str | int]:
 
 def salt_fingerprint(salt: str) -> str:
     """Return what two servers compare to know that they serve the same evaluation tasks."""
-    return hashlib.sha256(b"physix-salt:" + salt.encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{DATASET_VERSION}:physix-salt:{salt}".encode()).hexdigest()[:12]
 
 
 def manifest_row(split: str, *, salt: str = PUBLIC_SALT, sampled: int = 12) -> dict[str, str | int]:
     """Return count and hash of a split: over every draw, and over the content of its first tasks.
 
-    Trajectories are left out: their last bits differ between machines, their parameters do not.
+    Trajectories are left out: their last bits differ between machines. Their starts, to six digits,
+    and the parameters do not.
     """
     total = count(split)
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(f"{DATASET_VERSION}\n".encode())
     for index in range(total):
         drawn = draw(split, index, salt=salt)
         digest.update(f"{drawn.task_id} {drawn.system_id} {drawn.seed}\n".encode())
@@ -122,8 +126,9 @@ def manifest_row(split: str, *, salt: str = PUBLIC_SALT, sampled: int = 12) -> d
         task, truth = split_task(split, index, salt=salt)
         content = [task.task_id, task.hint, task.noise, truth.equation, truth.params]
         content += [[v.name, v.unit] for v in task.variables]
+        content += [[f"{value:.6g}" for value in one.states[0]] for one in (*task.shown, *truth.hidden)]
         digest.update(json.dumps(content, sort_keys=True).encode())
-    return {"tasks": total, "sha256": digest.hexdigest()}
+    return {"version": DATASET_VERSION, "tasks": total, "sha256": digest.hexdigest()}
 
 
 def _systems(split: str) -> tuple[str, ...]:

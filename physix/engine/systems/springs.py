@@ -19,6 +19,27 @@ def _sample_stretch(rng: Generator, params: Mapping[str, float]) -> tuple[float,
     return stretch, push
 
 
+def _sample_other_stretches(
+    rng: Generator, params: Mapping[str, float], shown: tuple[float, ...]
+) -> tuple[tuple[float, float], ...]:
+    """Return a smaller and a larger swing than the shown one, each at another phase.
+
+    Phases differ from the shown one by 60 to 120 degrees, one ahead and one behind.
+    """
+    natural = math.sqrt(params["k"] / params["m"])
+    amplitude = math.hypot(shown[0], shown[1] / natural)
+    phase = math.atan2(shown[1] / natural, shown[0])
+    ahead = random_sign(rng)
+    swings = (
+        (rng.uniform(0.3, 0.6), phase + ahead * rng.uniform(1.05, 2.1)),
+        (rng.uniform(1.6, 2.5), phase - ahead * rng.uniform(1.05, 2.1)),
+    )
+    return tuple(
+        (size * amplitude * math.cos(turned), size * amplitude * natural * math.sin(turned))
+        for size, turned in swings
+    )
+
+
 def _sample_spring(rng: Generator) -> tuple[float, float, float]:
     """Return the stiffness, the mass and the period they give: 0.4 to 4 s."""
     mass = log_uniform(rng, 0.1, 3.0)
@@ -53,6 +74,16 @@ class SpringMass(System):
         """Return a stretch and a push."""
         return _sample_stretch(rng, params)
 
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return a smaller and a larger swing, each at another phase."""
+        return _sample_other_stretches(rng, params, shown)
+
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
         """Return (vx, -(k/m) x)."""
         return [state[1], -params["k"] / params["m"] * state[0]]
@@ -86,6 +117,16 @@ class DampedSpring(System):
     ) -> tuple[float, ...]:
         """Return a stretch and a push."""
         return _sample_stretch(rng, params)
+
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        """Return a smaller and a larger swing, each at another phase."""
+        return _sample_other_stretches(rng, params, shown)
 
     def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
         """Return (vx, -(k/m) x - (b/m) vx)."""

@@ -163,6 +163,49 @@ class Miscounted(Runaway):
         return (1.0,)
 
 
+class Drifting(Runaway):
+    """Draws starts in a box and leaves hidden ones to the default."""
+
+    def sample_experiment(self, rng: Generator) -> tuple[dict[str, float], float]:
+        return {"a": 0.0}, 1.0
+
+    def sample_initial(
+        self, rng: Generator, params: Mapping[str, float], duration_s: float
+    ) -> tuple[float, ...]:
+        return rng.uniform(0.0, 1.0), rng.uniform(0.0, 1e6)
+
+    def rhs(self, state: Sequence[float], t: float, params: Mapping[str, float]) -> list[float]:
+        return [state[1], 0.0]
+
+
+class OneHidden(Drifting):
+    """Draws too few hidden starts."""
+
+    def sample_hidden_initials(
+        self,
+        rng: Generator,
+        params: Mapping[str, float],
+        duration_s: float,
+        shown: tuple[float, ...],
+    ) -> tuple[tuple[float, ...], ...]:
+        return (shown,)
+
+
+def test_by_default_hidden_starts_lie_far_from_the_shown_one_in_units_of_each_variables_range() -> None:
+    for seed in range(50):
+        task, truth = sample(Drifting(), seed)
+        places = np.array([one.states[0] for one in (*task.shown, *truth.hidden)]) / [1.0, 1e6]
+        assert np.all((places >= 0.0) & (places <= 1.0))
+        distances = [np.linalg.norm(places[i] - places[j]) for i, j in ((0, 1), (0, 2), (1, 2))]
+        # Of three points drawn blindly in a square a pair is closer than 0.3 half of the time.
+        assert min(distances) > 0.3
+
+
+def test_a_system_that_draws_too_few_hidden_starts_is_reported() -> None:
+    with pytest.raises(PhysixError, match="drew 1 hidden starts; 2 are needed"):
+        sample(OneHidden(), 1)
+
+
 def test_a_system_that_blows_up_is_reported_with_its_start() -> None:
     with (
         pytest.warns(ODEintWarning),

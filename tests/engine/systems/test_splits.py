@@ -1,25 +1,44 @@
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
 from physix.engine.systems import SYSTEMS
-from physix.engine.systems.splits import PUBLIC_SALT, SPLITS, count, draw, manifest_row, split_task, task_row
+from physix.engine.systems.splits import (
+    DATASET_VERSION,
+    PUBLIC_SALT,
+    SPLITS,
+    count,
+    draw,
+    manifest_row,
+    salt_fingerprint,
+    split_task,
+    task_row,
+)
 from physix.errors import BadInputError
 
 # What published numbers rest on: a change here is a change of everybody's tasks.
-MANIFEST: dict[str, dict[str, str | int]] = {
-    "test": {"sha256": "1e470f484773315d3a6a86c8ef906d10b1c8ee3a92437fd7fe81c14032603177", "tasks": 200},
-    "train": {"sha256": "ac03ad94ce281b7763229641ed31ad50a31d4a5932f869df81bea4b75c880210", "tasks": 6000},
-    "validation": {
-        "sha256": "8c6ba50554500ad92d61c60ac088f33dda439c0e3153e6da2a5ad877a6b97023",
-        "tasks": 240,
-    },
+MANIFEST = {
+    "test": (200, "f09bb111cd5e358bb708da32e9cc8d7cce0b50fcce80d01d95dd4702543fca43"),
+    "train": (6000, "9b6829e17330762273c103a8bb9bfc2d70fa05d246b72c93a361e74ccaa125c0"),
+    "validation": (240, "4aba9bbaf5aad187669517bd9484650e987ca17ccca3853d9bff6caf32f38138"),
 }
 
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_a_split_is_what_it_was_at_its_release(split: str) -> None:
-    assert manifest_row(split) == MANIFEST[split]
+    tasks, sha256 = MANIFEST[split]
+    assert manifest_row(split) == {"version": "physix-public-2", "tasks": tasks, "sha256": sha256}
+
+
+def test_the_openenv_manifest_declares_the_version_of_the_splits() -> None:
+    manifest = (Path(__file__).parents[3] / "openenv.yaml").read_text(encoding="utf-8")
+    assert f"dataset_version: {DATASET_VERSION}\n" in manifest
+
+
+def test_servers_with_other_salts_have_other_fingerprints() -> None:
+    assert salt_fingerprint("mine") == salt_fingerprint("mine")
+    assert salt_fingerprint("mine") != salt_fingerprint(PUBLIC_SALT)
 
 
 def test_the_test_split_is_held_out_and_training_is_not() -> None:
