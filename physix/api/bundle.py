@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel
 
-from physix.api.http.schemas import EpisodeList, EpisodeRowView, EpisodeView, public_event
+from physix.api.http.schemas import EpisodeList, EpisodeRowView, EpisodeView, public_events
 from physix.api.page import STATIC
 from physix.engine import RecordedEvent
 from physix.engine.episode import fold
@@ -96,7 +96,7 @@ def _write_episode(data: Path, recorded: Sequence[RecordedEvent]) -> EpisodeRowV
     if row is None or episode is None:
         raise BadInputError("An episode without events cannot be bundled.")
     _write(data / f"{row.episode_id}.json", EpisodeView.of(episode, driven=False))
-    events = [public_event(one).model_dump(mode="json") for one in recorded]
+    events = [one.model_dump(mode="json") for one in public_events(recorded)]
     (data / f"{row.episode_id}.events.json").write_bytes(orjson.dumps(events))
     return EpisodeRowView.of(row)
 

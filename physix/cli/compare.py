@@ -16,8 +16,7 @@ from physix.errors import BadInputError
 
 if TYPE_CHECKING:
     from physix.engine.comparison import Member
-
-_RESAMPLES = 2_000
+    from physix.training.intervals import Interval
 
 
 def compare(
@@ -39,7 +38,7 @@ def compare(
     """Let policies play the same tasks, append to the log, and compare them.
 
     Stopped and started again with the same options, it goes on where it stopped. Intervals are
-    95 % bootstrap percentiles over tasks.
+    95 % over tasks: Wilson's for the share solved, bootstrap for means.
     """
     from physix.settings import Settings
 
@@ -79,54 +78,36 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A mean with its 95 % interval; None where nothing could be averaged."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One policy over all tasks."""
 
     policy: str
     episodes: int
-    solved: Estimate
-    turns_to_solve: Estimate  # of the solved episodes
-    best_match: Estimate
-    generalisation: Estimate  # of the turn with the best match; 0 where no turn was played
-    total_reward: Estimate
+    solved: Interval
+    turns_to_solve: Interval  # of the solved episodes
+    best_match: Interval
+    generalisation: Interval  # of the turn with the best match; 0 where no turn was played
+    total_reward: Interval
     parse_failures: int
     policy_failures: int
 
 
 def summarise_policy(policy: str, members: Sequence[Member]) -> Row:
     """Return a policy's row."""
+    from physix.training.intervals import mean_interval, share_interval
+
+    solving = [float(t) for m in members if (t := m.outcome.turns_to_solve) is not None]
     return Row(
         policy=policy,
         episodes=len(members),
-        solved=estimate([float(m.outcome == "solved") for m in members]),
-        turns_to_solve=estimate([float(m.turns_to_solve) for m in members if m.turns_to_solve is not None]),
-        best_match=estimate([m.best_match for m in members]),
-        generalisation=estimate([m.generalisation or 0.0 for m in members]),
-        total_reward=estimate([m.total_reward for m in members]),
-        parse_failures=sum(m.parse_failures for m in members),
-        policy_failures=sum(m.policy_failures for m in members),
+        solved=share_interval([m.outcome.solved for m in members]),
+        turns_to_solve=mean_interval(solving),
+        best_match=mean_interval([m.outcome.best_match for m in members]),
+        generalisation=mean_interval([m.outcome.generalisation or 0.0 for m in members]),
+        total_reward=mean_interval([m.outcome.total_reward for m in members]),
+        parse_failures=sum(m.outcome.parse_failures for m in members),
+        policy_failures=sum(m.outcome.policy_failures for m in members),
     )
-
-
-def estimate(values: Sequence[float]) -> Estimate:
-    """Return the mean and its bootstrap percentile interval, from a fixed seed."""
-    import numpy as np
-
-    if not values:
-        return Estimate(mean=None, low=None, high=None)
-    sample = np.asarray(values)
-    picks = np.random.default_rng(0).integers(0, len(sample), size=(_RESAMPLES, len(sample)))
-    low, high = np.percentile(sample[picks].mean(axis=1), [2.5, 97.5])
-    return Estimate(mean=float(sample.mean()), low=float(low), high=float(high))
 
 
 def _seeds(text: str) -> range:
@@ -211,16 +192,12 @@ def _print(rows: Sequence[Row]) -> None:
         table.add_row(
             row.policy,
             str(row.episodes),
-            _shown(row.solved),
-            _shown(row.turns_to_solve),
-            _shown(row.best_match),
-            _shown(row.generalisation),
-            _shown(row.total_reward),
+            str(row.solved),
+            str(row.turns_to_solve),
+            str(row.best_match),
+            str(row.generalisation),
+            str(row.total_reward),
             str(row.parse_failures),
             str(row.policy_failures),
         )
     Console().print(table)
-
-
-def _shown(one: Estimate) -> str:
-    return "–" if one.mean is None else f"{one.mean:.3f} [{one.low:.3f}, {one.high:.3f}]"

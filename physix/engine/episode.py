@@ -28,6 +28,7 @@ from physix.engine.events import (
     SimulationRun,
 )
 from physix.engine.fingerprint import environment_fingerprint
+from physix.engine.outcome import BEFORE_TURN_1, Outcome, take
 from physix.engine.ports import Observation, PastTurn
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import verify
@@ -69,6 +70,7 @@ class Episode:
     started_at: datetime
     updated_at: datetime
     turns: tuple[Turn, ...] = ()
+    outcome: Outcome = BEFORE_TURN_1
     finished: EpisodeFinished | None = None
     failed_attempts: int = 0  # of the policy, at the turn to play next
     submitted: HypothesisSubmitted | None = None  # of a turn whose other events follow
@@ -92,12 +94,12 @@ class Episode:
     @property
     def best_match(self) -> float:
         """The highest r_match so far; 0 before turn 1."""
-        return max((turn.rewarded.reward.match for turn in self.turns), default=0.0)
+        return self.outcome.best_match
 
     @property
     def best_total(self) -> float:
         """The highest turn total so far; 0 before turn 1."""
-        return max((turn.rewarded.reward.total for turn in self.turns), default=0.0)
+        return self.outcome.best_total
 
 
 def evolve(episode: Episode | None, recorded: RecordedEvent) -> Episode:
@@ -113,7 +115,12 @@ def evolve(episode: Episode | None, recorded: RecordedEvent) -> Episode:
         )
     if episode is None:
         raise ValueError(f"Episode {recorded.episode_id} does not begin with EpisodeStarted.")
-    moved = replace(episode, version=recorded.version, updated_at=recorded.recorded_at)
+    moved = replace(
+        episode,
+        version=recorded.version,
+        updated_at=recorded.recorded_at,
+        outcome=take(episode.outcome, event),
+    )
     match event:
         case HypothesisSubmitted():
             return replace(moved, submitted=event, simulated=None)

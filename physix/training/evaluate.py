@@ -1,4 +1,4 @@
-"""Policies measured on whole episodes: fresh seeds, paired tasks, bootstrap confidence intervals."""
+"""Policies measured on whole episodes: fresh seeds, paired tasks, confidence intervals."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.random import PCG64, Generator, SeedSequence
-from numpy.typing import NDArray
 
 from physix.engine import Episode, EpisodeConfig
 from physix.engine.episode import Turn, observe
+from physix.engine.outcome import Outcome
 from physix.engine.ports import EventLog, Observation, PastTurn, Policy, Proposal, TokenSink
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import parse
@@ -20,6 +19,13 @@ from physix.engine.verifier.correctness import same_structure
 from physix.engine.verifier.types import Profile, Rejection, VerifierConfig
 from physix.store import open_log
 from physix.training.data.teacher import TeacherPolicy
+from physix.training.intervals import (
+    Interval,
+    mean_difference,
+    mean_interval,
+    share_difference,
+    share_interval,
+)
 from physix.training.rollout import (
     EVALUATION_SEEDS,
     HELD_OUT_SYSTEMS,
@@ -30,46 +36,38 @@ from physix.training.rollout import (
     roll_out,
 )
 
-RESAMPLES = 2_000
 TURN_LIMIT = 8
 
 MakePolicy = Callable[[], Policy]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What one episode came to."""
+class Played:
+    """One task that a policy played, and what it came to."""
 
     system_id: str
     seed: int
     formats: tuple[float, ...]  # r_format per turn
     matches: tuple[float, ...]  # r_match per turn
-    generalisation: float  # of the best turn
-    recovered: bool  # the final law has the true structure and constants within 10 %
-    solved_at: int | None
+    outcome: Outcome
+    recovered: bool  # the best law has the true structure and constants within 10 %
 
     def solved_within(self, turns: int) -> bool:
         """Tell whether the episode was solved by this turn."""
-        return self.solved_at is not None and self.solved_at <= turns
-
-    @property
-    def turns_to_solve(self) -> int:
-        """The turn that solved it; one more than the budget if none did."""
-        return self.solved_at or TURN_LIMIT + 1
+        solved_at = self.outcome.turns_to_solve
+        return solved_at is not None and solved_at <= turns
 
 
-def outcome_of(episode: Episode) -> Outcome:
+def played(episode: Episode) -> Played:
     """Return what an episode came to; a policy that failed counts as a turn that scored nothing."""
-    turns = episode.turns
-    best = max(turns, key=lambda t: t.rewarded.reward.match, default=None)
-    return Outcome(
+    turns, best = episode.turns, episode.outcome.best_turn
+    return Played(
         system_id=episode.task.system_id,
         seed=episode.task.seed or 0,
         formats=tuple(t.rewarded.reward.format for t in turns) or (0.0,),
         matches=tuple(t.rewarded.reward.match for t in turns) or (0.0,),
-        generalisation=(best.rewarded.generalisation if best else None) or 0.0,
-        recovered=best is not None and _recovered(episode, best),
-        solved_at=next((t.number for t in turns if t.rewarded.solved), None),
+        outcome=episode.outcome,
+        recovered=best is not None and _recovered(episode, turns[best - 1]),
     )
 
 
@@ -128,7 +126,7 @@ async def measure(
     *,
     log: EventLog | None = None,
     run_id: str = "evaluation",
-) -> list[Outcome]:
+) -> list[Played]:
     """Play the condition's tasks and return one outcome each, in the plan's order.
 
     Without a log the episodes are thrown away.
@@ -140,62 +138,52 @@ async def measure(
     )
     plan = condition.plan(episodes_per_system)
     if log is not None:
-        return [outcome_of(e) async for e in roll_out(log, plan, lambda _t, _s: make(), options)]
+        return [played(e) async for e in roll_out(log, plan, lambda _t, _s: make(), options)]
     async with open_log("memory://") as scratch:
-        return [outcome_of(e) async for e in roll_out(scratch, plan, lambda _t, _s: make(), options)]
+        return [played(e) async for e in roll_out(scratch, plan, lambda _t, _s: make(), options)]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A mean and the 95 % bootstrap interval around it."""
-
-    mean: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
-
-
-def bootstrap(values: Sequence[float], *, seed: int = 0) -> Interval:
-    """Return the mean of the values with its 95 % percentile interval over resampled episodes."""
-    data = np.asarray(values, dtype=float)
-    rng = Generator(PCG64(SeedSequence(seed)))
-    means: NDArray[np.float64] = np.array(
-        [data[rng.integers(len(data), size=len(data))].mean() for _ in range(RESAMPLES)]
-    )
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Interval(mean=float(data.mean()), low=float(low), high=float(high))
-
-
-METRICS: dict[str, Callable[[Outcome], float]] = {
-    "format": lambda o: sum(o.formats) / len(o.formats),
-    "R² turn 1": lambda o: o.matches[0],
-    "best R²": lambda o: max(o.matches),
-    "generalisation": lambda o: o.generalisation,
-    "recovered": lambda o: float(o.recovered),
-    "solved@1": lambda o: float(o.solved_within(1)),
-    "solved@2": lambda o: float(o.solved_within(2)),
-    "solved@4": lambda o: float(o.solved_within(4)),
-    "solved@8": lambda o: float(o.solved_within(8)),
-    "turns": lambda o: float(o.turns_to_solve),
+METRICS: dict[str, Callable[[Played], float]] = {
+    "format": lambda p: sum(p.formats) / len(p.formats),
+    "R² turn 1": lambda p: p.matches[0],
+    "best R²": lambda p: p.outcome.best_match,
+    "generalisation": lambda p: p.outcome.generalisation or 0.0,
+    "recovered": lambda p: p.recovered,
+    "solved@1": lambda p: p.solved_within(1),
+    "solved@2": lambda p: p.solved_within(2),
+    "solved@4": lambda p: p.solved_within(4),
+    "solved@8": lambda p: p.solved_within(8),
+    "turns": lambda p: p.outcome.turns_to_solve or TURN_LIMIT + 1,
 }
+SHARES = frozenset({"recovered", "solved@1", "solved@2", "solved@4", "solved@8"})
 
 
-def summarise(outcomes: Iterable[Outcome]) -> dict[str, Interval]:
+def summarise(episodes: Iterable[Played]) -> dict[str, Interval]:
     """Return every metric with its interval. An unsolved episode counts nine turns."""
-    found = list(outcomes)
-    return {name: bootstrap([metric(o) for o in found]) for name, metric in METRICS.items()}
+    found = list(episodes)
+    return {name: metric_interval(name, found) for name in METRICS}
 
 
-def paired_difference(
-    after: Sequence[Outcome], before: Sequence[Outcome], metric: Callable[[Outcome], float]
-) -> Interval:
-    """Return the mean gain per task, with its interval; both must hold the same tasks in the same order."""
-    keys = [[(o.system_id, o.seed) for o in side] for side in (after, before)]
+def metric_interval(name: str, episodes: Sequence[Played]) -> Interval:
+    """Return one metric with its interval."""
+    values = [METRICS[name](p) for p in episodes]
+    return share_interval([bool(v) for v in values]) if name in SHARES else mean_interval(values)
+
+
+def paired_difference(name: str, after: Sequence[Played], before: Sequence[Played]) -> Interval:
+    """Return the mean gain per task in a metric; both must hold the same tasks in the same order."""
+    check_paired(after, before)
+    values = [METRICS[name](p) for p in after], [METRICS[name](p) for p in before]
+    if name in SHARES:
+        return share_difference(*([bool(v) for v in side] for side in values))
+    return mean_difference(*values)
+
+
+def check_paired(after: Sequence[Played], before: Sequence[Played]) -> None:
+    """Raise ValueError unless both sides hold the same tasks in the same order."""
+    keys = [[(p.system_id, p.seed) for p in side] for side in (after, before)]
     if keys[0] != keys[1]:
         raise ValueError("The two sides played different tasks.")
-    return bootstrap([metric(a) - metric(b) for a, b in zip(after, before, strict=True)])
 
 
 class AlteredHistory:
@@ -228,7 +216,7 @@ async def mismatch_ablation(
     *,
     systems: Sequence[str] = TRAINING_SYSTEMS,
     own_mistakes: bool = False,
-) -> dict[str, list[Outcome]]:
+) -> dict[str, list[Played]]:
     """Return the outcomes of turn 2 after the same mistaken turn 1, by what the policy was told about it.
 
     Arms: "true" feedback, "shuffled" (that of a mistake on another task, of the same system where there is
@@ -266,10 +254,10 @@ async def mismatch_ablation(
         "shuffled": shuffled,
         "none": lambda _task: lambda _history: (),
     }
-    found: dict[str, list[Outcome]] = {}
+    found: dict[str, list[Played]] = {}
     for name, alter in arms.items():
         found[name] = await _second_turns(make, plan, begin, alter)
-    unsolved = [i for i, o in enumerate(found["true"]) if o.solved_at != 1]
+    unsolved = [i for i, o in enumerate(found["true"]) if o.outcome.turns_to_solve != 1]
     return {name: [outcomes[i] for i in unsolved] for name, outcomes in found.items()}
 
 
@@ -290,20 +278,20 @@ async def _second_turns(
     plan: TaskPlan,
     begin: PolicyFor,
     alter: Callable[[Task], Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]]],
-) -> list[Outcome]:
+) -> list[Played]:
     def policy_for(task: Task, truth: Truth) -> Policy:
         return AlteredHistory(make(), begin(task, truth), alter(task))
 
     options = RolloutOptions(run_id="ablation", config=_turns(2))
     async with open_log("memory://") as log:
-        return [outcome_of(e) async for e in roll_out(log, plan, policy_for, options)]
+        return [played(e) async for e in roll_out(log, plan, policy_for, options)]
 
 
 def _turns(count: int) -> EpisodeConfig:
     return EpisodeConfig(max_turns=count)
 
 
-def save_outcomes(path: Path, outcomes: dict[str, list[Outcome]]) -> None:
+def save_outcomes(path: Path, outcomes: dict[str, list[Played]]) -> None:
     """Write outcomes as JSON, so that tables and plots can be made again without playing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({name: [asdict(o) for o in some] for name, some in outcomes.items()}))

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import anyio
 from threadpoolctl import threadpool_limits
@@ -18,14 +16,15 @@ from physix.training.evaluate import (
     CONDITIONS,
     METRICS,
     Condition,
-    Outcome,
-    bootstrap,
+    Played,
+    check_paired,
     measure,
     mismatch_ablation,
     paired_difference,
     save_outcomes,
     summarise,
 )
+from physix.training.intervals import mean_difference, mean_interval, share_interval
 from physix.training.runs import MetricLine, read_metrics
 
 _UNTRAINED_EPISODES = 20  # per system: it never writes an equation, and takes eight turns to do so
@@ -78,8 +77,8 @@ def _maker(name: str, model: NanoModel) -> Callable[[], Policy]:
 
 def _outcomes(
     model: NanoModel, episodes: int, baselines: dict[str, int], other_episodes: int
-) -> dict[str, list[Outcome]]:
-    found: dict[str, list[Outcome]] = {}
+) -> dict[str, list[Played]]:
+    found: dict[str, list[Played]] = {}
     for condition in CONDITIONS:
         count = episodes if condition is CONDITIONS[0] else other_episodes
         found[f"nano | {condition.name}"] = _play(_maker("nano", model), condition, count)
@@ -94,8 +93,8 @@ def _outcomes(
     return found
 
 
-def _play(make: Callable[[], Policy], condition: Condition, episodes: int) -> list[Outcome]:
-    async def go() -> list[Outcome]:
+def _play(make: Callable[[], Policy], condition: Condition, episodes: int) -> list[Played]:
+    async def go() -> list[Played]:
         return await measure(make, condition, episodes)
 
     return anyio.run(go)
@@ -103,16 +102,17 @@ def _play(make: Callable[[], Policy], condition: Condition, episodes: int) -> li
 
 def _text(
     model: NanoModel,
-    found: dict[str, list[Outcome]],
-    arms: dict[str, list[Outcome]],
-    own: dict[str, list[Outcome]],
+    found: dict[str, list[Played]],
+    arms: dict[str, list[Played]],
+    own: dict[str, list[Played]],
     plots: Sequence[str],
 ) -> str:
     lines = [
         "# Report of the nano model",
         "",
         f"Model `{model.name}`, greedy, budget of 8 turns, profile classic. Seeds were never trained on.",
-        "Means with 95 % bootstrap intervals over episodes; an unsolved episode counts nine turns.",
+        "With 95 % intervals over episodes (shares Wilson, means bootstrap; [–]: all values are equal); an",
+        "unsolved episode counts nine turns.",
         "`generalisation` is R² on hidden trajectories; `recovered`: the true structure, field within 10 %.",
         "",
         *_table(found),
@@ -146,7 +146,7 @@ def _text(
     return "\n".join(lines) + "\n"
 
 
-def _table(found: dict[str, list[Outcome]]) -> list[str]:
+def _table(found: dict[str, list[Played]]) -> list[str]:
     names = list(METRICS)
     lines = ["| policy, condition | episodes | " + " | ".join(names) + " |", "|" + "---|" * (len(names) + 2)]
     for key, outcomes in found.items():
@@ -156,7 +156,7 @@ def _table(found: dict[str, list[Outcome]]) -> list[str]:
     return lines
 
 
-def _by_system(outcomes: Sequence[Outcome]) -> list[str]:
+def _by_system(outcomes: Sequence[Played]) -> list[str]:
     shown = ("R² turn 1", "generalisation", "recovered", "solved@1", "solved@8", "turns")
     lines = ["| system | episodes | " + " | ".join(shown) + " |", "|" + "---|" * (len(shown) + 2)]
     for system in dict.fromkeys(o.system_id for o in outcomes):
@@ -166,20 +166,20 @@ def _by_system(outcomes: Sequence[Outcome]) -> list[str]:
     return lines
 
 
-def _hints(found: dict[str, list[Outcome]]) -> list[str]:
+def _hints(found: dict[str, list[Played]]) -> list[str]:
     base = found[f"nano | {CONDITIONS[0].name}"]
     lines = ["| change against the true hint, paired | solved@1 | solved@8 | turns |", "|---|---|---|---|"]
     for name in ("hint removed", "hint misleading"):
         other = found[f"nano | {name}"]
         # Both draw the same tasks in the same order; the shorter one ends earlier.
         same = base[: len(other)]
-        cells = [paired_difference(other, same, METRICS[m]) for m in ("solved@1", "solved@8", "turns")]
+        cells = [paired_difference(m, other, same) for m in ("solved@1", "solved@8", "turns")]
         lines.append(f"| {name} | " + " | ".join(str(cell) for cell in cells) + " |")
     return lines
 
 
-def _ablation(arms: dict[str, list[Outcome]]) -> list[str]:
-    def second(outcome: Outcome) -> float:
+def _ablation(arms: dict[str, list[Played]]) -> list[str]:
+    def second(outcome: Played) -> float:
         return outcome.matches[1] if len(outcome.matches) > 1 else 0.0
 
     count = len(arms["true"])
@@ -192,14 +192,16 @@ def _ablation(arms: dict[str, list[Outcome]]) -> list[str]:
         "|---|---|---|---|",
     ]
     for name, outcomes in arms.items():
-        solved = bootstrap([float(o.solved_at == 2) for o in outcomes])
-        match = bootstrap([second(o) for o in outcomes])
-        gain = "" if name == "true" else str(paired_difference(arms["true"], outcomes, second))
+        check_paired(arms["true"], outcomes)
+        solved = share_interval([o.outcome.turns_to_solve == 2 for o in outcomes])
+        match = mean_interval(list(map(second, outcomes)))
+        told = mean_difference(list(map(second, arms["true"])), list(map(second, outcomes)))
+        gain = "" if name == "true" else str(told)
         lines.append(f"| {name} | {solved} | {match} | {gain} |")
     return lines
 
 
-def _later_turns(found: dict[str, list[Outcome]]) -> list[str]:
+def _later_turns(found: dict[str, list[Played]]) -> list[str]:
     """Return what became of the episodes whose first turn failed, under every condition of the model."""
     lines = [
         "| condition | not solved at turn 1 | solved by turn 2 | by turn 4 | by turn 8 |",
@@ -210,7 +212,7 @@ def _later_turns(found: dict[str, list[Outcome]]) -> list[str]:
         left = [o for o in outcomes if not o.solved_within(1)]
         if policy != "nano" or not left:
             continue
-        shares = [bootstrap([float(o.solved_within(n)) for o in left]) for n in (2, 4, 8)]
+        shares = [share_interval([o.solved_within(n) for o in left]) for n in (2, 4, 8)]
         cells = " | ".join(str(share) for share in shares)
         lines.append(f"| {condition} | {len(left)} of {len(outcomes)} | {cells} |")
     return lines
@@ -256,13 +258,3 @@ def _smooth(values: Sequence[float]) -> list[float]:
     for value in values:
         smooth.append(value if not smooth else 0.85 * smooth[-1] + 0.15 * value)
     return smooth
-
-
-def read_outcomes(path: Path) -> dict[str, list[Outcome]]:
-    """Return what `save_outcomes` wrote."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    return {key: [_outcome(row) for row in rows] for key, rows in found.items()}
-
-
-def _outcome(row: dict[str, Any]) -> Outcome:
-    return Outcome(**{**row, "formats": tuple(row["formats"]), "matches": tuple(row["matches"])})

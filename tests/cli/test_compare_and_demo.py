@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from physix.cli.compare import estimate
 from physix.errors import BadInputError
 from physix.store.demo import MAX_BYTES, read_demo, shipped_demos
 
@@ -55,16 +54,6 @@ def test_a_comparison_that_makes_no_sense_is_one_line(tmp_path: Path, options: t
     done = physix("compare", *flat, "--db", "memory://", cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
-
-
-def test_an_interval_holds_its_mean_and_is_the_same_every_time() -> None:
-    one = estimate([0.0, 1.0, 1.0, 0.5])
-    assert one == estimate([0.0, 1.0, 1.0, 0.5])
-    assert one.low is not None
-    assert one.mean is not None
-    assert one.high is not None
-    assert 0.0 <= one.low < one.mean < one.high <= 1.0
-    assert estimate([]).mean is None
 
 
 def test_every_shipped_demo_plays_again_as_it_was_recorded(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict
 from typing import Annotated
 
 from anyio import to_thread
@@ -68,7 +67,7 @@ async def run_comparison(wired: Wired, comparison_id: ComparisonId) -> schemas.C
     """Let all policies that have not finished play on."""
     for events in await load_members(wired.log, comparison_id):
         member = summarise(events)
-        if member.outcome is None and not wired.drivers.drives(member.episode_id):
+        if member.outcome.reason is None and not wired.drivers.drives(member.episode_id):
             await wired.drivers.start(member.episode_id, member.policy)
     return await _view(wired, comparison_id)
 
@@ -151,16 +150,11 @@ def view_of(
     summaries = [summarise(events) for events in members]
     return schemas.ComparisonView(
         comparison_id=comparison_id,
-        status="finished" if all(member.outcome for member in summaries) else "running",
+        status="finished" if all(member.outcome.reason for member in summaries) else "running",
         system_id=first.task.system_id,
         seed=first.task.seed,
         title=first.task.title,
         members=[
-            schemas.MemberView(
-                **asdict(member),
-                status="finished" if member.outcome else "running",
-                driven=member.episode_id in driven,
-            )
-            for member in summaries
+            schemas.MemberView.of_member(member, driven=member.episode_id in driven) for member in summaries
         ],
     )

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
 from physix.api.http.comparisons import view_of
-from physix.api.http.schemas import ComparisonView, EpisodeView, PublicEvent, public_event
+from physix.api.http.schemas import ComparisonView, EpisodeView, PublicEvent, public_events
 from physix.engine.episode import fold
 from physix.store.demo import Demo, find_demo, read_demo, shipped_demos
 
@@ -61,7 +61,7 @@ def _replay(demo_id: str) -> DemoReplay:
         demo=_view(read),
         comparison=view_of(read.header.comparison_id, list(read.members)),
         episodes=[EpisodeView.of(episode, driven=False) for episode in episodes],
-        events=[public_event(one) for one in events],
+        events=public_events(events),
     )
 
 

@@ -174,10 +174,10 @@ async def turn_prompt(
 @router.get("/api/episodes/{episode_id}/events.json")
 async def episode_events(wired: Wired, episode_id: str, after: After = None) -> list[schemas.PublicEvent]:
     """Return the events of an episode after a version."""
-    recorded = await wired.log.read(episode_id, after_version=after or 0)
-    if not recorded and not await wired.log.read(episode_id):
+    recorded = await wired.log.read(episode_id)
+    if not recorded:
         raise EpisodeNotFoundError(episode_id)
-    return [schemas.public_event(one) for one in recorded]
+    return schemas.public_events(recorded, after or 0)
 
 
 @router.get("/api/episodes/{episode_id}/events", response_class=Response)
@@ -192,8 +192,8 @@ async def episode_event_stream(
     await wired.engine.load(episode_id)
     start = resume_after(last_event_id, after)
     if "application/json" in request.headers.get("accept", ""):
-        recorded = await wired.log.read(episode_id, after_version=start)
-        return JSONResponse([schemas.public_event(one).model_dump(mode="json") for one in recorded])
+        recorded = await wired.log.read(episode_id)
+        return JSONResponse([one.model_dump(mode="json") for one in schemas.public_events(recorded, start)])
     return await episode_stream(wired.log, episode_id, start, live=wired.live)
 
 

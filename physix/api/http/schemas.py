@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from physix.engine import Episode, RecordedEvent, Turn
+from physix.engine.comparison import Member
 from physix.engine.events import (
     Door,
     EpisodeConfig,
@@ -23,6 +26,7 @@ from physix.engine.events import (
     RewardMode,
     SimulationRun,
 )
+from physix.engine.outcome import Outcome, take
 from physix.engine.systems.task import StateVariable, Task
 from physix.engine.verifier.types import (
     Constants,
@@ -107,22 +111,47 @@ class TableView(BaseModel):
     states: list[list[float]]
 
 
-class MemberView(BaseModel):
-    """One policy's episode in a comparison."""
+class Standing(BaseModel):
+    """What an episode has come to. By `physix.engine.outcome`: the best turn is the later one of equals."""
 
-    episode_id: str
-    policy: str
     status: Literal["running", "finished"]
-    driven: bool
     outcome: FinishReason | None
     turns: int
     turns_to_solve: int | None
+    best_turn: int | None
     best_match: float
     best_total: float
-    total_reward: float
-    generalisation: float | None
-    parse_failures: int
+    total_reward: float = Field(description="sum of the emitted rewards")
+    generalisation: float | None = Field(description="of the best turn")
+    parse_failures: int = Field(description="equations that did not parse and replies without a hypothesis")
     policy_failures: int
+
+    @classmethod
+    def of(cls, outcome: Outcome) -> Standing:
+        """Project an outcome."""
+        return cls(**_standing(outcome))
+
+
+def _standing(outcome: Outcome) -> dict[str, Any]:
+    fields = asdict(outcome)
+    fields["outcome"] = fields.pop("reason")
+    status = "finished" if outcome.reason else "running"
+    return {**fields, "status": status, "turns_to_solve": outcome.turns_to_solve}
+
+
+class MemberView(Standing):
+    """One policy's episode in a comparison, and how it stands."""
+
+    episode_id: str
+    policy: str
+    driven: bool
+
+    @classmethod
+    def of_member(cls, member: Member, *, driven: bool) -> MemberView:
+        """Project a member."""
+        return cls(
+            **_standing(member.outcome), episode_id=member.episode_id, policy=member.policy, driven=driven
+        )
 
 
 class ComparisonView(BaseModel):
@@ -280,6 +309,7 @@ class EpisodeView(BaseModel):
     task: Task
     config: EpisodeConfig
     turns: list[TurnView]
+    standing: Standing
     best_match: float
     best_total: float
     truth: TruthView | None
@@ -310,6 +340,7 @@ class EpisodeView(BaseModel):
             task=public_task(started.task, running=finished is None),
             config=started.config,
             turns=[TurnView.of(turn, ended=finished is not None) for turn in episode.turns],
+            standing=Standing.of(episode.outcome),
             best_match=episode.best_match,
             best_total=episode.best_total,
             truth=TruthView(equation=truth.equation or "", params=truth.params) if shown else None,
@@ -420,21 +451,27 @@ class SimulatedEvent(_Envelope):
     payload: SimulationRun
 
 
-class RewardedEvent(_Envelope):
+class _Moving(_Envelope):
+    standing: Standing | None = Field(
+        default=None, description="what the episode has come to with this event; a server always says it"
+    )
+
+
+class RewardedEvent(_Moving):
     """Its reward was computed: the turn is complete."""
 
     type: Literal["RewardComputed"] = "RewardComputed"
     payload: RewardComputed
 
 
-class FailedEvent(_Envelope):
+class FailedEvent(_Moving):
     """The policy did not answer."""
 
     type: Literal["PolicyFailed"] = "PolicyFailed"
     payload: PolicyFailed
 
 
-class FinishedEvent(_Envelope):
+class FinishedEvent(_Moving):
     """The episode ended."""
 
     type: Literal["EpisodeFinished"] = "EpisodeFinished"
@@ -448,9 +485,31 @@ PublicEvent = Annotated[
 PUBLIC_EVENT: TypeAdapter[PublicEvent] = TypeAdapter(PublicEvent)
 
 
-def public_event(recorded: RecordedEvent) -> PublicEvent:
-    """Return a recorded event as everyone may see it."""
+def public_events(events: Iterable[RecordedEvent], after_version: int = 0) -> list[PublicEvent]:
+    """Return recorded events as everyone may see them.
+
+    Args:
+        events: of one or more episodes, each from its beginning.
+        after_version: those up to this version are only counted.
+    """
+    standings: defaultdict[str, Outcome] = defaultdict(Outcome)
+    shown = []
+    for recorded in events:
+        outcome = standings[recorded.episode_id] = take(standings[recorded.episode_id], recorded.event)
+        if recorded.version > after_version:
+            shown.append(public_event(recorded, outcome))
+    return shown
+
+
+def public_event(recorded: RecordedEvent, outcome: Outcome) -> PublicEvent:
+    """Return a recorded event as everyone may see it, with what the episode has come to by it."""
     event = recorded.event
+    standing = None
+    match event:
+        case RewardComputed() | PolicyFailed() | EpisodeFinished():
+            standing = Standing.of(outcome)
+        case _:
+            pass
     match event:
         case EpisodeStarted():
             payload: object = StartedPayload.of(event)
@@ -467,5 +526,6 @@ def public_event(recorded: RecordedEvent) -> PublicEvent:
             "position": recorded.position,
             "recorded_at": recorded.recorded_at,
             "payload": payload,
+            **({"standing": standing} if standing else {}),
         }
     )

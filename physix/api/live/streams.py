@@ -15,6 +15,7 @@ from starlette.types import Message, Receive, Scope, Send
 from physix.api.http.schemas import PUBLIC_EVENT, public_event
 from physix.api.live.broadcast import Live
 from physix.engine import EpisodeFinished, RecordedEvent
+from physix.engine.outcome import Outcome, outcome_of, take
 from physix.errors import BadInputError
 from physix.store import Log
 
@@ -34,12 +35,12 @@ class _Frames:
     def __init__(self) -> None:
         self._bodies: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
 
-    def body(self, recorded: RecordedEvent) -> bytes:
+    def body(self, recorded: RecordedEvent, outcome: Outcome) -> bytes:
         # Together these tell events of different logs apart, should one process hold several.
         key = (recorded.episode_id, recorded.version, recorded.position, recorded.recorded_at)
         found = self._bodies.get(key)
         if found is None:
-            data = PUBLIC_EVENT.dump_json(public_event(recorded))
+            data = PUBLIC_EVENT.dump_json(public_event(recorded, outcome))
             head = f"event: {recorded.event.type}\r\nretry: {_RETRY_MS}\r\ndata: ".encode()
             found = self._bodies[key] = head + data + b"\r\n\r\n"
             if len(self._bodies) > _SHARED:
@@ -48,6 +49,32 @@ class _Frames:
 
 
 _frames = _Frames()
+
+
+class _Standings:
+    """What each episode on a stream has come to so far, from the log where the stream begins midway."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._known: OrderedDict[str, tuple[int, Outcome]] = OrderedDict()
+
+    async def frame(self, recorded: RecordedEvent, event_id: int) -> bytes:
+        """Return the event as it is sent, with what its episode has come to by it."""
+        return b"id: %d\r\n%b" % (event_id, _frames.body(recorded, await self.take(recorded)))
+
+    async def take(self, recorded: RecordedEvent) -> Outcome:
+        """Fold one event in; the events of an episode come in order."""
+        version, outcome = self._known.pop(recorded.episode_id, (0, Outcome()))
+        if recorded.version == version + 1:
+            outcome = take(outcome, recorded.event)
+        else:
+            events = await self._log.read(recorded.episode_id)
+            outcome = outcome_of(events[: recorded.version])
+        if not isinstance(recorded.event, EpisodeFinished):
+            self._known[recorded.episode_id] = recorded.version, outcome
+            if len(self._known) > _SHARED:
+                self._known.popitem(last=False)
+        return outcome
 
 
 class EventStream(EventSourceResponse):
@@ -150,15 +177,17 @@ async def episode_stream(log: Log, episode_id: str, after: int, *, live: Live) -
     if finished and after >= past[-1].version:
         return Response(status_code=204)
 
+    standings = _Standings(log)
+
     async def frames() -> AsyncIterator[bytes]:
         for recorded in past:
             if recorded.version > after:
-                yield _frame(recorded, recorded.version)
+                yield await standings.frame(recorded, recorded.version)
         if finished:
             return
         async for recorded in log.subscribe(after_position=past[-1].position, episode_ids=[episode_id]):
             if recorded.version > after:
-                yield _frame(recorded, recorded.version)
+                yield await standings.frame(recorded, recorded.version)
             if isinstance(recorded.event, EpisodeFinished):
                 return
 
@@ -182,16 +211,18 @@ async def comparison_stream(
     if not playing and after >= past[-1].position:
         return Response(status_code=204)
 
+    standings = _Standings(log)
+
     async def frames() -> AsyncIterator[bytes]:
         for recorded in past:
             if recorded.position > after:
-                yield _frame(recorded, recorded.position)
+                yield await standings.frame(recorded, recorded.position)
         if playing:
             async for recorded in log.subscribe(
                 after_position=past[-1].position, episode_ids=list(episode_ids)
             ):
                 if recorded.position > after:
-                    yield _frame(recorded, recorded.position)
+                    yield await standings.frame(recorded, recorded.position)
                 playing.difference_update(_ended([recorded]))
                 if not playing:
                     break
@@ -207,12 +238,10 @@ def _ended(events: Sequence[RecordedEvent]) -> set[str]:
 def log_stream(log: Log, after: int, episode_ids: list[str] | None, *, live: Live) -> Response:
     """Stream the whole log, or some episodes of it, from a position on; it never ends by itself."""
 
+    standings = _Standings(log)
+
     async def frames() -> AsyncIterator[bytes]:
         async for recorded in log.subscribe(after_position=after, episode_ids=episode_ids):
-            yield _frame(recorded, recorded.position)
+            yield await standings.frame(recorded, recorded.position)
 
     return EventStream(frames(), live=live.frames(episode_ids))
-
-
-def _frame(recorded: RecordedEvent, event_id: int) -> bytes:
-    return b"id: %d\r\n%b" % (event_id, _frames.body(recorded))

@@ -260,7 +260,7 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
             solved_threshold=episode.config.verifier.solved_threshold,
             best_match=episode.best_match,
             best_total=episode.best_total,
-            outcome=episode.finished.reason if episode.finished else None,
+            outcome=episode.outcome.reason,
         )
 
     def get_metadata(self) -> EnvironmentMetadata:

@@ -24,7 +24,7 @@ from physix.store import open_log
 from physix.training.data.files import write_sft
 from physix.training.data.mining import NANO_RULES, SftRow
 from physix.training.data.teacher import TeacherPolicy
-from physix.training.evaluate import METRICS, WATCHED, Outcome, measure
+from physix.training.evaluate import METRICS, WATCHED, Played, measure
 from physix.training.manifest import new_manifest
 from physix.training.nano.export import export_nano
 from physix.training.nano.files import load_nano_folder, save_nano
@@ -119,14 +119,14 @@ def watch_episodes(tokenizer: NanoTokenizer, episodes: int) -> Callable[[Qwen2Fo
             name="nano", weights=weights_of(model), shape=shape_of(model), tokenizer=tokenizer, sha256=""
         )
 
-        async def play() -> list[Outcome]:
+        async def play() -> list[Played]:
             return await measure(lambda: NanoPolicy("nano", now), WATCHED, episodes)
 
         with threadpool_limits(limits=1, user_api="blas"):
             outcomes = anyio.run(play)
         means = {name: sum(map(METRICS[name], outcomes)) / len(outcomes) for name in _WATCHED_METRICS}
         return {f"eval/{name}": round(value, 4) for name, value in means.items()} | {
-            "eval/match": round(sum(max(o.matches) for o in outcomes) / len(outcomes), 4)
+            "eval/match": round(sum(o.outcome.best_match for o in outcomes) / len(outcomes), 4)
         }
 
     return evaluate

@@ -6,47 +6,29 @@ interval over seeds is Student's, from as many differences as there are seeds.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import anyio
-from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
 from physix.policies.nano.policy import NanoPolicy, load_nano
 from physix.training.evaluate import (
     METRICS,
     Condition,
-    Interval,
-    Outcome,
-    bootstrap,
+    Played,
     measure,
     paired_difference,
     save_outcomes,
 )
+from physix.training.intervals import seeds_interval
 from physix.training.nano.export import export_nano
 from physix.training.nano.files import load_nano_folder
 
 _SHOWN = ("format", "R² turn 1", "generalisation", "recovered", "solved@1", "solved@8", "turns")
 
 
-def over_seeds(differences: Sequence[float]) -> Interval:
-    """Return the mean of one difference a seed, with Student's 95 % interval.
-
-    Raises:
-        ValueError: fewer than two seeds have no spread.
-    """
-    count = len(differences)
-    if count < 2:
-        raise ValueError("An interval over seeds needs two of them at least.")
-    mean = sum(differences) / count
-    spread = math.sqrt(sum((d - mean) ** 2 for d in differences) / (count - 1))
-    half = float(student.ppf(0.975, count - 1)) * spread / math.sqrt(count)
-    return Interval(mean=mean, low=mean - half, high=mean + half)
-
-
-def play(folder: Path, episodes: dict[str, int], weights: Path) -> list[Outcome]:
+def play(folder: Path, episodes: dict[str, int], weights: Path) -> list[Played]:
     """Play fresh tasks with a trained folder, so many per system, and return the outcomes.
 
     `weights` is where the file that the embedded policy reads is left.
@@ -55,8 +37,8 @@ def play(folder: Path, episodes: dict[str, int], weights: Path) -> list[Outcome]
     export_nano(model, tokenizer_json, weights, name=folder.parent.name, meta={"run": folder.parent.name})
     nano = load_nano(weights)
 
-    async def go() -> list[Outcome]:
-        found: list[Outcome] = []
+    async def go() -> list[Played]:
+        found: list[Played] = []
         for system, count in episodes.items():
             condition = Condition(name="fresh", systems=(system,))
             found += await measure(lambda: NanoPolicy("nano", nano), condition, count)
@@ -97,7 +79,7 @@ def write_transfer(
     return path
 
 
-def transfer_text(found: dict[str, list[Outcome]], demonstrated: Sequence[str]) -> str:
+def transfer_text(found: dict[str, list[Played]], demonstrated: Sequence[str]) -> str:
     """Return the tables of outcomes: "before" and one entry a seed, all of the same tasks."""
     before = found["before"]
     after = [outcomes for name, outcomes in found.items() if name != "before"]
@@ -120,19 +102,19 @@ def transfer_text(found: dict[str, list[Outcome]], demonstrated: Sequence[str]) 
     return "\n".join(lines) + "\n"
 
 
-def _cell(base: Sequence[Outcome], pairs: Sequence[Sequence[Outcome]], name: str) -> str:
+def _cell(base: Sequence[Played], pairs: Sequence[Sequence[Played]], name: str) -> str:
     metric = METRICS[name]
     first = sum(map(metric, base)) / len(base)
     means = [sum(map(metric, side)) / len(side) for side in pairs]
     if len(means) < 2:
-        gain = paired_difference(pairs[0], base, metric)
+        gain = paired_difference(name, pairs[0], base)
     else:
-        gain = over_seeds([mean - first for mean in means])
+        gain = seeds_interval([mean - first for mean in means])
     return f"{first:.3f} → {sum(means) / len(means):.3f}, {gain}"
 
 
 def _each_seed(
-    before: Sequence[Outcome], after: Sequence[Sequence[Outcome]], demonstrated: Sequence[str]
+    before: Sequence[Played], after: Sequence[Sequence[Played]], demonstrated: Sequence[str]
 ) -> list[str]:
     lines = [
         "| run | solved@8 without demonstrations | turns without | solved@1 with demonstrations |",
@@ -140,7 +122,7 @@ def _each_seed(
     ]
     for number, side in enumerate(after):
         cells = [
-            _paired(before, side, METRICS[name], wanted, demonstrated)
+            _paired(name, before, side, wanted, demonstrated)
             for name, wanted in (("solved@8", False), ("turns", False), ("solved@1", True))
         ]
         lines.append(f"| {number} | " + " | ".join(cells) + " |")
@@ -148,15 +130,13 @@ def _each_seed(
 
 
 def _paired(
-    before: Sequence[Outcome],
-    after: Sequence[Outcome],
-    metric: Callable[[Outcome], float],
+    name: str,
+    before: Sequence[Played],
+    after: Sequence[Played],
     with_demonstrations: bool,
     demonstrated: Sequence[str],
 ) -> str:
-    differences = [
-        metric(a) - metric(b)
-        for a, b in zip(after, before, strict=True)
-        if (a.system_id in demonstrated) == with_demonstrations
-    ]
-    return str(bootstrap(differences)) if differences else ""
+    base, side = (
+        [p for p in one if (p.system_id in demonstrated) == with_demonstrations] for one in (before, after)
+    )
+    return str(paired_difference(name, side, base)) if base else ""

@@ -191,6 +191,15 @@ def test_a_comparison_plays_all_policies_and_ends_its_stream_with_the_summary(cl
     assert by_policy["search"]["turns_to_solve"]
     assert by_policy["ollama:rambles"]["outcome"] == "policy_failed"
     assert by_policy["ollama:rambles"]["parse_failures"] == 3
+    last = {data["episode_id"]: data["standing"] for kind, _, data in seen if kind == "EpisodeFinished"}
+    for member in summary["members"]:
+        assert last[member["episode_id"]] == {k: member[k] for k in last[member["episode_id"]]}
+    middle = ids[len(ids) // 2]
+    rejoined = frames(client, f"/api/comparisons/{comparison_id}/events?after={middle}")
+    rest = [one for one in seen if one[1] and int(one[1]) > middle]
+    assert [*rejoined] == [*rest, seen[-1]]
+    whole = frames(client, f"/api/events?after={middle}")
+    assert [next(whole) for _ in rest] == rest
     resumed = client.get(f"/api/comparisons/{comparison_id}/events", headers={"Last-Event-ID": str(ids[-1])})
     assert resumed.status_code == 204
 

@@ -673,7 +673,7 @@ export interface components {
              * Reason
              * @enum {string}
              */
-            reason: "solved" | "budget_exhausted" | "abandoned" | "policy_failed";
+            reason: "solved" | "fits" | "budget_exhausted" | "abandoned" | "policy_failed";
             /** Turns */
             turns: number;
             /**
@@ -777,11 +777,12 @@ export interface components {
                 [key: string]: string;
             };
             /** Outcome */
-            outcome: ("solved" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
+            outcome: ("solved" | "fits" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
             /** Policy */
             policy: string;
             /** Seed */
             seed: number | null;
+            standing: components["schemas"]["Standing"];
             /**
              * Started At
              * Format: date-time
@@ -821,6 +822,8 @@ export interface components {
              * Format: date-time
              */
             recorded_at: string;
+            /** @description what the episode has come to with this event; a server always says it */
+            standing: components["schemas"]["Standing"] | null;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -844,6 +847,8 @@ export interface components {
              * Format: date-time
              */
             recorded_at: string;
+            /** @description what the episode has come to with this event; a server always says it */
+            standing: components["schemas"]["Standing"] | null;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -946,22 +951,30 @@ export interface components {
         };
         /**
          * MemberView
-         * @description One policy's episode in a comparison.
+         * @description One policy's episode in a comparison, and how it stands.
          */
         MemberView: {
             /** Best Match */
             best_match: number;
             /** Best Total */
             best_total: number;
+            /** Best Turn */
+            best_turn: number | null;
             /** Driven */
             driven: boolean;
             /** Episode Id */
             episode_id: string;
-            /** Generalisation */
+            /**
+             * Generalisation
+             * @description of the best turn
+             */
             generalisation: number | null;
             /** Outcome */
-            outcome: ("solved" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
-            /** Parse Failures */
+            outcome: ("solved" | "fits" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
+            /**
+             * Parse Failures
+             * @description equations that did not parse and replies without a hypothesis
+             */
             parse_failures: number;
             /** Policy */
             policy: string;
@@ -972,7 +985,10 @@ export interface components {
              * @enum {string}
              */
             status: "running" | "finished";
-            /** Total Reward */
+            /**
+             * Total Reward
+             * @description sum of the emitted rewards
+             */
             total_reward: number;
             /** Turns */
             turns: number;
@@ -1352,6 +1368,11 @@ export interface components {
             match_dense: number | null;
             /** Mismatch */
             mismatch: string;
+            /**
+             * Passed
+             * @default false
+             */
+            passed: boolean;
             reward: components["schemas"]["Reward"];
             /** Solved */
             solved: boolean;
@@ -1379,6 +1400,8 @@ export interface components {
              * Format: date-time
              */
             recorded_at: string;
+            /** @description what the episode has come to with this event; a server always says it */
+            standing: components["schemas"]["Standing"] | null;
             /**
              * @description discriminator enum property added by openapi-typescript
              * @enum {string}
@@ -1488,8 +1511,14 @@ export interface components {
          * @description The hypothesis integrated over the shown trajectories.
          */
         Simulation: {
+            /** Errors */
+            errors: {
+                [key: string]: number;
+            };
             /** Evaluations */
             evaluations: number;
+            /** Fit */
+            fit: ("converged" | "not_converged" | "budget_exhausted" | "failed") | null;
             /**
              * Fit Evaluations
              * @default 0
@@ -1508,14 +1537,24 @@ export interface components {
              * Outcome
              * @enum {string}
              */
-            outcome: "ok" | "not_parsed" | "domain_error" | "overflow" | "division_by_zero" | "diverged" | "budget_exhausted" | "solver_failed";
+            outcome: "ok" | "not_parsed" | "domain_error" | "overflow" | "division_by_zero" | "diverged" | "budget_exhausted" | "solver_failed" | "fit_failed";
             /**
              * Predictions
              * @default []
              */
             predictions: components["schemas"]["Prediction"][];
+            /**
+             * Starts
+             * @default []
+             */
+            starts: number[][];
             /** T Reached */
             t_reached: number | null;
+            /**
+             * Undetermined
+             * @default []
+             */
+            undetermined: string[][];
         };
         /**
          * SimulationRun
@@ -1531,6 +1570,46 @@ export interface components {
              * @constant
              */
             type: "SimulationRun";
+        };
+        /**
+         * Standing
+         * @description What an episode has come to. By `physix.engine.outcome`: the best turn is the later one of equals.
+         */
+        Standing: {
+            /** Best Match */
+            best_match: number;
+            /** Best Total */
+            best_total: number;
+            /** Best Turn */
+            best_turn: number | null;
+            /**
+             * Generalisation
+             * @description of the best turn
+             */
+            generalisation: number | null;
+            /** Outcome */
+            outcome: ("solved" | "fits" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
+            /**
+             * Parse Failures
+             * @description equations that did not parse and replies without a hypothesis
+             */
+            parse_failures: number;
+            /** Policy Failures */
+            policy_failures: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "finished";
+            /**
+             * Total Reward
+             * @description sum of the emitted rewards
+             */
+            total_reward: number;
+            /** Turns */
+            turns: number;
+            /** Turns To Solve */
+            turns_to_solve: number | null;
         };
         /**
          * StartedEvent
