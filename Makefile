@@ -1,5 +1,7 @@
 # make demo   set everything up, build the page, start the server
 # make test   set everything up, check and test everything
+# make check  lint, types, import contracts and the tests of the engine: within a minute
+# make soak   what takes long: kill tables, long fuzzing, reaches over many seeds
 # make test-adapters   install verifiers and Inspect, each into an environment of its own, and test the adapters
 # make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
 .DEFAULT_GOAL := help
@@ -17,7 +19,7 @@ PAGE := physix/api/static/index.html
 PAGE_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) \
 	$(wildcard web/*.ts web/*.json web/*.html web/scripts/*)
 
-.PHONY: help demo page test check test-web test-e2e test-python test-adapters types nano clean
+.PHONY: help demo page test check lint soak test-web test-e2e test-python test-adapters types nano clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -50,9 +52,16 @@ demo: .venv/installed $(PAGE)
 	$(BIN)/physix serve
 
 # Last in line is pytest: its summary closes the output.
-test: check test-web test-e2e test-python
+test: lint test-web test-e2e test-python
 
-check: .venv/installed-dev
+check: lint
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/engine
+
+soak: .venv/installed-dev $(PAGE)
+	tools/ensure-packages postgres
+	$(BIN)/python -m pytest -m soak --timeout=0
+
+lint: .venv/installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
