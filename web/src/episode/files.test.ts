@@ -59,8 +59,33 @@ describe("an exported file", () => {
     const { ids, events } = await readExport("a.jsonl", await exported(STARTED));
     const episode = events.reduce(reduce, emptyEpisode);
     expect(ids).toEqual(["e"]);
-    expect(episode.started?.payload.task.shown).toEqual([{ t: [0, 1], states: [[5], [4.5]] }]);
+    expect(episode.started?.payload.task.shown).toEqual([
+      { t: [0, 1], states: [[5], [4.5]], inputs: [], sigma: [], missing: [] },
+    ]);
     expect(JSON.stringify(episode)).not.toContain("dx/dt");
+  });
+
+  it("gives inputs, sigma and missing samples their places", async () => {
+    const variable = { unit: null, rate_of: null };
+    const task = (inputs: object[]) => ({
+      ...STARTED.task,
+      variables: inputs.length ? [] : [{ ...variable, name: "x" }],
+      inputs,
+      shown: [{ t: [], states: [], missing: [[1, 0]] }],
+    });
+    const driven = await readExport(
+      "a.jsonl",
+      await exported({ ...STARTED, task: task([{ name: "u", unit: null }]) }),
+    );
+    const shown = (events: typeof driven.events) =>
+      events.reduce(reduce, emptyEpisode).started?.payload.task.shown[0];
+    expect(shown(driven.events)).toEqual({
+      t: [0, 1],
+      states: [[], []],
+      inputs: [[5], [4.5]],
+      sigma: [],
+      missing: [[1, 0]],
+    });
   });
 
   it.each([

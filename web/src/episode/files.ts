@@ -12,7 +12,7 @@ interface Line {
 }
 
 export const FORMAT = "physix-log/1";
-const NEWEST_SCHEMA = 2;
+const NEWEST_SCHEMA = 3;
 const MAX_BYTES = 64 * 2 ** 20;
 
 /** A file that cannot be shown; the message says what was wrong and what would be right. */
@@ -81,6 +81,8 @@ function eventOf(name: string, text: string, index: number): EpisodeEvent {
     position: index + 1,
     recorded_at: line.recorded_at,
     type: line.type,
+    // A file holds what happened; how an episode stands is the server's to say.
+    standing: null,
     payload: { type: line.type, ...complete(line.type, payload, arrays) },
   };
   return event as EpisodeEvent;
@@ -91,13 +93,24 @@ function eventOf(name: string, text: string, index: number): EpisodeEvent {
 function complete(type: string, payload: any, arrays: number[][][]): object {
   switch (type) {
     case "EpisodeStarted": {
-      const shown = arrays.map((rows) => ({
+      const states = 1 + payload.task.variables.length;
+      const inputs = states + (payload.task.inputs ?? []).length;
+      const shown = arrays.map((rows, k) => ({
         t: rows.map((row) => row[0] ?? 0),
-        states: rows.map((row) => row.slice(1)),
+        states: rows.map((row) => row.slice(1, states)),
+        inputs: inputs > states ? rows.map((row) => row.slice(states, inputs)) : [],
+        sigma: (rows[0] ?? []).length > inputs ? rows.map((row) => row.slice(inputs)) : [],
+        missing: payload.task.shown?.[k]?.missing ?? [],
       }));
       // The truth stays in the file: a page that shows a race shows no answer.
       const { truth: _, ...rest } = payload;
-      const task = { ...payload.task, shown: shown.length > 0 ? shown : payload.task.shown };
+      const task = {
+        inputs: [],
+        measured: false,
+        noises: [],
+        ...payload.task,
+        shown: shown.length > 0 ? shown : payload.task.shown,
+      };
       return { labels: {}, forked_from: null, comparison_id: null, ...rest, task };
     }
     case "HypothesisSubmitted":
@@ -122,7 +135,11 @@ function complete(type: string, payload: any, arrays: number[][][]): object {
         simulation: {
           message: "The hypothesis was integrated over all observed times.",
           fitted: {},
+          fit: null,
           fit_evaluations: 0,
+          starts: [],
+          errors: {},
+          undetermined: [],
           ...payload.simulation,
           predictions:
             arrays.length > 0
@@ -131,7 +148,7 @@ function complete(type: string, payload: any, arrays: number[][][]): object {
         },
       };
     case "RewardComputed":
-      return { match_dense: null, ...payload, correctness: null };
+      return { match_dense: null, passed: false, ...payload, correctness: null };
     default:
       return payload;
   }

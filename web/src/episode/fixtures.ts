@@ -1,4 +1,4 @@
-import type { EpisodeEvent } from "./types";
+import type { EpisodeEvent, Outcome, Standing } from "./types";
 
 const verifier = {
   profile: "classic" as const,
@@ -18,6 +18,20 @@ const place = (version: number) => ({
   version,
   position: version + 100,
   recorded_at: `2026-01-01T00:00:0${version}Z`,
+});
+
+const standing = (turns: number, match: number, outcome: Outcome | null): Standing => ({
+  status: outcome ? "finished" : "running",
+  outcome,
+  turns,
+  turns_to_solve: outcome === "solved" ? turns : null,
+  best_turn: turns,
+  best_match: match,
+  best_total: match / 2 + 0.46,
+  total_reward: turns === 1 ? match / 2 + 0.46 : 1.665,
+  generalisation: null,
+  parse_failures: 0,
+  policy_failures: 0,
 });
 
 function turn(number: number, first: number, match: number): EpisodeEvent[] {
@@ -67,6 +81,10 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
           evaluations: 9,
           fitted: {},
           fit_evaluations: 0,
+          fit: null,
+          starts: [],
+          errors: {},
+          undetermined: [],
           predictions: [{ states: [[1], [0.4]] }],
         },
       },
@@ -74,6 +92,7 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
     {
       ...place(first + 2),
       type: "RewardComputed",
+      standing: standing(number, match, null),
       payload: {
         type: "RewardComputed",
         turn: number,
@@ -85,6 +104,7 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
         solved: match > 0.93,
         match_dense: Math.sqrt(match),
         correctness: null,
+        passed: false,
       },
     },
   ];
@@ -136,6 +156,7 @@ export const oneEpisode: EpisodeEvent[] = [
   {
     ...place(8),
     type: "EpisodeFinished",
+    standing: standing(2, 0.99, "solved"),
     payload: {
       type: "EpisodeFinished",
       reason: "solved",

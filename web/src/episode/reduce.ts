@@ -5,6 +5,7 @@ import type {
   Outcome,
   PolicyFailed,
   SimulationRun,
+  Standing,
   TurnView,
 } from "./types";
 
@@ -17,6 +18,8 @@ export interface EpisodeState {
   pending: { hypothesis: HypothesisSubmitted; simulation: SimulationRun | null } | null;
   failure: PolicyFailed["payload"] | null;
   outcome: Outcome | null;
+  /** How the server says it stands; null before the first turn, and in a file, which holds events alone. */
+  standing: Standing | null;
   updatedAt: string | null;
 }
 
@@ -27,6 +30,7 @@ export const emptyEpisode: EpisodeState = {
   pending: null,
   failure: null,
   outcome: null,
+  standing: null,
   updatedAt: null,
 };
 
@@ -56,11 +60,16 @@ export function reduce(episode: EpisodeState, event: EpisodeEvent): EpisodeState
         correctness: null,
         recorded_at: event.recorded_at,
       };
-      return { ...next, pending: null, turns: [...next.turns, turn] };
+      return {
+        ...next,
+        pending: null,
+        turns: [...next.turns, turn],
+        standing: event.standing,
+      };
     }
     case "PolicyFailed":
-      return { ...next, failure: event.payload };
+      return { ...next, failure: event.payload, standing: event.standing };
     case "EpisodeFinished":
-      return { ...next, pending: null, outcome: event.payload.reason };
+      return { ...next, pending: null, outcome: event.payload.reason, standing: event.standing };
   }
 }

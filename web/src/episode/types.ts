@@ -33,6 +33,7 @@ export type SimulationRun = Schemas["SimulatedEvent"];
 export type RewardComputed = Schemas["RewardedEvent"];
 export type PolicyFailed = Schemas["FailedEvent"];
 export type EpisodeFinished = Schemas["FinishedEvent"];
+export type Standing = Schemas["Standing"];
 export type Outcome = EpisodeFinished["payload"]["reason"];
 
 export type EpisodeEvent =

@@ -1,6 +1,5 @@
 import { type ReactNode, useMemo, useState } from "react";
-import { summarise } from "../episode/standings";
-import type { TurnView } from "../episode/types";
+import type { Outcome, Standing, TurnView } from "../episode/types";
 import type { Following } from "../episode/useEpisode";
 import { useKeys } from "../shared/keys";
 import { useMedia } from "../shared/media";
@@ -312,25 +311,29 @@ function Said({ member, turn, place }: Shown & { place: number }) {
   );
 }
 
-/** Turns to solve, best match and the rest, one row a member, and the difference of the first two. */
+/** How the server says each member stands, and the difference of two. */
 export function Standings({ members }: { members: MemberState[] }) {
   const heads = [
     "Policy",
     "Outcome",
     "Turns to solve",
     "Best match",
-    "Total reward",
+    "Generalisation",
+    "Reward as paid",
     "Parse failures",
   ];
   const rows = members.map((member) => ({
     id: member.id,
     policy: member.episode.started?.payload.policy ?? "",
     label: member.label,
-    ...summarise(member.episode),
+    standing: member.episode.standing,
+    outcome: member.episode.outcome,
   }));
   const [first, second] = rows;
-  const gap = (a: number | null, b: number | null, digits: number) =>
-    a === null || b === null ? "–" : signed(a - b, digits);
+  const gap = (of: (standing: Standing) => number | null, digits: number) => {
+    const [a, b] = [first, second].map((row) => (row?.standing ? of(row.standing) : null));
+    return a == null || b == null ? "–" : signed(a - b, digits);
+  };
   return (
     <section className="panel overflow-x-auto" aria-label="How they stand" tabIndex={0}>
       <table className="w-full text-left" aria-label="Standings">
@@ -352,11 +355,12 @@ export function Standings({ members }: { members: MemberState[] }) {
                   <span className="text-xs font-normal text-muted"> {row.policy}</span>
                 )}
               </th>
-              <td className="p-2">{row.outcome?.replace("_", " ") ?? "playing"}</td>
-              <td className="p-2">{row.turnsToSolve ?? "not solved"}</td>
-              <td className="p-2">{row.bestMatch.toFixed(3)}</td>
-              <td className="p-2">{row.totalReward.toFixed(2)}</td>
-              <td className="p-2">{row.parseFailures}</td>
+              <td className="p-2">{row.outcome ? ENDS[row.outcome] : "Playing"}</td>
+              <td className="p-2">{row.standing?.turns_to_solve ?? "–"}</td>
+              <td className="p-2">{number(row.standing?.best_match, 3)}</td>
+              <td className="p-2">{number(row.standing?.generalisation, 3)}</td>
+              <td className="p-2">{number(row.standing?.total_reward, 2)}</td>
+              <td className="p-2">{row.standing?.parse_failures ?? "–"}</td>
             </tr>
           ))}
           {rows.length === 2 && first && second && (
@@ -365,10 +369,11 @@ export function Standings({ members }: { members: MemberState[] }) {
                 Difference
               </th>
               <td className="p-2">–</td>
-              <td className="p-2">{gap(first.turnsToSolve, second.turnsToSolve, 0)}</td>
-              <td className="p-2">{gap(first.bestMatch, second.bestMatch, 3)}</td>
-              <td className="p-2">{gap(first.totalReward, second.totalReward, 2)}</td>
-              <td className="p-2">{gap(first.parseFailures, second.parseFailures, 0)}</td>
+              <td className="p-2">{gap((standing) => standing.turns_to_solve, 0)}</td>
+              <td className="p-2">{gap((standing) => standing.best_match, 3)}</td>
+              <td className="p-2">{gap((standing) => standing.generalisation, 3)}</td>
+              <td className="p-2">{gap((standing) => standing.total_reward, 2)}</td>
+              <td className="p-2">{gap((standing) => standing.parse_failures, 0)}</td>
             </tr>
           )}
         </tbody>
@@ -376,6 +381,17 @@ export function Standings({ members }: { members: MemberState[] }) {
     </section>
   );
 }
+
+/** How an episode ended, in words. */
+const ENDS: Record<Outcome, string> = {
+  solved: "Solved",
+  fits: "Fits the data shown",
+  budget_exhausted: "Ran out of turns",
+  abandoned: "Gave up",
+  policy_failed: "The policy failed",
+};
+
+const number = (value: number | null | undefined, digits: number) => value?.toFixed(digits) ?? "–";
 
 const signed = (value: number, digits: number) =>
   `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(digits)}`;

@@ -192,8 +192,8 @@ describe("a comparison's states", () => {
 
   it("holds the last turn of who finished earlier and gives the difference", () => {
     render(<Compared members={members} view={{ layout: "split" }} onView={() => {}} />);
-    expect(screen.getByRole("row", { name: /Trained nano solved 2 0.990/ })).toBeTruthy();
-    expect(screen.getByRole("row", { name: /Untrained nano-untrained playing/ })).toBeTruthy();
+    expect(screen.getByRole("row", { name: /Trained nano Solved 2 0.990/ })).toBeTruthy();
+    expect(screen.getByRole("row", { name: /Untrained nano-untrained Playing/ })).toBeTruthy();
     expect(screen.getByRole("row", { name: /Difference/ }).textContent).toContain("+0.490");
   });
 

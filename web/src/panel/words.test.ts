@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { oneEpisode } from "../episode/fixtures";
 import { emptyEpisode, reduce } from "../episode/reduce";
-import { summarise } from "../episode/standings";
 import type { Task } from "../episode/types";
 import { rightHandSides, toCsv, toPython } from "./exports";
 
@@ -44,15 +43,5 @@ describe("exports", () => {
       "-sin(theta)",
     ]);
     expect(rightHandSides(flat, "dx/dt = y; dy/dt = -x")).toEqual(["y", "-x"]);
-  });
-
-  it("sum up how an episode stands", () => {
-    expect(summarise(episode)).toEqual({
-      outcome: "solved",
-      turnsToSolve: 2,
-      bestMatch: 0.99,
-      totalReward: expect.closeTo(1.665),
-      parseFailures: 0,
-    });
   });
 });
