@@ -17,7 +17,7 @@ from physix.engine import RecordedEvent
 from physix.engine.episode import fold
 from physix.errors import BadInputError, EpisodeNotFoundError
 from physix.store import Log
-from physix.store.log import EpisodeRow, project
+from physix.store.projection import project
 
 _CSP = (
     "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
@@ -89,12 +89,10 @@ async def _read(log: Log, episode_id: str) -> Sequence[RecordedEvent]:
 
 
 def _write_episode(data: Path, recorded: Sequence[RecordedEvent]) -> EpisodeRowView:
-    row: EpisodeRow | None = None
-    for one in recorded:
-        row = project(row, one)
     episode = fold(recorded)
-    if row is None or episode is None:
+    if episode is None:
         raise BadInputError("An episode without events cannot be bundled.")
+    row = project(recorded)
     _write(data / f"{row.episode_id}.json", EpisodeView.of(episode, driven=False))
     events = [one.model_dump(mode="json") for one in public_events(recorded)]
     (data / f"{row.episode_id}.events.json").write_bytes(orjson.dumps(events))

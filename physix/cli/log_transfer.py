@@ -69,9 +69,7 @@ async def _list(url: str, wanted: object, limit: int, as_json: bool) -> None:
                 sys.stdout.write(f"{page.total} episodes\n")
             for row in page.items:
                 if as_json:
-                    line = json.dumps(
-                        {name: getattr(row, name) for name in row.__slots__}, default=_plain, sort_keys=True
-                    )
+                    line = json.dumps(row.model_dump(), default=_plain, sort_keys=True)
                 else:
                     line = (
                         f"{row.episode_id:34}{row.started_at:%Y-%m-%d %H:%M:%S}  {row.system_id:18}"

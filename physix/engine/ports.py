@@ -13,7 +13,7 @@ from physix.engine.verifier.types import Constants, Hypothesis, Reward, Variable
 
 
 class EventLog(Protocol):
-    """An append-only log of episodes. Every implementation passes tests/store/contract.py."""
+    """An append-only log of episodes. Every implementation passes the suite in physix.store.contract."""
 
     async def append(
         self,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from physix.errors import BadInputError, StorageError
-from physix.store.log import (
+from physix.store.rows import (
     CommandRow,
     EpisodeFilter,
     EpisodeOrder,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -22,7 +22,9 @@ from anyio import to_thread
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
 from physix.errors import BadInputError, StorageError
 from physix.store.codec import decode, encode
-from physix.store.log import (
+from physix.store.pages import cursor_after, follows, page_of, parse_cursor
+from physix.store.projection import project_turns
+from physix.store.rows import (
     MAX_PAGE,
     NEWEST_FIRST,
     CommandRow,
@@ -32,11 +34,8 @@ from physix.store.log import (
     EpisodeRow,
     Log,
     TurnRow,
-    matches_filter,
-    project_turns,
-    wanted_labels,
 )
-from physix.store.pages import cursor_after, follows, page_of, parse_cursor
+from physix.store.rules import matches_filter, wanted_labels
 
 try:
     import pyarrow as pa
@@ -74,7 +73,7 @@ _NUMBERS = {
     "best_total": pa.float64(),
     "generalisation": pa.float64(),
 }
-_ROW_FIELDS = tuple(one.name for one in fields(EpisodeRow))
+_ROW_FIELDS = tuple(EpisodeRow.model_fields)
 _EPISODES = pa.schema(
     {
         **{name: _ROW_TYPES.get(name) or _NUMBERS.get(name) or pa.string() for name in _ROW_FIELDS},
@@ -345,4 +344,4 @@ def _recorded(row: dict[str, Any]) -> RecordedEvent:
 
 def _episode_row(values: dict[str, Any]) -> EpisodeRow:
     times = {name: values[name].astimezone(UTC) for name in ("started_at", "updated_at")}
-    return EpisodeRow(**{**values, **times, "matches": tuple(values["matches"])})
+    return EpisodeRow.model_construct(**{**values, **times, "matches": tuple(values["matches"])})

@@ -10,23 +10,18 @@ import anyio
 from physix.engine.events import EpisodeStarted, Event, RecordedEvent
 from physix.errors import ConflictError
 from physix.store.codec import encode
-from physix.store.log import (
+from physix.store.pages import page_of
+from physix.store.projection import Tally, project, project_turns, tally_of
+from physix.store.rows import (
     MAX_PAGE,
     NEWEST_FIRST,
     CommandRow,
     EpisodeFilter,
     EpisodeOrder,
     EpisodePage,
-    EpisodeRow,
     TurnRow,
-    check_append,
-    check_ids,
-    matches_filter,
-    project,
-    project_turns,
-    wanted_labels,
 )
-from physix.store.pages import page_of
+from physix.store.rules import check_append, check_ids, matches_filter, wanted_labels
 
 
 class MemoryLog:
@@ -35,7 +30,7 @@ class MemoryLog:
     def __init__(self) -> None:
         self._events: list[RecordedEvent] = []
         self._streams: dict[str, list[RecordedEvent]] = {}
-        self._rows: dict[str, EpisodeRow] = {}
+        self._tallies: dict[str, Tally] = {}
         self._commands: dict[tuple[str, str], tuple[str, tuple[RecordedEvent, ...]]] = {}
         self._bell = anyio.Event()
 
@@ -55,8 +50,8 @@ class MemoryLog:
             earlier = await self.find_command(episode_id, command_id, command_digest)
             if earlier is not None:
                 return earlier
-        row = self._rows.get(episode_id)
-        check_append(episode_id, row, events, expected_version)
+        tally = self._tallies.get(episode_id)
+        check_append(episode_id, tally, events, expected_version)
         now = recorded_at or datetime.now(UTC)
         recorded = []
         for offset, event in enumerate(events, start=1):
@@ -68,10 +63,8 @@ class MemoryLog:
                 recorded_at=now,
                 event=event,
             )
-            row = project(row, one)
             recorded.append(one)
-        if row is not None:
-            self._rows[episode_id] = row
+        self._tallies[episode_id] = tally_of(recorded, tally)
         self._events += recorded
         self._streams.setdefault(episode_id, []).extend(recorded)
         if command_id is not None:
@@ -159,7 +152,7 @@ class MemoryLog:
         labels = wanted_labels(wanted).items()
         matching = (
             row
-            for row in self._rows.values()
+            for row in map(project, self._streams.values())
             if matches_filter(row, wanted) and labels <= self._labels(row.episode_id).items()
         )
         return page_of(matching, order, cursor, max(1, min(limit, MAX_PAGE)))

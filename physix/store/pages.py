@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 import orjson
 
 from physix.errors import BadInputError
-from physix.store.log import EpisodeOrder, EpisodePage, EpisodeRow
+from physix.store.rows import EpisodeOrder, EpisodePage, EpisodeRow
 
 Key = str | int | float
 

@@ -23,7 +23,7 @@ from anyio import to_thread
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
 from physix.errors import BadInputError, ConflictError, PhysixError
 from physix.store.codec import decode, encode
-from physix.store.log import CommandRow, Log
+from physix.store.rows import CommandRow, Log
 
 FORMAT = "physix-log/1"
 _READ = 500

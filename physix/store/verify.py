@@ -30,15 +30,8 @@ from physix.engine.events import (
 from physix.engine.fingerprint import environment_fingerprint
 from physix.engine.verifier.types import RULES, Hypothesis
 from physix.errors import PhysixError
-from physix.store.log import (
-    MAX_PAGE,
-    EpisodeFilter,
-    EpisodeRow,
-    Log,
-    TurnRow,
-    project,
-    project_turns,
-)
+from physix.store.projection import project, project_turns
+from physix.store.rows import MAX_PAGE, EpisodeFilter, EpisodeRow, Log, TurnRow
 from physix.version import __version__
 
 TOLERANCE = 1e-6
@@ -130,7 +123,6 @@ def verify_stream(
     same = started.fingerprint == environment_fingerprint() and started.engine_version == __version__
     turns = 0
     episode: Episode | None = None
-    folded: EpisodeRow | None = None
     index = 0
     while index < len(recorded):
         event = recorded[index].event
@@ -148,13 +140,14 @@ def verify_stream(
                 if differences:
                     break
         for one in chunk:
-            episode, folded = evolve(episode, one), project(folded, one)
+            episode = evolve(episode, one)
         index += len(chunk)
     if row is not None:
-        differences += _differing(episode_id, None, "projection", row, folded, exact=True)
+        whole = dict(project(recorded))
+        differences += _differing(episode_id, None, "projection", dict(row), whole, exact=True)
     if listed is not None:
-        for number, (shown, whole) in enumerate(zip_longest(listed, project_turns(recorded)), start=1):
-            differences += _differing(episode_id, number, "turn", shown, whole, exact=True)
+        for number, (told, turn) in enumerate(zip_longest(listed, project_turns(recorded)), start=1):
+            differences += _differing(episode_id, number, "turn", told, turn, exact=True)
     return EpisodeReport(
         episode_id=episode_id,
         turns=turns,

@@ -8,7 +8,7 @@ from physix.engine.episode import fold
 from physix.engine.events import Event, PolicyFailed, RecordedEvent
 from physix.engine.outcome import Outcome, is_better, outcome_of
 from physix.engine.verifier.types import Rejection
-from tests.store.builders import finished, started, turn
+from physix.store.contract_events import finished, started, turn
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 

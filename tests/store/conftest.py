@@ -5,6 +5,8 @@ import pytest
 
 from tests.store.postgres_server import PostgresServer, postgres_server
 
+pytest.register_assert_rewrite("physix.store.contract")
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[PostgresServer]:

@@ -6,7 +6,7 @@ from physix.engine import RecordedEvent
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, EpisodeOrder, Log, open_log
 from physix.store.archive import archive_finished
-from tests.store.builders import finished, started, turn
+from physix.store.contract_events import finished, started, turn
 
 
 async def archived(log: Log, folder: Path) -> list[str]:

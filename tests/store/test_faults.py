@@ -17,8 +17,8 @@ from bench.faults import kill_rounds
 from physix.engine import RecordedEvent
 from physix.errors import ConflictError, StorageError
 from physix.store import EpisodeFilter, Log, open_backend, open_log
+from physix.store.contract_events import finished, started, turn
 from physix.store.sql.migrate import alembic_config
-from tests.store.builders import finished, started, turn
 from tests.store.postgres_server import PostgresServer, postgres_server
 
 ROOT = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ _FIGHTER = """
 import anyio, sys
 from physix.errors import ConflictError
 from physix.store import open_log
-from tests.store.builders import turn
+from physix.store.contract_events import turn
 async def main():
     won = 0
     async with open_log(sys.argv[1]) as log:
@@ -138,7 +138,7 @@ _FULL = """
 import anyio, resource, signal, sys
 from physix.errors import StorageError
 from physix.store import open_log
-from tests.store.builders import started, turn
+from physix.store.contract_events import started, turn
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 async def main():
     async with open_log("sqlite:///" + sys.argv[1]) as log:

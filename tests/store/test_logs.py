@@ -19,11 +19,11 @@ from physix.engine.verifier.types import ParseReport, Simulation
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, open_log
 from physix.store.codec import decode, encode
+from physix.store.contract import LogContract, OpenLog
+from physix.store.contract_events import finished, started, turn
 from physix.store.sql.log import SqlLog
 from physix.store.sql.migrate import HEAD, alembic_config
 from physix.store.sql.schema import metadata
-from tests.store.builders import finished, started, turn
-from tests.store.contract import LogContract, OpenLog
 from tests.store.postgres_server import PostgresServer
 
 
@@ -217,7 +217,7 @@ _WRITER = """
 import anyio, sys
 from physix.store import open_log
 from physix.engine.verifier.types import ParseReport, Simulation
-from tests.store.builders import started, turn
+from physix.store.contract_events import started, turn
 async def main():
     async with open_log(sys.argv[1]) as log:
         async def write(name):

@@ -18,11 +18,11 @@ from physix.engine.episode import fold
 from physix.engine.events import Event, PolicyFailed, RecordedEvent
 from physix.store import EpisodeFilter, Log, open_backend, open_log
 from physix.store.codec import decode
+from physix.store.contract_events import finished, started, turn
 from physix.store.sql.log import SqlLog
 from physix.store.sql.migrate import HEAD, alembic_config, migrate
 from physix.store.sql.schema import metadata
 from physix.store.verify import verify_stream
-from tests.store.builders import finished, started, turn
 
 NewUrl = Callable[[], str]
 FIXTURES = Path(__file__).parent / "fixtures"

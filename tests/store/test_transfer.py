@@ -7,8 +7,8 @@ import pytest
 
 from physix.errors import BadInputError, ConflictError
 from physix.store import EpisodeFilter, Log, open_log
+from physix.store.contract_events import finished, started, turn
 from physix.store.transfer import Imported, export_lines, import_file
-from tests.store.builders import finished, started, turn
 
 NewUrl = Callable[[], str]
 

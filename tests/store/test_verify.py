@@ -71,7 +71,7 @@ async def test_a_hole_in_a_stream_and_a_wrong_projection_are_found() -> None:
         (row,) = (await log.list_episodes(EpisodeFilter())).items
     (hole,) = verify_stream("e", stream[:2] + stream[3:]).differences
     assert hole.field == "version"
-    (wrong,) = verify_stream("e", stream, replace(row, best_match=0.25)).differences
+    (wrong,) = verify_stream("e", stream, row.model_copy(update={"best_match": 0.25})).differences
     assert wrong.field == "projection.best_match"
 
 
@@ -100,7 +100,7 @@ async def test_an_episode_of_older_rules_is_checked_but_not_recomputed() -> None
     stream[3] = replace(stream[3], event=replace(paid, emitted=0.25))
     report = verify_stream("e", stream, row)
     assert (report.rules, report.recomputed, report.turns, report.differences) == (1, False, 3, ())
-    (wrong,) = verify_stream("e", stream, replace(row, best_match=0.25)).differences
+    (wrong,) = verify_stream("e", stream, row.model_copy(update={"best_match": 0.25})).differences
     assert wrong.field == "projection.best_match"
 
 

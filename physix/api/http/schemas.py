@@ -37,7 +37,8 @@ from physix.engine.verifier.types import (
     Simulation,
     VariableFit,
 )
-from physix.store.log import EpisodeRow, is_secret
+from physix.store.rows import EpisodeFields, EpisodeRow
+from physix.store.rules import is_secret
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 StrictInt = Annotated[int, Field(strict=True)]
@@ -354,33 +355,15 @@ class EpisodeView(BaseModel):
         )
 
 
-class EpisodeRowView(BaseModel):
+class EpisodeRowView(EpisodeFields):
     """One episode in a list."""
 
-    model_config = ConfigDict(from_attributes=True)
-
-    episode_id: str
-    system_id: str
-    title: str
-    tier: int | None
-    seed: int | None
-    policy: str
-    door: str
-    status: str
-    outcome: str | None
-    turns: int
-    max_turns: int
-    best_match: float
-    best_total: float
     matches: list[float]
-    generalisation: float | None
-    started_at: datetime
-    updated_at: datetime
 
     @classmethod
     def of(cls, row: EpisodeRow) -> EpisodeRowView:
         """Name the system unless that would tell a running evaluation's agent half the law."""
-        view = cls.model_validate(row)
+        view = cls.model_validate(row.model_dump())
         if is_secret(row.system_id, row.seed, running=row.status == "running"):
             view.system_id = UNNAMED_SYSTEM
         return view

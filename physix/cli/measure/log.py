@@ -32,10 +32,10 @@ from physix.engine.systems import sample_task
 from physix.engine.verifier.types import Hypothesis
 from physix.store import Log, open_backend, open_log
 from physix.store.codec import encode
-from physix.store.log import shown
+from physix.store.moments import microseconds
+from physix.store.projection import shown
 from physix.store.sql import schema
 from physix.store.sql.log import SqlLog
-from physix.store.sql.moments import microseconds
 
 _CALLERS = (1, 16, 64)
 _FANOUT = (1, 100, 500)

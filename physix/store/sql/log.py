@@ -19,15 +19,15 @@ from sqlalchemy import Connection
 from physix.engine.events import Event, RecordedEvent
 from physix.errors import PhysixError, StorageError
 from physix.store.codec import encode
-from physix.store.log import (
+from physix.store.rows import (
     NEWEST_FIRST,
     CommandRow,
     EpisodeFilter,
     EpisodeOrder,
     EpisodePage,
     TurnRow,
-    check_ids,
 )
+from physix.store.rules import check_ids
 from physix.store.sql import queries, schema
 from physix.store.sql.backend import Backend, is_from_driver, storage_error
 from physix.store.sql.hub import Hub

@@ -6,23 +6,23 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, cast, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, cast, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSON
 
-from physix.store.log import (
+from physix.store.pages import cursor_after, parse_cursor
+from physix.store.projection import storable
+from physix.store.rows import (
     MAX_PAGE,
+    Big,
     CommandRow,
     EpisodeFilter,
     EpisodeOrder,
     EpisodePage,
     EpisodeRow,
     TurnRow,
-    storable,
-    wanted_labels,
 )
-from physix.store.pages import cursor_after, parse_cursor
+from physix.store.rules import wanted_labels
 from physix.store.sql import schema
-from physix.store.sql.moments import microseconds, moment
 
 _first = schema.events.alias("first")
 name = _first.c.episode_id  # of the episode that an event of `recorded` belongs to
@@ -44,14 +44,6 @@ def last_position(connection: Connection) -> int:
     """Return the position of the newest event, 0 for an empty log."""
     found = connection.exec_driver_sql("SELECT max(position) FROM events").scalar()
     return int(found or 0)
-
-
-def episode_row(connection: Connection, episode_id: str) -> EpisodeRow | None:
-    """Return one episode's row, None if there is no such episode."""
-    found = connection.execute(
-        select(schema.episodes).where(schema.episodes.c.episode_id == episode_id)
-    ).one_or_none()
-    return None if found is None else _rows(connection, [found])[0]
 
 
 def page(
@@ -103,7 +95,7 @@ def _sort_key(connection: Connection, order: EpisodeOrder) -> ColumnElement[Any]
         "outcome": func.coalesce(table.outcome, "").collate(collation),
         "turns": table.turns,
         "match": table.best_match,
-        "length": table.updated_at - table.started_at,
+        "length": type_coerce(table.updated_at, Big) - type_coerce(table.started_at, Big),
     }
     return keys[order.by]
 
@@ -136,9 +128,9 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
     if wanted.public and wanted.system is not None:
         conditions.append((table.status != "running") | table.seed.is_not(None) | (table.system_id == "csv"))
     if wanted.since is not None:
-        conditions.append(table.started_at >= microseconds(wanted.since))
+        conditions.append(table.started_at >= wanted.since)
     if wanted.until is not None:
-        conditions.append(table.started_at < microseconds(wanted.until))
+        conditions.append(table.started_at < wanted.until)
     if wanted.text:
         named = [
             column.icontains(storable(wanted.text), autoescape=True)
@@ -177,7 +169,7 @@ def commands_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[Com
         .where(table.episode_id.in_(episode_ids))
         .order_by(table.episode_id, table.first_version)
     )
-    return tuple(CommandRow(**row._mapping) for row in connection.execute(query))
+    return tuple(CommandRow.model_construct(**row._mapping) for row in connection.execute(query))
 
 
 def _rows(connection: Connection, found: Iterable[Row[Any]]) -> list[EpisodeRow]:
@@ -189,14 +181,7 @@ def _rows(connection: Connection, found: Iterable[Row[Any]]) -> list[EpisodeRow]
     )
     for stream, match in connection.execute(query.order_by(events.stream, events.turn)):
         matches[stream].append(match)
-    return [_row(row, tuple(matches[row.position])) for row in rows]
-
-
-def _row(found: Row[Any], matches: tuple[float, ...]) -> EpisodeRow:
-    values = dict(found._mapping)
-    for name in ("started_at", "updated_at"):
-        values[name] = moment(values[name])
-    return EpisodeRow(**values, matches=matches)
+    return [EpisodeRow.model_construct(**row._mapping, matches=tuple(matches[row.position])) for row in rows]
 
 
 def statistics(connection: Connection) -> dict[str, dict[str, int]]:

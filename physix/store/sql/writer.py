@@ -14,26 +14,25 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, select, type_coerce
 
 from physix.engine.events import (
     SCHEMA_VERSION,
-    EpisodeFinished,
     EpisodeStarted,
     Event,
     RecordedEvent,
-    RewardComputed,
     SimulationRun,
 )
 from physix.errors import ConflictError, PhysixError, StorageError
 from physix.store.codec import Encoded, decode
-from physix.store.log import check_append, shown, storable
+from physix.store.moments import microseconds, moment
+from physix.store.projection import TALLIED, Tally, opening_of, shown, tallied
+from physix.store.rows import Big
+from physix.store.rules import check_append
 from physix.store.sql import queries, schema
 from physix.store.sql.backend import Backend, connection_was_lost, storage_error
-from physix.store.sql.moments import microseconds, moment
 
 _BATCH = 256  # appends in one transaction
 _FEW = 24  # events that are not worth a bulk insert
@@ -64,29 +63,7 @@ class _Head:
     """How far an episode has come. Changed in place; all heads are forgotten if a transaction fails."""
 
     stream: int
-    version: int
-    status: str
-    outcome: str | None
-    turns: int
-    best_match: float
-    best_total: float
-    generalisation: float | None
-    updated_at: int
-
-    def advance(self, event: Event, version: int, at: int) -> None:
-        """Take an event in, as `physix.store.log.project` does with a whole row."""
-        self.version = version
-        self.updated_at = at
-        match event:
-            case RewardComputed(reward=reward):
-                if not self.turns or reward.match >= self.best_match:
-                    self.best_match, self.generalisation = reward.match, event.generalisation
-                self.best_total = max(self.best_total, reward.total)
-                self.turns = event.turn
-            case EpisodeFinished():
-                self.status, self.outcome = "finished", event.reason
-            case _:
-                pass
+    tally: Tally
 
 
 @dataclass(slots=True)
@@ -123,7 +100,7 @@ class Writer:
         self._last = -1  # position up to which `_heads` is known to be true
         self._writing_to = 0  # last position of the batch that commits or has just been committed
         mark = backend.placeholder
-        moved = ", ".join(f"{name} = {mark}" for name in _MOVING)
+        moved = ", ".join(f"{name} = {mark}" for name in TALLIED)
         self._move = f"UPDATE episodes SET {moved} WHERE episode_id = {mark}"  # noqa: S608  # our own names
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_forever, name="physix-log-writer", daemon=True)
@@ -256,7 +233,8 @@ class Writer:
                 if earlier is not None:
                     return earlier
             head = self._heads.get(request.episode_id) or _read_head(connection, request.episode_id)
-            check_append(request.episode_id, head, request.events, request.expected_version)
+            tally = head.tally if head is not None else None
+            check_append(request.episode_id, tally, request.events, request.expected_version)
         except ConflictError as error:
             return error
         now, at = batch.now, batch.at
@@ -265,35 +243,38 @@ class Writer:
             at = microseconds(now)
         started = request.events[0]
         if head is None and isinstance(started, EpisodeStarted):
-            head = _Head(batch.last + 1, 0, "running", None, 0, 0.0, 0.0, None, at)
+            head = _Head(batch.last + 1, Tally())
             batch.new[request.episode_id] = started, at
         if head is None:
             raise TypeError("an append that passed its check begins an episode or continues one")
         recorded = []
         outcome = None
+        version = head.tally.version
         for event, encoded in zip(request.events, request.encoded, strict=True):
             batch.last += 1
+            version += 1
             one = RecordedEvent(
                 episode_id=request.episode_id,
-                version=head.version + 1,
+                version=version,
                 position=batch.last,
                 recorded_at=now,
                 event=event,
             )
             recorded.append(one)
-            head.advance(event, one.version, at)
             if isinstance(event, SimulationRun):
                 outcome = event.simulation.outcome
+            seen = shown(event, outcome)
+            head.tally.advance(encoded.type, version, at, seen)
             batch.rows.append(
                 (
                     batch.last,
                     head.stream,
-                    one.version,
+                    version,
                     encoded.type,
                     SCHEMA_VERSION,
                     at,
-                    request.episode_id if one.version == 1 else None,
-                    *shown(event, outcome),
+                    request.episode_id if version == 1 else None,
+                    *seen,
                     encoded.payload,
                 )
             )
@@ -307,7 +288,7 @@ class Writer:
         return answer
 
     def _write(self, connection: Connection, batch: _Batch) -> None:
-        moved = [(*_moving_values(head), name) for name, head in batch.heads.items() if name not in batch.new]
+        moved = [(*tallied(head.tally), name) for name, head in batch.heads.items() if name not in batch.new]
         new = [_new_episode(name, *batch.new[name], batch.heads[name]) for name in sorted(batch.new)]
         commands = [
             (episode_id, command_id, digest, answer[0].version, answer[-1].version)
@@ -340,48 +321,22 @@ class Writer:
 
 
 _AT, _PAYLOAD = (schema.events.columns.keys().index(name) for name in ("recorded_at", "payload"))
-_MOVING = (
-    "version",
-    "status",
-    "outcome",
-    "turns",
-    "best_match",
-    "best_total",
-    "generalisation",
-    "updated_at",
-)
-_moving_values = attrgetter(*_MOVING)
 
 
 def _new_episode(name: str, started: EpisodeStarted, began: int, head: _Head) -> tuple[Any, ...]:
-    """Return the row of an episode, values in the order of the table's columns."""
-    return (
-        name,
-        head.stream,
-        head.version,
-        started.task.system_id,
-        storable(started.task.title),
-        started.task.tier,
-        started.task.seed,
-        storable(started.policy),
-        started.door,
-        head.status,
-        head.outcome,
-        head.turns,
-        started.config.max_turns,
-        head.best_match,
-        head.best_total,
-        head.generalisation,
-        began,
-        head.updated_at,
-    )
+    place = {"episode_id": name, "position": head.stream, "started_at": began}
+    return schema.episode_values({**place, **opening_of(started), **head.tally.columns()})
 
 
 def _read_head(connection: Connection, episode_id: str) -> _Head | None:
     table = schema.episodes.c
-    query = select(table.position, *(table[name] for name in _MOVING)).where(table.episode_id == episode_id)
-    found = connection.execute(query).one_or_none()
-    return None if found is None else _Head(*found)
+    columns = (table[name] for name in TALLIED[:-1])
+    query = select(table.position, *columns, type_coerce(table.updated_at, Big))
+    found = connection.execute(query.where(table.episode_id == episode_id)).one_or_none()
+    if found is None:
+        return None
+    stream, *standing = found
+    return _Head(stream, Tally(*standing))
 
 
 def recorded_of(row: Row[Any]) -> RecordedEvent:

@@ -14,8 +14,8 @@ from physix.api.live.broadcast import Live
 from physix.api.live.streams import EventStream, log_stream
 from physix.engine import EpisodeFinished
 from physix.store import open_log
+from physix.store.contract_events import finished, started, turn
 from tests.api.test_server import free_port, server
-from tests.store.builders import finished, started, turn
 
 SCOPE: dict[str, Any] = {"type": "http", "method": "GET"}
 

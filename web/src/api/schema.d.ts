@@ -708,7 +708,10 @@ export interface components {
             door: string;
             /** Episode Id */
             episode_id: string;
-            /** Generalisation */
+            /**
+             * Generalisation
+             * @description of the turn with the best match, the later of equals
+             */
             generalisation: number | null;
             /** Matches */
             matches: number[];
@@ -725,7 +728,10 @@ export interface components {
              * Format: date-time
              */
             started_at: string;
-            /** Status */
+            /**
+             * Status
+             * @description "running" or "finished"
+             */
             status: string;
             /** System Id */
             system_id: string;
@@ -902,7 +908,7 @@ export interface components {
              * Rationale
              * @default
              */
-            rationale?: string;
+            rationale: string;
         };
         /**
          * HypothesisSubmitted
@@ -1005,7 +1011,7 @@ export interface components {
              * @default declared
              * @enum {string}
              */
-            constants?: "declared" | "fitted";
+            constants: "declared" | "fitted";
             /** Csv */
             csv?: string | null;
             /**
@@ -1022,18 +1028,18 @@ export interface components {
              * Hint
              * @default
              */
-            hint?: string;
+            hint: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back?: number;
+            hold_back: number;
             /**
              * Max Turns
              * @default 8
              */
-            max_turns?: number;
+            max_turns: number;
             /** Noise */
             noise?: number | null;
             /** Policies */
@@ -1043,13 +1049,13 @@ export interface components {
              * @default classic
              * @enum {string}
              */
-            profile?: "classic" | "strict";
+            profile: "classic" | "strict";
             /**
              * Reward Mode
              * @default total
              * @enum {string}
              */
-            reward_mode?: "total" | "gain";
+            reward_mode: "total" | "gain";
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1061,19 +1067,19 @@ export interface components {
              * Seed
              * @default 0
              */
-            seed?: number;
+            seed: number;
             /** System Id */
             system_id?: string | null;
             /**
              * Title
              * @default
              */
-            title?: string;
+            title: string;
             /**
              * Trajectories
              * @default 1
              */
-            trajectories?: number;
+            trajectories: number;
         };
         /**
          * NewSession
@@ -1085,7 +1091,7 @@ export interface components {
              * @default declared
              * @enum {string}
              */
-            constants?: "declared" | "fitted";
+            constants: "declared" | "fitted";
             /** Csv */
             csv?: string | null;
             /**
@@ -1102,18 +1108,18 @@ export interface components {
              * Hint
              * @default
              */
-            hint?: string;
+            hint: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back?: number;
+            hold_back: number;
             /**
              * Max Turns
              * @default 8
              */
-            max_turns?: number;
+            max_turns: number;
             /** Noise */
             noise?: number | null;
             /**
@@ -1121,19 +1127,19 @@ export interface components {
              * @description who will play; `you` for a person
              * @default you
              */
-            policy?: string;
+            policy: string;
             /**
              * Profile
              * @default classic
              * @enum {string}
              */
-            profile?: "classic" | "strict";
+            profile: "classic" | "strict";
             /**
              * Reward Mode
              * @default total
              * @enum {string}
              */
-            reward_mode?: "total" | "gain";
+            reward_mode: "total" | "gain";
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1145,19 +1151,19 @@ export interface components {
              * Seed
              * @default 0
              */
-            seed?: number;
+            seed: number;
             /** System Id */
             system_id?: string | null;
             /**
              * Title
              * @default
              */
-            title?: string;
+            title: string;
             /**
              * Trajectories
              * @default 1
              */
-            trajectories?: number;
+            trajectories: number;
         };
         /**
          * Noise
@@ -1753,13 +1759,13 @@ export interface components {
              * Hint
              * @default
              */
-            hint?: string;
+            hint: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back?: number;
+            hold_back: number;
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1771,7 +1777,7 @@ export interface components {
              * Title
              * @default
              */
-            title?: string;
+            title: string;
         };
         /**
          * TableView

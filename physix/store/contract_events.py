@@ -1,4 +1,4 @@
-"""Events with plausible content, for tests of the log."""
+"""Events with plausible content, for tests of logs."""
 
 from dataclasses import replace
 
@@ -27,10 +27,12 @@ Turn = tuple[HypothesisSubmitted, SimulationRun, RewardComputed]
 
 
 def started() -> EpisodeStarted:
+    """Return the beginning of an episode."""
     return start(_TASK, _TRUTH, config=EpisodeConfig(), policy="test", door="test")
 
 
 def turn(number: int, *, match: float = 0.5, equation: str = "d2y/dt2 = -9.5") -> Turn:
+    """Return the three events of a turn."""
     return (
         HypothesisSubmitted(
             turn=number,
@@ -55,4 +57,5 @@ def turn(number: int, *, match: float = 0.5, equation: str = "d2y/dt2 = -9.5") -
 
 
 def finished(reason: FinishReason = "abandoned") -> EpisodeFinished:
+    """Return the end of an episode."""
     return EpisodeFinished(reason=reason, turns=1, best_match=0.5, best_total=0.5)

@@ -1,4 +1,17 @@
-"""What every log must do, run against each of them."""
+"""What every log must do: the suite that each of them passes, ours and a third party's.
+
+A backend's tests say how to open an empty log and inherit the rest (pytest and anyio's plugin run it):
+
+```python
+pytest.register_assert_rewrite("physix.store.contract")  # in conftest.py: failures show values
+from physix.store.contract import LogContract, OpenLog
+
+class TestMyLog(LogContract):
+    @pytest.fixture
+    def open_one(self, tmp_path: Path) -> OpenLog:
+        return lambda: open_my_log(tmp_path)
+```
+"""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -10,14 +23,16 @@ import pytest
 from physix.engine.events import EpisodeFinished, Event, ForkPoint, PolicyFailed, RecordedEvent
 from physix.errors import BadInputError, ConflictError, StorageError
 from physix.store import EpisodeFilter, EpisodeOrder, EpisodeRow, Log, SortKey
-from physix.store.log import NEWEST_FIRST
-from tests.store.builders import finished, started, turn
+from physix.store.contract_events import finished, started, turn
+from physix.store.rows import NEWEST_FIRST
 
 OpenLog = Callable[[], AbstractAsyncContextManager[Log]]
 
 
 @pytest.mark.anyio
 class LogContract:
+    """Inherit, and give the fixture `open_one`: a function that opens the same log at every call."""
+
     async def test_what_is_appended_is_read_back(self, open_one: OpenLog) -> None:
         async with open_one() as log:
             first = await log.append("e", (started(),), expected_version=0)

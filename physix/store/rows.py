@@ -1,0 +1,189 @@
+"""What lists show: the rows that are projected from events, and how to ask for them.
+
+The tables of `physix.store.sql.schema` and the views of the HTTP API derive from the fields here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlmodel import Field, SQLModel
+from sqlmodel._compat import SQLModelConfig
+
+from physix.engine.ports import EventLog
+from physix.store.moments import microseconds, moment
+
+MAX_PAGE = 200
+MAX_ID = 64  # characters of an episode's id
+MAX_COMMAND_ID = 128
+
+
+class Big(TypeDecorator[int]):
+    """64 bits. SQLite counts up INTEGER keys only, and its INTEGER has them."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[int]:
+        """See SQLAlchemy."""
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else BigInteger())
+
+
+class Moment(Big):
+    """A time, held as microseconds."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """See SQLAlchemy."""
+        return value if value is None or isinstance(value, int) else microseconds(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """See SQLAlchemy."""
+        return None if value is None else moment(value)
+
+
+class Opening(SQLModel):
+    """What the first event of an episode says of it."""
+
+    system_id: str = Field(max_length=64)
+    title: str = Field(sa_type=Text)
+    tier: int | None
+    seed: int | None = Field(sa_type=Big)
+    policy: str = Field(max_length=128)
+    door: str = Field(max_length=16)
+    max_turns: int
+    started_at: datetime = Field(sa_type=Moment)
+
+
+class Standing(SQLModel):
+    """How an episode stands: what `physix.store.projection.Tally` makes of all its events."""
+
+    status: str = Field(max_length=16, description='"running" or "finished"')
+    outcome: str | None = Field(max_length=32)
+    turns: int
+    best_match: float
+    best_total: float
+    generalisation: float | None = Field(description="of the turn with the best match, the later of equals")
+    updated_at: datetime = Field(sa_type=Moment)
+
+
+class EpisodeFields(Standing, Opening):
+    """One episode as any list shows it."""
+
+    episode_id: str = Field(max_length=MAX_ID)
+
+
+class EpisodeRow(EpisodeFields):
+    """One episode as a log lists it: a projection of its events."""
+
+    model_config = SQLModelConfig(frozen=True)
+
+    position: int  # of its first event: the order of the list
+    version: int
+    matches: tuple[float, ...]  # r_match per turn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeFilter:
+    """Which episodes to list; None means any.
+
+    `text` is looked for in id, title and policy; `since` and `until` bound the start, in UTC.
+    `run` and `step` are the labels that training gives its rollouts; no index helps to find them.
+    """
+
+    system: str | None = None
+    policy: str | None = None
+    outcome: str | None = None
+    status: str | None = None
+    tier: int | None = None
+    text: str | None = None
+    since: datetime | None = None  # inclusive
+    until: datetime | None = None  # exclusive
+    run: str | None = None
+    step: str | None = None
+    public: bool = False  # leave out what must not be found by its system yet: see `is_secret`
+
+
+SortKey = Literal["started", "system", "policy", "outcome", "turns", "match", "length"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeOrder:
+    """By what to sort the list; among equals the newest episode comes first.
+
+    `system` is the title as shown, text goes by code point, and `length` is the time from the
+    first to the last event. An episode that still runs has the empty outcome.
+    """
+
+    by: SortKey = "started"
+    descending: bool = True
+
+
+NEWEST_FIRST = EpisodeOrder()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodePage:
+    """Some episodes, in the order asked for, and where the next page starts."""
+
+    items: tuple[EpisodeRow, ...]
+    next_cursor: str | None
+    total: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnRow:
+    """One turn as a table shows it: a projection of its three events."""
+
+    episode_id: str
+    turn: int
+    position: int  # of its RewardComputed
+    outcome: str  # of the simulation
+    equation: str
+    match: float
+    total: float
+    generalisation: float | None
+    solved: bool
+
+
+class CommandRow(SQLModel):
+    """An idempotency key: which request it belongs to, and which events were its answer."""
+
+    episode_id: str = Field(primary_key=True, max_length=MAX_ID)
+    command_id: str = Field(primary_key=True, max_length=MAX_COMMAND_ID)
+    digest: str = Field(max_length=64)
+    first_version: int
+    last_version: int
+
+
+class Log(EventLog, Protocol):
+    """An event log with its browsing projection."""
+
+    async def list_episodes(
+        self,
+        wanted: EpisodeFilter,
+        *,
+        order: EpisodeOrder = NEWEST_FIRST,
+        cursor: str | None = None,
+        limit: int = 50,
+    ) -> EpisodePage:
+        """Return a page of episodes.
+
+        Raises:
+            BadInputError: the cursor is not one of ours, or is one of another order.
+        """
+        ...
+
+    async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
+        """Return the turns of some episodes, by episode and turn."""
+        ...
+
+    async def list_commands(self, episode_ids: Sequence[str]) -> tuple[CommandRow, ...]:
+        """Return the commands that appended to some episodes, by episode and version."""
+        ...
