@@ -78,7 +78,8 @@ def _recovered(episode: Episode, turn: Turn) -> bool:
         return False
     submitted = turn.submitted
     params = {**submitted.params, **turn.simulated.simulation.fitted}
-    parsed = parse(submitted.equation, params, episode.task.variables)
+    task = episode.task
+    parsed = parse(submitted.equation, params, task.variables, inputs=task.inputs, functions="extended")
     if isinstance(parsed, Rejection):
         return False
     return same_structure(parsed, episode.task, episode.started.truth) is True

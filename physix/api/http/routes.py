@@ -18,7 +18,6 @@ from physix.engine import MAX_TURNS, Episode, EpisodeConfig, EpisodeEngine, Prov
 from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import preview
-from physix.engine.verifier.tree import FUNCTIONS
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import (
     BadInputError,
@@ -27,6 +26,7 @@ from physix.errors import (
     ForbiddenError,
     PromptNotFoundError,
 )
+from physix.limits import BASIC_FUNCTIONS
 from physix.policies import DEFAULT_POLICY, discover_policies, open_policy
 from physix.policies.chat.asked import asked
 from physix.settings import Settings
@@ -75,7 +75,7 @@ async def systems() -> list[schemas.SystemView]:
             held_out=system.held_out,
             description=system.description,
             variables=list(system.variables),
-            functions=list(FUNCTIONS),
+            functions=list(BASIC_FUNCTIONS),
         )
         for system in SYSTEMS.values()
     ]

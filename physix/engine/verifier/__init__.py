@@ -4,7 +4,7 @@ from physix.engine.verifier.codes import CODES
 from physix.engine.verifier.compile import evaluate
 from physix.engine.verifier.correctness import correctness, same_structure
 from physix.engine.verifier.fit import Refined, fit_free_params, refine
-from physix.engine.verifier.grammar import expected_targets, parse
+from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.simulate import Integration, integrate, simulate
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.units import check_units
@@ -18,7 +18,6 @@ __all__ = [
     "check_units",
     "correctness",
     "evaluate",
-    "expected_targets",
     "fit_free_params",
     "integrate",
     "parse",

@@ -11,52 +11,77 @@ than returning a list), evaluations counted by an iterator that runs out, and no
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from physix.engine.verifier.tree import Binary, Call, Name, Negate, Node, Number, ParsedHypothesis
+from physix.engine.verifier.functions import FUNCTIONS
+from physix.engine.verifier.tree import (
+    Binary,
+    Call,
+    Extremum,
+    Name,
+    Negate,
+    Node,
+    Number,
+    ParsedHypothesis,
+    walk,
+)
 
 FloatArray = NDArray[np.float64]
-Evaluate = Callable[[Sequence[float], float, Sequence[float]], list[float]]
+Inputs = Callable[[float], Sequence[float]]  # from a time to the task's inputs, in their order
 Callback = Callable[[FloatArray, float], FloatArray]
-Bind = Callable[[Sequence[float], memoryview, FloatArray, Iterator[int]], Callback]
+Bind = Callable[[Sequence[float], memoryview, FloatArray, Iterator[int], Inputs | None], Callback]
+
+
+class Evaluate(Protocol):
+    """From a state, a time, the constants, and the inputs where the law reads any, to the derivatives."""
+
+    def __call__(
+        self,
+        state: Sequence[float],
+        t: float,
+        constants: Sequence[float],
+        inputs: Sequence[float] | None = None,
+        /,
+    ) -> list[float]:
+        """Return the derivatives, shape (D,)."""
+        ...
+
 
 UNDEFINED = (ValueError, ZeroDivisionError, OverflowError)  # what `math` raises outside a domain
 _NAMESPACE = {
     "__builtins__": {},
     "next": next,
     "zip": zip,
-    "_sin": math.sin,
-    "_cos": math.cos,
-    "_tan": math.tan,
-    "_exp": math.exp,
-    "_log": math.log,
-    "_sqrt": math.sqrt,
-    "_abs": abs,
+    **{f"_{name}": function.scalar for name, function in FUNCTIONS.items()},
     "_pow": math.pow,
     "_pi": math.pi,
 }
 _EVALUATE = """\
-def generated(s, t, c):
+def generated(s, t, c, u=None):
     {states} = s
+    {given} = u
     {unpack}
     return [{listed}]
 """
 _FIELD = """\
-def generated(rows, times, c):
+def generated(rows, times, c, us=None):
     {unpack}
-    return [[{listed}] for ({states}), t in zip(rows, times)]
+    return [[{listed}] for ({states}), t{and_given} in zip(rows, times{and_us})]
 """
 _BIND = """\
-def generated(c, out, result, evaluations):
+def generated(c, out, result, evaluations, inputs):
     {unpack}
     def rhs(y, t):
         next(evaluations)
         {states} = y.tolist()
+        {given} = inputs(t)
         {written}
         return result
     return rhs
@@ -71,43 +96,75 @@ class Program:
     constants: tuple[float, ...]
     params: dict[str, int]  # where each param stands in `constants`
     literals: tuple[int, ...]  # where the literals stand that are no exponents
+    inputs: int = 0  # how many inputs a call must be given; 0 where the law reads none
 
     @property
     def evaluate(self) -> Evaluate:
-        """`evaluate(state, t, constants)` returns the derivatives, or raises one of UNDEFINED."""
-        return _compile(_EVALUATE, len(self.constants), self.derivatives)  # type: ignore[return-value]
+        """`evaluate(state, t, constants, inputs)` returns the derivatives, or raises one of UNDEFINED."""
+        return _compile(_EVALUATE, len(self.constants), self.derivatives, self.inputs)  # type: ignore[return-value]
 
-    def field(self, states: Sequence[Sequence[float]], times: Sequence[float]) -> list[list[float]]:
-        """Return the derivatives at many points at once, or raise one of UNDEFINED."""
-        generated = _compile(_FIELD, len(self.constants), self.derivatives)
-        return generated(states, times, self.constants)  # type: ignore[operator,no-any-return]
+    def field(
+        self,
+        states: Sequence[Sequence[float]],
+        times: Sequence[float],
+        inputs: Sequence[Sequence[float]] | None = None,
+    ) -> list[list[float]]:
+        """Return the derivatives at many points at once, or raise one of UNDEFINED.
 
-    def callback(self, evaluations: Iterator[int]) -> Callback:
+        Args:
+            states: N states of D numbers.
+            times: N times.
+            inputs: N rows of the task's inputs, where the law reads any.
+        """
+        generated = _compile(_FIELD, len(self.constants), self.derivatives, self.inputs)
+        return generated(states, times, self.constants, inputs)  # type: ignore[operator,no-any-return]
+
+    def callback(self, evaluations: Iterator[int], inputs: Inputs | None = None) -> Callback:
         """Return what `odeint` calls.
 
         It raises one of UNDEFINED, or StopIteration once `evaluations` has run out, and reuses
-        the array that it returns.
+        the array that it returns. `inputs` gives the task's inputs at any time; a law that reads
+        none never calls it.
+
+        Raises:
+            TypeError: the law reads inputs and none are given.
         """
-        bind: Bind = _compile(_BIND, len(self.constants), self.derivatives)  # type: ignore[assignment]
+        if self.inputs and inputs is None:
+            # Left to the callback this would look like a law outside its domain.
+            raise TypeError("the law reads inputs, and no inputs were given")
+        bind: Bind = _compile(_BIND, len(self.constants), self.derivatives, self.inputs)  # type: ignore[assignment]
         result = np.empty(len(self.derivatives))
-        return bind(self.constants, result.data, result, evaluations)
+        return bind(self.constants, result.data, result, evaluations, inputs)
 
 
 def program(parsed: ParsedHypothesis) -> Program:
     """Return the right-hand side; laws that differ in numbers only share their compiled functions."""
     writer = _Writer(parsed)
     derivatives = writer.derivatives()
-    return Program(derivatives, tuple(writer.constants), writer.params, tuple(writer.literals))
+    given = {v.name for v in parsed.inputs}
+    reads = given and any(
+        isinstance(node, Name) and node.name in given for e in parsed.equations for node in walk(e.expression)
+    )
+    return Program(
+        derivatives,
+        tuple(writer.constants),
+        writer.params,
+        tuple(writer.literals),
+        inputs=len(given) if reads else 0,
+    )
 
 
-def evaluate(parsed: ParsedHypothesis, state: Sequence[float], t: float) -> list[float]:
+def evaluate(
+    parsed: ParsedHypothesis, state: Sequence[float], t: float, inputs: Sequence[float] | None = None
+) -> list[float]:
     """Return the derivative of every state variable, shape (D,), at one state.
 
     Raises:
         ValueError, ZeroDivisionError, OverflowError: the state is outside the domain.
+        TypeError: the law reads inputs and none are given.
     """
     compiled = program(parsed)
-    return compiled.evaluate(state, t, compiled.constants)
+    return compiled.evaluate(state, t, compiled.constants, inputs)
 
 
 class _Writer:
@@ -115,7 +172,8 @@ class _Writer:
 
     def __init__(self, parsed: ParsedHypothesis) -> None:
         self._parsed = parsed
-        self._states = {v.name: f"s{i}" for i, v in enumerate(parsed.variables)}
+        self._columns = {v.name: f"s{i}" for i, v in enumerate(parsed.variables)}
+        self._columns |= {v.name: f"u{i}" for i, v in enumerate(parsed.inputs)}
         self._in_exponent = 0
         self.constants: list[float] = []
         self.params: dict[str, int] = {}
@@ -124,7 +182,7 @@ class _Writer:
     def derivatives(self) -> tuple[str, ...]:
         """Return one Python expression for the derivative of each state variable."""
         written = {e.variable: self.write(e.expression) for e in self._parsed.equations}
-        rates = {v.rate_of: self._states[v.name] for v in self._parsed.variables if v.rate_of is not None}
+        rates = {v.rate_of: self._columns[v.name] for v in self._parsed.variables if v.rate_of is not None}
         return tuple(
             written[v.rate_of] if v.rate_of is not None else rates.get(v.name) or written[v.name]
             for v in self._parsed.variables
@@ -141,11 +199,13 @@ class _Writer:
             case Name("pi"):
                 return "_pi"
             case Name(name):
-                return self._states.get(name) or self._param(name)
+                return self._columns.get(name) or self._param(name)
             case Negate(operand):
                 return f"(-{self.write(operand)})"
             case Call(function, argument):
                 return f"_{function}({self.write(argument)})"
+            case Extremum(function, left, right):
+                return f"_{function}({self.write(left)}, {self.write(right)})"
             case Binary("**", left, right):
                 return self._power(left, right)
             case Binary(operator, left, right):
@@ -179,8 +239,14 @@ def forget_compiled() -> None:
 
 
 @lru_cache(maxsize=2048)
-def _compile(template: str, constants: int, derivatives: tuple[str, ...]) -> object:
+def _compile(template: str, constants: int, derivatives: tuple[str, ...], inputs: int) -> object:
+    given = "".join(f"u{i}, " for i in range(inputs))
+    if not inputs:  # a law that reads no inputs costs what it always did
+        template = re.sub(r" *\{given\} = .*\n", "", template)
     source = template.format(
+        given=given,
+        and_given=f", ({given})" if inputs else "",
+        and_us=", us" if inputs else "",
         states="".join(f"s{i}, " for i in range(len(derivatives))),
         unpack="".join(f"c{i}, " for i in range(constants)) + "= c" if constants else "pass",
         listed=", ".join(derivatives),

@@ -77,7 +77,7 @@ def true_law(task: Task, truth: Truth) -> ParsedHypothesis | None:
 def _parse_truth(
     equation: str, params: tuple[tuple[str, float], ...], variables: tuple[StateVariable, ...]
 ) -> ParsedHypothesis:
-    law = parse(equation, dict(params), variables)
+    law = parse(equation, dict(params), variables, functions="extended")
     if not isinstance(law, ParsedHypothesis):
         raise ValueError(f"the true law does not parse: {law.message}")
     return law

@@ -18,11 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physix.engine.systems.task import StateVariable
+from physix.engine.verifier.functions import FUNCTIONS
 from physix.engine.verifier.prepared import Prepared, Same
 from physix.engine.verifier.tree import (
     Binary,
     Call,
     Equation,
+    Extremum,
     Name,
     Negate,
     Node,
@@ -39,15 +41,6 @@ Role = Literal["damping", "driving", "restoring", "constant", "coupling", "other
 _EXPLAINS = 0.6  # of the defect's variance: less, and no single term is to blame
 _AUDIBLE = 1.5  # times the noise: a smaller defect says nothing
 _OWN_IS_SIMPLER = 0.03  # an own term is blamed unless a missing one explains this much more
-_FUNCTIONS = {
-    "sin": np.sin,
-    "cos": np.cos,
-    "tan": np.tan,
-    "exp": np.exp,
-    "log": np.log,
-    "sqrt": np.sqrt,
-    "abs": np.abs,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +106,7 @@ def _examine(equation: Equation, parsed: ParsedHypothesis, motion: _Motion) -> t
         if not own_energy > 1e-18 * energy or math.isinf(own_energy):
             continue
         projection = float(feature.integral @ defect)
-        explained = projection**2 / (own_energy * energy)
+        explained = (projection / own_energy) * (projection / energy)
         if feature.own not in best or explained > best[feature.own][0]:
             best[feature.own] = (explained, projection / own_energy, feature)
     chosen = _choose(best)
@@ -228,8 +221,13 @@ def _on(node: Node, columns: Mapping[str, FloatArray], params: Mapping[str, floa
         case Negate(operand):
             return -_on(operand, columns, params)
         case Call(function, argument):
-            result: FloatArray = _FUNCTIONS[function](_on(argument, columns, params))
+            result: FloatArray = FUNCTIONS[function].array(_on(argument, columns, params))
             return result
+        case Extremum(function, left, right):
+            chosen: FloatArray = FUNCTIONS[function].array(
+                _on(left, columns, params), _on(right, columns, params)
+            )
+            return chosen
         case Binary(operator, left, right):
             a, b = _on(left, columns, params), _on(right, columns, params)
             match operator:

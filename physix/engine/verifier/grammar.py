@@ -12,36 +12,40 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from physix.engine.systems.task import StateVariable
+from physix.engine.systems.targets import Target, left_side, targets
+from physix.engine.systems.task import InputVariable, StateVariable
+from physix.engine.verifier.functions import FUNCTIONS, allowed
 from physix.engine.verifier.tree import (
-    CONSTANTS,
-    FUNCTIONS,
-    TIME,
     Binary,
     Call,
     Equation,
+    Extremum,
     Name,
     Negate,
     Node,
     Number,
     ParsedHypothesis,
 )
-from physix.engine.verifier.types import Rejection
-
-MAX_CHARACTERS = 1_024
-MAX_TOKENS = 256
-MAX_DEPTH = 24
-MAX_NUMBER = 1e12
-MAX_PARAMS = 16
+from physix.engine.verifier.types import FunctionSet, Rejection
+from physix.limits import (
+    CONSTANTS,
+    MAX_EQUATION_CHARACTERS,
+    MAX_EQUATION_DEPTH,
+    MAX_EQUATION_TOKENS,
+    MAX_NAME_CHARACTERS,
+    MAX_NUMBER,
+    MAX_PARAMS,
+    TIME,
+)
 
 _TOKEN = re.compile(
-    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|[-+*/()])"
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|[-+*/(),])"
 )
 _LEFT_SIDE = re.compile(
     r"\s*(?:d2(?P<second>[A-Za-z_]\w*?)\s*/\s*dt2|d(?P<first>[A-Za-z_]\w*?)\s*/\s*dt)\s*=", re.ASCII
 )
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}", re.ASCII)
-_GREEK = dict(
+_IDENTIFIER = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}", re.ASCII)
+GREEK = dict(
     zip(
         "αβγδεζηθικλμνξοπρστυφχψω",
         "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
@@ -74,6 +78,8 @@ def parse(
     params: Mapping[str, float | None],
     variables: Sequence[StateVariable],
     *,
+    inputs: Sequence[InputVariable] = (),
+    functions: FunctionSet = "basic",
     fit_nulls: bool = False,
 ) -> ParsedHypothesis | Rejection:
     """Return the parsed hypothesis, or the first reason why it is none. Never raises.
@@ -83,34 +89,31 @@ def parse(
         params: names and values the equations may use. Like `equation` it may in truth be
             anything an agent sent: the wrong type is a rejection.
         variables: the task's state variables.
+        inputs: the task's inputs: names that equations may use and none is asked for.
+        functions: which functions may be called, and which names are therefore no params.
         fit_nulls: let a param be None, which makes it `free`; otherwise that is a rejection.
     """
     try:
         _check_characters(equation)
-        checked = _check_params(params, variables, fit_nulls=fit_nulls)
+        data = {*(v.name for v in variables), *(v.name for v in inputs), TIME, *CONSTANTS}
+        calls = allowed(functions)
+        checked = _check_params(params, data | {*calls}, fit_nulls=fit_nulls)
         free = tuple(name for name in checked if params[name] is None)
-        names = {v.name for v in variables} | {TIME, *CONSTANTS, *checked}
-        equations = _parse_equations(equation, names, variables)
-        return ParsedHypothesis(equations, checked, tuple(variables), free)
+        equations = _parse_equations(equation, data | {*checked}, calls, variables)
+        return ParsedHypothesis(equations, checked, tuple(variables), tuple(inputs), free)
     except _RejectedError as rejected:
         return rejected.rejection
-
-
-def expected_targets(variables: Sequence[StateVariable]) -> dict[str, int]:
-    """Return the order (1 or 2) of the equation that each non-rate variable needs."""
-    positions = {v.rate_of for v in variables}
-    return {v.name: 2 if v.name in positions else 1 for v in variables if v.rate_of is None}
 
 
 def _check_characters(text: object) -> None:
     if not isinstance(text, str):
         raise _RejectedError("not_text", f"the equation is {_shown(text)}; send a string", -1, "")
-    if len(text) > MAX_CHARACTERS:
+    if len(text) > MAX_EQUATION_CHARACTERS:
         raise _RejectedError(
             "too_long",
-            f"{len(text)} characters; at most {MAX_CHARACTERS} are allowed",
-            MAX_CHARACTERS,
-            ascii(text[MAX_CHARACTERS : MAX_CHARACTERS + 8]),
+            f"{len(text)} characters; at most {MAX_EQUATION_CHARACTERS} are allowed",
+            MAX_EQUATION_CHARACTERS,
+            ascii(text[MAX_EQUATION_CHARACTERS : MAX_EQUATION_CHARACTERS + 8]),
         )
     for position, character in enumerate(text):
         if not character.isascii():
@@ -130,7 +133,7 @@ def _not_ascii(character: str, position: int) -> _RejectedError:
     where = f"{character!a} at column {position + 1}"
     if character in _MINUS_SIGNS:
         return _RejectedError("unicode_minus", f"{where}; write the ASCII sign -", position, ascii(character))
-    name = _GREEK.get(character.lower())
+    name = GREEK.get(character.lower())
     if name is not None:
         return _RejectedError("greek_letter", f"{where}; write {name}", position, ascii(character))
     return _RejectedError(
@@ -147,14 +150,13 @@ def _illegal(character: str, position: int) -> _RejectedError:
     )
 
 
-def _check_params(params: object, variables: Sequence[StateVariable], *, fit_nulls: bool) -> dict[str, float]:
+def _check_params(params: object, taken: set[str], *, fit_nulls: bool) -> dict[str, float]:
     if not isinstance(params, Mapping):
         raise _RejectedError(
             "bad_params", f"params are {_shown(params)}; send an object of names and numbers", -1, ""
         )
     if len(params) > MAX_PARAMS:
         raise _RejectedError("too_many_params", f"{len(params)} params; at most {MAX_PARAMS}", -1, "")
-    taken = {v.name for v in variables} | {TIME, *CONSTANTS, *FUNCTIONS}
     checked: dict[str, float] = {}
     for name, value in params.items():
         if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
@@ -213,37 +215,43 @@ def _shown(value: object) -> str:
             return f"of type {type(value).__name__[:40]}"
 
 
-def _parse_equations(text: str, names: set[str], variables: Sequence[StateVariable]) -> tuple[Equation, ...]:
-    expected = expected_targets(variables)
+def _parse_equations(
+    text: str, names: set[str], functions: tuple[str, ...], variables: Sequence[StateVariable]
+) -> tuple[Equation, ...]:
+    expected = targets(variables)
     found: dict[str, Equation] = {}
-    tokens_left = MAX_TOKENS
+    tokens_left = MAX_EQUATION_TOKENS
     for match in re.finditer(r"[^;\n]+", text):
         if not match.group().strip():
             continue
         variable, order, start = _parse_left_side(match.group(), match.start(), expected, variables)
         if variable in found:
-            target = found[variable].target
+            target = left_side(variable, order)
             raise _RejectedError(
                 "duplicate_equation", f"{target} is defined twice; keep one", match.start(), target
             )
-        tokens = _tokenize(text, start, match.end())
+        tokens = _tokenize(text, start, match.end(), commas=_take_two(functions))
         tokens_left -= len(tokens)
         if tokens_left < 0:
-            raise _RejectedError("too_long", f"more than {MAX_TOKENS} tokens", start, "")
-        found[variable] = Equation(variable, order, _Parser(tokens, names).parse())
-    missing = [Equation(v, o, Number(0.0)).target for v, o in expected.items() if v not in found]
+            raise _RejectedError("too_long", f"more than {MAX_EQUATION_TOKENS} tokens", start, "")
+        found[variable] = Equation(variable, order, _Parser(tokens, names, functions).parse())
+    missing = [target.left for target in expected if target.variable not in found]
     if missing:
         raise _RejectedError(
             "missing_equation", f"no equation for {', '.join(missing)}; add it after a ;", len(text) - 1, ""
         )
-    return tuple(found[variable] for variable in expected)
+    return tuple(found[target.variable] for target in expected)
+
+
+def _take_two(functions: tuple[str, ...]) -> bool:
+    return any(FUNCTIONS[name].arguments == 2 for name in functions)
 
 
 def _parse_left_side(
-    segment: str, offset: int, expected: dict[str, int], variables: Sequence[StateVariable]
+    segment: str, offset: int, expected: Sequence[Target], variables: Sequence[StateVariable]
 ) -> tuple[str, int, int]:
     """Return variable, order, and where the right side starts in the whole text."""
-    wanted = ", ".join(Equation(v, o, Number(0.0)).target for v, o in expected.items())
+    wanted = ", ".join(target.left for target in expected)
     indent = len(segment) - len(segment.lstrip())
     match = _LEFT_SIDE.match(segment)
     if match is None:
@@ -254,8 +262,8 @@ def _parse_left_side(
             segment.strip(),
         )
     variable, order = (match["second"], 2) if match["second"] else (match["first"], 1)
-    target = Equation(variable, order, Number(0.0)).target
-    if expected.get(variable) == order:
+    target = left_side(variable, order)
+    if any(one.left == target for one in expected):
         return variable, order, offset + match.end()
     known = variable in {v.name for v in variables}
     raise _RejectedError(
@@ -266,7 +274,7 @@ def _parse_left_side(
     )
 
 
-def _tokenize(text: str, start: int, end: int) -> list[_Token]:
+def _tokenize(text: str, start: int, end: int, *, commas: bool) -> list[_Token]:
     tokens = []
     position = start
     while position < end:
@@ -274,7 +282,7 @@ def _tokenize(text: str, start: int, end: int) -> list[_Token]:
             position += 1
             continue
         match = _TOKEN.match(text, position, end)
-        if match is None:
+        if match is None or (match[0] == "," and not commas):
             raise _illegal(text[position], position)
         tokens.append(_Token(match.lastgroup or "", match.group(), position))
         position = match.end()
@@ -285,9 +293,10 @@ def _tokenize(text: str, start: int, end: int) -> list[_Token]:
 class _Parser:
     """Precedence climbing with Python's rules: ** binds tighter than a sign on its left."""
 
-    def __init__(self, tokens: list[_Token], names: set[str]) -> None:
+    def __init__(self, tokens: list[_Token], names: set[str], functions: tuple[str, ...]) -> None:
         self._tokens = tokens
         self._names = names
+        self._functions = functions
         self._index = 0
         self._depth = 0
 
@@ -295,6 +304,7 @@ class _Parser:
         node = self._sum()
         token = self._peek()
         if token.kind != "end":
+            self._take()
             if token.text == ")":
                 raise _RejectedError(
                     "unbalanced_parenthesis",
@@ -315,15 +325,17 @@ class _Parser:
 
     def _take(self) -> _Token:
         token = self._tokens[self._index]
+        if token.text == ",":  # the one that parts two arguments is taken by `_extremum`
+            raise _illegal(",", token.position)
         self._index += 1
         return token
 
     def _deeper(self) -> None:
         self._depth += 1
-        if self._depth > MAX_DEPTH:
+        if self._depth > MAX_EQUATION_DEPTH:
             token = self._peek()
             raise _RejectedError(
-                "too_long", f"nested deeper than {MAX_DEPTH} levels", token.position, token.text
+                "too_long", f"nested deeper than {MAX_EQUATION_DEPTH} levels", token.position, token.text
             )
 
     def _sum(self) -> Node:
@@ -381,7 +393,7 @@ class _Parser:
 
     def _name(self, token: _Token) -> Node:
         called = self._peek().text == "("
-        if token.text in FUNCTIONS:
+        if token.text in self._functions:
             if not called:
                 raise _RejectedError(
                     "function_without_call",
@@ -391,13 +403,16 @@ class _Parser:
                 )
             opening = self._take()
             argument = self._sum()
+            if FUNCTIONS[token.text].arguments == 2:
+                return self._extremum(token.text, argument, opening)
             self._close(opening)
             return Call(token.text, argument)
         if token.text not in self._names:
             if called:
                 raise _RejectedError(
                     "unknown_function",
-                    f"'{token.text[:40]}' at column {token.position + 1}; use one of {', '.join(FUNCTIONS)}",
+                    f"'{token.text[:40]}' at column {token.position + 1}; "
+                    f"use one of {', '.join(self._functions)}",
                     token.position,
                     token.text,
                 )
@@ -409,6 +424,21 @@ class _Parser:
                 token.text,
             )
         return Name(token.text)
+
+    def _extremum(self, function: str, left: Node, opening: _Token) -> Node:
+        comma = self._peek()
+        self._index += 1
+        if comma.text != ",":
+            found = f"'{comma.text}'" if comma.text else "the end"
+            raise _RejectedError(
+                "expected_operand",
+                f"{found} at column {comma.position + 1}; {function} takes two arguments: {function}(a, b)",
+                comma.position,
+                comma.text,
+            )
+        right = self._sum()
+        self._close(opening)
+        return Extremum(function, left, right)
 
     def _close(self, opening: _Token) -> None:
         token = self._take()

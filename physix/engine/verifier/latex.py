@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 
-from physix.engine.systems.task import StateVariable
+from physix.engine.systems.task import InputVariable, StateVariable
+from physix.engine.verifier.functions import FUNCTIONS
+from physix.engine.verifier.grammar import GREEK
 from physix.engine.verifier.tree import (
     Binary,
     Call,
     Equation,
+    Extremum,
     Name,
     Negate,
     Node,
@@ -21,15 +24,13 @@ from physix.engine.verifier.tree import (
 )
 from physix.engine.verifier.types import Term
 
-_GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau upsilon "
-    "phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()
-)
+# LaTeX has no command for an omicron, nor for capitals that look Latin.
+_GREEK = {*GREEK.values(), *"Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()} - {"omicron"}
 
 
 def latex(parsed: ParsedHypothesis) -> str:
     """Return the equations; several stand in a `gathered` block, one a line."""
-    symbols = _symbols(parsed.variables)
+    symbols = _symbols(parsed.variables + parsed.inputs)
     lines = [f"{_left_side(e, symbols)} = {_show(e.expression, symbols)}" for e in parsed.equations]
     if len(lines) == 1:
         return lines[0]
@@ -38,7 +39,7 @@ def latex(parsed: ParsedHypothesis) -> str:
 
 def terms(parsed: ParsedHypothesis) -> tuple[Term, ...]:
     """Return the summands of every right-hand side, in the order written."""
-    symbols = _symbols(parsed.variables)
+    symbols = _symbols(parsed.variables + parsed.inputs)
     return tuple(
         Term(target=e.target, source=show(node), latex=_show(node, symbols), negative=negative)
         for e in parsed.equations
@@ -46,7 +47,7 @@ def terms(parsed: ParsedHypothesis) -> tuple[Term, ...]:
     )
 
 
-def _symbols(variables: tuple[StateVariable, ...]) -> dict[str, str]:
+def _symbols(variables: tuple[StateVariable | InputVariable, ...]) -> dict[str, str]:
     return {v.name: v.symbol for v in variables}
 
 
@@ -84,7 +85,10 @@ def _show(node: Node, symbols: dict[str, str]) -> str:
         case Call("abs", argument):
             return rf"\left|{_show(argument, symbols)}\right|"
         case Call(function, argument):
-            return rf"\{function}\left({_show(argument, symbols)}\right)"
+            return rf"{FUNCTIONS[function].latex}\left({_show(argument, symbols)}\right)"
+        case Extremum(function, left, right):
+            inner = f"{_show(left, symbols)}, {_show(right, symbols)}"
+            return rf"{FUNCTIONS[function].latex}\left({inner}\right)"
         case Negate(operand):
             return "-" + _within(operand, 4 if isinstance(operand, Negate) else 2, symbols)
         case Binary("/", left, right):

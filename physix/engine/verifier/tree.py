@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from physix.engine.systems.task import StateVariable
-
-FUNCTIONS = ("sin", "cos", "tan", "exp", "log", "sqrt", "abs")
-CONSTANTS = ("pi",)
-TIME = "t"
+from physix.engine.systems.targets import left_side
+from physix.engine.systems.task import InputVariable, StateVariable
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "/": 2, "**": 4}
 _UNARY = 3
@@ -25,7 +22,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A state variable, `t`, `pi` or a param."""
+    """A state variable, an input, `t`, `pi` or a param."""
 
     name: str
 
@@ -48,13 +45,22 @@ class Binary:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One of FUNCTIONS applied to one argument."""
+    """A function of one argument applied to it."""
 
     function: str
     argument: Node
 
 
-Node = Number | Name | Negate | Binary | Call
+@dataclass(frozen=True, slots=True)
+class Extremum:
+    """`min(left, right)` or `max(left, right)`."""
+
+    function: str
+    left: Node
+    right: Node
+
+
+Node = Number | Name | Negate | Binary | Call | Extremum
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Equation:
     @property
     def target(self) -> str:
         """`d2y/dt2` or `dx/dt`."""
-        return f"d2{self.variable}/dt2" if self.order == 2 else f"d{self.variable}/dt"
+        return left_side(self.variable, self.order)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +84,14 @@ class ParsedHypothesis:
     equations: tuple[Equation, ...]
     params: dict[str, float]
     variables: tuple[StateVariable, ...]
+    inputs: tuple[InputVariable, ...] = ()
     free: tuple[str, ...] = ()  # params that are to be fitted; `params` holds 1.0 for them
 
     @property
     def operators(self) -> int:
         """Operators and functions over all equations: the complexity that is scored."""
         return sum(
-            isinstance(node, Negate | Binary | Call)
+            isinstance(node, Negate | Binary | Call | Extremum)
             for equation in self.equations
             for node in walk(equation.expression)
         )
@@ -100,7 +107,7 @@ def children(node: Node) -> tuple[Node, ...]:
     match node:
         case Negate(operand):
             return (operand,)
-        case Binary(_, left, right):
+        case Binary(_, left, right) | Extremum(_, left, right):
             return (left, right)
         case Call(_, argument):
             return (argument,)
@@ -141,6 +148,8 @@ def show(node: Node) -> str:
             return name
         case Call(function, argument):
             return f"{function}({show(argument)})"
+        case Extremum(function, left, right):
+            return f"{function}({show(left)}, {show(right)})"
         case Negate(operand):
             return "-" + _within(operand, _UNARY)
         case Binary("**", left, right):

@@ -20,6 +20,7 @@ Outcome = Literal[
 Profile = Literal["classic", "strict"]
 UnitsVerdict = Literal["ok", "literals", "inconsistent", "undeclared"]
 Constants = Literal["declared", "fitted"]
+FunctionSet = Literal["basic", "extended"]
 Recovery = Literal["exact", "recovered", "different"]
 FitOutcome = Literal["converged", "not_converged", "budget_exhausted", "failed"]
 
@@ -154,6 +155,7 @@ class VerifierConfig:
 
     profile: Profile = "classic"
     constants: Constants = "declared"
+    functions: FunctionSet = "basic"  # see limits: "extended" adds tanh, sign, min, max, ...
     weight_match: float = 0.5
     weight_progress: float = 0.2
     weight_simplicity: float = 0.2

@@ -3,19 +3,37 @@
 A dimension is a product of base units with rational exponents, some factors of which may be
 unknown. Equating two dimensions gives one linear equation; exact elimination over fractions
 either solves for an unknown or finds the contradiction.
+
+A logarithm of something with a unit is no number by itself, yet log(x) - log(y) is one, log(x/y). So
+every expression carries two dimensions: its unit, and the unit `inside` its logarithms, which adds up
+along sums and must have cancelled wherever a plain quantity is wanted.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from typing import NamedTuple
 
-from physix.engine.systems.task import StateVariable
-from physix.engine.verifier.tree import Binary, Call, Name, Negate, Node, Number, ParsedHypothesis, show
+from physix.engine.verifier.functions import FUNCTIONS
+from physix.engine.verifier.tree import (
+    Binary,
+    Call,
+    Extremum,
+    Name,
+    Negate,
+    Node,
+    Number,
+    ParsedHypothesis,
+    show,
+    walk,
+)
 from physix.engine.verifier.types import CONSISTENT, UnitsVerdict
+from physix.limits import MAX_NUMBER
 
 # Integers stay integers: fractions cost ten times as much and appear with roots only.
 Exponents = Mapping[str, int | Fraction]
@@ -31,7 +49,19 @@ _DERIVED: Mapping[str, Mapping[str, int]] = {
     "C": {"A": 1, "s": 1},
     "V": {"kg": 1, "m": 2, "s": -3, "A": -1},
     "T": {"kg": 1, "s": -2, "A": -1},
+    "Wb": {"kg": 1, "m": 2, "s": -2, "A": -1},
+    "F": {"kg": -1, "m": -2, "s": 4, "A": 2},
+    "H": {"kg": 1, "m": 2, "s": -2, "A": -2},
+    "ohm": {"kg": 1, "m": 2, "s": -3, "A": -2},
+    "Ω": {"kg": 1, "m": 2, "s": -3, "A": -2},
 }
+_UNIT_MARKS = str.maketrans({"·": "*", "⋅": "*", "×": "*", "−": "-"})  # as files write them
+_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
+_UNIT_TOKEN = re.compile(
+    r"(?:(?P<word>[^\s*/()^]+)|(?P<mark>[()/]|\*(?!\*)))"
+    r"(?:\s*(?:\*\*|\^)\s*(?:(?P<bare>-?\d{1,3})|\((?P<power>-?\d{1,3}(?:/[1-9]\d{0,2})?)\)))?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +83,11 @@ def check_units(parsed: ParsedHypothesis, time_unit: str | None) -> UnitsReport:
     `ok`: consistent with plain numbers; `literals`: only if a number carries a unit;
     `inconsistent`: not at all, the message naming the two sides; `undeclared`: the task has no units.
     """
-    if time_unit is None or any(variable.unit is None for variable in parsed.variables):
+    if time_unit is None or None in _column_units(parsed).values():
         return UnitsReport("undeclared", "The data declares no units, so none were checked.", {})
     first_problem = ""
     for verdict, free_literals in (("ok", False), ("literals", True)):
-        solver = _Solver(parsed.variables, time_unit, free_literals=free_literals)
+        solver = _Solver(parsed, time_unit, free_literals=free_literals)
         try:
             for equation in parsed.equations:
                 solver.equate_sides(equation.variable, equation.order, equation.target, equation.expression)
@@ -71,19 +101,52 @@ def check_units(parsed: ParsedHypothesis, time_unit: str | None) -> UnitsReport:
     return UnitsReport("inconsistent", f"Units are inconsistent: {first_problem}.", {})
 
 
+def _column_units(parsed: ParsedHypothesis) -> dict[str, str | None]:
+    return {v.name: v.unit for v in parsed.variables} | {v.name: v.unit for v in parsed.inputs}
+
+
 @lru_cache(maxsize=512)
 def parse_unit(text: str) -> Exponents:
-    """Return the exponents of a unit such as `kg*m/s**2`; an unknown word is its own base unit."""
-    exponents: dict[str, int | Fraction] = {}
-    for operator, word, power in re.findall(r"([*/·]?)\s*([^*/·^\s]+)(?:(?:\*\*|\^)(-?\d+))?", text):
-        sign = -1 if operator == "/" else 1
-        plain = re.fullmatch(r"([A-Za-zµ]+)(\d)", word)
-        base, exponent = (plain[1], int(plain[2])) if plain else (word, int(power or 1))
-        if base in _DIMENSIONLESS:
-            continue
-        for unit, inner in _DERIVED.get(base, {base: 1}).items():
-            exponents[unit] = exponents.get(unit, 0) + sign * exponent * inner
-    return {unit: exponent for unit, exponent in exponents.items() if exponent}
+    """Return the exponents of a unit such as `kg*m/s**2`; an unknown word is its own base unit.
+
+    Read as people write them: `m s^-2`, `m·s⁻²`, `N/(m*s)`, `1/s`. A power stands after a word or a
+    closing parenthesis; `/` divides by what follows it alone.
+    """
+    plain = text.translate(_UNIT_MARKS)
+    plain = _RAISED.sub(lambda m: "**" + m[0].translate(_DIGITS), plain)
+    # One dictionary a level; a level that ends is folded into the one below.
+    levels: list[tuple[int, dict[str, int | Fraction]]] = [(1, {})]
+    sign = 1
+    for match in _UNIT_TOKEN.finditer(plain):
+        mark, word, power = match["mark"], match["word"], Fraction(match["bare"] or match["power"] or 1)
+        if mark == "(":
+            levels.append((sign, {}))
+            sign = 1
+        elif mark == ")" and len(levels) > 1:
+            outer, inner = levels.pop()
+            _add(levels[-1][1], inner, outer * power)
+            sign = 1
+        elif mark in ("*", "/"):
+            sign = -1 if mark == "/" else 1
+        elif word:
+            numbered = re.fullmatch(r"([^\W\d]+)(-?\d)", word)
+            base, exponent = (numbered[1], Fraction(numbered[2])) if numbered else (word, power)
+            if base not in _DIMENSIONLESS:
+                _add(levels[-1][1], _DERIVED.get(base, {base: 1}), sign * exponent)
+            sign = 1
+    while len(levels) > 1:
+        outer, inner = levels.pop()
+        _add(levels[-1][1], inner, Fraction(outer))
+    return {unit: _whole(exponent) for unit, exponent in levels[0][1].items() if exponent}
+
+
+def _add(total: dict[str, int | Fraction], more: Exponents, power: int | Fraction) -> None:
+    for unit, exponent in more.items():
+        total[unit] = total.get(unit, 0) + power * exponent
+
+
+def _whole(number: int | Fraction) -> int | Fraction:
+    return number.numerator if number.denominator == 1 else number
 
 
 def unit_text(exponents: Exponents) -> str:
@@ -116,52 +179,109 @@ def _times(a: Exponents, b: Exponents, power: int | Fraction = 1) -> Exponents:
 _ONE: Exponents = {}
 
 
+class _Dimension(NamedTuple):
+    unit: Exponents
+    inside: Exponents = _ONE  # of the logarithms it sums up, see the module's words
+
+
 class _Solver:
-    def __init__(self, variables: tuple[StateVariable, ...], time_unit: str, *, free_literals: bool) -> None:
+    def __init__(self, parsed: ParsedHypothesis, time_unit: str, *, free_literals: bool) -> None:
         self._time = parse_unit(time_unit)
-        self._variables = {v.name: parse_unit(v.unit or "") for v in variables}
+        self._columns = {name: parse_unit(unit or "") for name, unit in _column_units(parsed).items()}
+        self._values = {name: value for name, value in parsed.params.items() if name not in parsed.free}
+        self._free = frozenset(parsed.free)
         self._free_literals = free_literals
-        self._literals = 0
+        self._fresh = 0
         self._solved: dict[str, Exponents] = {}
 
     def equate_sides(self, variable: str, order: int, target: str, expression: Node) -> None:
-        left = _times(self._variables[variable], self._time, -order)
-        right = self._dimension(expression)
+        left = _times(self._columns[variable], self._time, -order)
+        right = self._plain(expression)
         self._equate(left, right, lambda a, b: f"{target} is {a}, but {_short(expression)} is {b}")
 
     def units_of(self, params: Mapping[str, float]) -> dict[str, str]:
         resolved = {name: self._resolve({_UNKNOWN + name: 1}) for name in params}
         return {name: unit_text(unit) for name, unit in resolved.items() if not _unknowns(unit)}
 
-    def _dimension(self, node: Node) -> Exponents:
+    def _plain(self, node: Node) -> Exponents:
+        """Return the unit of an expression that is no bare logarithm of something with a unit."""
+        return self._settled(node, self._dimension(node))
+
+    def _settled(self, node: Node, found: _Dimension) -> Exponents:
+        if found.inside:
+            self._equate(
+                found.inside, _ONE, lambda a, _: f"{_short(node)} holds the logarithm of something in {a}"
+            )
+        return found.unit
+
+    def _dimension(self, node: Node) -> _Dimension:
         match node:
             case Name(name):
-                return self._name(name)
+                return _Dimension(self._name(name))
             case Number(value):
-                return self._literal(value)
+                return _Dimension(self._literal(value))
             case Binary("*", left, right):
-                return _times(self._dimension(left), self._dimension(right))
+                return self._product(left, right)
             case Binary("/", left, right):
-                return _times(self._dimension(left), self._dimension(right), -1)
+                return self._quotient(left, right)
             case Binary("**", left, right):
-                return self._power(left, right)
+                return _Dimension(self._power(left, right))
             case Binary("+", left, right):
-                sides = self._dimension(left), self._dimension(right)
-                self._equate(*sides, lambda a, b: f"{_short(left)} ({a}) is added to {_short(right)} ({b})")
-                return sides[0]
-            case Binary(_, left, right):
-                sides = self._dimension(left), self._dimension(right)
-                self._equate(
-                    *sides, lambda a, b: f"{_short(right)} ({b}) is subtracted from {_short(left)} ({a})"
+                return self._sum(
+                    left, right, 1, lambda a, b: f"{_short(left)} ({a}) is added to {_short(right)} ({b})"
                 )
-                return sides[0]
+            case Binary(_, left, right):
+                return self._sum(
+                    left,
+                    right,
+                    -1,
+                    lambda a, b: f"{_short(right)} ({b}) is subtracted from {_short(left)} ({a})",
+                )
             case Negate(operand):
-                return self._dimension(operand)
+                inner = self._dimension(operand)
+                return _Dimension(inner.unit, _times(_ONE, inner.inside, -1)) if inner.inside else inner
             case Call(function, argument):
                 return self._call(function, argument)
+            case Extremum(function, left, right):
+                unit = self._plain(left)
+                self._equate(
+                    unit,
+                    self._plain(right),
+                    lambda a, b: f"{function} compares {_short(left)} ({a}) with {_short(right)} ({b})",
+                )
+                return _Dimension(unit)
+
+    def _sum(self, left: Node, right: Node, sign: int, sentence: Callable[[str, str], str]) -> _Dimension:
+        a, b = self._dimension(left), self._dimension(right)
+        self._equate(a.unit, b.unit, sentence)
+        if not a.inside and not b.inside:
+            return a
+        return _Dimension(a.unit, _times(a.inside, b.inside, sign))
+
+    def _product(self, left: Node, right: Node) -> _Dimension:
+        a, b = self._dimension(left), self._dimension(right)
+        unit = _times(a.unit, b.unit)
+        if not a.inside and not b.inside:
+            return _Dimension(unit)
+        # n*log(x) is log(x**n) where n is a number.
+        count, one = (self._constant(left), b) if b.inside else (self._constant(right), a)
+        if count is not None and not (a.inside and b.inside):
+            return _Dimension(unit, _times(_ONE, one.inside, count) if count else _ONE)
+        return _Dimension(_times(self._settled(left, a), self._settled(right, b)))
+
+    def _quotient(self, above: Node, below: Node) -> _Dimension:
+        a = self._dimension(above)
+        unit = _times(a.unit, self._plain(below), -1)
+        if not a.inside:
+            return _Dimension(unit)
+        count = self._constant(below)
+        if count:
+            return _Dimension(unit, _times(_ONE, a.inside, _over(1, count)))
+        self._settled(above, a)
+        return _Dimension(unit)
 
     def _name(self, name: str) -> Exponents:
-        unit = self._variables.get(name)
+        unit = self._columns.get(name)
         if unit is not None:
             return unit
         if name == "t":
@@ -170,37 +290,80 @@ class _Solver:
 
     def _literal(self, value: float) -> Exponents:
         # Zero metres are zero seconds: `d2y/dt2 = 0` needs no unit.
-        if not self._free_literals and value != 0.0:
-            return _ONE
-        self._literals += 1
-        # A space keeps this unknown apart from every param's name.
-        return {f"{_UNKNOWN}literal {self._literals}": 1}
+        return _ONE if not self._free_literals and value != 0.0 else self._unknown()
 
-    def _call(self, function: str, argument: Node) -> Exponents:
-        inner = self._dimension(argument)
-        if function == "abs":
-            return inner
-        if function == "sqrt":
-            return _times(_ONE, inner, _HALF)
+    def _unknown(self) -> Exponents:
+        self._fresh += 1
+        # A space keeps this unknown apart from every param's name.
+        return {f"{_UNKNOWN}fresh {self._fresh}": 1}
+
+    def _call(self, function: str, argument: Node) -> _Dimension:
+        rule = FUNCTIONS[function].units
+        found = self._dimension(argument)
+        if rule == "log":
+            return _Dimension(_ONE, _times(found.unit, _ONE))
+        if rule == "exp":
+            self._pure(function, argument, found.unit)
+            return _Dimension(found.inside)
+        unit = self._settled(argument, found)
+        if rule == "same":
+            return _Dimension(unit)
+        if rule == "root":
+            return _Dimension(_times(_ONE, unit, _HALF))
+        if rule == "pure":
+            self._pure(function, argument, unit)
+        return _Dimension(_ONE)
+
+    def _pure(self, function: str, argument: Node, unit: Exponents) -> None:
         self._equate(
-            inner, _ONE, lambda a, _: f"{function} is taken of {_short(argument)} ({a}), not of a pure number"
+            unit, _ONE, lambda a, _: f"{function} is taken of {_short(argument)} ({a}), not of a pure number"
         )
-        return _ONE
 
     def _power(self, base: Node, exponent: Node) -> Exponents:
-        value = _constant(exponent)
-        inner = self._dimension(base)
-        if value is not None:
-            return _times(_ONE, inner, value) if value else _ONE
+        value = self._constant(exponent)
+        inner = self._plain(base)
         self._equate(
-            self._dimension(exponent),
+            self._plain(exponent),
             _ONE,
             lambda a, _: f"the exponent {_short(exponent)} is {a}, not a pure number",
         )
+        if value is not None:
+            return _times(_ONE, inner, value) if value else _ONE
+        if any(isinstance(n, Name) and n.name in self._free for n in walk(exponent)):
+            # A constant that is still to be fitted: some unit to some power is some unit.
+            return self._unknown() if self._resolve(inner) else _ONE
         self._equate(
             inner, _ONE, lambda a, _: f"{_short(base)} ({a}) is raised to a power that is not a fixed number"
         )
         return _ONE
+
+    def _constant(self, node: Node) -> int | Fraction | None:
+        """Return the value of an expression of numbers and known params alone, with a small denominator."""
+        try:
+            value = self._folded(node)
+        except (ValueError, ZeroDivisionError, OverflowError):
+            return None
+        if value is None or not abs(value) <= MAX_NUMBER:
+            return None
+        return int(value) if value.is_integer() else Fraction(value).limit_denominator(64)
+
+    def _folded(self, node: Node) -> float | None:
+        match node:
+            case Number(value):
+                return value
+            case Name("pi"):
+                return math.pi
+            case Name(name):
+                return self._values.get(name)
+            case Negate(operand):
+                inner = self._folded(operand)
+                return None if inner is None else -inner
+            case Call(function, argument):
+                inner = self._folded(argument)
+                return None if inner is None else FUNCTIONS[function].scalar(inner)
+            case Binary(_, left, right) | Extremum(_, left, right):
+                a, b = self._folded(left), self._folded(right)
+                return None if a is None or b is None else _combined(node, a, b)
 
     def _resolve(self, unit: Exponents) -> Exponents:
         for unknown in _unknowns(unit):
@@ -239,21 +402,23 @@ def _side(unit: Exponents) -> str:
 
 
 def _over(a: int | Fraction, b: int | Fraction) -> int | Fraction:
-    quotient = Fraction(a) / b
-    return quotient.numerator if quotient.denominator == 1 else quotient
+    return _whole(Fraction(a) / b)
 
 
-def _constant(node: Node) -> int | Fraction | None:
+def _combined(node: Binary | Extremum, a: float, b: float) -> float:
     match node:
-        case Number(value):
-            return int(value) if value.is_integer() else Fraction(value).limit_denominator(64)
-        case Negate(operand):
-            inner = _constant(operand)
-            return None if inner is None else -inner
-        case Binary("/", Number(above), Number(below)) if below:
-            return (Fraction(above) / Fraction(below)).limit_denominator(64)
+        case Extremum(function, _, _):
+            return FUNCTIONS[function].scalar(a, b)
+        case Binary("+", _, _):
+            return a + b
+        case Binary("-", _, _):
+            return a - b
+        case Binary("*", _, _):
+            return a * b
+        case Binary("/", _, _):
+            return a / b
         case _:
-            return None
+            return math.pow(a, b)
 
 
 def _short(node: Node) -> str:

@@ -10,7 +10,7 @@ from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
 from physix.engine.verifier.correctness import correctness
 from physix.engine.verifier.fit import fit_free_params
-from physix.engine.verifier.grammar import MAX_CHARACTERS, MAX_PARAMS, parse
+from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex, terms
 from physix.engine.verifier.mismatch import describe, describe_rejection
 from physix.engine.verifier.prepared import Same, prepare
@@ -28,6 +28,7 @@ from physix.engine.verifier.types import (
     VerifierConfig,
 )
 from physix.engine.verifier.units import UnitsReport, check_units
+from physix.limits import MAX_EQUATION_CHARACTERS, MAX_PARAMS
 
 
 def verify(
@@ -55,7 +56,7 @@ def verify(
 def _cacheable(hypothesis: Hypothesis) -> bool:
     """Tell whether types and sizes are as they should be; the parser refuses anything else."""
     equation, params = hypothesis.equation, hypothesis.params
-    if type(equation) is not str or len(equation) > MAX_CHARACTERS:
+    if type(equation) is not str or len(equation) > MAX_EQUATION_CHARACTERS:
         return False
     if type(params) is not dict or len(params) > MAX_PARAMS:
         return False
@@ -84,7 +85,12 @@ def _judge(
     task: Task, truth: Truth, hypothesis: Hypothesis, best_match: float, config: VerifierConfig
 ) -> Verification:
     parsed = parse(
-        hypothesis.equation, hypothesis.params, task.variables, fit_nulls=config.constants == "fitted"
+        hypothesis.equation,
+        hypothesis.params,
+        task.variables,
+        inputs=task.inputs,
+        functions=config.functions,
+        fit_nulls=config.constants == "fitted",
     )
     if isinstance(parsed, Rejection):
         return _not_parsed(task, truth, parsed, best_match, config)
