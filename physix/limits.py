@@ -1,14 +1,14 @@
-"""Every maximum that more than one room needs, in one place.
+"""Every maximum and every rule for a name that more than one place must agree on, in one place.
 
-Names and texts are refused by these before any work is spent on them.
+Whatever a stranger hands us is bounded by a number or a pattern from here, before the work it bounds.
+Bounds of one algorithm (the evaluations of a fit, the depth of a reply's JSON) stay beside it.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# The grammar of equations ---------------------------------------------------------------------
-
+# The grammar of equations
 MAX_EQUATION_CHARACTERS: Final = 1_024
 MAX_EQUATION_TOKENS: Final = 256
 MAX_EQUATION_DEPTH: Final = 24
@@ -22,3 +22,59 @@ BASIC_FUNCTIONS: Final = ("sin", "cos", "tan", "exp", "log", "sqrt", "abs")
 EXTENDED_FUNCTIONS: Final = (*BASIC_FUNCTIONS, "tanh", "sign", "min", "max", "atan", "sinh", "cosh")
 # What no variable, input or param of a task may be called, whichever functions its episodes allow.
 RESERVED_WORDS: Final = frozenset({TIME, *CONSTANTS, *EXTENDED_FUNCTIONS})
+
+# Names
+PERSON: Final = "you"  # the policy of an episode that a person plays
+# What may name a new episode. A log also shows what older ones were called: up to MAX_EPISODE_ID characters.
+EPISODE_ID: Final = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}"
+EPISODE_ID_IN_WORDS: Final = "1 to 64 ASCII letters, digits, and . _ : -, beginning with a letter or digit"
+MAX_EPISODE_ID: Final = 64
+MAX_COMMAND_ID: Final = 128
+FILE_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"  # of a training run, and of an episode in a bundle
+MAX_SYSTEM_ID: Final = 64
+MAX_POLICY_NAME: Final = 128
+MIN_TOKEN: Final = 16  # characters of the secret that owns an episode
+MAX_TOKEN: Final = 128
+
+# Episodes
+DEFAULT_TURNS: Final = 8
+MAX_TURNS: Final = 64
+POLICY_ATTEMPTS: Final = 3  # at one turn
+MAX_MEMBERS: Final = 8  # of a comparison
+
+# What is recorded of a turn
+MAX_RECORDED_EQUATION: Final = 4_096  # characters; whether they are an equation is the grammar's question
+MAX_RECORDED_RATIONALE: Final = 4_096
+MAX_RECORDED_COMPLETION: Final = 65_536
+MAX_RECORDED_PARAMS: Final = 64
+MAX_PARAM_NAME: Final = 64
+MAX_LABELS: Final = 16
+MAX_LABEL_NAME: Final = 64
+MAX_LABEL_VALUE: Final = 256
+
+# Tasks
+MAX_SEED: Final = 2**53 - 1  # the last integer that JSON readers in every language keep exactly
+MAX_NOISE: Final = 0.05
+MAX_TRAJECTORIES: Final = 4
+MAX_TIER: Final = 3
+MAX_STATES: Final = 8
+MAX_MAGNITUDE: Final = 1e12  # of a state: beyond it a simulation diverged
+
+# Tables of measurements
+MAX_TABLE_BYTES: Final = 8 * 1024 * 1024
+MIN_ROWS: Final = 8
+MAX_ROWS: Final = 10_000
+MAX_COLUMN_NAME: Final = 32
+MAX_UNIT: Final = 32
+MAX_HINT: Final = 1_000
+MAX_TITLE: Final = 120
+MAX_HOLD_BACK: Final = 0.5
+
+# Lists and streams
+DEFAULT_PAGE: Final = 50
+MAX_PAGE: Final = 200
+MAX_EXPORTED: Final = 200  # episodes in one download
+MAX_FOLLOWED: Final = 64  # episodes on one stream
+MAX_POSITION: Final = MAX_SEED
+MAX_CURSOR: Final = 512
+MAX_SEARCH_TEXT: Final = 128

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from physix.limits import MAX_TABLE_BYTES
+
 
 class Settings(BaseSettings):
     """How one server or command runs. Flags of the command line win over the environment."""
@@ -18,7 +20,7 @@ class Settings(BaseSettings):
     public: bool = False
     token: str | None = None
     max_sessions: int = Field(default=64, ge=1)
-    max_csv_body_bytes: int = Field(default=8_388_608, ge=1_024)
+    max_csv_body_bytes: int = Field(default=MAX_TABLE_BYTES, ge=1_024)
     max_body_bytes: int = Field(default=262_144, ge=1_024)
     eval_salt: str = Field(default="physix-public-1", min_length=1, max_length=256)
     idle_s: float = Field(default=3_600.0, gt=0)

@@ -16,6 +16,7 @@ from physix.api.page import STATIC
 from physix.engine import RecordedEvent
 from physix.engine.episode import fold
 from physix.errors import BadInputError, EpisodeNotFoundError
+from physix.limits import FILE_NAME
 from physix.store import Log
 from physix.store.projection import project
 
@@ -27,7 +28,6 @@ _HEAD = (
     f'<meta http-equiv="Content-Security-Policy" content="{_CSP}" />\n'
     '    <meta name="physix-bundle" content="physix-bundle/1" />'
 )
-_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def _relative(html: str) -> str:
 
 
 async def _read(log: Log, episode_id: str) -> Sequence[RecordedEvent]:
-    if not _FILE_NAME.fullmatch(episode_id):
+    if not re.fullmatch(FILE_NAME, episode_id):
         raise BadInputError(f"Episode {episode_id[:96]!r} cannot be bundled: its id is no file name.")
     recorded = await log.read(episode_id)
     if not recorded:

@@ -19,11 +19,10 @@ from physix.engine.systems import sample_task, task_from_csv
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Profile, VerifierConfig
 from physix.errors import BadInputError
+from physix.limits import MAX_TABLE_BYTES
 from physix.policies import open_policy
 from physix.settings import Settings
 from physix.store import open_log
-
-_MAX_CSV_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +142,11 @@ def read_csv(path: Path) -> str:
     """
     try:
         with path.open("rb") as file:
-            content = file.read(_MAX_CSV_BYTES + 1)
+            content = file.read(MAX_TABLE_BYTES + 1)
     except OSError as error:
         raise BadInputError(f"Cannot read {path}: {error.strerror}.") from error
-    if len(content) > _MAX_CSV_BYTES:
-        raise BadInputError(f"{path} is larger than {_MAX_CSV_BYTES // 2**20} MB.")
+    if len(content) > MAX_TABLE_BYTES:
+        raise BadInputError(f"{path} is larger than {MAX_TABLE_BYTES // 2**20} MB.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

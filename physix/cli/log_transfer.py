@@ -12,10 +12,10 @@ import anyio
 import typer
 
 from physix.errors import BadInputError
+from physix.limits import MAX_PAGE
 
 _Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="The event log.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-_PAGE = 200
 
 
 def log_list(
@@ -64,7 +64,7 @@ async def _list(url: str, wanted: object, limit: int, as_json: bool) -> None:
     shown, cursor = 0, None
     async with open_log(url) as log:
         while shown < limit:
-            page = await log.list_episodes(wanted, cursor=cursor, limit=min(_PAGE, limit - shown))
+            page = await log.list_episodes(wanted, cursor=cursor, limit=min(MAX_PAGE, limit - shown))
             if shown == 0 and not as_json:
                 sys.stdout.write(f"{page.total} episodes\n")
             for row in page.items:

@@ -1,6 +1,6 @@
 """The domain: events, the episode aggregate, and the shell that runs commands against a log."""
 
-from physix.engine.episode import MAX_TURNS, Episode, Turn, evolve, fold, observe
+from physix.engine.episode import Episode, Turn, evolve, fold, observe
 from physix.engine.events import (
     EpisodeConfig,
     EpisodeFinished,
@@ -17,7 +17,6 @@ from physix.engine.ports import EventLog, Observation, Policy, Proposal
 from physix.engine.runner import EpisodeEngine
 
 __all__ = [
-    "MAX_TURNS",
     "Episode",
     "EpisodeConfig",
     "EpisodeEngine",

@@ -9,8 +9,7 @@ from physix.engine.events import EpisodeStarted, RecordedEvent
 from physix.engine.outcome import Outcome, outcome_of
 from physix.engine.ports import EventLog
 from physix.errors import EpisodeNotFoundError
-
-MAX_MEMBERS = 8
+from physix.limits import MAX_MEMBERS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,15 +34,19 @@ from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import RULES, Hypothesis, Verification
 from physix.errors import BadInputError, EpisodeFinishedError
+from physix.limits import (
+    MAX_LABEL_NAME,
+    MAX_LABEL_VALUE,
+    MAX_LABELS,
+    MAX_PARAM_NAME,
+    MAX_RECORDED_COMPLETION,
+    MAX_RECORDED_EQUATION,
+    MAX_RECORDED_PARAMS,
+    MAX_RECORDED_RATIONALE,
+    MAX_TURNS,
+    POLICY_ATTEMPTS,
+)
 from physix.version import __version__
-
-MAX_TURNS = 64
-MAX_EQUATION_CHARACTERS = 4_096
-MAX_RATIONALE_CHARACTERS = 4_096
-MAX_COMPLETION_CHARACTERS = 65_536
-MAX_PARAMS = 64
-MAX_LABELS = 16
-POLICY_ATTEMPTS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,8 +233,8 @@ def _check_labels(labels: Mapping[str, str]) -> None:
     if len(labels) > MAX_LABELS:
         raise BadInputError(f"{len(labels)} labels were given; at most {MAX_LABELS} are recorded.")
     for name, value in labels.items():
-        _check_text("name of a label", name, 64)
-        _check_text(f"label {name!r}", value, 256)
+        _check_text("name of a label", name, MAX_LABEL_NAME)
+        _check_text(f"label {name!r}", value, MAX_LABEL_VALUE)
 
 
 def play(
@@ -313,10 +317,10 @@ def fail_policy(
     failed = PolicyFailed(
         turn=len(episode.turns) + 1,
         policy=policy,
-        reason=_encodable(reason)[:MAX_RATIONALE_CHARACTERS],
+        reason=_encodable(reason)[:MAX_RECORDED_RATIONALE],
         attempt=attempt,
         attempts_allowed=POLICY_ATTEMPTS,
-        raw_completion=_encodable(raw_completion)[:MAX_COMPLETION_CHARACTERS] if raw_completion else None,
+        raw_completion=_encodable(raw_completion)[:MAX_RECORDED_COMPLETION] if raw_completion else None,
     )
     if attempt < POLICY_ATTEMPTS:
         return (failed,)
@@ -351,10 +355,10 @@ def check_recordable(hypothesis: Hypothesis, raw_completion: str | None = None) 
         BadInputError: text too long or not valid Unicode, too many params, a param that is
             not a finite real number.
     """
-    _check_text("equation", hypothesis.equation, MAX_EQUATION_CHARACTERS)
-    _check_text("rationale", hypothesis.rationale, MAX_RATIONALE_CHARACTERS)
+    _check_text("equation", hypothesis.equation, MAX_RECORDED_EQUATION)
+    _check_text("rationale", hypothesis.rationale, MAX_RECORDED_RATIONALE)
     if raw_completion is not None:
-        _check_text("raw completion", raw_completion, MAX_COMPLETION_CHARACTERS)
+        _check_text("raw completion", raw_completion, MAX_RECORDED_COMPLETION)
     _check_params(hypothesis.params)
 
 
@@ -377,10 +381,10 @@ def recorded_params(params: Mapping[str, float | None]) -> dict[str, float | Non
 
 
 def _check_params(params: Mapping[str, float | None]) -> None:
-    if len(params) > MAX_PARAMS:
-        raise BadInputError(f"{len(params)} params were given; at most {MAX_PARAMS} are recorded.")
+    if len(params) > MAX_RECORDED_PARAMS:
+        raise BadInputError(f"{len(params)} params were given; at most {MAX_RECORDED_PARAMS} are recorded.")
     for name, value in params.items():
-        _check_text("name of a param", name, 64)
+        _check_text("name of a param", name, MAX_PARAM_NAME)
         if value is None:
             continue
         # bool is an int to Python, but `true` in a request is a mistake, not the number 1.

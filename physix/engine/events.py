@@ -15,6 +15,7 @@ from physix.engine.verifier.types import (
     VariableFit,
     VerifierConfig,
 )
+from physix.limits import DEFAULT_TURNS
 
 SCHEMA_VERSION = 3
 
@@ -29,7 +30,7 @@ class EpisodeConfig:
     """The rules of one episode."""
 
     verifier: VerifierConfig = field(default_factory=VerifierConfig)
-    max_turns: int = 8
+    max_turns: int = DEFAULT_TURNS
     reward_mode: RewardMode = "total"
 
 

@@ -31,9 +31,9 @@ from physix.engine.ports import EventLog, Policy, TokenSink
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, ConflictError, EpisodeNotFoundError, PolicyError
+from physix.limits import EPISODE_ID, EPISODE_ID_IN_WORDS
 
 _CACHED_EPISODES = 256
-_EPISODE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
 
 def _ignore_token(_text: str) -> None:
@@ -85,10 +85,9 @@ class EpisodeEngine:
             token_sha256=token_sha256,
             labels=labels,
         )
-        if episode_id is not None and not _EPISODE_ID.fullmatch(episode_id):
+        if episode_id is not None and not re.fullmatch(EPISODE_ID, episode_id):
             raise BadInputError(
-                f"episode_id {episode_id[:80]!a} cannot be used; "
-                "write 1 to 64 ASCII letters, digits, and . _ : -"
+                f"episode_id {episode_id[:80]!a} cannot be used; write {EPISODE_ID_IN_WORDS}."
             )
         new_id = episode_id or uuid.uuid4().hex
         recorded = await self._log.append(new_id, (started,), expected_version=0)

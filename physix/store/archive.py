@@ -21,11 +21,11 @@ from anyio import to_thread
 
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
 from physix.errors import BadInputError, StorageError
+from physix.limits import MAX_PAGE
 from physix.store.codec import decode, encode
 from physix.store.pages import cursor_after, follows, page_of, parse_cursor
 from physix.store.projection import project_turns
 from physix.store.rows import (
-    MAX_PAGE,
     NEWEST_FIRST,
     CommandRow,
     EpisodeFilter,

@@ -9,18 +9,11 @@ import anyio
 
 from physix.engine.events import EpisodeStarted, Event, RecordedEvent
 from physix.errors import ConflictError
+from physix.limits import MAX_PAGE
 from physix.store.codec import encode
 from physix.store.pages import page_of
 from physix.store.projection import Tally, project, project_turns, tally_of
-from physix.store.rows import (
-    MAX_PAGE,
-    NEWEST_FIRST,
-    CommandRow,
-    EpisodeFilter,
-    EpisodeOrder,
-    EpisodePage,
-    TurnRow,
-)
+from physix.store.rows import NEWEST_FIRST, CommandRow, EpisodeFilter, EpisodeOrder, EpisodePage, TurnRow
 from physix.store.rules import check_append, check_ids, matches_filter, wanted_labels
 
 

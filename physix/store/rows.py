@@ -16,11 +16,8 @@ from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
 
 from physix.engine.ports import EventLog
+from physix.limits import MAX_COMMAND_ID, MAX_EPISODE_ID
 from physix.store.moments import microseconds, moment
-
-MAX_PAGE = 200
-MAX_ID = 64  # characters of an episode's id
-MAX_COMMAND_ID = 128
 
 
 class Big(TypeDecorator[int]):
@@ -76,7 +73,7 @@ class Standing(SQLModel):
 class EpisodeFields(Standing, Opening):
     """One episode as any list shows it."""
 
-    episode_id: str = Field(max_length=MAX_ID)
+    episode_id: str = Field(max_length=MAX_EPISODE_ID)
 
 
 class EpisodeRow(EpisodeFields):
@@ -155,7 +152,7 @@ class TurnRow:
 class CommandRow(SQLModel):
     """An idempotency key: which request it belongs to, and which events were its answer."""
 
-    episode_id: str = Field(primary_key=True, max_length=MAX_ID)
+    episode_id: str = Field(primary_key=True, max_length=MAX_EPISODE_ID)
     command_id: str = Field(primary_key=True, max_length=MAX_COMMAND_ID)
     digest: str = Field(max_length=64)
     first_version: int

@@ -15,7 +15,8 @@ from physix.engine.events import (
     SimulationRun,
 )
 from physix.errors import BadInputError, ConflictError
-from physix.store.rows import MAX_COMMAND_ID, MAX_ID, EpisodeFilter, EpisodeRow
+from physix.limits import MAX_COMMAND_ID, MAX_EPISODE_ID
+from physix.store.rows import EpisodeFilter, EpisodeRow
 
 
 def check_ids(episode_id: str, command_id: str | None) -> None:
@@ -24,7 +25,10 @@ def check_ids(episode_id: str, command_id: str | None) -> None:
     Raises:
         BadInputError: one is empty, too long, or holds NUL.
     """
-    for what, value, most in (("episode", episode_id, MAX_ID), ("command", command_id, MAX_COMMAND_ID)):
+    for what, value, most in (
+        ("episode", episode_id, MAX_EPISODE_ID),
+        ("command", command_id, MAX_COMMAND_ID),
+    ):
         if value is not None and (not 0 < len(value) <= most or "\0" in value):
             raise BadInputError(
                 f"The {what} id {value[:80]!r} will not do; it has 1 to {most} characters and no NUL."

@@ -30,8 +30,9 @@ from physix.engine.events import (
 from physix.engine.fingerprint import environment_fingerprint
 from physix.engine.verifier.types import RULES, Hypothesis
 from physix.errors import PhysixError
+from physix.limits import MAX_PAGE
 from physix.store.projection import project, project_turns
-from physix.store.rows import MAX_PAGE, EpisodeFilter, EpisodeRow, Log, TurnRow
+from physix.store.rows import EpisodeFilter, EpisodeRow, Log, TurnRow
 from physix.version import __version__
 
 TOLERANCE = 1e-6

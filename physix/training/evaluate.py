@@ -17,6 +17,7 @@ from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import parse
 from physix.engine.verifier.correctness import same_structure
 from physix.engine.verifier.types import Profile, Rejection, VerifierConfig
+from physix.limits import DEFAULT_TURNS
 from physix.store import open_log
 from physix.training.data.teacher import TeacherPolicy
 from physix.training.intervals import (
@@ -35,8 +36,6 @@ from physix.training.rollout import (
     TaskPlan,
     roll_out,
 )
-
-TURN_LIMIT = 8
 
 MakePolicy = Callable[[], Policy]
 
@@ -154,7 +153,7 @@ METRICS: dict[str, Callable[[Played], float]] = {
     "solved@2": lambda p: p.solved_within(2),
     "solved@4": lambda p: p.solved_within(4),
     "solved@8": lambda p: p.solved_within(8),
-    "turns": lambda p: p.outcome.turns_to_solve or TURN_LIMIT + 1,
+    "turns": lambda p: p.outcome.turns_to_solve or DEFAULT_TURNS + 1,
 }
 SHARES = frozenset({"recovered", "solved@1", "solved@2", "solved@4", "solved@8"})
 

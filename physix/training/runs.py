@@ -17,9 +17,9 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from physix.errors import BadInputError
+from physix.limits import FILE_NAME
 
 RunStatus = Literal["running", "finished", "failed", "stopped_early"]
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 MAX_POINTS = 2_000
 
 
@@ -149,7 +149,7 @@ def _line(text: str) -> MetricLine | None:
 
 
 def _folder(roots: Sequence[Path], run_id: str) -> Path:
-    if _ID.fullmatch(run_id) is None or ".." in run_id:
+    if re.fullmatch(FILE_NAME, run_id) is None or ".." in run_id:
         raise BadInputError(f"Run id {run_id[:80]!r} is not allowed: use letters, digits, dots and dashes.")
     folders = [root / run_id for root in roots]
     return next((folder for folder in folders if (folder / "run.json").exists()), folders[0])

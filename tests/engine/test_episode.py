@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from physix.engine import Episode, EpisodeConfig, Provenance, evolve, fold, observe
-from physix.engine.episode import POLICY_ATTEMPTS, abandon, fail_policy, play, start
+from physix.engine.episode import abandon, fail_policy, play, start
 from physix.engine.events import (
     EpisodeFinished,
     Event,
@@ -17,6 +17,7 @@ from physix.engine.events import (
 from physix.engine.systems import sample_task
 from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, EpisodeFinishedError
+from physix.limits import POLICY_ATTEMPTS
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ME = Provenance(policy="test")

@@ -10,16 +10,17 @@ from fastapi import APIRouter, Path
 from starlette.responses import Response
 
 from physix.api.http import schemas
-from physix.api.http.routes import PERSON, After, LastEventId, Services, Wired, config_of, read_table, task_of
+from physix.api.http.routes import After, LastEventId, Services, Wired, config_of, read_table, task_of
 from physix.api.live.streams import comparison_stream, resume_after
 from physix.engine import EpisodeStarted, RecordedEvent
 from physix.engine.comparison import load_members, member_id, summarise
 from physix.engine.fork import fork
 from physix.errors import BadInputError, ForbiddenError
+from physix.limits import MAX_EPISODE_ID, PERSON
 from physix.policies import open_policy
 
 TABLE_PATHS = ("/interactive/sessions", "/api/comparisons", "/api/csv/check")
-ComparisonId = Annotated[str, Path(max_length=64)]
+ComparisonId = Annotated[str, Path(max_length=MAX_EPISODE_ID)]
 
 router = APIRouter()
 

@@ -14,7 +14,7 @@ from physix.api.http import schemas
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
 from physix.api.live.streams import episode_stream, log_stream, resume_after
-from physix.engine import MAX_TURNS, Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
+from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
 from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import preview
@@ -26,16 +26,29 @@ from physix.errors import (
     ForbiddenError,
     PromptNotFoundError,
 )
-from physix.limits import BASIC_FUNCTIONS
+from physix.limits import (
+    BASIC_FUNCTIONS,
+    DEFAULT_PAGE,
+    MAX_COMMAND_ID,
+    MAX_CURSOR,
+    MAX_EXPORTED,
+    MAX_FOLLOWED,
+    MAX_LABEL_VALUE,
+    MAX_PAGE,
+    MAX_POLICY_NAME,
+    MAX_POSITION,
+    MAX_SEARCH_TEXT,
+    MAX_SYSTEM_ID,
+    MAX_TIER,
+    MAX_TURNS,
+    PERSON,
+)
 from physix.policies import DEFAULT_POLICY, discover_policies, open_policy
 from physix.policies.chat.asked import asked
 from physix.settings import Settings
 from physix.store import EpisodeFilter, EpisodeOrder, Log, SortKey
 from physix.store.transfer import export_lines
 
-PERSON = "you"
-_MAX_AFTER = 2**53
-_MAX_EXPORTED = 200
 _SORT = f"^-?({'|'.join(get_args(SortKey))})$"
 
 
@@ -57,8 +70,8 @@ def services(request: Request) -> Services:
 
 
 Wired = Annotated[Services, Depends(services)]
-CommandId = Annotated[str | None, Header(alias="Idempotency-Key", max_length=128)]
-After = Annotated[int | None, Query(ge=0, le=_MAX_AFTER)]
+CommandId = Annotated[str | None, Header(alias="Idempotency-Key", max_length=MAX_COMMAND_ID)]
+After = Annotated[int | None, Query(ge=0, le=MAX_POSITION)]
 LastEventId = Annotated[str | None, Header(alias="Last-Event-ID")]
 
 router = APIRouter()
@@ -90,17 +103,17 @@ async def policies(wired: Wired) -> list[schemas.PolicyView]:
 @router.get("/api/episodes")
 async def episodes(
     wired: Wired,
-    system: Annotated[str | None, Query(max_length=64)] = None,
-    policy: Annotated[str | None, Query(max_length=128)] = None,
+    system: Annotated[str | None, Query(max_length=MAX_SYSTEM_ID)] = None,
+    policy: Annotated[str | None, Query(max_length=MAX_POLICY_NAME)] = None,
     outcome: Annotated[str | None, Query(max_length=32)] = None,
     status: Annotated[str | None, Query(max_length=16)] = None,
-    tier: Annotated[int | None, Query(ge=1, le=3)] = None,
-    q: Annotated[str | None, Query(max_length=128)] = None,
-    run: Annotated[str | None, Query(max_length=128)] = None,
+    tier: Annotated[int | None, Query(ge=1, le=MAX_TIER)] = None,
+    q: Annotated[str | None, Query(max_length=MAX_SEARCH_TEXT)] = None,
+    run: Annotated[str | None, Query(max_length=MAX_LABEL_VALUE)] = None,
     step: Annotated[str | None, Query(max_length=16)] = None,
     sort: Annotated[str, Query(pattern=_SORT)] = "-started",
-    cursor: Annotated[str | None, Query(max_length=512)] = None,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
 ) -> schemas.EpisodeList:
     """Browse episodes, newest first or by another column; a minus sign before its name turns the order."""
     wanted = EpisodeFilter(
@@ -125,7 +138,7 @@ async def episodes(
 
 @router.get("/api/episodes/export", response_class=Response)
 async def export_episodes(
-    wired: Wired, episode: Annotated[list[str], Query(max_length=_MAX_EXPORTED)]
+    wired: Wired, episode: Annotated[list[str], Query(max_length=MAX_EXPORTED)]
 ) -> Response:
     """Download finished episodes as they are logged, in the form that `physix log import` takes."""
     for episode_id in episode:
@@ -200,7 +213,7 @@ async def episode_event_stream(
 @router.get("/api/events", response_class=Response)
 async def log_event_stream(
     wired: Wired,
-    episode: Annotated[list[str] | None, Query(max_length=64)] = None,
+    episode: Annotated[list[str] | None, Query(max_length=MAX_FOLLOWED)] = None,
     after: After = None,
     last_event_id: LastEventId = None,
 ) -> Response:

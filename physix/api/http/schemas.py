@@ -37,6 +37,19 @@ from physix.engine.verifier.types import (
     Simulation,
     VariableFit,
 )
+from physix.limits import (
+    DEFAULT_TURNS,
+    MAX_HOLD_BACK,
+    MAX_MEMBERS,
+    MAX_POLICY_NAME,
+    MAX_RECORDED_EQUATION,
+    MAX_RECORDED_PARAMS,
+    MAX_RECORDED_RATIONALE,
+    MAX_STATES,
+    MAX_SYSTEM_ID,
+    MAX_TURNS,
+    PERSON,
+)
 from physix.store.rows import EpisodeFields, EpisodeRow
 from physix.store.rules import is_secret
 
@@ -56,12 +69,18 @@ class TableBody(Body):
 
     csv: str | None = None
     second_order: dict[str, str] | None = Field(
-        default=None, max_length=8, description="velocity column to position; null: recognised by name"
+        default=None,
+        max_length=MAX_STATES,
+        description="velocity column to position; null: recognised by name",
     )
     estimate: list[str] = Field(
-        default_factory=list, max_length=8, description="columns whose velocity is estimated from the data"
+        default_factory=list,
+        max_length=MAX_STATES,
+        description="columns whose velocity is estimated from the data",
     )
-    hold_back: Finite = Field(default=0.0, ge=0.0, le=0.5, description="last share of the rows, kept hidden")
+    hold_back: Finite = Field(
+        default=0.0, ge=0.0, le=MAX_HOLD_BACK, description="last share of the rows, kept hidden"
+    )
     held_back_csv: str | None = Field(default=None, description="another table, kept hidden")
     hint: str = ""
     title: str = ""
@@ -70,11 +89,11 @@ class TableBody(Body):
 class NewTask(TableBody):
     """What to work on, from a system and seed or from a CSV, and by which rules."""
 
-    system_id: str | None = Field(default=None, max_length=64)
+    system_id: str | None = Field(default=None, max_length=MAX_SYSTEM_ID)
     seed: StrictInt = 0
     noise: Finite | None = None
     trajectories: StrictInt = 1
-    max_turns: StrictInt = Field(default=8, ge=1, le=64)
+    max_turns: StrictInt = Field(default=DEFAULT_TURNS, ge=1, le=MAX_TURNS)
     profile: Profile = "classic"
     constants: Constants = "declared"
     reward_mode: RewardMode = "total"
@@ -83,21 +102,25 @@ class NewTask(TableBody):
 class NewSession(NewTask):
     """Start an episode."""
 
-    policy: str = Field(default="you", max_length=128, description="who will play; `you` for a person")
+    policy: str = Field(
+        default=PERSON, max_length=MAX_POLICY_NAME, description="who will play; `you` for a person"
+    )
 
 
 class NewComparison(NewTask):
     """Start the same task under several policies."""
 
-    policies: list[Annotated[str, Field(min_length=1, max_length=128)]] = Field(min_length=1, max_length=8)
+    policies: list[Annotated[str, Field(min_length=1, max_length=MAX_POLICY_NAME)]] = Field(
+        min_length=1, max_length=MAX_MEMBERS
+    )
 
 
 class ForkBody(Body):
     """Where to branch, and who goes on."""
 
-    turn: StrictInt = Field(ge=0, le=64)
-    policy: str | None = Field(default=None, max_length=128, description="absent: the original's")
-    max_turns: StrictInt | None = Field(default=None, ge=1, le=64)
+    turn: StrictInt = Field(ge=0, le=MAX_TURNS)
+    policy: str | None = Field(default=None, max_length=MAX_POLICY_NAME, description="absent: the original's")
+    max_turns: StrictInt | None = Field(default=None, ge=1, le=MAX_TURNS)
 
 
 class TableView(BaseModel):
@@ -169,9 +192,9 @@ class ComparisonView(BaseModel):
 class HypothesisBody(Body):
     """A person's hypothesis."""
 
-    equation: str = Field(max_length=4_096)
-    params: dict[str, Finite | None] = Field(default_factory=dict, max_length=64)
-    rationale: str = Field(default="", max_length=4_096)
+    equation: str = Field(max_length=MAX_RECORDED_EQUATION)
+    params: dict[str, Finite | None] = Field(default_factory=dict, max_length=MAX_RECORDED_PARAMS)
+    rationale: str = Field(default="", max_length=MAX_RECORDED_RATIONALE)
 
 
 class PreviewView(BaseModel):
@@ -203,7 +226,7 @@ class PolicyBody(Body):
     `temperature` is for chat models; absent, the server's setting holds.
     """
 
-    policy: str | None = Field(default=None, max_length=128)
+    policy: str | None = Field(default=None, max_length=MAX_POLICY_NAME)
     temperature: float | None = Field(default=None, ge=0.0, le=2.0)
 
 

@@ -14,6 +14,7 @@ from physix.api.live.broadcast import Live
 from physix.engine import Episode, EpisodeEngine, Observation, Proposal
 from physix.engine.ports import Policy, TokenSink
 from physix.errors import ConflictError, PhysixError, PolicyError
+from physix.limits import PERSON
 from physix.policies import open_policy
 from physix.policies.chat.policy import ChatPolicy
 from physix.settings import Settings
@@ -97,7 +98,7 @@ class Drivers:
         while True:
             page = await self._log.list_episodes(EpisodeFilter(status="running"), cursor=cursor, limit=200)
             for row in page.items:
-                if row.door == "interactive" and row.policy != "you" and not self.drives(row.episode_id):
+                if row.door == "interactive" and row.policy != PERSON and not self.drives(row.episode_id):
                     try:
                         await self.start(row.episode_id, row.policy)
                         resumed += 1

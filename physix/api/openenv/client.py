@@ -15,6 +15,13 @@ from openenv.core.env_server.types import Action, Observation, State
 from pydantic import Field
 from websockets.exceptions import ConnectionClosed
 
+from physix.limits import (
+    MAX_COMMAND_ID,
+    MAX_RECORDED_EQUATION,
+    MAX_RECORDED_PARAMS,
+    MAX_RECORDED_RATIONALE,
+)
+
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 _FIRST_WAIT_S = 0.05
 _LONGEST_WAIT_S = 2.0
@@ -23,15 +30,15 @@ _LONGEST_WAIT_S = 2.0
 class PhysiXAction(Action):
     """One hypothesis. An equation that does not parse is a turn with reward 0, not an error."""
 
-    equation: str = Field(max_length=4_096, description="e.g. d2y/dt2 = -g + k*vy**2")
+    equation: str = Field(max_length=MAX_RECORDED_EQUATION, description="e.g. d2y/dt2 = -g + k*vy**2")
     params: dict[str, Finite | None] = Field(
-        default_factory=dict, max_length=64, description="values of its names"
+        default_factory=dict, max_length=MAX_RECORDED_PARAMS, description="values of its names"
     )
-    rationale: str = Field(default="", max_length=4_096)
+    rationale: str = Field(default="", max_length=MAX_RECORDED_RATIONALE)
     idempotency_key: str | None = Field(
         default=None,
         min_length=1,
-        max_length=128,
+        max_length=MAX_COMMAND_ID,
         description="repeating a key with the same hypothesis plays no second turn",
     )
 

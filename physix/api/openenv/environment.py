@@ -22,14 +22,26 @@ from physix.api.openenv.client import PhysiXAction, PhysiXObservation, PhysiXRes
 from physix.api.openenv.observation import first_observation, step_observation
 from physix.api.openenv.wire import WireFaultError, strict_json
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
-from physix.engine.systems import MAX_SEED, SYSTEMS, sample_task
+from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import PUBLIC_SALT, SPLITS, count, salt_fingerprint, split_task, task_row
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Constants, Hypothesis, Profile, VerifierConfig
 from physix.errors import BadInputError, ForbiddenError
+from physix.limits import (
+    DEFAULT_TURNS,
+    EPISODE_ID,
+    MAX_NOISE,
+    MAX_SEED,
+    MAX_SYSTEM_ID,
+    MAX_TIER,
+    MAX_TOKEN,
+    MAX_TRAJECTORIES,
+    MAX_TURNS,
+    MIN_TOKEN,
+)
 from physix.version import __version__
 
-_ID = r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$"
+_ID = rf"^{EPISODE_ID}$"
 
 
 class ResetOptions(BaseModel):
@@ -39,16 +51,16 @@ class ResetOptions(BaseModel):
 
     seed: Annotated[int, Field(strict=True, ge=0, le=MAX_SEED)] | None = None
     episode_id: Annotated[str, Field(pattern=_ID)] | None = None
-    token: Annotated[str, Field(min_length=16, max_length=128)] | None = None
+    token: Annotated[str, Field(min_length=MIN_TOKEN, max_length=MAX_TOKEN)] | None = None
     resume: Annotated[bool, Field(strict=True)] = False
-    system_id: Annotated[str, Field(max_length=64)] | None = None
-    tier: Annotated[int, Field(strict=True, ge=1, le=3)] | None = None
+    system_id: Annotated[str, Field(max_length=MAX_SYSTEM_ID)] | None = None
+    tier: Annotated[int, Field(strict=True, ge=1, le=MAX_TIER)] | None = None
     split: Literal["train", "validation", "test"] | None = None
     index: Annotated[int, Field(strict=True, ge=0, le=MAX_SEED)] | None = None
     task_from: Annotated[str, Field(pattern=_ID)] | None = None
-    noise: Annotated[float, Field(ge=0.0, le=0.05, allow_inf_nan=False)] | None = None
-    trajectories: Annotated[int, Field(strict=True, ge=1, le=4)] | None = None
-    max_turns: Annotated[int, Field(strict=True, ge=1, le=64)] = 8
+    noise: Annotated[float, Field(ge=0.0, le=MAX_NOISE, allow_inf_nan=False)] | None = None
+    trajectories: Annotated[int, Field(strict=True, ge=1, le=MAX_TRAJECTORIES)] | None = None
+    max_turns: Annotated[int, Field(strict=True, ge=1, le=MAX_TURNS)] = DEFAULT_TURNS
     profile: Profile = "classic"
     reward_mode: Literal["total", "gain"] = "total"
     constants: Constants = "declared"

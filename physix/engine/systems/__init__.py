@@ -1,17 +1,13 @@
 """Systems, the tasks sampled from them, and tasks read from a CSV."""
 
 from physix.engine.systems.base import System
-from physix.engine.systems.csv_tasks import MAX_CSV_BYTES, task_from_csv
+from physix.engine.systems.csv_tasks import task_from_csv
 from physix.engine.systems.registry import SYSTEMS, sample_task
-from physix.engine.systems.sampling import DEFAULT_NOISE, MAX_NOISE, MAX_SEED, MAX_TRAJECTORIES
+from physix.engine.systems.sampling import DEFAULT_NOISE
 from physix.engine.systems.task import StateVariable, Task, Trajectory, Truth
 
 __all__ = [
     "DEFAULT_NOISE",
-    "MAX_CSV_BYTES",
-    "MAX_NOISE",
-    "MAX_SEED",
-    "MAX_TRAJECTORIES",
     "SYSTEMS",
     "StateVariable",
     "System",

@@ -19,15 +19,17 @@ import numpy as np
 from physix.engine.systems.derivatives import smoothed_rate
 from physix.engine.systems.task import StateVariable, Task, Trajectory, Truth
 from physix.errors import BadInputError, CsvError
-
-MAX_CSV_BYTES = 8 * 1024 * 1024
-MIN_ROWS, MAX_ROWS = 8, 10_000
-MAX_STATES = 8
-MAX_NAME = 32
-MAX_UNIT = 32
-MAX_HINT = 1_000
-MAX_TITLE = 120
-MAX_MAGNITUDE = 1e12  # beyond this the verifier calls a simulation diverged
+from physix.limits import (
+    MAX_COLUMN_NAME,
+    MAX_HINT,
+    MAX_MAGNITUDE,
+    MAX_ROWS,
+    MAX_STATES,
+    MAX_TABLE_BYTES,
+    MAX_TITLE,
+    MAX_UNIT,
+    MIN_ROWS,
+)
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
@@ -112,7 +114,7 @@ def _given_rates(names: Sequence[str], second_order: Mapping[str, str]) -> dict[
         for name in (rate, position):
             if name not in names:
                 raise CsvError(
-                    f"There is no column {name[:MAX_NAME]!r}; the columns are: {', '.join(names)}."
+                    f"There is no column {name[:MAX_COLUMN_NAME]!r}; the columns are: {', '.join(names)}."
                 )
         if rate == position or position in second_order or list(second_order.values()).count(position) > 1:
             raise CsvError(f"Column {rate!r} cannot be the velocity of {position!r} here.")
@@ -129,12 +131,14 @@ def _with_estimates(
     columns = list(zip(*trajectory.states, strict=True))
     for position in estimate:
         if position not in names:
-            raise CsvError(f"There is no column {position[:MAX_NAME]!r} whose velocity could be estimated.")
+            raise CsvError(
+                f"There is no column {position[:MAX_COLUMN_NAME]!r} whose velocity could be estimated."
+            )
         index = names.index(position)
         if position in taken or variables[index].rate_of is not None:
             raise CsvError(f"Column {position!r} has a velocity already, or is one.")
         name = f"v{position}"
-        if name in names or len(name) > MAX_NAME:
+        if name in names or len(name) > MAX_COLUMN_NAME:
             raise CsvError(
                 f"The estimated velocity of {position!r} would be called {name!r}; rename a column."
             )
@@ -253,8 +257,8 @@ def _split(text: str) -> list[tuple[int, list[str]]]:
     if any("\ud800" <= letter <= "\udfff" or letter == "\0" for letter in text):
         raise CsvError("The CSV contains characters that are no text.")
     size = len(text.encode())
-    if size > MAX_CSV_BYTES:
-        raise CsvError(f"The CSV has {size} bytes; at most {MAX_CSV_BYTES} are allowed.")
+    if size > MAX_TABLE_BYTES:
+        raise CsvError(f"The CSV has {size} bytes; at most {MAX_TABLE_BYTES} are allowed.")
     reader = csv.reader(io.StringIO(text.removeprefix("\ufeff"), newline=""), skipinitialspace=True)
     try:
         return [(reader.line_num, cells) for cells in reader if any(cell.strip() for cell in cells)]
@@ -263,7 +267,7 @@ def _split(text: str) -> list[tuple[int, list[str]]]:
 
 
 def _check_header(header: Sequence[str]) -> None:
-    shown = ", ".join(name[:MAX_NAME] or "(empty)" for name in header[: MAX_STATES + 2])
+    shown = ", ".join(name[:MAX_COLUMN_NAME] or "(empty)" for name in header[: MAX_STATES + 2])
     if len(header) == 1 and re.search(r"[;\t]", header[0]):
         raise CsvError("The header has one column: separate columns by commas.")
     for name in header:
@@ -281,10 +285,10 @@ def _check_header(header: Sequence[str]) -> None:
 def _check_name(name: str) -> None:
     if not name:
         raise CsvError("A column of the header line has no name.")
-    if len(name) > MAX_NAME or not _NAME.fullmatch(name):
+    if len(name) > MAX_COLUMN_NAME or not _NAME.fullmatch(name):
         raise CsvError(
-            f"Column name {name[:MAX_NAME]!r} is not allowed: use a letter, then letters, digits and _, "
-            f"at most {MAX_NAME} characters (units go into a second line)."
+            f"Column name {name[:MAX_COLUMN_NAME]!r} is not allowed: use a letter, then letters, digits and "
+            f"_, at most {MAX_COLUMN_NAME} characters (units go into a second line)."
         )
     if name in _RESERVED:
         raise CsvError(f"Column name {name!r} is not allowed: it means something else in an equation.")

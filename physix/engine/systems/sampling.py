@@ -11,11 +11,9 @@ from scipy.integrate import odeint
 from physix.engine.systems.base import HIDDEN_TRAJECTORIES, System
 from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.errors import BadInputError, PhysixError
+from physix.limits import MAX_NOISE, MAX_SEED, MAX_TRAJECTORIES
 
 DEFAULT_NOISE = 0.02
-MAX_NOISE = 0.05
-MAX_TRAJECTORIES = 4
-MAX_SEED = 2**53 - 1  # the last integer that JSON readers in every language keep exactly
 
 _RTOL, _ATOL = 1e-10, 1e-12
 

@@ -20,8 +20,8 @@ from physix.engine.verifier.compile import UNDEFINED, Callback, FloatArray, Prog
 from physix.engine.verifier.prepared import Samples, prepare
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import INTEGRATED, Outcome, Prediction, Simulation, VerifierConfig
+from physix.limits import MAX_MAGNITUDE
 
-MAX_MAGNITUDE = 1e12
 _SUCCESS = "Integration successful."
 _SILENT = ("ignore", None, ODEintWarning, None, 0)
 

@@ -21,6 +21,12 @@ from physix.engine.ports import Observation, PastTurn
 from physix.engine.systems.task import StateVariable, Task, Trajectory
 from physix.engine.verifier.types import Constants, Hypothesis
 from physix.errors import BadInputError
+from physix.limits import (
+    MAX_RECORDED_COMPLETION,
+    MAX_RECORDED_EQUATION,
+    MAX_RECORDED_PARAMS,
+    MAX_RECORDED_RATIONALE,
+)
 from physix.policies.chat.lenient_json import CUT, find_objects
 from physix.policies.chat.notation import ascii_name, tidy
 
@@ -28,12 +34,8 @@ PROMPT_VERSION = "1"
 DEFAULT_BUDGET = 2_048
 MIN_BUDGET = 1_536
 _ROWS = (32, 24, 16, 12, 8)  # samples of all shown trajectories together
-_MAX_EQUATION = 4_096
-_MAX_RATIONALE = 4_096
-_MAX_COMPLETION = 65_536
 _SHOWN_EQUATION = 300  # characters of an earlier equation that are repeated
 _SHOWN_WORDS = 400
-_MAX_PARAMS = 64
 
 Role = Literal["system", "user", "assistant"]
 
@@ -298,7 +300,7 @@ def parse_completion(
     the verifier's question. With `constants="fitted"`, a name that the equation uses and no
     param declares is left to the verifier to fit.
     """
-    if len(completion) > _MAX_COMPLETION:
+    if len(completion) > MAX_RECORDED_COMPLETION:
         return ParseFailure("too_long", f"The reply has {len(completion)} characters.")
     text = completion.encode("utf-8", "replace").decode("utf-8")
     text = _CONTROL.sub(" ", _THOUGHT.sub(" ", text))
@@ -359,7 +361,9 @@ def _hypothesis(
         return params
     rationale = next((value[k] for k in _RATIONALE_KEYS if isinstance(value.get(k), str)), "")
     return Hypothesis(
-        equation=tidy(written, variables), params=params, rationale=str(rationale).strip()[:_MAX_RATIONALE]
+        equation=tidy(written, variables),
+        params=params,
+        rationale=str(rationale).strip()[:MAX_RECORDED_RATIONALE],
     )
 
 
@@ -381,7 +385,7 @@ def _equation_text(value: object) -> str | ParseFailure:
         return "; ".join(lines) or _no_text(value)
     if not isinstance(value, str) or not value.strip():
         return _no_text(value)
-    if len(value) > _MAX_EQUATION:
+    if len(value) > MAX_RECORDED_EQUATION:
         return ParseFailure("too_long", f"The equation has {len(value)} characters.")
     return value
 
@@ -403,9 +407,9 @@ def _params(value: object) -> dict[str, float | None] | ParseFailure:
         return ParseFailure(
             "bad_params", f"The params are {json.dumps(value, default=str)[:60]}; they must be an object."
         )
-    if len(value) > _MAX_PARAMS:
+    if len(value) > MAX_RECORDED_PARAMS:
         return ParseFailure(
-            "bad_params", f"{len(value)} params were given; at most {_MAX_PARAMS} are allowed."
+            "bad_params", f"{len(value)} params were given; at most {MAX_RECORDED_PARAMS} are allowed."
         )
     params: dict[str, float | None] = {}
     for name, item in value.items():
@@ -454,7 +458,7 @@ def _from_text(text: str, variables: Sequence[StateVariable]) -> Hypothesis | Pa
     for match in _DERIVATIVE.finditer(text):
         end = _AFTER_EQUATION.search(text, match.end() + 1)
         stop = end.start() if end else len(text)
-        right = text[match.end() : min(stop, match.end() + _MAX_EQUATION // 4)].strip()
+        right = text[match.end() : min(stop, match.end() + MAX_RECORDED_EQUATION // 4)].strip()
         if not right:
             continue
         found[re.sub(r"\s", "", match[0])] = f"{match[0]} {right}"
@@ -464,7 +468,8 @@ def _from_text(text: str, variables: Sequence[StateVariable]) -> Hypothesis | Pa
         return ParseFailure("no_hypothesis", f"The reply holds no equation: {excerpt!r}.")
     equation = tidy("; ".join(list(found.values())[-8:]), variables)
     params: dict[str, float | None] = {
-        ascii_name(name): float(number) for name, number in _ASSIGNMENT.findall(text[last_end:])[:_MAX_PARAMS]
+        ascii_name(name): float(number)
+        for name, number in _ASSIGNMENT.findall(text[last_end:])[:MAX_RECORDED_PARAMS]
     }
     used = set(re.findall(r"[A-Za-z_]\w*", equation))
     return Hypothesis(equation=equation, params={name: v for name, v in params.items() if name in used})

@@ -9,18 +9,10 @@ import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, cast, func, select, type_coerce
 from sqlalchemy.dialects.postgresql import JSON
 
+from physix.limits import MAX_PAGE
 from physix.store.pages import cursor_after, parse_cursor
 from physix.store.projection import storable
-from physix.store.rows import (
-    MAX_PAGE,
-    Big,
-    CommandRow,
-    EpisodeFilter,
-    EpisodeOrder,
-    EpisodePage,
-    EpisodeRow,
-    TurnRow,
-)
+from physix.store.rows import Big, CommandRow, EpisodeFilter, EpisodeOrder, EpisodePage, EpisodeRow, TurnRow
 from physix.store.rules import wanted_labels
 from physix.store.sql import schema
 

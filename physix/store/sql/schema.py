@@ -13,7 +13,8 @@ from sqlalchemy import Index, LargeBinary, MetaData, Text, UniqueConstraint, tex
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from physix.store.rows import MAX_ID, Big, CommandRow, EpisodeFields
+from physix.limits import MAX_EPISODE_ID
+from physix.store.rows import Big, CommandRow, EpisodeFields
 
 metadata = MetaData()
 _PRESENT = text("episode_id IS NOT NULL")
@@ -47,7 +48,7 @@ class EventRecord(_Table, table=True):
     type: str = Field(max_length=32)
     schema_version: int
     recorded_at: int = Field(sa_type=Big)  # microseconds: a pass over events makes no datetimes
-    episode_id: str | None = Field(max_length=MAX_ID)  # on first events only
+    episode_id: str | None = Field(max_length=MAX_EPISODE_ID)  # on first events only
     # What lists show of a turn, on its RewardComputed; `outcome` also on EpisodeFinished.
     turn: int | None
     outcome: str | None = Field(max_length=32)  # of the simulation; why the episode finished
@@ -85,7 +86,7 @@ class EpisodeRecord(_Table, EpisodeFields, table=True):
         Index("ix_episodes_policy_position", "policy", "position"),
     )
 
-    episode_id: str = Field(primary_key=True, max_length=MAX_ID)
+    episode_id: str = Field(primary_key=True, max_length=MAX_EPISODE_ID)
     position: int = Field(sa_type=Big)  # of the first event
     version: int
 

@@ -14,10 +14,11 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from gymnasium.spaces import Text
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
-from physix.engine.systems import MAX_SEED, SYSTEMS, sample_task
+from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import Task
 from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError
+from physix.limits import MAX_SEED
 from physix.store import Log, open_log
 
 MAX_ACTION = 1_024

@@ -4,10 +4,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from physix.engine.systems import MAX_CSV_BYTES, Task, task_from_csv
-from physix.engine.systems.csv_tasks import MAX_ROWS, MIN_ROWS, estimate_noise
+from physix.engine.systems import Task, task_from_csv
+from physix.engine.systems.csv_tasks import estimate_noise
 from physix.engine.systems.task import Trajectory
 from physix.errors import BadInputError, CsvError
+from physix.limits import MAX_ROWS, MAX_TABLE_BYTES, MIN_ROWS
 
 
 def table(header: str, rows: int = 12, units: str | None = None) -> str:
@@ -151,7 +152,7 @@ GOOD = "t,x\n" + "".join(f"{i},{i * i}\n" for i in range(9))
         ("t,x\n0,\0\n", "characters that are no text"),
         ("t,x\n0,\ud800\n", "characters that are no text"),
         ("t,x\n0," + "1" * 140_000 + "\n", "Line 2 is no CSV"),
-        ("t,x\n" + " " * MAX_CSV_BYTES, f"at most {MAX_CSV_BYTES} are allowed"),
+        ("t,x\n" + " " * MAX_TABLE_BYTES, f"at most {MAX_TABLE_BYTES} are allowed"),
     ],
 )
 def test_a_table_that_is_no_trajectory_is_refused_in_one_clear_line(text: str, message: str) -> None:

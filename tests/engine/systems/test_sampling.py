@@ -7,10 +7,11 @@ import pytest
 from numpy.random import Generator
 from scipy.integrate import ODEintWarning
 
-from physix.engine.systems import DEFAULT_NOISE, MAX_SEED, SYSTEMS, System, sample_task
+from physix.engine.systems import DEFAULT_NOISE, SYSTEMS, System, sample_task
 from physix.engine.systems.base import second_order
 from physix.engine.systems.sampling import sample
 from physix.errors import BadInputError, PhysixError, UnknownSystemError
+from physix.limits import MAX_SEED
 
 
 @pytest.mark.parametrize("system_id", SYSTEMS)
