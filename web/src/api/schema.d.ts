@@ -908,7 +908,7 @@ export interface components {
              * Rationale
              * @default
              */
-            rationale: string;
+            rationale?: string;
         };
         /**
          * HypothesisSubmitted
@@ -1011,7 +1011,7 @@ export interface components {
              * @default declared
              * @enum {string}
              */
-            constants: "declared" | "fitted";
+            constants?: "declared" | "fitted";
             /** Csv */
             csv?: string | null;
             /**
@@ -1028,18 +1028,18 @@ export interface components {
              * Hint
              * @default
              */
-            hint: string;
+            hint?: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back: number;
+            hold_back?: number;
             /**
              * Max Turns
              * @default 8
              */
-            max_turns: number;
+            max_turns?: number;
             /** Noise */
             noise?: number | null;
             /** Policies */
@@ -1049,13 +1049,13 @@ export interface components {
              * @default classic
              * @enum {string}
              */
-            profile: "classic" | "strict";
+            profile?: "classic" | "strict";
             /**
              * Reward Mode
              * @default total
              * @enum {string}
              */
-            reward_mode: "total" | "gain";
+            reward_mode?: "total" | "gain";
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1067,19 +1067,19 @@ export interface components {
              * Seed
              * @default 0
              */
-            seed: number;
+            seed?: number;
             /** System Id */
             system_id?: string | null;
             /**
              * Title
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Trajectories
              * @default 1
              */
-            trajectories: number;
+            trajectories?: number;
         };
         /**
          * NewSession
@@ -1091,7 +1091,7 @@ export interface components {
              * @default declared
              * @enum {string}
              */
-            constants: "declared" | "fitted";
+            constants?: "declared" | "fitted";
             /** Csv */
             csv?: string | null;
             /**
@@ -1108,18 +1108,18 @@ export interface components {
              * Hint
              * @default
              */
-            hint: string;
+            hint?: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back: number;
+            hold_back?: number;
             /**
              * Max Turns
              * @default 8
              */
-            max_turns: number;
+            max_turns?: number;
             /** Noise */
             noise?: number | null;
             /**
@@ -1127,19 +1127,19 @@ export interface components {
              * @description who will play; `you` for a person
              * @default you
              */
-            policy: string;
+            policy?: string;
             /**
              * Profile
              * @default classic
              * @enum {string}
              */
-            profile: "classic" | "strict";
+            profile?: "classic" | "strict";
             /**
              * Reward Mode
              * @default total
              * @enum {string}
              */
-            reward_mode: "total" | "gain";
+            reward_mode?: "total" | "gain";
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1151,19 +1151,19 @@ export interface components {
              * Seed
              * @default 0
              */
-            seed: number;
+            seed?: number;
             /** System Id */
             system_id?: string | null;
             /**
              * Title
              * @default
              */
-            title: string;
+            title?: string;
             /**
              * Trajectories
              * @default 1
              */
-            trajectories: number;
+            trajectories?: number;
         };
         /**
          * Noise
@@ -1759,13 +1759,13 @@ export interface components {
              * Hint
              * @default
              */
-            hint: string;
+            hint?: string;
             /**
              * Hold Back
              * @description last share of the rows, kept hidden
              * @default 0
              */
-            hold_back: number;
+            hold_back?: number;
             /**
              * Second Order
              * @description velocity column to position; null: recognised by name
@@ -1777,7 +1777,7 @@ export interface components {
              * Title
              * @default
              */
-            title: string;
+            title?: string;
         };
         /**
          * TableView
@@ -1988,6 +1988,12 @@ export interface components {
              * @enum {string}
              */
             constants: "declared" | "fitted";
+            /**
+             * Functions
+             * @default basic
+             * @enum {string}
+             */
+            functions: "basic" | "extended";
             /**
              * Max Evaluations
              * @default 10000
