@@ -1,6 +1,7 @@
 # make demo   set everything up, build the page, start the server
 # make test   set everything up, check and test everything
 # make check  lint, types, import contracts and the tests of the engine: within a minute
+# make mutants   break the important behaviours one by one and see that the tests of their own room notice
 # make soak   what takes long: kill tables, long fuzzing, reaches over many seeds
 # make test-adapters   install verifiers and Inspect, each into an environment of its own, and test the adapters
 # make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
@@ -19,7 +20,7 @@ PAGE := physix/api/static/index.html
 PAGE_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) \
 	$(wildcard web/*.ts web/*.json web/*.html web/scripts/*)
 
-.PHONY: help demo page test check lint soak test-web test-e2e test-python test-adapters types nano clean
+.PHONY: help demo page test check lint mutants soak test-web test-e2e test-python test-adapters types nano clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -56,6 +57,10 @@ test: lint test-web test-e2e test-python
 
 check: lint
 	$(BIN)/python -m pytest -q -p no:cacheprovider tests/engine
+
+mutants: .venv/installed-dev $(PAGE)
+	tools/ensure-packages postgres
+	$(BIN)/python -m tests.mutants --write docs/testing.md
 
 soak: .venv/installed-dev $(PAGE)
 	tools/ensure-packages postgres
