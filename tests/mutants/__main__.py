@@ -22,8 +22,10 @@ from queue import SimpleQueue
 from tests.mutants.catalogue import MUTANTS, Mutant
 
 ROOT = Path(__file__).parents[2]
-COPIED = ("physix", "tests", "docs", "examples", "bench", "validation", "server", "openenv.yaml")
-COPIED += ("pyproject.toml", "README.md", "CONTRIBUTING.md", "constraints.txt")
+COPIED = (
+    *("physix", "tests", "docs", "examples", "bench", "validation", "server"),
+    *("openenv.yaml", "pyproject.toml", "README.md", "CONTRIBUTING.md", "constraints.txt"),
+)
 BEGIN, END = "<!-- mutants -->", "<!-- end of mutants -->"
 
 
