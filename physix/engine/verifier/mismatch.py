@@ -50,7 +50,8 @@ def describe(
     if run.outcome != "ok":
         defect = find_defect(parsed, prepared)
         return " ".join(filter(None, [f"The simulation failed. {run.message}", _explain(defect)]))
-    if all(_within_noise(fit, task.noise) for fit in fits.values()):
+    observed = [fits[v.name] for v in task.variables if not v.estimated]
+    if all(_within_noise(fit, task.noise) for fit in observed):
         return "The prediction matches every variable within the noise."
     worst = _worst(task.variables, fits)
     index = prepared.names.index(worst.name)
@@ -75,7 +76,8 @@ def _worst(variables: tuple[StateVariable, ...], fits: dict[str, VariableFit]) -
         value = fits[variable.name].r2
         return -math.inf if value is None else value
 
-    return min(variables, key=r2)
+    # Estimated rates were not observed: nothing is said of them.
+    return min((v for v in variables if not v.estimated), key=r2)
 
 
 @dataclass(frozen=True, slots=True)

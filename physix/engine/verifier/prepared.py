@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -9,11 +12,15 @@ import numpy as np
 from numpy.random import PCG64, Generator
 from numpy.typing import NDArray
 
-from physix.engine.systems.task import Task, Trajectory, Truth
+from physix.engine.systems.task import Noise, Task, Trajectory, Truth
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+Inputs = Callable[[float], Sequence[float]]  # from a time to the task's inputs, in their order
 
 STILL = 1e-9  # relative spread below which a variable counts as not moving
+QUIET = 2.0  # times the noise's variance: a variable that varies less does not move beyond its noise
+GROWTH_SHARE = 1e-2  # of the spread: what starts below it grows by decades
 _POINTS = 64
 _SEED = 20_261_101
 _GROWTH = 1.25
@@ -21,11 +28,41 @@ _GROWTH = 1.25
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Samples:
-    """One trajectory as arrays: `t` has shape (T,), `states` (T, D)."""
+    """One trajectory as arrays: `t` has shape (T,), all others (T, D)."""
 
     t: FloatArray
     states: FloatArray
     initial: list[float]
+    sigma: FloatArray  # standard deviation of the noise of each sample; 0: none
+    weight: FloatArray  # 1 for what was observed, 0 for what is missing and for estimated rates
+    inputs: Inputs | None = None  # at any time, linear between samples; None: the task has none
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prepared:
+    """A task's shown data as arrays, and the statistics that every score needs.
+
+    Per-variable arrays have shape (D,) and pool all shown trajectories; what is missing has no
+    part in them. Estimated rates have statistics, but are `scored` nowhere.
+    """
+
+    shown: tuple[Samples, ...]
+    pooled: FloatArray  # shape (sum of T, D)
+    sigma: FloatArray  # shape (sum of T, D), as in Samples
+    weight: FloatArray | None  # shape (sum of T, D), as in Samples; None: all of it counts
+    spread: FloatArray  # standard deviation
+    total: FloatArray  # sum of squared deviations from the mean
+    size: FloatArray  # largest magnitude
+    still: BoolArray  # does not move
+    quiet: BoolArray  # does not move beyond its noise
+    scored: BoolArray  # was observed, and so is judged
+    scale: FloatArray  # spread, or size, or 1: never zero; what tolerances are relative to
+    early: FloatArray  # as scale, but where the motion grows by decades the size that it starts with
+    rms_sigma: FloatArray  # root mean square of the noise's standard deviation
+    names: tuple[str, ...]
+    noise: float
+    measured: bool
+    budget: int  # evaluations of the right-hand side that following the data may need
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,26 +70,13 @@ class Hidden:
     """One hidden trajectory as arrays."""
 
     samples: Samples
-    total: float  # sum of squared deviations from the mean, all variables together
-    scale: FloatArray  # shape (D,), as in Prepared
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Prepared:
-    """A task's shown data as arrays, and the statistics that every score needs.
-
-    Per-variable arrays have shape (D,) and pool all shown trajectories.
-    """
-
-    shown: tuple[Samples, ...]
-    pooled: FloatArray  # shape (sum of T, D)
-    spread: FloatArray  # standard deviation
-    total: FloatArray  # sum of squared deviations from the mean
-    size: FloatArray  # largest magnitude
-    still: NDArray[np.bool_]  # does not move
-    scale: FloatArray  # spread, or size, or 1: never zero; what tolerances are relative to
-    names: tuple[str, ...]
-    noise: float
+    variance: FloatArray  # shape (D,), of each variable's whole record, this part included
+    quiet: BoolArray  # does not move beyond its noise in all of that record
+    size: FloatArray  # largest magnitude in all of that record
+    scale: FloatArray  # as in Prepared
+    early: FloatArray  # as in Prepared
+    noisy: bool  # measured, and so as noisy as what is shown
+    budget: int  # as in Prepared
 
 
 class Same:
@@ -75,61 +99,201 @@ def prepare(task: Task) -> Prepared:
     return _prepare(Same(task))
 
 
-def prepare_hidden(truth: Truth) -> tuple[Hidden, ...]:
-    """Return the hidden trajectories as arrays; the same truth object is prepared once."""
-    return _prepare_hidden(Same(truth))
+def prepare_hidden(task: Task, truth: Truth) -> tuple[Hidden, ...]:
+    """Return the hidden trajectories as arrays; the same task and truth objects are prepared once."""
+    return _prepare_hidden(Same(task, truth))
 
 
 @lru_cache(maxsize=256)
 def _prepare(same: Same) -> Prepared:
     (task,) = same.values
     assert isinstance(task, Task)  # noqa: S101  # for the type checker
-    shown = tuple(_samples(trajectory) for trajectory in task.shown)
+    level = _noise_of(task)
+    shown = tuple(_samples(task, trajectory, level) for trajectory in task.shown)
     pooled = np.concatenate([samples.states for samples in shown])
-    spread = pooled.std(axis=0)
-    size = np.abs(pooled).max(axis=0)
-    still = _still(spread, size)
+    sigma = np.concatenate([samples.sigma for samples in shown])
+    weight = np.concatenate([samples.weight for samples in shown])
+    scored = np.array([not variable.estimated for variable in task.variables])
+    observed = _observed(task.shown, pooled)
+    total, size = _total(observed), np.nanmax(np.abs(observed), axis=0)
+    spread = np.sqrt(total / np.isfinite(observed).sum(axis=0))
+    still = spread <= STILL * size
+    scale = _scale(spread, size)
+    rms_sigma = np.sqrt(np.mean(sigma**2, axis=0))
     return Prepared(
         shown=shown,
         pooled=pooled,
+        sigma=sigma,
+        weight=None if weight.all() else weight,
         spread=spread,
-        total=((pooled - pooled.mean(axis=0)) ** 2).sum(axis=0),
+        total=total,
         size=size,
         still=still,
-        scale=_scale(spread, size),
+        quiet=still | (spread**2 <= QUIET * rms_sigma**2),
+        scored=scored,
+        scale=scale,
+        early=_early(shown, scale),
+        rms_sigma=rms_sigma,
         names=tuple(variable.name for variable in task.variables),
         noise=task.noise,
+        measured=task.measured,
+        budget=sum(_budget(samples) for samples in shown),
     )
 
 
 @lru_cache(maxsize=256)
 def _prepare_hidden(same: Same) -> tuple[Hidden, ...]:
-    (truth,) = same.values
-    assert isinstance(truth, Truth)  # noqa: S101  # for the type checker
-    return tuple(_hidden(trajectory) for trajectory in truth.hidden)
-
-
-def _hidden(trajectory: Trajectory) -> Hidden:
-    samples = _samples(trajectory)
-    states = samples.states
-    return Hidden(
-        samples=samples,
-        total=float(((states - states.mean(axis=0)) ** 2).sum()),
-        scale=_scale(states.std(axis=0), np.abs(states).max(axis=0)),
+    task, truth = same.values
+    assert isinstance(task, Task)  # noqa: S101  # for the type checker
+    assert isinstance(truth, Truth)  # noqa: S101
+    noisy = truth.equation is None
+    # The noise of a trajectory that was computed from the truth is none.
+    level = _noise_of(task) if noisy else (Noise(absolute=0.0),) * len(task.variables)
+    parts = tuple(_samples(task, trajectory, level) for trajectory in truth.hidden)
+    variance, size = _of_record(task, truth)
+    scale = _scale(np.sqrt(variance), size)
+    return tuple(
+        Hidden(
+            samples=samples,
+            variance=variance,
+            quiet=(variance <= (STILL * size) ** 2) | (variance <= QUIET * np.mean(samples.sigma**2, axis=0)),
+            size=size,
+            scale=scale,
+            early=_early((samples,), scale),
+            noisy=noisy,
+            budget=_budget(samples),
+        )
+        for samples in parts
     )
 
 
-def _samples(trajectory: Trajectory) -> Samples:
-    return Samples(np.array(trajectory.t), np.array(trajectory.states), list(trajectory.states[0]))
+def _of_record(task: Task, truth: Truth) -> tuple[FloatArray, FloatArray]:
+    """Return variance and largest magnitude of each variable in all there is of it, shown and hidden.
+
+    A part that goes on where a shown one ends is one motion with it: on a plateau alone nothing
+    varies, and any R² would be a division by zero. Motions from other starts vary about their own means.
+    """
+    motions: list[list[Trajectory]] = [[one] for one in task.shown]
+    for part in truth.hidden:
+        before = [motion for motion in motions if motion[-1].t[-1] < part.t[0]]
+        if before and task.measured:
+            before[-1].append(part)
+        else:
+            motions.append([part])
+    columns = [
+        _observed(motion, np.concatenate([np.array(one.states) for one in motion])) for motion in motions
+    ]
+    samples = sum(np.isfinite(column).sum(axis=0) for column in columns)
+    variance = sum(_total(column) for column in columns) / np.maximum(samples, 1)
+    return variance, np.nanmax(np.abs(np.concatenate(columns)), axis=0)
 
 
-def _still(spread: FloatArray, size: FloatArray) -> NDArray[np.bool_]:
-    still: NDArray[np.bool_] = spread <= STILL * np.maximum(size, STILL)
-    return still
+def _noise_of(task: Task) -> tuple[Noise, ...]:
+    """Return the noise of each variable: as the task gives it, else its share of the spread."""
+    if task.noises:
+        return task.noises
+    pooled = np.concatenate([np.array(trajectory.states) for trajectory in task.shown])
+    observed = _observed(task.shown, pooled)
+    spread = np.sqrt(_total(observed) / np.isfinite(observed).sum(axis=0))
+    return tuple(Noise(absolute=task.noise * one) for one in spread.tolist())
+
+
+def _samples(task: Task, trajectory: Trajectory, noises: Sequence[Noise]) -> Samples:
+    states = np.array(trajectory.states)
+    weight = np.ones(states.shape)
+    for row, column in trajectory.missing:
+        weight[row, column] = 0.0
+    for column, variable in enumerate(task.variables):
+        if variable.estimated:
+            weight[:, column] = 0.0
+    t = np.array(trajectory.t)
+    return Samples(
+        t=t,
+        states=states,
+        initial=list(trajectory.states[0]),
+        sigma=np.array(trajectory.sigma) if trajectory.sigma else sigma_of(states, noises),
+        weight=weight,
+        inputs=interpolation(t, trajectory.inputs) if trajectory.inputs else None,
+    )
+
+
+def sigma_of(states: FloatArray, noises: Sequence[Noise]) -> FloatArray:
+    """Return the standard deviation of every sample, shape (T, D), under one Noise per variable."""
+    absolute = np.array([noise.absolute for noise in noises])
+    relative = np.array([noise.relative for noise in noises])
+    sigma: FloatArray = np.hypot(absolute, relative * np.abs(states))
+    return sigma
+
+
+def interpolation(t: FloatArray, inputs: Sequence[Sequence[float]]) -> Inputs:
+    """Return the inputs at any time: linear between samples, held before the first and after the last.
+
+    Args:
+        t: shape (T,), increasing.
+        inputs: T rows of I numbers.
+    """
+    times, rows = t.tolist(), [tuple(row) for row in inputs]
+    last = len(times) - 1
+
+    def at(time: float) -> Sequence[float]:
+        after = bisect_right(times, time)
+        if after == 0 or after > last:
+            return rows[min(after, last)]
+        share = (time - times[after - 1]) / (times[after] - times[after - 1])
+        return [a + share * (b - a) for a, b in zip(rows[after - 1], rows[after], strict=True)]
+
+    return at
+
+
+def _observed(trajectories: Sequence[Trajectory], states: FloatArray) -> FloatArray:
+    """Return the states of trajectories, one after another, with NaN where a sample is missing."""
+    if not any(one.missing for one in trajectories):
+        return states
+    observed = states.copy()
+    first = 0
+    for one in trajectories:
+        for row, column in one.missing:
+            observed[first + row, column] = math.nan
+        first += len(one.t)
+    return observed
+
+
+def _total(observed: FloatArray) -> FloatArray:
+    if np.isfinite(observed).all():
+        total: FloatArray = ((observed - observed.mean(axis=0)) ** 2).sum(axis=0)
+        return total
+    rest: FloatArray = np.nansum((observed - np.nanmean(observed, axis=0)) ** 2, axis=0)
+    return rest
 
 
 def _scale(spread: FloatArray, size: FloatArray) -> FloatArray:
-    return np.where(_still(spread, size), np.where(size > 0.0, size, 1.0), spread)
+    return np.where(spread <= STILL * size, np.where(size > 0.0, size, 1.0), spread)
+
+
+def _early(parts: Sequence[Samples], scale: FloatArray) -> FloatArray:
+    """Return what absolute tolerances are relative to.
+
+    A motion that grows by decades begins far below its spread, and an error made there grows with it.
+    """
+    first: FloatArray = np.max(
+        [np.abs(one.states[: max(2, len(one.t) // 10)]).max(axis=0) for one in parts], axis=0
+    )
+    grows = first < GROWTH_SHARE * scale
+    early: FloatArray = np.where(grows, np.maximum(first, 1e-12 * scale), scale)
+    return early
+
+
+_PER_ROW, _PER_PERIOD = 16, 160
+
+
+def _budget(samples: Samples) -> int:
+    """Return how many evaluations a motion like this may need: by its rows, and by its periods.
+
+    A period at the solver's default tolerance takes about 80; of a motion with sharp corners more.
+    """
+    centred = samples.states - np.median(samples.states, axis=0)
+    crossings = int((np.diff(np.signbit(centred), axis=0) != 0).sum(axis=0).max(initial=0))
+    return _PER_ROW * len(samples.t) + _PER_PERIOD * crossings // 2
 
 
 def sample_points(prepared: Prepared) -> tuple[FloatArray, FloatArray]:

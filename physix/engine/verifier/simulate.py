@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import length_hint
 
 import numpy as np
@@ -17,11 +17,15 @@ from scipy.integrate import ODEintWarning, odeint
 
 from physix.engine.systems.task import Task
 from physix.engine.verifier.compile import UNDEFINED, Callback, FloatArray, Program, program
-from physix.engine.verifier.prepared import Samples, prepare
+from physix.engine.verifier.prepared import Hidden, Inputs, Prepared, Samples, prepare
+from physix.engine.verifier.start import SpentError, fit_start
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import INTEGRATED, Outcome, Prediction, Simulation, VerifierConfig
 from physix.limits import MAX_MAGNITUDE
 
+RUNAWAY = 1e9  # times the largest magnitude observed: beyond it a motion has blown up
+_TIGHTER = 1e-3
+_STARTS = 15  # times the evaluations of one run: what finding the starts may take
 _SUCCESS = "Integration successful."
 _SILENT = ("ignore", None, ODEintWarning, None, 0)
 
@@ -45,6 +49,8 @@ class Run:
     t_reached: float
     evaluations: int
     predictions: tuple[FloatArray, ...]
+    starts: tuple[tuple[float, ...], ...] = ()  # fitted, where the data were measured
+    start_evaluations: int = 0
 
     def recorded(self, fitted: dict[str, float], fit_evaluations: int) -> Simulation:
         """Return the run as the value that events carry."""
@@ -57,8 +63,23 @@ class Run:
                 Prediction(states=tuple(map(tuple, states.tolist()))) for states in self.predictions
             ),
             fitted=fitted,
-            fit_evaluations=fit_evaluations,
+            fit_evaluations=fit_evaluations + self.start_evaluations,
+            starts=self.starts,
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Solver:
+    """How to integrate, and when a motion is called blown up."""
+
+    rtol: float
+    atol: float | FloatArray
+    limit: float | FloatArray = MAX_MAGNITUDE  # on the magnitude of each state
+    inputs: Inputs | None = None
+
+    def tighter(self) -> Solver:
+        """Return the solver that a failure is looked at with a second time."""
+        return replace(self, rtol=self.rtol * _TIGHTER, atol=self.atol * _TIGHTER)
 
 
 def integrate(
@@ -69,13 +90,14 @@ def integrate(
     max_evaluations: int = 10_000,
     rtol: float = 1e-8,
     atol: float | FloatArray = 1e-10,
+    inputs: Inputs | None = None,
 ) -> Integration:
     """Integrate over the times `t`, shape (T,), from the state at `t[0]`. Never raises.
 
     The same arguments give the same bits: the bound is a count, not a clock.
     """
     return integrate_program(
-        program(parsed), t, initial, max_evaluations=max_evaluations, rtol=rtol, atol=atol
+        program(parsed), t, initial, max_evaluations=max_evaluations, rtol=rtol, atol=atol, inputs=inputs
     )
 
 
@@ -87,13 +109,40 @@ def integrate_program(
     max_evaluations: int,
     rtol: float,
     atol: float | FloatArray,
+    inputs: Inputs | None = None,
 ) -> Integration:
     """Return what `integrate` does, for a law that was compiled already."""
+    solver = Solver(rtol=rtol, atol=atol, inputs=inputs)
+    return _integrate(compiled, t, initial, max_evaluations, solver)
+
+
+def _integrate(
+    compiled: Program, t: FloatArray, initial: Sequence[float], max_evaluations: int, solver: Solver
+) -> Integration:
     evaluations = iter(range(max_evaluations))
-    states = _attempt(compiled, evaluations, t, initial, max_evaluations, rtol, atol)
+    states = _attempt(compiled, evaluations, t, initial, max_evaluations, solver)
     if states is None:
-        return _retrace(compiled, initial, t, max_evaluations, rtol, atol)
+        return _retrace(compiled, initial, t, max_evaluations, solver)
     return Integration(states, "ok", None, max_evaluations - length_hint(evaluations))
+
+
+def _integrate_twice(
+    compiled: Program, t: FloatArray, initial: Sequence[float], max_evaluations: int, solver: Solver
+) -> Integration:
+    """As `_integrate`; a failure that is not the budget's must show at a tighter tolerance as well.
+
+    Near the edge of a domain, or where a motion nearly blows up, a step that is too long leaves it.
+    """
+    first = _integrate(compiled, t, initial, max_evaluations, solver)
+    left = max_evaluations - first.evaluations
+    if first.outcome in ("ok", "budget_exhausted") or left <= 0:
+        return first
+    evaluations = iter(range(left))
+    states = _attempt(compiled, evaluations, t, initial, left, solver.tighter())
+    spent = first.evaluations + left - length_hint(evaluations)
+    if states is None:
+        return replace(first, evaluations=spent)
+    return Integration(states, "ok", None, spent)
 
 
 def _attempt(
@@ -102,25 +151,20 @@ def _attempt(
     t: FloatArray,
     initial: Sequence[float],
     max_evaluations: int,
-    rtol: float,
-    atol: float | FloatArray,
+    solver: Solver,
 ) -> FloatArray | None:
     """Return all states, or None if anything at all goes wrong."""
     try:
-        states, finished = _solve(compiled.callback(evaluations), initial, t, max_evaluations, rtol, atol)
+        callback = compiled.callback(evaluations)
+        states, finished = _solve(callback, initial, t, t, max_evaluations, solver)
     except (StopIteration, *UNDEFINED):
         return None
     # NaN compares as false.
-    return states if finished and np.abs(states).max() <= MAX_MAGNITUDE else None
+    return states if finished and (np.abs(states) <= solver.limit).all() else None
 
 
 def _retrace(
-    compiled: Program,
-    initial: Sequence[float],
-    t: FloatArray,
-    max_evaluations: int,
-    rtol: float,
-    atol: float | FloatArray,
+    compiled: Program, initial: Sequence[float], t: FloatArray, max_evaluations: int, solver: Solver
 ) -> Integration:
     """Return how a run that fails goes: the same steps again, this time watched.
 
@@ -128,19 +172,19 @@ def _retrace(
     nothing says which they are; a run over the times before that takes the same steps and ends well.
     """
     watched = _Watched(compiled, max_evaluations)
-    states, finished = _solve(watched, initial, t, max_evaluations, rtol, atol)
+    states, finished = _solve(watched, initial, t, t, max_evaluations, solver)
     if not finished:
         before = t[: max(1, int(np.sum(t < watched.t)))]
         again = _Watched(compiled, max_evaluations)
-        states, reached = _solve(again, initial, before, max_evaluations, rtol, atol)
+        states, reached = _solve(again, initial, before, t, max_evaluations, solver)
         states = states if reached else states[:1]
-    genuine = (np.abs(states) <= MAX_MAGNITUDE).all(axis=1)
+    genuine = (np.abs(states) <= solver.limit).all(axis=1)
     states = states[: len(states) if genuine.all() else int(np.argmin(genuine))]
     outcome, t_failed = watched.failure, watched.t
     if outcome is None:
         outcome = "diverged" if finished else "solver_failed"
         t_failed = float(t[min(len(states), len(t) - 1)]) if finished else watched.t
-    if not all(abs(value) <= MAX_MAGNITUDE for value in watched.state):
+    if not (np.abs(watched.state) <= solver.limit).all():
         # However it ended (steps too small, overflow, budget), a blow-up is why.
         outcome = "diverged"
     return Integration(states, outcome, t_failed, watched.calls)
@@ -184,11 +228,15 @@ def _solve(
     callback: Callback,
     initial: Sequence[float],
     t: FloatArray,
+    whole: FloatArray,
     max_evaluations: int,
-    rtol: float,
-    atol: float | FloatArray,
+    solver: Solver,
 ) -> tuple[FloatArray, bool]:
-    """Return states, shape (T, D), and whether the solver says that it wrote all of them."""
+    """Return states, shape (T, D), and whether the solver says that it wrote all of them.
+
+    No step goes beyond the last of the `whole` times: nothing out there was asked about, and a law
+    may have ended by then.
+    """
     if len(t) < 2:
         return np.asarray([initial], dtype=float), True
     if warnings.filters[:1] != [_SILENT]:
@@ -197,7 +245,16 @@ def _solve(
         # catch_warnings is no alternative, as it is not safe in threads.
         warnings.simplefilter("ignore", ODEintWarning)
     states, info = odeint(  # type: ignore[call-overload]  # the stubs know no array as atol
-        callback, initial, t, full_output=True, rtol=rtol, atol=atol, mxstep=max_evaluations
+        callback,
+        initial,
+        t,
+        full_output=True,
+        rtol=solver.rtol,
+        atol=solver.atol,
+        tcrit=whole[-1:],
+        # Inputs have a corner at every sample: no step may leave one out unseen.
+        hmax=0.0 if solver.inputs is None else float(np.diff(whole).max()),
+        mxstep=max_evaluations,
     )
     return states, info["message"] == _SUCCESS
 
@@ -210,57 +267,112 @@ def simulate(parsed: ParsedHypothesis, task: Task, config: VerifierConfig) -> Si
 def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
     """Integrate every shown trajectory from its own first state; the budget is shared between them.
 
-    The outcome is that of the first trajectory that failed, "ok" if none did. `rtol` is the
-    solver's; its `atol` is the config's times the spread of each variable, so that the same
-    motion in millimetres and in metres is the same problem.
+    Where the data were measured the start is fitted along, within the noise of the first sample.
+    The outcome is that of the first trajectory that failed, "ok" if none did. `rtol` is the solver's; its
+    `atol` is the config's times the spread of each variable (or, where that grows by decades, the size that
+    it starts with), so that the same motion in millimetres and in metres is the same problem.
     """
     prepared = prepare(task)
+    allowed = allowed_evaluations(prepared.budget, config)
+    search = _Allowance(_STARTS * allowed)
     outcome: Outcome = "ok"
     message = INTEGRATED
     reached = 0.0
     evaluations = 0
-    predictions = []
+    predictions, starts = [], []
     for samples in prepared.shown:
-        result = integrate_program(
-            compiled,
-            samples.t,
-            samples.initial,
-            max_evaluations=config.max_evaluations - evaluations,
-            rtol=config.rtol,
-            atol=config.atol * prepared.scale,
-        )
+        solver = solver_for(prepared.early, prepared.size, samples, config)
+        start = samples.initial
+        if prepared.measured:
+            start = _fitted_start(compiled, samples, prepared, solver, allowed, search)
+            starts.append(tuple(start))
+        result = _integrate_twice(compiled, samples.t, start, allowed - evaluations, solver)
         evaluations += result.evaluations
         predictions.append(result.states)
         if outcome == "ok":
             reached = float(samples.t[max(len(result.states) - 1, 0)])
             if result.outcome != "ok":
                 outcome = result.outcome
-                message = _explain(result, config)
+                message = _explain(result, allowed)
     return Run(
         outcome=outcome,
         message=message,
         t_reached=reached,
         evaluations=evaluations,
         predictions=tuple(predictions),
+        starts=tuple(starts),
+        start_evaluations=search.spent,
     )
 
 
-def predict(
-    compiled: Program, samples: Samples, scale: FloatArray, config: VerifierConfig
+def allowed_evaluations(budget: int, config: VerifierConfig) -> int:
+    """Return the bound on evaluations for data that may need `budget` of them to be followed.
+
+    The config's `max_evaluations` is what any data get; data with more rows or periods than a law could
+    follow within 10,000 get as much more.
+    """
+    return round(config.max_evaluations * max(1.0, budget / 10_000))
+
+
+def solver_for(early: FloatArray, size: FloatArray, samples: Samples, config: VerifierConfig) -> Solver:
+    """Return the solver for one trajectory, with every tolerance in the units of its variables."""
+    limit = RUNAWAY * np.where(size > 0.0, size, 1.0)
+    return Solver(rtol=config.rtol, atol=config.atol * early, limit=limit, inputs=samples.inputs)
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """Counts the evaluations that finding starts may take."""
+
+    left: int
+    spent: int = 0
+
+    def take(self, evaluations: int) -> None:
+        self.left -= evaluations
+        self.spent += evaluations
+
+
+def _fitted_start(
+    compiled: Program,
+    samples: Samples,
+    data: Prepared | Hidden,
+    solver: Solver,
+    allowed: int,
+    search: _Allowance,
+) -> list[float]:
+    """Return the start that fits the samples best; see `fit_start`."""
+
+    def follow(start: list[float], rows: int) -> FloatArray:
+        if search.left <= 0:
+            raise SpentError
+        run = _integrate(compiled, samples.t[:rows], start, min(allowed, search.left), solver)
+        search.take(run.evaluations)
+        return run.states
+
+    return fit_start(samples, data.scale, data.size, follow)
+
+
+def predict_hidden(
+    compiled: Program, prepared: Prepared, hidden: Hidden, config: VerifierConfig
 ) -> FloatArray | None:
-    """Return the states over a trajectory's times, shape (T, D); None if they cannot be had."""
-    return _attempt(
-        compiled,
-        iter(range(config.max_evaluations)),
-        samples.t,
-        samples.initial,
-        config.max_evaluations,
-        config.rtol,
-        config.atol * scale,
-    )
+    """Return the states over a hidden trajectory's times, shape (T, D); None if they cannot be had.
+
+    Its start is fitted where the data were measured, as that of a shown one.
+    """
+    samples = hidden.samples
+    solver = solver_for(hidden.early, hidden.size, samples, config)
+    allowed = allowed_evaluations(hidden.budget, config)
+    start = samples.initial
+    if prepared.measured and hidden.noisy:
+        search = _Allowance(_STARTS * allowed)
+        start = _fitted_start(compiled, samples, hidden, solver, allowed, search)
+    states = _attempt(compiled, iter(range(allowed)), samples.t, start, allowed, solver)
+    if states is not None:
+        return states
+    return _attempt(compiled, iter(range(allowed)), samples.t, start, allowed, solver.tighter())
 
 
-def _explain(result: Integration, config: VerifierConfig) -> str:
+def _explain(result: Integration, allowed: int) -> str:
     when = f"at t = {result.t_failed:.4g}"
     match result.outcome:
         case "domain_error":
@@ -271,10 +383,10 @@ def _explain(result: Integration, config: VerifierConfig) -> str:
             return f"A number grew too large for floating point {when}."
         case "budget_exhausted":
             return (
-                f"The budget of {config.max_evaluations} right-hand-side evaluations was spent {when}: "
+                f"The budget of {allowed} right-hand-side evaluations was spent {when}: "
                 "the equation is too stiff or oscillates too fast."
             )
         case "diverged":
-            return f"The motion blew up beyond {MAX_MAGNITUDE:g} {when}."
+            return f"The motion blew up beyond {RUNAWAY:g} times the data {when}."
         case _:
             return f"The solver could not go on {when}: the equation is singular or too stiff there."

@@ -13,8 +13,16 @@ from physix.engine.verifier.fit import fit_free_params
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex, terms
 from physix.engine.verifier.mismatch import describe, describe_rejection
-from physix.engine.verifier.prepared import Same, prepare
-from physix.engine.verifier.score import fit_variables, generalisation, is_solved, mean_r2, reward_of
+from physix.engine.verifier.prepared import Same, prepare, prepare_hidden
+from physix.engine.verifier.score import (
+    carries_over,
+    fit_variables,
+    generalisation,
+    match_of,
+    passes,
+    predict_all,
+    reward_of,
+)
 from physix.engine.verifier.simulate import run_program
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import (
@@ -104,9 +112,11 @@ def _judge(
     prepared = prepare(task)
     run = run_program(compiled, task, config)
     fits = fit_variables(prepared, run)
-    r2 = mean_r2(fits)
+    ran = run.outcome == "ok"
+    r2 = match_of(prepared, fits) if ran else 0.0
     # What cannot be simulated on the shown data earns nothing for the hidden.
-    generalised = generalisation(compiled, truth, config) if run.outcome == "ok" else _nothing(truth)
+    hidden = predict_all(compiled, prepared, prepare_hidden(task, truth), config) if ran else []
+    generalised = generalisation(prepared, hidden) if ran else _nothing(truth)
     reward = reward_of(
         r2=r2,
         generalised=generalised,
@@ -115,6 +125,9 @@ def _judge(
         best_match=best_match,
         config=config,
     )
+    right = ran and passes(prepared, run, reward, config)
+    # Measured data know no law: only what was held back can tell a law from a curve that fits.
+    unconfirmed = task.measured and not truth.hidden and truth.equation is None
     return Verification(
         parse=report(parsed, units),
         simulation=run.recorded(fitted, fit_evaluations),
@@ -124,8 +137,10 @@ def _judge(
         match_dense=math.sqrt(reward.match),
         correctness=correctness(parsed, compiled, task, truth),
         mismatch=describe(task, parsed, prepared, run, fits),
-        solved=run.outcome == "ok"
-        and is_solved(reward, r2, generalised, task.noise, config, hidden_is_measured=truth.equation is None),
+        solved=right
+        and not unconfirmed
+        and (generalised is None or carries_over(prepared, hidden, generalised, config)),
+        passed=right and unconfirmed,
     )
 
 

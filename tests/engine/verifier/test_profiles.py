@@ -11,7 +11,8 @@ from physix.engine.events import RewardComputed
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import Task
 from physix.engine.verifier import verify
-from physix.engine.verifier.score import mean_r2
+from physix.engine.verifier.prepared import prepare
+from physix.engine.verifier.score import match_of
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 
 NONLINEAR = ("free_fall_drag", "simple_pendulum", "damped_pendulum", "projectile_drag")
@@ -39,7 +40,7 @@ def solved_by_a_linear_law(system_id: str, seed: int) -> tuple[bool, bool]:
     task, truth = sample_task(system_id, seed, noise=0.0)
     strict = VerifierConfig(profile="strict", constants="fitted")
     verified = [verify(task, truth, law, best_match=0.0, config=strict) for law in linear_laws(task)]
-    classic = any(mean_r2(one.fits) > strict.solved_threshold for one in verified)
+    classic = any(match_of(prepare(task), one.fits) > strict.solved_threshold for one in verified)
     return classic, any(one.solved for one in verified)
 
 

@@ -63,7 +63,8 @@ def test_every_row_before_a_failure_is_what_a_shorter_run_gives(expression: str)
     assert TIMES[rows - 1] <= failed.t_failed
     shorter = integrate(law(expression), TIMES[:rows], [1.0, 0.5])
     assert shorter.outcome == "ok"
-    assert failed.states.tolist() == shorter.states.tolist()
+    # Not bit for bit: no step of the shorter run goes beyond its own last time.
+    np.testing.assert_allclose(failed.states, shorter.states, rtol=1e-5)
 
 
 @pytest.mark.parametrize("expression", ["y**2", "y**3", "exp(y)", "vy**3", "1e12*vy", "exp(1000*t)"])

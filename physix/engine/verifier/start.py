@@ -1,0 +1,130 @@
+"""The state that a measured motion began in: as uncertain as any other sample, and fitted within its noise.
+
+A sampled task hands out a clean first row; a table of measurements does not, and a law judged from a
+start that is off pays for an error which is not its own. An estimated rate is a guess to begin with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from physix.engine.verifier.chi2 import effective_sigma
+from physix.engine.verifier.compile import FloatArray
+from physix.engine.verifier.prepared import BoolArray, Samples
+
+_STEPS = 10  # Levenberg-Marquardt steps over the whole motion
+_STAGES = (16, 8, 4, 2, 1)  # parts of the motion, where going for all of it at once does not reach the noise
+_AT_THE_NOISE = 1.5  # chi² over samples below which there is nothing left to look for
+_WITHIN = 4.0  # standard deviations that a measured start may move
+_FAR = 1e2  # residual, in units of the noise, of what could not be integrated
+_DIFFERENCE = 1e-4  # of the scale: steps of the Jacobian stay above the solver's tolerance
+
+Integrate = Callable[[list[float], int], FloatArray]  # a start and rows wanted to rows
+
+
+class SpentError(Exception):
+    """The evaluations allowed for finding the start are used up."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Search:
+    samples: Samples
+    integrate: Integrate
+    sigma: FloatArray  # shape (T, D), never zero
+    unit: FloatArray  # shape (F,), how uncertain each free coordinate is
+    free: list[int]  # columns
+    prior: FloatArray  # shape (F,), weight of staying where the guess is
+    step: FloatArray  # shape (F,), of the Jacobian, in units
+
+    def start(self, moved: FloatArray) -> list[float]:
+        state = list(self.samples.initial)
+        for column, shift in zip(self.free, (moved * self.unit).tolist(), strict=True):
+            state[column] += shift
+        return state
+
+    def residuals(self, moved: FloatArray, rows: int) -> FloatArray:
+        reached = self.integrate(self.start(moved), rows)
+        off = np.full((rows, self.sigma.shape[1]), _FAR)
+        n = len(reached)
+        with np.errstate(over="ignore", invalid="ignore"):
+            off[:n] = np.clip((reached - self.samples.states[:n]) / self.sigma[:n], -_FAR, _FAR)
+        return np.concatenate([(off * self.samples.weight[:rows]).ravel(), self.prior * moved])
+
+
+def fit_start(samples: Samples, scale: FloatArray, size: FloatArray, integrate: Integrate) -> list[float]:
+    """Return the start from which a law follows the samples best, each coordinate within its noise.
+
+    Levenberg-Marquardt on chi²: a fixed number of steps, from the first sample. Where that does not reach
+    the noise, again over the first sixteenth, eighth, ... of the motion: what a motion that forgets its
+    start soon (chaos, many periods) needs. Deterministic; the first sample itself where no better was found.
+
+    Args:
+        samples: the measured motion.
+        scale: shape (D,), the spread of each variable.
+        size: shape (D,), the largest magnitude of each variable: how wrong an estimated rate may be.
+        integrate: may raise SpentError; the best start so far is returned then.
+    """
+    search = _search(samples, scale, size, integrate)
+    if not search.free:
+        return samples.initial
+    rows, still = len(samples.t), np.zeros(len(search.free))
+    best, cost = _descend(search, still, rows, _STEPS)
+    if cost > _AT_THE_NOISE * samples.weight.sum():
+        moved = still
+        for part in _STAGES:
+            moved, other = _descend(search, moved, max(rows // part, min(rows, 8)), _STEPS)
+        if other < cost:
+            best = moved
+    return search.start(best)
+
+
+def _search(samples: Samples, scale: FloatArray, size: FloatArray, integrate: Integrate) -> _Search:
+    observed = samples.weight[0] > 0.0
+    guessed: BoolArray = ~observed
+    # A cell that is missing, or was never measured, may be anything of the size of its variable.
+    unit = np.where(guessed, np.where(size > 0.0, size, scale), samples.sigma[0])
+    free = np.flatnonzero(unit > 0.0)
+    return _Search(
+        samples=samples,
+        integrate=integrate,
+        sigma=effective_sigma(samples.sigma, scale),
+        unit=unit[free],
+        free=free.tolist(),
+        prior=np.where(guessed, 1.0, 0.0)[free],
+        step=np.maximum(np.where(guessed, _DIFFERENCE, 0.1)[free], _DIFFERENCE * scale[free] / unit[free]),
+    )
+
+
+def _descend(search: _Search, moved: FloatArray, rows: int, steps: int) -> tuple[FloatArray, float]:
+    """Return where at most `steps` steps lead, and the chi² there, over the first `rows` samples."""
+    cost = np.inf
+    try:
+        off = search.residuals(moved, rows)
+        cost, damping = float(off @ off), 1e-3
+        for _ in range(steps):
+            slope = np.column_stack(
+                [
+                    (search.residuals(moved + step * unit, rows) - off) / step
+                    for step, unit in zip(search.step, np.eye(len(moved)), strict=True)
+                ]
+            )
+            curve = slope.T @ slope
+            shift = np.linalg.lstsq(
+                curve + damping * np.diag(np.diag(curve) + 1e-12), -slope.T @ off, rcond=None
+            )[0]
+            tried = np.clip(moved + shift, -_WITHIN, _WITHIN)
+            after = search.residuals(tried, rows)
+            reached = float(after @ after)
+            gain = cost - reached
+            if gain > 0.0:
+                moved, off, cost, damping = tried, after, reached, damping / 10.0
+            else:
+                damping *= 30.0
+            if abs(gain) <= 1e-9 * cost or damping > 1e6:
+                break
+    except SpentError:
+        pass
+    return moved, cost

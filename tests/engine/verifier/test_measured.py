@@ -1,0 +1,204 @@
+"""The verdict on measured data: every row noisy, in any units, and true only if it carries over."""
+
+import numpy as np
+import pytest
+
+from physix.engine.systems.task import Noise, Task, Truth
+from physix.engine.verifier import verify
+from physix.engine.verifier.prepared import prepare, prepare_hidden
+from physix.engine.verifier.score import hardly_moving
+from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
+from tests.engine.verifier.measured import FloatArray, scaled, table, variables
+
+OSCILLATOR = variables("x v", rates={"v": "x"})
+T = np.linspace(0.0, 10.0, 100)
+
+
+def judge(
+    made: tuple[Task, Truth], equation: str, params: dict[str, float] | None = None, **config: object
+) -> Verification:
+    return verify(
+        *made,
+        Hypothesis(equation=equation, params=params or {}),
+        best_match=0.0,
+        config=VerifierConfig(**config),  # type: ignore[arg-type]  # the tests name its fields
+    )
+
+
+def noisy(states: FloatArray, sigma: float | list[float], seed: int = 0) -> FloatArray:
+    return states + np.asarray(sigma) * np.random.default_rng(seed).standard_normal(states.shape)
+
+
+def swing(t: FloatArray = T) -> FloatArray:
+    return np.column_stack([np.cos(2 * t), -2 * np.sin(2 * t)])
+
+
+def test_the_start_is_fitted_within_its_noise_and_recorded() -> None:
+    states = noisy(swing(), [0.1, 0.2])
+    states[0] = [1.25, -0.4]  # two and a half, and two, standard deviations off
+    made = table(OSCILLATOR, T, states, noises=[Noise(absolute=0.1), Noise(absolute=0.2)])
+    verified = judge(made, "d2x/dt2 = -4*x", profile="strict")
+    ((x, v),) = verified.simulation.starts
+    # 100 samples of each variable leave an uncertainty of about a tenth of the noise.
+    assert x == pytest.approx(1.0, abs=0.05)
+    assert v == pytest.approx(0.0, abs=0.1)
+    assert verified.passed
+    assert verified.simulation.fit_evaluations > 0
+    assert judge(made, "d2x/dt2 = -4*x", profile="strict").simulation == verified.simulation
+
+
+def test_a_start_moves_no_further_than_its_noise_allows() -> None:
+    made = table(
+        OSCILLATOR, T, swing() + np.array([0.5, 0.0]), noises=[Noise(absolute=0.01), Noise(absolute=0.01)]
+    )
+    ((x, v),) = judge(made, "d2x/dt2 = -4*x").simulation.starts
+    assert abs(x - 1.5) <= 0.04 + 1e-12
+    assert abs(v) <= 0.04 + 1e-12
+
+
+def test_positions_alone_are_enough_and_a_guessed_rate_has_no_say() -> None:
+    t = np.linspace(0.0, 2.0, 60)
+    glider = np.column_stack([0.3 + 0.2 * t + 0.5 * 1.13 * t**2, 0.0 * t])  # a rate guessed as nothing
+    made = table(
+        variables("x vx", rates={"vx": "x"}, estimated="vx"),
+        t,
+        noisy(glider, [0.01, 0.0]),
+        noises=[Noise(absolute=0.01), Noise(absolute=0.0)],
+        hold_back=0.25,
+    )
+    verified = judge(made, "d2x/dt2 = 1.13", profile="strict")
+    assert verified.solved
+    assert verified.generalisation is not None
+    assert verified.generalisation > 0.99
+    assert judge(made, "d2x/dt2 = 1.13").reward.match > 0.99
+    assert verified.simulation.starts[0][1] == pytest.approx(0.2, abs=0.02)
+    assert (verified.fits["vx"].r2, verified.fits["vx"].nrmse) == (None, None)
+    wrong = judge(made, "d2x/dt2 = 0.9", profile="strict")
+    assert not wrong.solved
+
+
+def test_a_variable_that_keeps_within_its_noise_costs_the_true_law_nothing() -> None:
+    t = np.linspace(0.0, 1.0, 50)
+    flight = np.column_stack([5 * t, 10 - 4.905 * t**2, 5 + 0 * t, -9.81 * t])
+    made = table(
+        variables("x y vx vy", rates={"vx": "x", "vy": "y"}),
+        t,
+        noisy(flight, 0.02),
+        noises=[Noise(absolute=0.02)] * 4,
+    )
+    assert judge(made, "d2x/dt2 = 0; d2y/dt2 = -9.81").reward.match > 0.999
+    # Out of its band it counts as nothing explained: one variable of four.
+    drifting = judge(made, "d2x/dt2 = 0.5; d2y/dt2 = -9.81")
+    assert drifting.fits["vx"].r2 == 0.0
+    assert 0.70 < drifting.reward.match < 0.75
+
+
+def test_missing_samples_have_no_weight() -> None:
+    states = swing()
+    holes = [(row, 0) for row in range(3, 90, 7)]
+    for row, column in holes:
+        states[row, column] = 50.0
+    made = table(OSCILLATOR, T, states, missing=holes, hold_back=0.25)
+    verified = judge(made, "d2x/dt2 = -4*x", profile="strict")
+    assert verified.solved
+    assert verified.reward.match == pytest.approx(1.0, abs=1e-6)
+    assert verified.fits["x"].valid_time == pytest.approx(T[74])
+
+
+def test_without_anything_held_back_a_law_that_passes_fits_and_is_not_called_solved() -> None:
+    states = noisy(swing(), [0.02, 0.04])
+    noises = [Noise(absolute=0.02), Noise(absolute=0.04)]
+    for profile in ("classic", "strict"):
+        whole = judge(table(OSCILLATOR, T, states, noises=noises), "d2x/dt2 = -4*x", profile=profile)
+        assert (whole.solved, whole.passed) == (False, True)
+        held = table(OSCILLATOR, T, states, noises=noises, hold_back=0.25)
+        confirmed = judge(held, "d2x/dt2 = -4*x", profile=profile)
+        assert (confirmed.solved, confirmed.passed) == (True, False)
+
+
+def test_what_fits_the_shown_part_alone_is_not_solved() -> None:
+    # A pendulum's first swing looks like a free fall; the held-back rows turn round.
+    t = np.linspace(0.0, 3.0, 120)
+    made = table(
+        variables("x"), t, noisy(np.cos(t)[:, None], 0.01), noises=[Noise(absolute=0.01)], hold_back=0.5
+    )
+    for profile in ("classic", "strict"):
+        verified = judge(made, "dx/dt = -0.95*t*exp(-t*t/8)", profile=profile)
+        assert not verified.solved
+        assert not verified.passed
+
+
+def test_a_plateau_is_judged_against_the_whole_record() -> None:
+    t = np.linspace(0.0, 12.0, 120)
+    charging = 5 * (1 - np.exp(-t))[:, None]
+    made = table(variables("U"), t, noisy(charging, 0.02), noises=[Noise(absolute=0.02)], hold_back=0.25)
+    verified = judge(made, "dU/dt = 5 - U", profile="strict")
+    assert verified.solved
+    assert verified.generalisation is not None
+    assert verified.generalisation > 0.999
+    assert not judge(made, "dU/dt = 4.5 - 0.9*U + 0.01*t", profile="strict").solved
+    prepared = prepare(made[0])
+    assert [*hardly_moving(prepared, prepare_hidden(*made))] == ["U"]
+    assert [*hardly_moving(prepare(swinging()[0]), prepare_hidden(*swinging()))] == []
+
+
+def swinging() -> tuple[Task, Truth]:
+    noises = [Noise(absolute=0.02), Noise(absolute=0.04)]
+    return table(OSCILLATOR, T, noisy(swing(), [0.02, 0.04]), noises=noises, hold_back=0.25)
+
+
+@pytest.mark.parametrize("time", [1e-5, 1e-3, 3600.0])
+@pytest.mark.parametrize("length", [1e-3, 1e6])
+def test_the_same_data_in_other_units_get_the_same_verdict(time: float, length: float) -> None:
+    made = swinging()
+    other = scaled(made, time, [length, length / time])
+    law = "d2x/dt2 = -k*x - c*v"
+    here = judge(made, law, {"k": 3.8, "c": 0.1}, profile="strict")
+    there = judge(other, law, {"k": 3.8 / time**2, "c": 0.1 / time}, profile="strict")
+    assert there.reward.match == pytest.approx(here.reward.match, abs=1e-9)
+    assert there.generalisation == pytest.approx(here.generalisation, abs=1e-9)
+    for name in ("x", "v"):
+        assert there.fits[name].r2 == pytest.approx(here.fits[name].r2, abs=1e-9)
+        assert there.fits[name].nrmse == pytest.approx(here.fits[name].nrmse, abs=1e-9)
+    assert there.solved == here.solved
+
+
+def test_small_numbers_are_not_still_and_large_ones_have_not_blown_up() -> None:
+    for length in (1e-13, 1e11):
+        made = scaled(swinging(), 1.0, [length, length])
+        verified = judge(made, "d2x/dt2 = -4*x", profile="strict")
+        assert verified.solved
+
+
+def test_a_law_that_ends_where_the_data_end_is_in_its_domain() -> None:
+    t = np.linspace(0.0, 9.9, 100)
+    made = table(variables("h"), t, ((1 - 0.1 * t) ** 2)[:, None])
+    verified = judge(made, "dh/dt = -c*sqrt(h)", {"c": 0.2})
+    assert verified.simulation.outcome == "ok"
+    assert verified.reward.match > 0.999999
+
+
+@pytest.mark.parametrize("decades", [6, 10])
+def test_growth_over_decades_keeps_its_start(decades: int) -> None:
+    t = np.linspace(0.0, decades * np.log(10), 100)
+    verified = judge(table(variables("n"), t, np.exp(t)[:, None]), "dn/dt = n", profile="strict")
+    assert verified.reward.match > 0.99
+    assert verified.passed
+
+
+def test_a_thousand_periods_of_a_true_oscillator_are_judged() -> None:
+    t = np.linspace(0.0, 2000 * np.pi, 5_000)
+    made = table(OSCILLATOR, t, np.column_stack([np.cos(t), -np.sin(t)]))
+    verified = judge(made, "d2x/dt2 = -x")
+    assert verified.simulation.outcome == "ok"
+    assert verified.reward.match > 0.99
+
+
+def test_noise_that_grows_with_the_signal_is_weighed_sample_by_sample() -> None:
+    t = np.linspace(0.0, 4.0, 80)
+    clean = np.exp(t)[:, None]
+    states = clean * (1 + 0.05 * np.random.default_rng(1).standard_normal(clean.shape))
+    made = table(variables("n"), t, states, noises=[Noise(absolute=0.0, relative=0.05)], hold_back=0.25)
+    assert judge(made, "dn/dt = n", profile="strict").solved
+    # Off by several standard deviations at the early samples, and far below the last ones' noise.
+    assert not judge(made, "dn/dt = n - 0.4", profile="strict").solved
