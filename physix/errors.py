@@ -10,6 +10,7 @@ PhysixError
 ├── RunNotFoundError
 ├── EpisodeFinishedError     a turn after the end
 ├── ConflictError            another writer was first, or a command id was reused
+├── InfrastructureError      a server stayed away or failed: no episode may be scored by it
 ├── StorageError             the log cannot be opened, read or written
 └── PolicyError              a policy or its server failed to propose
 
@@ -92,6 +93,10 @@ class EpisodeFinishedError(PhysixError):
 
 class ConflictError(PhysixError):
     """The stream moved on, or a command id came back with another body."""
+
+
+class InfrastructureError(PhysixError):
+    """A server that an episode needs stayed away or failed. It says nothing of the agent: score nothing."""
 
 
 class StorageError(PhysixError):

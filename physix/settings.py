@@ -40,4 +40,7 @@ class Settings(BaseSettings):
         default=120.0, gt=0.0, description="the longest silence of a model's server"
     )
     retry_wait_s: float = Field(default=1.0, ge=0.0, description="before the second attempt; doubles")
+    outage_s: float = Field(
+        default=120.0, ge=0.0, description="how long a door waits for a server that is away; 0 tries once"
+    )
     resume_runs: bool = Field(default=False, description="play on, at start-up, what a stop interrupted")

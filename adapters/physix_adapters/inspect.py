@@ -33,7 +33,7 @@ def submit_hypothesis() -> Tool:
             turn = await asyncio.to_thread(
                 wire.submit, held.get("episode_id"), held.get("token"), equation, params
             )
-        except wire.PhysixServerError as error:
+        except wire.PhysixRefusedError as error:
             return f"Refused: {error}"
         held.set("done", turn.done)
         held.set("best", max(held.get("best", 0.0), turn.total))

@@ -20,6 +20,7 @@ class PhysixState(vf.State):
     question: str = ""
     best: float = 0.0
     done: bool = False
+    broken: str = ""  # the outage that ended it
 
 
 class PhysixData(vf.TaskData):
@@ -50,8 +51,11 @@ class PhysixToolset(vf.Toolset[vf.ToolsetConfig, PhysixState]):
             return "The episode is over; no more proposals are accepted."
         try:
             turn = await asyncio.to_thread(wire.submit, state.episode_id, state.token, equation, params)
-        except wire.PhysixServerError as error:
+        except wire.PhysixRefusedError as error:
             return f"Refused: {error}"
+        except wire.PhysixServerError as error:
+            state.broken = str(error)
+            raise
         state.best = max(state.best, turn.total)
         state.done = turn.done
         return turn.answer
@@ -79,7 +83,9 @@ class PhysixTask(vf.Task[PhysixData, PhysixState, PhysixTaskConfig]):
 
     @vf.reward(weight=1.0)
     async def best_total(self, trace: vf.Trace) -> float:
-        """Not a sum over turns: that would pay for stalling."""
+        """Not a sum over turns: that would pay for stalling. An outage has no reward."""
+        if trace.state.broken:
+            raise wire.PhysixOutageError(trace.state.broken)
         return float(trace.state.best)
 
 

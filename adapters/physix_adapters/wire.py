@@ -1,14 +1,20 @@
-"""One episode over HTTP, with the standard library alone."""
+"""One episode over HTTP, through outages of the server.
+
+A server that is away is waited for as `physix.training.doors.outage` does, `PHYSIX_OUTAGE_S` seconds (120
+by default); this package needs nothing of physix-live, so the rule stands here once more.
+"""
 
 from __future__ import annotations
 
-import json
 import os
+import random
 import secrets
-import urllib.error
-import urllib.request
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+
+import httpx
 
 INSTRUCTIONS = (
     "You see a measured motion. Find its equation of motion. Propose equations with the tool "
@@ -16,11 +22,25 @@ INSTRUCTIONS = (
     "Write d2y/dt2 = ... for a variable with a velocity, dx/dt = ... otherwise; separate equations by ';'. "
     "Functions: sin cos tan exp log sqrt abs. Give every constant a number in params.\n\n"
 )
-_TIMEOUT_S = 60.0
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_AWAY = frozenset({429, 502, 503, 504})
+_REFUSED = frozenset({400, 413, 422})
 
 
 class PhysixServerError(Exception):
-    """The server refused a request or cannot be reached; the message says why."""
+    """Base of what goes wrong with a request; the message says why."""
+
+
+class PhysixRefusedError(PhysixServerError):
+    """What was sent was wrong, and whoever sent it can put it right."""
+
+
+class PhysixConflictError(PhysixServerError):
+    """The episode exists already, or has ended."""
+
+
+class PhysixOutageError(PhysixServerError):
+    """The server stayed away or failed. It says nothing of the model: such a rollout has no score."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +68,12 @@ def start(url: str | None = None, **options: Any) -> Started:
     Raises:
         PhysixServerError: an option is refused, or there is no server.
     """
-    seen = _post(url, "/reset", options)["observation"]
+    # Chosen here, so that a reset whose answer was lost is resumed instead of leaving an orphan.
+    own = {"episode_id": secrets.token_hex(16), "token": secrets.token_urlsafe(24)}
+    try:
+        seen = _post(url, "/reset", {**options, **own})["observation"]
+    except PhysixConflictError:
+        seen = _post(url, "/reset", {**own, "resume": True})["observation"]
     variables = ", ".join(f"{v['name']} [{v['unit'] or '?'}]" for v in seen["variables"])
     question = f"{seen['hint']}\nVariables: {variables}\n{seen['table']}"
     return Started(seen["episode_id"], seen["token"], question)
@@ -65,7 +90,8 @@ def submit(
     """Play one turn.
 
     Raises:
-        PhysixServerError: the proposal cannot be recorded, or the episode is over.
+        PhysixRefusedError: the proposal cannot be recorded.
+        PhysixOutageError: the server stayed away.
     """
     body = {
         "action": {"equation": equation, "params": params or {}},
@@ -95,16 +121,42 @@ def rows(split: str, count: int, *, url: str | None = None) -> list[dict[str, An
 
 def _post(url: str | None, path: str, body: dict[str, Any]) -> dict[str, Any]:
     base = (url or os.environ.get("PHYSIX_URL", "http://127.0.0.1:8000")).rstrip("/")
-    headers = {"Content-Type": "application/json"}
-    if os.environ.get("PHYSIX_TOKEN"):
-        headers["Authorization"] = f"Bearer {os.environ['PHYSIX_TOKEN']}"
-    request = urllib.request.Request(base + path, json.dumps(body).encode(), headers)  # noqa: S310
-    try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
-            found: dict[str, Any] = json.load(answer)
-            return found
-    except urllib.error.HTTPError as error:
-        detail = error.read(4_096).decode("utf-8", "replace")
-        raise PhysixServerError(f"{path} answered {error.code}: {detail}") from error
-    except OSError as error:
-        raise PhysixServerError(f"Cannot reach {base}: {error}. Is `physix serve` running?") from error
+    token = os.environ.get("PHYSIX_TOKEN")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    limit_s = float(os.environ.get("PHYSIX_OUTAGE_S", "120"))
+    waiting = pauses(limit_s)
+    while True:
+        try:
+            answer = httpx.post(base + path, json=body, headers=headers, timeout=_TIMEOUT)
+            if answer.status_code not in _AWAY:
+                return _read(answer, path)
+            reason = f"{path} answered {answer.status_code}: {answer.text[:300]}"
+        except httpx.TransportError as error:
+            reason = f"{type(error).__name__}: {error}"
+        wait = next(waiting, None)
+        if wait is None:
+            raise PhysixOutageError(
+                f"Cannot reach {base} within {limit_s:g} s ({reason}). Is `physix serve` running?"
+            )
+        time.sleep(wait)
+
+
+def pauses(limit_s: float) -> Iterator[float]:
+    """Yield how many seconds to wait before each new try, until `limit_s` have passed since the first."""
+    end = time.monotonic() + limit_s
+    wait = 0.25
+    while (left := end - time.monotonic()) > 0:
+        yield min(left, wait * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+        wait = min(10.0, 2 * wait)
+
+
+def _read(answer: httpx.Response, path: str) -> dict[str, Any]:
+    said = f"{path} answered {answer.status_code}: {answer.text[:4_096]}"
+    if answer.status_code == httpx.codes.CONFLICT:
+        raise PhysixConflictError(said)
+    if answer.status_code in _REFUSED:
+        raise PhysixRefusedError(said)
+    if not answer.is_success:
+        raise PhysixOutageError(said)
+    found: dict[str, Any] = answer.json()
+    return found

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Annotated, Any
 
 from openenv.core.client_types import StepResult
@@ -15,16 +17,17 @@ from openenv.core.env_server.types import Action, Observation, State
 from pydantic import Field
 from websockets.exceptions import ConnectionClosed
 
+from physix.errors import InfrastructureError
 from physix.limits import (
     MAX_COMMAND_ID,
     MAX_RECORDED_EQUATION,
     MAX_RECORDED_PARAMS,
     MAX_RECORDED_RATIONALE,
 )
+from physix.settings import Settings
+from physix.training.doors.outage import pauses
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-_FIRST_WAIT_S = 0.05
-_LONGEST_WAIT_S = 2.0
 
 
 class PhysiXAction(Action):
@@ -93,10 +96,11 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
     by the episode's token and sends its step again under the same idempotency key.
 
     Attributes:
-        reconnect_attempts: how often one call reconnects before it gives up; 0 turns this off.
+        outage_s: how long one call keeps reconnecting before it gives up; 0 turns this off.
+            See `physix.training.doors.outage`: the rule of every door.
     """
 
-    reconnect_attempts: int = 8
+    outage_s: float | None = None  # None: PHYSIX_OUTAGE_S
     _episode: tuple[str, str] | None = None  # id and token
     _socket: Any = None  # the one whose session knows the episode
 
@@ -106,7 +110,18 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
             options.setdefault("episode_id", secrets.token_hex(16))
             options.setdefault("token", secrets.token_urlsafe(24))
         self._episode = None
-        result = await super()._reset_async(**options)
+        resumed = {name: options.get(name) for name in ("episode_id", "token")} | {"resume": True}
+        sent = False
+
+        async def begin() -> StepResult[PhysiXObservation]:
+            nonlocal sent
+            again, sent = sent, True
+            if again:
+                with suppress(RuntimeError):  # the server's refusal: the first reset never arrived
+                    return await super(PhysiXEnv, self)._reset_async(**resumed)
+            return await super(PhysiXEnv, self)._reset_async(**options)
+
+        result = await self._through_outages(begin)
         observation = result.observation
         token = observation.token if isinstance(observation, PhysiXResetObservation) else None
         if token is not None:
@@ -118,18 +133,31 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
         keyed = action
         if action.idempotency_key is None:
             keyed = action.model_copy(update={"idempotency_key": secrets.token_hex(16)})
-        for attempt in range(self.reconnect_attempts + 1):
+
+        async def play() -> StepResult[PhysiXObservation]:
+            # The base client replaces a closed socket in silence; a new one knows no episode.
+            if self._ws is not self._socket:
+                await self._resume()
+            return await super(PhysiXEnv, self)._step_async(keyed, **options)
+
+        return await self._through_outages(play)
+
+    async def _through_outages(
+        self, call: Callable[[], Awaitable[StepResult[PhysiXObservation]]]
+    ) -> StepResult[PhysiXObservation]:
+        limit_s = Settings().outage_s if self.outage_s is None else self.outage_s
+        waiting = pauses(limit_s)
+        while True:
             try:
                 await self._ensure_connected()
-                # The base client replaces a closed socket in silence; a new one knows no episode.
-                if self._ws is not self._socket:
-                    await self._resume()
-                return await super()._step_async(keyed, **options)
-            except (ConnectionClosed, ConnectionError, TimeoutError):
-                if self._episode is None or attempt == self.reconnect_attempts:
-                    raise
-                await asyncio.sleep(min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2**attempt))
-        raise AssertionError("unreachable: the last attempt returns or raises")
+                return await call()
+            except (ConnectionClosed, ConnectionError, TimeoutError) as error:
+                wait = next(waiting, None)
+                if wait is None:
+                    raise InfrastructureError(
+                        f"The server stayed away for {limit_s:g} s ({type(error).__name__}: {error})."
+                    ) from error
+                await asyncio.sleep(wait)
 
     async def _resume(self) -> None:
         if self._episode is None:

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -136,9 +135,9 @@ def _running(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]
         deadline = time.monotonic() + 120
         while True:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/health"):
-                    break
-            except OSError as error:
+                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+                break
+            except httpx.TransportError as error:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise PhysixError("The server to measure did not start.") from error
                 time.sleep(0.05)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from physix.errors import BadInputError, PhysixError
+from physix.errors import BadInputError, InfrastructureError
 from physix.training.doors.trl import PhysiXEpisode
 from tests.api.test_server import free_port, server
 
@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[3]
 def test_an_episode_is_played_through_its_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     port = free_port()
     monkeypatch.setenv("PHYSIX_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("PHYSIX_OUTAGE_S", "0.01")
     code = re.search(
         r"<!-- example: trl -->\n```python\n(.*?)```", (ROOT / "docs/environment.md").read_text(), re.DOTALL
     )
@@ -38,7 +39,7 @@ def test_an_episode_is_played_through_its_tool(tmp_path: Path, monkeypatch: pyte
             [sys.executable, "-c", example], capture_output=True, text=True, timeout=120, check=False
         )
         assert done.returncode == 0, done.stderr
-    with pytest.raises(PhysixError, match="Cannot reach"):
+    with pytest.raises(InfrastructureError, match="Cannot reach"):
         episode.reset(system_id="free_fall")
 
 

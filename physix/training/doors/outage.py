@@ -1,0 +1,91 @@
+"""A server that is away: how long every door waits for it, and what becomes of the episode then.
+
+An outage says nothing of the agent, so it is never a turn and never a reward. Each request is tried
+again, with growing pauses, until the server has been away for `PHYSIX_OUTAGE_S` seconds (120 by
+default, 0 tries once); then it is raised as an InfrastructureError. Requests carry ids, so that one whose
+answer was lost is not played twice.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+
+from physix.errors import BadInputError, ConflictError, InfrastructureError
+from physix.settings import Settings
+
+_FIRST_WAIT_S = 0.25
+_LONGEST_WAIT_S = 10.0
+_TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_AWAY = frozenset({429, 502, 503, 504})
+_REFUSED = frozenset({400, 413, 422})  # what was sent was wrong, and whoever sent it can put it right
+
+
+def pauses(limit_s: float, *, clock: Callable[[], float] = time.monotonic) -> Iterator[float]:
+    """Yield how many seconds to wait before each new try, until `limit_s` have passed since the first."""
+    end = clock() + limit_s
+    wait = _FIRST_WAIT_S
+    while (left := end - clock()) > 0:
+        # Trainers that lost one server at one moment come back at different ones.
+        yield min(left, wait * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+        wait = min(_LONGEST_WAIT_S, 2 * wait)
+
+
+class Door:
+    """JSON over HTTP to a running `physix serve`, through outages."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        outage_s: float | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.url = url.rstrip("/")
+        self._outage_s = Settings().outage_s if outage_s is None else outage_s
+        self._sleep = sleep
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=_TIMEOUT, transport=transport)
+
+    def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a request that may be sent twice.
+
+        Raises:
+            BadInputError: the server refuses what was sent; the message says why.
+            ConflictError: the episode exists already, or has moved on.
+            InfrastructureError: the server stayed away, or failed.
+        """
+        waiting = pauses(self._outage_s)
+        while True:
+            try:
+                answer = self._client.post(path, json=body)
+                if answer.status_code not in _AWAY:
+                    return _read(answer, path)
+                reason = f"{path} answered {answer.status_code}: {answer.text[:300]}"
+            except httpx.TransportError as error:
+                reason = f"{type(error).__name__}: {error}"
+            wait = next(waiting, None)
+            if wait is None:
+                raise InfrastructureError(
+                    f"Cannot reach {self.url} within {self._outage_s:g} s ({reason}). "
+                    "Is `physix serve` running? PHYSIX_OUTAGE_S sets how long to wait for it."
+                )
+            self._sleep(wait)
+
+
+def _read(answer: httpx.Response, path: str) -> dict[str, Any]:
+    said = f"{path} answered {answer.status_code}: {answer.text[:4_096]}"
+    if answer.status_code in _REFUSED:
+        raise BadInputError(said)
+    if answer.status_code == httpx.codes.CONFLICT:
+        raise ConflictError(said)
+    if not answer.is_success:
+        raise InfrastructureError(said)
+    found: dict[str, Any] = answer.json()
+    return found
