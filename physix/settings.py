@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from typing import Annotated, Any, Self
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from physix.limits import MAX_TABLE_BYTES
 
@@ -19,6 +21,10 @@ class Settings(BaseSettings):
     runs: str = "runs"  # the folder of training runs that the server shows
     public: bool = False
     token: str | None = None
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=("http://localhost:5173",),
+        description="pages of other origins that may call the API, separated by commas; * for all",
+    )
     max_sessions: int = Field(default=64, ge=1)
     max_csv_body_bytes: int = Field(default=MAX_TABLE_BYTES, ge=1_024)
     max_body_bytes: int = Field(default=262_144, ge=1_024)
@@ -44,3 +50,17 @@ class Settings(BaseSettings):
         default=120.0, ge=0.0, description="how long a door waits for a server that is away; 0 tries once"
     )
     resume_runs: bool = Field(default=False, description="play on, at start-up, what a stop interrupted")
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _separate(cls, given: object) -> object:
+        """Read `a,b` and `["a", "b"]` alike; origins have no path, so a slash at the end is a slip."""
+        if not isinstance(given, str):
+            return given
+        parts = (part.strip(" \t\"'").rstrip("/") for part in given.strip().strip("[]").split(","))
+        return tuple(part for part in parts if part)
+
+    @classmethod
+    def with_flags(cls, **flags: Any) -> Self:
+        """Return the environment's settings with the flags that were given; None is one that was not."""
+        return cls(**{name: value for name, value in flags.items() if value is not None})

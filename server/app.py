@@ -8,7 +8,7 @@ app = create_app(Settings())
 
 
 def main() -> None:
-    """Serve with settings from the environment."""
+    """Serve with settings from the environment and flags."""
     _serve()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 import gc
 import ipaddress
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import anyio
 import uvicorn
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 
 from physix.api import page, problems
 from physix.api.http import comparisons, datasets, demos, runs
@@ -21,7 +23,7 @@ from physix.api.live.drivers import Drivers
 from physix.api.middleware import Guard
 from physix.api.openenv.wire import Quota, WireGuard
 from physix.engine import EpisodeEngine
-from physix.errors import BadInputError
+from physix.errors import BadInputError, PhysixError
 from physix.settings import Settings
 from physix.store import open_log
 from physix.training.runs import shipped_runs
@@ -79,6 +81,13 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
         token=settings.token,
         larger=dict.fromkeys(comparisons.TABLE_PATHS, settings.max_csv_body_bytes),
     )
+    # Outermost: a preflight carries no token, and a refusal must be readable to the page that caused it.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+    )
     return app
 
 
@@ -118,9 +127,25 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def main() -> None:
-    """Serve with settings from the environment."""
-    serve(Settings())
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Serve as `physix serve` does: settings from the environment, flags win."""
+    parser = argparse.ArgumentParser(prog="python -m physix.api.app", description=main.__doc__)
+    parser.add_argument("--host", help="address to listen on")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--db", help="the event log")
+    parser.add_argument("--public", action="store_true", default=None, help="serve other machines too")
+    try:
+        serve(Settings.with_flags(**vars(parser.parse_args(arguments))))
+    except PhysixError as error:
+        sys.stderr.write(f"physix: {error}\n")
+        sys.exit(2)
+
+
+def __getattr__(name: str) -> FastAPI:
+    """Return `app` for `uvicorn physix.api.app:app`: made when asked for, as importing makes nothing."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return create_app(Settings())
 
 
 if __name__ == "__main__":

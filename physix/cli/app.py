@@ -89,8 +89,7 @@ def serve(
     from physix.api.app import serve as serve_app
     from physix.settings import Settings
 
-    chosen = {"host": host, "port": port, "db": db, "public": public or None}
-    serve_app(Settings().model_copy(update={k: v for k, v in chosen.items() if v is not None}))
+    serve_app(Settings.with_flags(host=host, port=port, db=db, public=public or None))
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """The real server in a process of its own."""
 
+import os
 import re
 import signal
 import socket
@@ -111,4 +112,50 @@ def test_a_broken_database_is_one_clear_line(tmp_path: Path, content: str) -> No
     )
     assert done.returncode == 1
     assert "log.db cannot be used" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["physix.api.app", "uvicorn physix.api.app:app"])
+def test_the_server_starts_by_its_other_names(tmp_path: Path, command: str) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-m", *command.split(), "--host", "127.0.0.1", "--port", str(port)],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    try:
+        await_server(f"http://127.0.0.1:{port}", process)
+        assert httpx.get(f"http://127.0.0.1:{port}/api/systems").status_code == 200
+    finally:
+        process.kill()
+        process.wait()
+    assert (tmp_path / "physix.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("module", "flags"),
+    [
+        ("physix.training.loop", ["--profile", "--output-dir", "--num-steps", "--ablation", "--push-to-hub"]),
+        ("physix.training.sft", ["--dataset", "--profile", "--output-dir", "--num-steps", "--save-method"]),
+        ("physix.api.app", ["--host", "--port", "--db", "--public"]),
+    ],
+)
+def test_module_commands_keep_their_flags(module: str, flags: list[str]) -> None:
+    said = subprocess.run(
+        [sys.executable, "-m", module, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    assert [flag for flag in flags if flag not in said] == []
+
+
+def test_an_address_of_other_machines_is_refused_by_every_name(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "physix.api.app", "--host", "0.0.0.0"],  # noqa: S104  # refused
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "--public" in done.stderr
     assert "Traceback" not in done.stderr

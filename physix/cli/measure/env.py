@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
 from websockets.asyncio.client import ClientConnection, connect
 
 from physix.errors import PhysixError
