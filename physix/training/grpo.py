@@ -21,6 +21,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from physix.engine.systems import SYSTEMS
+from physix.engine.systems.splits import REINFORCEMENT_SEEDS, TRAINING_SYSTEMS
 from physix.errors import BadInputError
 from physix.training.backends import Backend
 from physix.training.manifest import new_manifest
@@ -28,15 +29,13 @@ from physix.training.nano.files import fast_tokenizer, load_nano_folder, save_na
 from physix.training.nano.rollout import RolloutSettings, make_rollout, task_prompt
 from physix.training.profiles import Profile, profile_named
 from physix.training.rewards import COMPONENTS, Ended, hacked, reward_functions
-from physix.training.rollout import TRAINING_SYSTEMS
 from physix.training.runs import RunManifest, RunWriter
 
 if TYPE_CHECKING:
     from trl import GRPOConfig, GRPOTrainer
 
+_SEEDS = 100_000_000  # how many of the range are drawn from: another number draws other tasks
 WHOLE = Backend(name="full", reason="the nano models are trained whole")
-# Away from the seeds of demonstrations and of evaluation.
-GRPO_SEEDS = range(500_000_000, 600_000_000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +86,7 @@ def tasks_of(options: GrpoOptions, profile: Profile) -> Dataset:
     for n in range(options.num_steps * per_step):
         systems = _systems_at(n // per_step, options)
         system_id = systems[n % len(systems)]
-        seed = GRPO_SEEDS.start + int(rng.integers(len(GRPO_SEEDS)))
+        seed = REINFORCEMENT_SEEDS.start + int(rng.integers(_SEEDS))
         rows.append({"prompt": task_prompt(system_id, seed, options.noise)})
     return Dataset.from_list(rows)
 

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.errors import BadInputError, PhysixError
 from physix.training.backends import choose
 from physix.training.profiles import PROFILES
 from physix.training.rewards import ABLATIONS
-from physix.training.rollout import TRAINING_SYSTEMS
 
 
 def parser() -> argparse.ArgumentParser:
