@@ -58,7 +58,8 @@ def run(arguments: Sequence[str] | None = None) -> Path:
         raise BadInputError("--push-to-hub needs --hub-repo-id.")
     instruct = PROFILES[given.profile].instruct
     backend = choose(given.backend if instruct or given.backend != "auto" else "full")
-    from physix.training.grpo import GrpoOptions, train_grpo
+    from physix.training.grpo import train_grpo
+    from physix.training.options import GrpoOptions
 
     options = GrpoOptions(
         profile=given.profile,

@@ -144,5 +144,5 @@ async def roll_out_by_name(db: str, plan: TaskPlan, policy: str, run_id: str) ->
         async for episode in roll_out(log, plan, policy_for, RolloutOptions(run_id=run_id)):
             counts["episodes"] += 1
             counts["turns"] += len(episode.turns)
-            counts["solved"] += episode.finished is not None and episode.finished.reason == "solved"
+            counts["solved"] += episode.outcome.solved
     return counts
