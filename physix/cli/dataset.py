@@ -62,8 +62,7 @@ def rollout(
     db: Db = None,
 ) -> None:
     """Play episodes in bulk and append them to the log."""
-    from physix.engine.systems.splits import TRAINING_SYSTEMS
-    from physix.training.rollout import TaskPlan, roll_out_by_name
+    from physix.training.rollout import TRAINING_SYSTEMS, TaskPlan, roll_out_by_name
 
     plan = TaskPlan(
         systems=tuple(system or TRAINING_SYSTEMS),

@@ -40,12 +40,12 @@ def _sample_other_swings(rng: Generator, params: Mapping[str, float]) -> tuple[t
     """Return a narrow and a wide swing, both begun in mid-swing, each in a direction of its own.
 
     The shown motion begins near a turning point. What depends on time, or knows one amplitude only,
-    is wrong on both.
+    is wrong on both. At 2.4 rad a period is half as long again as a small one.
     """
     natural = math.sqrt(params["g"] / params["L"])
     return tuple(
         _begin_swing(random_sign(rng) * amplitude, random_sign(rng) * rng.uniform(1.0, 1.9), natural)
-        for amplitude in (rng.uniform(0.65, 0.95), rng.uniform(1.7, 2.2))
+        for amplitude in (rng.uniform(0.65, 0.95), rng.uniform(2.0, 2.4))
     )
 
 

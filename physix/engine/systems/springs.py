@@ -24,20 +24,18 @@ def _sample_other_stretches(
 ) -> tuple[tuple[float, float], ...]:
     """Return a smaller and a larger swing than the shown one, each at another phase.
 
-    Phases differ from the shown one by 60 to 120 degrees, one ahead and one behind.
+    Phases differ from the shown one by 60 to 120 degrees, one ahead and one behind. The larger swing
+    is 1.6 m or more, where x and sin(x) part.
     """
     natural = math.sqrt(params["k"] / params["m"])
     amplitude = math.hypot(shown[0], shown[1] / natural)
     phase = math.atan2(shown[1] / natural, shown[0])
     ahead = random_sign(rng)
     swings = (
-        (rng.uniform(0.3, 0.6), phase + ahead * rng.uniform(1.05, 2.1)),
-        (rng.uniform(1.6, 2.5), phase - ahead * rng.uniform(1.05, 2.1)),
+        (rng.uniform(0.3, 0.6) * amplitude, phase + ahead * rng.uniform(1.05, 2.1)),
+        (max(1.0, amplitude) * rng.uniform(1.6, 2.5), phase - ahead * rng.uniform(1.05, 2.1)),
     )
-    return tuple(
-        (size * amplitude * math.cos(turned), size * amplitude * natural * math.sin(turned))
-        for size, turned in swings
-    )
+    return tuple((size * math.cos(turned), size * natural * math.sin(turned)) for size, turned in swings)
 
 
 def _sample_spring(rng: Generator) -> tuple[float, float, float]:
