@@ -48,7 +48,7 @@ def describe(
 ) -> str:
     """Return one to three sentences on what is wrong, where, and what would explain it."""
     if run.outcome != "ok":
-        defect = find_defect(parsed, prepared)
+        defect = None if task.inputs else find_defect(parsed, prepared)
         return " ".join(filter(None, [f"The simulation failed. {run.message}", _explain(defect)]))
     observed = [fits[v.name] for v in task.variables if not v.estimated]
     if all(_within_noise(fit, task.noise) for fit in observed):
@@ -56,7 +56,7 @@ def describe(
     worst = _worst(task.variables, fits)
     index = prepared.names.index(worst.name)
     series = _Series(prepared.shown[0].t, prepared.shown[0].states[:, index], run.predictions[0][:, index])
-    defect = find_defect(parsed, prepared)
+    defect = None if task.inputs else find_defect(parsed, prepared)
     shape, sentence = _shape(worst.name, series)
     if defect is not None and shape not in _CONSISTENT[_blame(defect)]:
         # The curves alone mislead at times; what the equations lack is the better witness.

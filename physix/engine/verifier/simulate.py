@@ -155,7 +155,7 @@ def _attempt(
 ) -> FloatArray | None:
     """Return all states, or None if anything at all goes wrong."""
     try:
-        callback = compiled.callback(evaluations)
+        callback = compiled.callback(evaluations, solver.inputs)
         states, finished = _solve(callback, initial, t, t, max_evaluations, solver)
     except (StopIteration, *UNDEFINED):
         return None
@@ -171,11 +171,11 @@ def _retrace(
     Where the solver itself gave up, rows that it never reached are uninitialised memory, and
     nothing says which they are; a run over the times before that takes the same steps and ends well.
     """
-    watched = _Watched(compiled, max_evaluations)
+    watched = _Watched(compiled, max_evaluations, solver.inputs)
     states, finished = _solve(watched, initial, t, t, max_evaluations, solver)
     if not finished:
         before = t[: max(1, int(np.sum(t < watched.t)))]
-        again = _Watched(compiled, max_evaluations)
+        again = _Watched(compiled, max_evaluations, solver.inputs)
         states, reached = _solve(again, initial, before, t, max_evaluations, solver)
         states = states if reached else states[:1]
     genuine = (np.abs(states) <= solver.limit).all(axis=1)
@@ -197,8 +197,8 @@ class _Watched:
     exception would lose them all). Too slow for every run.
     """
 
-    def __init__(self, compiled: Program, max_evaluations: int) -> None:
-        self._rhs = compiled.callback(iter(range(max_evaluations)))
+    def __init__(self, compiled: Program, max_evaluations: int, inputs: Inputs | None) -> None:
+        self._rhs = compiled.callback(iter(range(max_evaluations)), inputs)
         self._nan = np.full(len(compiled.derivatives), math.nan)
         self._allowed = max_evaluations
         self.calls = 0

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.linalg import expm
 
 from physix.engine.systems.task import Noise, Task, Truth
 from physix.engine.verifier import verify
@@ -202,3 +203,34 @@ def test_noise_that_grows_with_the_signal_is_weighed_sample_by_sample() -> None:
     assert judge(made, "dn/dt = n", profile="strict").solved
     # Off by several standard deviations at the early samples, and far below the last ones' noise.
     assert not judge(made, "dn/dt = n - 0.4", profile="strict").solved
+
+
+def test_an_input_drives_the_motion_between_its_samples() -> None:
+    # x'' = -4x - 0.5v + 3u with a square wave: the exact answer of each half period is known in closed form.
+    t = np.linspace(0.0, 12.0, 241)
+    u = (t % 4.0 < 2.0).astype(float)
+    states = np.zeros((len(t), 2))
+    # Between samples u is linear: solve the linear system exactly over each interval.
+    system = np.array([[0.0, 1.0], [-4.0, -0.5]])
+    push = np.array([0.0, 3.0])
+    for i, step in enumerate(np.diff(t)):
+        augmented = np.zeros((4, 4))
+        augmented[:2, :2], augmented[:2, 2], augmented[2, 3] = system, push, 1.0
+        slope = (u[i + 1] - u[i]) / step
+        states[i + 1] = (expm(augmented * step) @ [*states[i], u[i], slope])[:2]
+    made = table(OSCILLATOR, t, states, inputs=u[:, None], hold_back=0.25)
+    verified = judge(made, "d2x/dt2 = -4*x - 0.5*v + 3*u", profile="strict")
+    assert verified.solved
+    np.testing.assert_allclose(
+        [row[0] for row in verified.simulation.predictions[0].states], states[:181, 0], atol=1e-4
+    )
+    assert not judge(made, "d2x/dt2 = -4*x - 0.5*v + 2.7*u", profile="strict").solved
+
+
+def test_a_short_pulse_of_an_input_is_not_stepped_over() -> None:
+    t = np.linspace(0.0, 100.0, 1001)
+    u = np.zeros((1001, 1))
+    u[500] = 10.0
+    states = np.cumsum(np.concatenate([[[0.0]], (u[1:] + u[:-1]) / 2 * 0.1]), axis=0)
+    made = table(variables("x"), t, states, inputs=u, hold_back=0.25)
+    assert judge(made, "dx/dt = u").reward.match > 0.99999
