@@ -62,7 +62,8 @@ def rollout(
     db: Db = None,
 ) -> None:
     """Play episodes in bulk and append them to the log."""
-    from physix.training.rollout import TRAINING_SYSTEMS, TaskPlan, roll_out_by_name
+    from physix.engine.systems.splits import TRAINING_SYSTEMS
+    from physix.training.rollout import TaskPlan, roll_out_by_name
 
     plan = TaskPlan(
         systems=tuple(system or TRAINING_SYSTEMS),

@@ -56,9 +56,9 @@ def nano(
 ) -> None:
     """Make the nano model: teacher episodes, mined rows, training, weights."""
     _need_torch()
+    from physix.engine.systems.splits import TRAINING_SYSTEMS
     from physix.training.nano.plan import NanoPlan, make
     from physix.training.nano.sft import NanoSftConfig
-    from physix.training.rollout import TRAINING_SYSTEMS
 
     plan = NanoPlan(
         out=out,
@@ -104,8 +104,8 @@ def transfer(
 ) -> None:
     """Compare models before and after reinforcement on the same fresh tasks, over several seeds."""
     _need_torch()
+    from physix.engine.systems.splits import TRAINING_SYSTEMS
     from physix.training.nano.transfer import write_transfer
-    from physix.training.rollout import TRAINING_SYSTEMS
 
     path = write_transfer(
         before,

@@ -13,6 +13,7 @@ from physix.engine import Episode, EpisodeConfig
 from physix.engine.episode import Turn, observe
 from physix.engine.outcome import Outcome
 from physix.engine.ports import EventLog, Observation, PastTurn, Policy, Proposal, TokenSink
+from physix.engine.systems.splits import EVALUATION_SEEDS, HELD_OUT_SYSTEMS, TRAINING_SYSTEMS
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import parse
 from physix.engine.verifier.correctness import same_structure
@@ -27,15 +28,7 @@ from physix.training.intervals import (
     share_difference,
     share_interval,
 )
-from physix.training.rollout import (
-    EVALUATION_SEEDS,
-    HELD_OUT_SYSTEMS,
-    TRAINING_SYSTEMS,
-    PolicyFor,
-    RolloutOptions,
-    TaskPlan,
-    roll_out,
-)
+from physix.training.rollout import PolicyFor, RolloutOptions, TaskPlan, roll_out
 
 MakePolicy = Callable[[], Policy]
 

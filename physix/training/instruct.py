@@ -28,10 +28,11 @@ from physix.policies.chat.prompt import ParseFailure, parse_completion
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.store import open_log
 from physix.training.backends import Backend, load
-from physix.training.grpo import GrpoOptions, RunWatch, finish, grpo_config, grpo_manifest, tasks_of
+from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, tasks_of
 from physix.training.profiles import Profile
 from physix.training.rewards import Ended, episode_reward, reward_functions
 from physix.training.runs import RunWriter
+from physix.training.watch import RunWatch, finish
 
 if TYPE_CHECKING:
     from trl import GRPOTrainer
@@ -114,7 +115,7 @@ class EpisodeTool:
         return Ended(
             episode_id=episode.episode_id,
             turns=len(episode.turns),
-            solved=episode.finished is not None and episode.finished.reason == "solved",
+            solved=episode.outcome.solved,
             reward=episode_reward(episode, progress=self._options.ablation != "no_progress"),
         )
 

@@ -10,11 +10,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.errors import BadInputError, PhysixError
 from physix.training.backends import choose
 from physix.training.profiles import PROFILES
 from physix.training.rewards import ABLATIONS
-from physix.training.rollout import TRAINING_SYSTEMS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,7 +58,8 @@ def run(arguments: Sequence[str] | None = None) -> Path:
         raise BadInputError("--push-to-hub needs --hub-repo-id.")
     instruct = PROFILES[given.profile].instruct
     backend = choose(given.backend if instruct or given.backend != "auto" else "full")
-    from physix.training.grpo import GrpoOptions, train_grpo
+    from physix.training.grpo import train_grpo
+    from physix.training.options import GrpoOptions
 
     options = GrpoOptions(
         profile=given.profile,

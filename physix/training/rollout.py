@@ -12,16 +12,12 @@ from numpy.random import PCG64, Generator, SeedSequence
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.ports import EventLog, Policy
 from physix.engine.systems import SYSTEMS, sample_task
+from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.engine.systems.task import Task, Truth
 from physix.errors import BadInputError
 from physix.policies import make_policy
 from physix.store import open_log
 from physix.training.data.teacher import TeacherPolicy
-
-TRAINING_SYSTEMS = tuple(system.id for system in SYSTEMS.values() if not system.held_out)
-HELD_OUT_SYSTEMS = tuple(system.id for system in SYSTEMS.values() if system.held_out)
-TRAINING_SEEDS = range(1_000_000_000)
-EVALUATION_SEEDS = range(2_000_000_000, 3_000_000_000)
 
 PolicyFor = Callable[[Task, Truth], Policy]
 
@@ -148,5 +144,5 @@ async def roll_out_by_name(db: str, plan: TaskPlan, policy: str, run_id: str) ->
         async for episode in roll_out(log, plan, policy_for, RolloutOptions(run_id=run_id)):
             counts["episodes"] += 1
             counts["turns"] += len(episode.turns)
-            counts["solved"] += episode.finished is not None and episode.finished.reason == "solved"
+            counts["solved"] += episode.outcome.solved
     return counts

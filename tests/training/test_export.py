@@ -14,8 +14,8 @@ from physix.training import loop, sft
 from physix.training.data.files import write_sft
 from physix.training.data.mining import MiningRules
 from physix.training.export import gguf_name, merge_16bit, modelfile, read_gguf, write_gguf
-from physix.training.grpo import GrpoOptions
 from physix.training.instruct import EpisodeTool, environment_rewards
+from physix.training.options import GrpoOptions
 from physix.training.profiles import profile_named
 from physix.training.runs import read_metrics, read_run
 

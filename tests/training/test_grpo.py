@@ -15,9 +15,10 @@ from physix.store import open_log
 from physix.training import grpo
 from physix.training.data.files import write_sft
 from physix.training.data.mining import NANO_RULES
-from physix.training.grpo import GrpoOptions, tasks_of, train_grpo
+from physix.training.grpo import train_grpo
 from physix.training.nano.files import load_nano_folder
 from physix.training.nano.rollout import RolloutSettings, forward_of, play_all, task_prompt
+from physix.training.options import GrpoOptions, tasks_of
 from physix.training.profiles import profile_named
 from physix.training.rewards import hacked, reward_functions
 from physix.training.runs import read_metrics, read_run

@@ -18,11 +18,12 @@ from physix.store import open_log
 from physix.training.backends import Backend
 from physix.training.data.files import write_sft
 from physix.training.data.mining import MiningRules
-from physix.training.grpo import GrpoOptions, finish
 from physix.training.instruct import EpisodeTool, instruct_trainer
+from physix.training.options import GrpoOptions
 from physix.training.profiles import profile_named
 from physix.training.runs import read_metrics
 from physix.training.sft_trainer import read_rows
+from physix.training.watch import finish
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries: not ours to mend
 

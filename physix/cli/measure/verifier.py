@@ -84,7 +84,6 @@ def _measure(system_id: str, repeats: int) -> list[list[float]]:
     task, truth = sample_task(system_id, SEED)
     texts = _texts(truth)
     law = _parsed(task, next(texts))
-    compiled = program(law)
     prepared = prepare(task)
     # A right law needs no words: what they cost shows on a wrong one.
     wrong = _parsed(task, "; ".join(f"{e.target} = 1.3*({show(e.expression)})" for e in law.equations))
@@ -112,7 +111,7 @@ def _measure(system_id: str, repeats: int) -> list[list[float]]:
         (lambda text: recipe(task, text), False),
         (lambda _: check_units(law, task.time_unit), False),
         (lambda _: describe(task, wrong, prepared, wrong_run, wrong_fits), False),
-        (lambda _: correctness(law, compiled, task, truth), False),
+        (lambda _: correctness(law, task, truth), False),
     ]
     spent: list[list[float]] = [[] for _ in work]
     for _ in range(_ROUNDS):

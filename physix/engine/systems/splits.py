@@ -25,7 +25,7 @@ PUBLIC_SALT = "physix-public-1"
 DATASET_VERSION = "physix-public-2"  # as `openenv.yaml` declares it
 _PER_SYSTEM: dict[str, int] = {"train": 1_000, "validation": 40, "test": 100}
 # Named here, not read from the registry: a system that somebody adds must not move anybody's tasks.
-_TRAINING = (
+TRAINING_SYSTEMS = (
     "free_fall",
     "free_fall_drag",
     "simple_pendulum",
@@ -33,8 +33,17 @@ _TRAINING = (
     "spring_mass",
     "damped_spring",
 )
-_HELD_OUT = ("projectile_drag", "charged_b_field")
-SPLITS: dict[str, tuple[str, ...]] = {"train": _TRAINING, "validation": _TRAINING, "test": _HELD_OUT}
+HELD_OUT_SYSTEMS = ("projectile_drag", "charged_b_field")
+SPLITS: dict[str, tuple[str, ...]] = {
+    "train": TRAINING_SYSTEMS,
+    "validation": TRAINING_SYSTEMS,
+    "test": HELD_OUT_SYSTEMS,
+}
+# Sampled tasks outside the splits say by their seed what they may be used for; the ranges do not overlap.
+DEMONSTRATION_SEEDS = range(500_000_000)
+REINFORCEMENT_SEEDS = range(500_000_000, 1_000_000_000)
+EVALUATION_SEEDS = range(2_000_000_000, 3_000_000_000)
+EVALUATION_SPLITS = frozenset({"validation", "test", "evaluation"})  # as labels of episodes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +100,16 @@ def split_task(split: str, index: int, *, salt: str = PUBLIC_SALT) -> tuple[Task
     task = replace(task, task_id=drawn.task_id)
     # The title names the system, and a title is shown wherever an episode is.
     return (task if split == "train" else replace(task, seed=None, title=f"Task {drawn.task_id}")), truth
+
+
+def is_for_evaluation(task: Task, split: str | None = None) -> bool:
+    """Tell whether nothing may be learned from a task; `split` is the label of its episode.
+
+    A task of a system that names no seed is of an evaluation split, however it came to be played.
+    """
+    if split in EVALUATION_SPLITS:
+        return True
+    return task.system_id in SYSTEMS if task.seed is None else task.seed in EVALUATION_SEEDS
 
 
 def task_row(split: str, index: int) -> dict[str, str | int]:

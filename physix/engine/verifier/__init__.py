@@ -3,7 +3,7 @@
 from physix.engine.verifier.codes import CODES
 from physix.engine.verifier.compile import evaluate
 from physix.engine.verifier.correctness import correctness, same_structure
-from physix.engine.verifier.fit import Refined, fit_free_params, refine
+from physix.engine.verifier.fit import Fit, Refined, fit_free_params, fit_trajectories, refine
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.simulate import Integration, integrate, simulate
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -12,6 +12,7 @@ from physix.engine.verifier.verify import preview, verify
 
 __all__ = [
     "CODES",
+    "Fit",
     "Integration",
     "ParsedHypothesis",
     "Refined",
@@ -19,6 +20,7 @@ __all__ = [
     "correctness",
     "evaluate",
     "fit_free_params",
+    "fit_trajectories",
     "integrate",
     "parse",
     "preview",

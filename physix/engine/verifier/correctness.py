@@ -7,29 +7,41 @@ its episode runs.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.random import PCG64, Generator
 
-from physix.engine.systems.task import StateVariable, Task, Truth
-from physix.engine.verifier.compile import UNDEFINED, FloatArray, Program, program
-from physix.engine.verifier.fit import driven_columns, field_values, fit_to_field
+from physix.engine.systems.task import InputVariable, StateVariable, Task, Truth
+from physix.engine.verifier.arrays import (
+    FloatArray,
+    Values,
+    evaluate_arrays,
+    names_in,
+    with_free_literals,
+)
 from physix.engine.verifier.grammar import parse
-from physix.engine.verifier.prepared import Same, prepare, sample_points
-from physix.engine.verifier.tree import ParsedHypothesis
+from physix.engine.verifier.prepared import Same
+from physix.engine.verifier.separable import Problem, best_starts
+from physix.engine.verifier.tree import Equation, ParsedHypothesis
 from physix.engine.verifier.types import Correctness, Recovery
 
 EXACT = 1e-6
 RECOVERED = 1e-2
+_POINTS = 128
+_SEED = 20_261_101
+_GROWTH = 1.25
 
 
-def correctness(parsed: ParsedHypothesis, compiled: Program, task: Task, truth: Truth) -> Correctness | None:
-    """Compare the right-hand sides at 64 seeded points around the shown motion.
+def correctness(parsed: ParsedHypothesis, task: Task, truth: Truth) -> Correctness | None:
+    """Compare the right-hand sides at 128 seeded points around the shown and the hidden motions.
 
-    Points are uniform in the box of the shown trajectories grown by 1.25 about its centre. The
-    error of an equation is the RMS difference over the RMS of the true field; the largest over
-    the equations counts. `exact` is below 1e-6, `recovered` below 1e-2.
+    Points are uniform in the box of all these trajectories grown by 1.25 about its centre: a law that
+    agrees along one motion and nowhere else is not the law. The error of an equation is the RMS
+    difference over the RMS of the true field; the largest over the equations counts. `exact` is
+    below 1e-6, `recovered` below 1e-2.
 
     Returns:
         None if the task has no true law; `field_error` None if the hypothesis is undefined at a
@@ -38,26 +50,40 @@ def correctness(parsed: ParsedHypothesis, compiled: Program, task: Task, truth: 
     field = _true_field(task, truth)
     if field is None:
         return None
-    try:
-        got = np.array(compiled.field(field.states, field.t))[:, driven_columns(parsed)]
-    except UNDEFINED:
-        return Correctness(field_error=None, verdict="different")
-    error = _relative_error(got, field)
+    error = _relative_error(_field_at(parsed.equations, field.points, parsed.params), field)
     return Correctness(field_error=error, verdict=_verdict(error))
 
 
 def same_structure(parsed: ParsedHypothesis, task: Task, truth: Truth) -> bool | None:
     """Tell whether some constants turn the hypothesis into the true law; None without a true law.
 
-    Params and literals (not exponents) of the hypothesis are refitted to the true field; the
-    structure is the same if the field is then recovered. So `-9.8 + c*vy` and `-g` are alike,
-    and `theta` is no `sin(theta)`. Takes milliseconds: for evaluation, not for every turn.
+    Params and literals (not exponents) of the hypothesis are refitted to the true field, at the
+    points of `correctness`; the structure is the same if the field is then recovered. So
+    `-9.8 + c*vy` and `-g` are alike, and `theta` is no `sin(theta)`. Takes milliseconds: for
+    evaluation, not for every turn.
     """
     field = _true_field(task, truth)
     if field is None:
         return None
-    error = _relative_error(fit_to_field(parsed, field.states, field.t, field.expected), field)
+    error = _relative_error(_refitted(parsed, field), field)
     return error is not None and error < RECOVERED
+
+
+def _refitted(parsed: ParsedHypothesis, field: _Field) -> FloatArray:
+    """Return the field, shape (N, equations), of the law whose constants fit the true field best."""
+    equations, literals = with_free_literals(parsed.equations)
+    own = {**parsed.params, **literals}
+    problem = Problem(
+        equations=equations,
+        names=[name for name in own if any(name in names_in(e.expression) for e in equations)],
+        values=field.points,
+        points=len(field.expected),
+        targets=[field.expected[:, k] / field.size[k] for k in range(len(equations))],
+        reduce=lambda k, got: got / field.size[k],
+        sizes=field.size.tolist(),
+    )
+    starts, _ = best_starts(problem, own)
+    return _field_at(equations, field.points, {**own, **(starts[0].constants if starts else {})})
 
 
 def _verdict(error: float | None) -> Recovery:
@@ -70,14 +96,17 @@ def true_law(task: Task, truth: Truth) -> ParsedHypothesis | None:
     """Return the true law with its constants; None if the task has none."""
     if truth.equation is None:
         return None
-    return _parse_truth(truth.equation, tuple(truth.params.items()), task.variables)
+    return _parse_truth(truth.equation, tuple(truth.params.items()), task.variables, task.inputs)
 
 
 @lru_cache(maxsize=256)
 def _parse_truth(
-    equation: str, params: tuple[tuple[str, float], ...], variables: tuple[StateVariable, ...]
+    equation: str,
+    params: tuple[tuple[str, float], ...],
+    variables: tuple[StateVariable, ...],
+    inputs: tuple[InputVariable, ...],
 ) -> ParsedHypothesis:
-    law = parse(equation, dict(params), variables, functions="extended")
+    law = parse(equation, dict(params), variables, inputs=inputs, functions="extended")
     if not isinstance(law, ParsedHypothesis):
         raise ValueError(f"the true law does not parse: {law.message}")
     return law
@@ -87,8 +116,7 @@ def _parse_truth(
 class _Field:
     """The true law where it is compared: N points at which it is defined."""
 
-    states: list[list[float]]  # N states
-    t: list[float]
+    points: Values  # of each variable, input and of `t`, shape (N,)
     expected: FloatArray  # shape (N, equations)
     size: FloatArray  # RMS of `expected`, 1 where that is 0
 
@@ -105,20 +133,49 @@ def _compute_true_field(same: Same) -> _Field | None:
     law = true_law(task, truth)
     if law is None:
         return None
-    states, t = sample_points(prepare(task))
-    compiled = program(law)
-    values = field_values(
-        compiled.evaluate, compiled.constants, states.tolist(), t.tolist(), driven_columns(law)
-    )
+    points = _wide_points(task, truth)
+    values = _field_at(law.equations, points, law.params)
     defined = np.isfinite(values).all(axis=1)
     expected = values[defined]
     size = np.sqrt(np.mean(expected**2, axis=0))
     return _Field(
-        states=states[defined].tolist(),
-        t=t[defined].tolist(),
+        points={name: column[defined] for name, column in points.items()},
         expected=expected,
         size=np.where(size > 0.0, size, 1.0),
     )
+
+
+def _wide_points(task: Task, truth: Truth) -> dict[str, FloatArray]:
+    """Return 128 seeded values of each variable, input and of `t`, uniform around all motions of the problem.
+
+    The box of the shown and hidden motions grows by 1.25 about its centre; times and inputs stay within
+    those shown.
+    """
+    states = np.concatenate([np.asarray(x.states) for x in (*task.shown, *truth.hidden)])
+    times = np.concatenate([np.asarray(x.t) for x in task.shown])
+    columns = {variable.name: states[:, i] for i, variable in enumerate(task.variables)}
+    columns["t"] = times
+    for i, variable in enumerate(task.inputs):
+        columns[variable.name] = np.concatenate([np.asarray(x.inputs)[:, i] for x in task.shown])
+    random = Generator(PCG64(_SEED))
+    points = {}
+    for index, (name, column) in enumerate(columns.items()):
+        growth = _GROWTH if index < len(task.variables) else 1.0
+        centre, half = (column.max() + column.min()) / 2, (column.max() - column.min()) / 2 * growth
+        points[name] = centre + half * random.uniform(-1.0, 1.0, _POINTS)
+    return points
+
+
+def _field_at(equations: Sequence[Equation], points: Values, constants: Mapping[str, float]) -> FloatArray:
+    """Return the right-hand side of each equation at each point, shape (N, equations).
+
+    NaN or infinite where it is undefined.
+    """
+    values = {**points, **constants}
+    count = len(np.asarray(points["t"]))
+    with np.errstate(all="ignore"):
+        columns = [evaluate_arrays(equation.expression, values) for equation in equations]
+    return np.stack([np.broadcast_to(column, count) for column in columns], axis=1)
 
 
 def _relative_error(got: FloatArray, field: _Field) -> float | None:

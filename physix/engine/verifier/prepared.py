@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.random import PCG64, Generator
 from numpy.typing import NDArray
 
 from physix.engine.systems.task import Noise, Task, Trajectory, Truth
@@ -21,9 +20,6 @@ Inputs = Callable[[float], Sequence[float]]  # from a time to the task's inputs,
 STILL = 1e-9  # relative spread below which a variable counts as not moving
 QUIET = 2.0  # times the noise's variance: a variable that varies less does not move beyond its noise
 GROWTH_SHARE = 1e-2  # of the spread: what starts below it grows by decades
-_POINTS = 64
-_SEED = 20_261_101
-_GROWTH = 1.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -294,17 +290,3 @@ def _budget(samples: Samples) -> int:
     centred = samples.states - np.median(samples.states, axis=0)
     crossings = int((np.diff(np.signbit(centred), axis=0) != 0).sum(axis=0).max(initial=0))
     return _PER_ROW * len(samples.t) + _PER_PERIOD * crossings // 2
-
-
-def sample_points(prepared: Prepared) -> tuple[FloatArray, FloatArray]:
-    """Return 64 seeded states (64, D) and times (64,), uniform around the shown motion.
-
-    The box of the shown states grows by 1.25 about its centre; times stay within those shown.
-    """
-    observed = np.concatenate([np.column_stack([x.states, x.t]) for x in prepared.shown])
-    low, high = observed.min(axis=0), observed.max(axis=0)
-    centre, half = (low + high) / 2, (high - low) / 2 * _GROWTH
-    half[-1] /= _GROWTH
-    drawn = Generator(PCG64(_SEED)).uniform(-1.0, 1.0, size=(_POINTS, len(centre)))
-    points = centre + half * drawn
-    return points[:, :-1], points[:, -1]

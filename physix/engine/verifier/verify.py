@@ -9,7 +9,7 @@ from functools import lru_cache
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
 from physix.engine.verifier.correctness import correctness
-from physix.engine.verifier.fit import fit_free_params
+from physix.engine.verifier.fit import Fit, fit_free_params
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex, terms
 from physix.engine.verifier.mismatch import describe, describe_rejection
@@ -103,11 +103,9 @@ def _judge(
     if isinstance(parsed, Rejection):
         return _not_parsed(task, truth, parsed, best_match, config)
     units = check_units(parsed, task.time_unit)
-    fitted: dict[str, float] = {}
-    fit_evaluations = 0
-    if parsed.free:
-        fitted, fit_evaluations = fit_free_params(parsed, task)
-        parsed = replace(parsed, params=parsed.params | fitted)
+    fit = fit_free_params(parsed, task) if parsed.free else None
+    if fit is not None:
+        parsed = replace(parsed, params=parsed.params | fit.values)
     compiled = program(parsed)
     prepared = prepare(task)
     run = run_program(compiled, task, config)
@@ -130,12 +128,12 @@ def _judge(
     unconfirmed = task.measured and not truth.hidden and truth.equation is None
     return Verification(
         parse=report(parsed, units),
-        simulation=run.recorded(fitted, fit_evaluations),
+        simulation=_with_fit(run.recorded({}, 0), fit),
         reward=reward,
         fits=fits,
         generalisation=generalised,
         match_dense=math.sqrt(reward.match),
-        correctness=correctness(parsed, compiled, task, truth),
+        correctness=correctness(parsed, task, truth),
         mismatch=describe(task, parsed, prepared, run, fits),
         solved=right
         and not unconfirmed
@@ -215,6 +213,19 @@ def _rejected(rejection: Rejection) -> tuple[ParseReport, Simulation]:
         predictions=(),
     )
     return parse_report, simulation
+
+
+def _with_fit(simulation: Simulation, fit: Fit | None) -> Simulation:
+    if fit is None:
+        return simulation
+    return replace(
+        simulation,
+        fitted=fit.values,
+        fit_evaluations=simulation.fit_evaluations + fit.evaluations,
+        errors=fit.errors,
+        undetermined=fit.undetermined,
+        fit=fit.outcome,
+    )
 
 
 def _nothing(truth: Truth) -> float | None:

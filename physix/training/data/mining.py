@@ -18,12 +18,11 @@ from physix.engine import Episode, Turn
 from physix.engine.episode import evolve, observe
 from physix.engine.ports import EventLog
 from physix.engine.systems import SYSTEMS
+from physix.engine.systems.splits import is_for_evaluation
 from physix.errors import BadInputError
 from physix.training.data.renderers import Prompt, Renderer, renderer_named
 
 BATCH = 500
-EVALUATION_SPLITS = ("validation", "test", "evaluation")
-EVALUATION_SEEDS = range(2_000_000_000, 3_000_000_000)  # drawn from by our own reports
 
 Keep = Literal["improving", "best"]
 
@@ -206,7 +205,7 @@ def _refusal(episode: Episode, rules: MiningRules) -> str | None:
     system = SYSTEMS.get(task.system_id)
     if system is not None and system.held_out:
         return "held-out system"
-    if labels.get("split") in EVALUATION_SPLITS or (task.seed or 0) in EVALUATION_SEEDS:
+    if is_for_evaluation(task, labels.get("split")):
         return "evaluation split"
     if rules.systems and task.system_id not in rules.systems:
         return "other system"

@@ -13,9 +13,10 @@ import torch
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from physix.policies.nano.policy import NanoModel
-from physix.training.grpo import GrpoOptions, train_grpo
+from physix.training.grpo import train_grpo
 from physix.training.nano.files import save_nano
 from physix.training.nano.model import CONTEXT
+from physix.training.options import GrpoOptions
 from physix.training.runs import read_metrics
 
 _STEPS = 4  # the first one warms up and is not counted

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 from transformers import Qwen2ForCausalLM
 
+from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.policies.nano.policy import NanoModel, NanoPolicy
 from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.store import open_log
@@ -32,7 +33,7 @@ from physix.training.nano.model import NanoSize, make_nano
 from physix.training.nano.rollout import shape_of, weights_of
 from physix.training.nano.sft import NanoSftConfig, prompts_of, tokenise, train_nano
 from physix.training.nano.vocabulary import train_tokenizer
-from physix.training.rollout import TRAINING_SYSTEMS, RolloutOptions, TaskPlan, roll_out
+from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
 from physix.training.runs import RunWriter
 
 _VOCABULARY_ROWS = 6_000

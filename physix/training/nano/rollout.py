@@ -267,5 +267,5 @@ async def _play(
         reward=episode_reward(episode, progress=settings.progress),
         episode_id=episode.episode_id,
         turns=len(episode.turns),
-        solved=episode.finished is not None and episode.finished.reason == "solved",
+        solved=episode.outcome.solved,
     )

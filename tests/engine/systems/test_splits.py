@@ -1,15 +1,22 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from physix.engine.systems import SYSTEMS
+from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import (
     DATASET_VERSION,
+    DEMONSTRATION_SEEDS,
+    EVALUATION_SEEDS,
+    HELD_OUT_SYSTEMS,
     PUBLIC_SALT,
+    REINFORCEMENT_SEEDS,
     SPLITS,
+    TRAINING_SYSTEMS,
     count,
     draw,
+    is_for_evaluation,
     manifest_row,
     salt_fingerprint,
     split_task,
@@ -72,3 +79,23 @@ def test_evaluation_draws_do_not_repeat_or_touch_training() -> None:
 def test_what_is_not_in_a_split_is_an_error(split: str, index: int) -> None:
     with pytest.raises(BadInputError):
         draw(split, index)
+
+
+def test_the_registry_and_the_splits_hold_out_the_same_systems() -> None:
+    assert {system.id for system in SYSTEMS.values() if system.held_out} == set(HELD_OUT_SYSTEMS)
+    assert not set(TRAINING_SYSTEMS) & set(HELD_OUT_SYSTEMS)
+
+
+def test_seeds_to_learn_from_and_to_be_measured_on_are_apart() -> None:
+    ranges = sorted((DEMONSTRATION_SEEDS, REINFORCEMENT_SEEDS, EVALUATION_SEEDS), key=lambda one: one.start)
+    assert all(one.stop <= other.start for one, other in pairwise(ranges))
+
+
+def test_a_task_for_evaluation_is_known_by_its_seed_its_split_or_its_missing_seed() -> None:
+    task, _ = sample_task("free_fall", 7)
+    assert not is_for_evaluation(task)
+    assert not is_for_evaluation(task, "train")
+    assert is_for_evaluation(task, "validation")
+    assert is_for_evaluation(sample_task("free_fall", EVALUATION_SEEDS.start)[0])
+    assert is_for_evaluation(split_task("validation", 0)[0])
+    assert not is_for_evaluation(replace(task, system_id="csv", seed=None))

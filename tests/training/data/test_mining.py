@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from physix.api.app import create_app
+from physix.engine.systems.splits import EVALUATION_SEEDS
 from physix.errors import BadInputError
 from physix.settings import Settings
 from physix.store import open_log
@@ -19,7 +20,7 @@ from physix.training.data.mining import (
     rules_from,
 )
 from physix.training.data.teacher import TeacherPolicy
-from physix.training.rollout import EVALUATION_SEEDS, RolloutOptions, TaskPlan, roll_out
+from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
 
 
 def fill(url: str, plan: TaskPlan, run_id: str = "t") -> None:
