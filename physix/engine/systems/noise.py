@@ -20,7 +20,7 @@ _MOST = 2_000  # samples looked at, evenly over the record: more change nothing 
 _TAILS = 5.0  # degrees of freedom of the t distribution: outliers and corners have little say
 _GAUSSIAN = 1.1674  # standard deviation over the t distribution's scale, for Gaussian noise
 _SHAPES = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, math.inf)  # relative over absolute, at the typical size
-_SURE = 2.0  # nats by which noise that grows with the signal must explain more than one that does not
+_SURE = 0.5  # nats by which noise that grows with the signal must explain more than one that does not
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from physix.limits import MAX_MAGNITUDE
 
 RUNAWAY = 1e9  # times the largest magnitude observed: beyond it a motion has blown up
 _TIGHTER = 1e-3
-_STARTS = 15  # times the evaluations of one run: what finding the starts may take
+_STARTS = 40  # times the evaluations of one run: what finding the starts may take
 _SUCCESS = "Integration successful."
 _SILENT = ("ignore", None, ODEintWarning, None, 0)
 

@@ -15,9 +15,13 @@ from physix.engine.verifier.chi2 import effective_sigma
 from physix.engine.verifier.compile import FloatArray
 from physix.engine.verifier.prepared import BoolArray, Samples
 
-_STEPS = 10  # Levenberg-Marquardt steps over the whole motion
-_STAGES = (16, 8, 4, 2, 1)  # parts of the motion, where going for all of it at once does not reach the noise
+_STEPS = 10  # Levenberg-Marquardt steps, at most, over the whole motion or a part of it
+# Parts of the motion, where going for all of it at once does not reach the noise.
+_STAGES = (32.0, 16.0, 12.0, 8.0, 6.0, 4.0, 3.0, 2.0, 1.5)
+_LEAST_ROWS = 8
 _AT_THE_NOISE = 1.5  # chi² over samples below which there is nothing left to look for
+_LOST = 30.0  # chi² over samples of a part: above it the law does not follow, whatever the start
+_CLOSE, _ROUGH = 1e-9, 1e-2  # relative gain of a step below which the last stage, or another, is done
 _WITHIN = 4.0  # standard deviations that a measured start may move
 _FAR = 1e2  # residual, in units of the noise, of what could not be integrated
 _DIFFERENCE = 1e-4  # of the scale: steps of the Jacobian stay above the solver's tolerance
@@ -58,7 +62,7 @@ def fit_start(samples: Samples, scale: FloatArray, size: FloatArray, integrate: 
     """Return the start from which a law follows the samples best, each coordinate within its noise.
 
     Levenberg-Marquardt on chi²: a fixed number of steps, from the first sample. Where that does not reach
-    the noise, again over the first sixteenth, eighth, ... of the motion: what a motion that forgets its
+    the noise, again over ever longer parts of it: what a motion that forgets its
     start soon (chaos, many periods) needs. Deterministic; the first sample itself where no better was found.
 
     Args:
@@ -70,15 +74,39 @@ def fit_start(samples: Samples, scale: FloatArray, size: FloatArray, integrate: 
     search = _search(samples, scale, size, integrate)
     if not search.free:
         return samples.initial
-    rows, still = len(samples.t), np.zeros(len(search.free))
-    best, cost = _descend(search, still, rows, _STEPS)
+    rows, still = len(samples.t), _first_that_runs(search, np.zeros(len(search.free)))
+    best, cost = _descend(search, still, rows, _CLOSE)
     if cost > _AT_THE_NOISE * samples.weight.sum():
-        moved = still
-        for part in _STAGES:
-            moved, other = _descend(search, moved, max(rows // part, min(rows, 8)), _STEPS)
-        if other < cost:
-            best = moved
+        moved, other = _descend(search, _by_stages(search, still, rows), rows, _CLOSE)
+        best = moved if other < cost else best
     return search.start(best)
+
+
+def _first_that_runs(search: _Search, still: FloatArray) -> FloatArray:
+    """Return the first sample, or where a law has no motion from there the best start around it that has.
+
+    Noise may carry a sample out of a law's domain: below zero what is never negative, say.
+    """
+    rows = len(search.samples.t)
+    try:
+        if len(search.integrate(search.start(still), rows)) == rows:
+            return still
+        around = [shift * unit for shift in (-1.0, 1.0, -2.0, 2.0, -3.0, 3.0) for unit in np.eye(len(still))]
+        off = [search.residuals(tried, rows) for tried in around]
+    except SpentError:
+        return still
+    return around[int(np.argmin([float(one @ one) for one in off]))]
+
+
+def _by_stages(search: _Search, moved: FloatArray, rows: int) -> FloatArray:
+    """Return the start that follows ever longer parts of the motion, as far as one does."""
+    for part in _STAGES:
+        some = min(rows, max(round(rows / part), _LEAST_ROWS))
+        tried, cost = _descend(search, moved, some, _ROUGH)
+        if not cost <= _LOST * search.samples.weight[:some].sum():
+            break
+        moved = tried
+    return moved
 
 
 def _search(samples: Samples, scale: FloatArray, size: FloatArray, integrate: Integrate) -> _Search:
@@ -98,13 +126,13 @@ def _search(samples: Samples, scale: FloatArray, size: FloatArray, integrate: In
     )
 
 
-def _descend(search: _Search, moved: FloatArray, rows: int, steps: int) -> tuple[FloatArray, float]:
-    """Return where at most `steps` steps lead, and the chi² there, over the first `rows` samples."""
+def _descend(search: _Search, moved: FloatArray, rows: int, done: float) -> tuple[FloatArray, float]:
+    """Return where at most `_STEPS` steps lead, and the chi² there, over the first `rows` samples."""
     cost = np.inf
     try:
         off = search.residuals(moved, rows)
         cost, damping = float(off @ off), 1e-3
-        for _ in range(steps):
+        for _ in range(_STEPS):
             slope = np.column_stack(
                 [
                     (search.residuals(moved + step * unit, rows) - off) / step
@@ -123,7 +151,7 @@ def _descend(search: _Search, moved: FloatArray, rows: int, steps: int) -> tuple
                 moved, off, cost, damping = tried, after, reached, damping / 10.0
             else:
                 damping *= 30.0
-            if abs(gain) <= 1e-9 * cost or damping > 1e6:
+            if abs(gain) <= done * cost or damping > 1e6:
                 break
     except SpentError:
         pass

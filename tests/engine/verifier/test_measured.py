@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import expm
 
 from physix.engine.systems.task import Noise, Task, Truth
-from physix.engine.verifier import verify
+from physix.engine.verifier import ParsedHypothesis, integrate, parse, verify
 from physix.engine.verifier.prepared import prepare, prepare_hidden
 from physix.engine.verifier.score import hardly_moving
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
@@ -234,3 +234,29 @@ def test_a_short_pulse_of_an_input_is_not_stepped_over() -> None:
     states = np.cumsum(np.concatenate([[[0.0]], (u[1:] + u[:-1]) / 2 * 0.1]), axis=0)
     made = table(variables("x"), t, states, inputs=u, hold_back=0.25)
     assert judge(made, "dx/dt = u").reward.match > 0.99999
+
+
+def test_a_first_sample_that_noise_carries_out_of_the_domain_is_brought_back() -> None:
+    # Torricelli's tank runs nearly dry; a first reading below zero has no square root.
+    t = np.linspace(0.0, 5.0, 60)
+    filling = ((0.05 + 0.2 * t) ** 2)[:, None]
+    states = noisy(filling, 0.02)
+    states[0] = -0.01
+    made = table(variables("h"), t, states, noises=[Noise(absolute=0.02)], hold_back=0.25)
+    assert judge(made, "dh/dt = 0.4*sqrt(h)", profile="strict").solved
+
+
+def test_the_start_of_a_chaotic_motion_is_found_by_ever_longer_parts() -> None:
+    t = np.linspace(0.0, 8.0, 300)
+    law = "dx/dt = 10*(y - x); dy/dt = 28*x - y - x*z; dz/dt = x*y - 8/3*z"
+    parsed = parse(law, {}, variables("x y z"))
+    assert isinstance(parsed, ParsedHypothesis)
+    clean = integrate(parsed, t, [1.0, 3.0, 20.0], max_evaluations=100_000).states
+    sigma = 0.05 * clean.std(axis=0)
+    made = table(
+        variables("x y z"),
+        t,
+        noisy(clean, sigma.tolist()),
+        noises=[Noise(absolute=s) for s in sigma.tolist()],
+    )
+    assert judge(made, law, profile="strict").passed
