@@ -279,7 +279,7 @@ def _early(parts: Sequence[Samples], scale: FloatArray) -> FloatArray:
     return early
 
 
-_PER_ROW, _PER_PERIOD = 16, 160
+_PER_ROW, _PER_PERIOD = 32, 240
 
 
 def _budget(samples: Samples) -> int:

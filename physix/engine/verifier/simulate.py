@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import length_hint
 
 import numpy as np
@@ -18,7 +19,7 @@ from scipy.integrate import ODEintWarning, odeint
 from physix.engine.systems.task import Task
 from physix.engine.verifier.compile import UNDEFINED, Callback, FloatArray, Program, program
 from physix.engine.verifier.prepared import Hidden, Inputs, Prepared, Samples, prepare
-from physix.engine.verifier.start import SpentError, fit_start
+from physix.engine.verifier.start import SpentError, Start, fit_start
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import INTEGRATED, Outcome, Prediction, Simulation, VerifierConfig
 from physix.limits import MAX_MAGNITUDE
@@ -282,11 +283,12 @@ def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
     predictions, starts = [], []
     for samples in prepared.shown:
         solver = solver_for(prepared.early, prepared.size, samples, config)
-        start = samples.initial
+        start = Start(samples.initial)
         if prepared.measured:
             start = _fitted_start(compiled, samples, prepared, solver, allowed, search)
-            starts.append(tuple(start))
-        result = _integrate_twice(compiled, samples.t, start, allowed - evaluations, solver)
+            starts.append(tuple(start.state))
+        solver = solver.tighter() if start.careful else solver
+        result = _integrate_twice(compiled, samples.t, start.state, allowed - evaluations, solver)
         evaluations += result.evaluations
         predictions.append(result.states)
         if outcome == "ok":
@@ -339,17 +341,18 @@ def _fitted_start(
     solver: Solver,
     allowed: int,
     search: _Allowance,
-) -> list[float]:
+) -> Start:
     """Return the start that fits the samples best; see `fit_start`."""
 
-    def follow(start: list[float], rows: int) -> FloatArray:
+    def follow(solver: Solver, start: list[float], rows: int) -> FloatArray:
         if search.left <= 0:
             raise SpentError
         run = _integrate(compiled, samples.t[:rows], start, min(allowed, search.left), solver)
         search.take(run.evaluations)
         return run.states
 
-    return fit_start(samples, data.scale, data.size, follow)
+    close, careful = partial(follow, solver), partial(follow, solver.tighter())
+    return fit_start(samples, data.scale, data.size, close, careful)
 
 
 def predict_hidden(
@@ -362,14 +365,15 @@ def predict_hidden(
     samples = hidden.samples
     solver = solver_for(hidden.early, hidden.size, samples, config)
     allowed = allowed_evaluations(hidden.budget, config)
-    start = samples.initial
+    start = Start(samples.initial)
     if prepared.measured and hidden.noisy:
         search = _Allowance(_STARTS * allowed)
         start = _fitted_start(compiled, samples, hidden, solver, allowed, search)
-    states = _attempt(compiled, iter(range(allowed)), samples.t, start, allowed, solver)
-    if states is not None:
-        return states
-    return _attempt(compiled, iter(range(allowed)), samples.t, start, allowed, solver.tighter())
+    for one in (solver.tighter(),) if start.careful else (solver, solver.tighter()):
+        states = _attempt(compiled, iter(range(allowed)), samples.t, start.state, allowed, one)
+        if states is not None:
+            return states
+    return None
 
 
 def _explain(result: Integration, allowed: int) -> str:

@@ -24,9 +24,12 @@ _LOST = 30.0  # chi² over samples of a part: above it the law does not follow, 
 _CLOSE, _ROUGH = 1e-9, 1e-2  # relative gain of a step below which the last stage, or another, is done
 _WITHIN = 4.0  # standard deviations that a measured start may move
 _FAR = 1e2  # residual, in units of the noise, of what could not be integrated
-_DIFFERENCE = 1e-4  # of the scale: steps of the Jacobian stay above the solver's tolerance
+_DIFFERENCE = 0.1  # step of the Jacobian, in units of the noise ...
+_LEAST_DIFFERENCE = 1e-4  # ... and of the scale: it stays above the solver's tolerance
+_CAREFUL = 1e-2  # both, where the solver is that much more accurate and small errors grow
 
-Integrate = Callable[[list[float], int], FloatArray]  # a start and rows wanted to rows
+# A start and rows wanted to rows, followed as in any run or with more care.
+Integrate = Callable[[list[float], int], FloatArray]
 
 
 class SpentError(Exception):
@@ -58,7 +61,17 @@ class _Search:
         return np.concatenate([(off * self.samples.weight[:rows]).ravel(), self.prior * moved])
 
 
-def fit_start(samples: Samples, scale: FloatArray, size: FloatArray, integrate: Integrate) -> list[float]:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a motion begins."""
+
+    state: list[float]
+    careful: bool = False  # the law follows the motion from there only if integrated with more care
+
+
+def fit_start(
+    samples: Samples, scale: FloatArray, size: FloatArray, integrate: Integrate, careful: Integrate
+) -> Start:
     """Return the start from which a law follows the samples best, each coordinate within its noise.
 
     Levenberg-Marquardt on chi²: a fixed number of steps, from the first sample. Where that does not reach
@@ -70,16 +83,18 @@ def fit_start(samples: Samples, scale: FloatArray, size: FloatArray, integrate: 
         scale: shape (D,), the spread of each variable.
         size: shape (D,), the largest magnitude of each variable: how wrong an estimated rate may be.
         integrate: may raise SpentError; the best start so far is returned then.
+        careful: the same at a much tighter tolerance.
     """
-    search = _search(samples, scale, size, integrate)
+    search = _search(samples, scale, size, integrate, 1.0)
     if not search.free:
-        return samples.initial
+        return Start(samples.initial)
     rows, still = len(samples.t), _first_that_runs(search, np.zeros(len(search.free)))
     best, cost = _descend(search, still, rows, _CLOSE)
-    if cost > _AT_THE_NOISE * samples.weight.sum():
-        moved, other = _descend(search, _by_stages(search, still, rows), rows, _CLOSE)
-        best = moved if other < cost else best
-    return search.start(best)
+    if cost <= _AT_THE_NOISE * samples.weight.sum():
+        return Start(search.start(best))
+    search = _search(samples, scale, size, careful, _CAREFUL)
+    moved, other = _descend(search, _by_stages(search, still, rows), rows, _CLOSE)
+    return Start(search.start(moved), careful=True) if other < cost else Start(search.start(best))
 
 
 def _first_that_runs(search: _Search, still: FloatArray) -> FloatArray:
@@ -109,7 +124,9 @@ def _by_stages(search: _Search, moved: FloatArray, rows: int) -> FloatArray:
     return moved
 
 
-def _search(samples: Samples, scale: FloatArray, size: FloatArray, integrate: Integrate) -> _Search:
+def _search(
+    samples: Samples, scale: FloatArray, size: FloatArray, integrate: Integrate, care: float
+) -> _Search:
     observed = samples.weight[0] > 0.0
     guessed: BoolArray = ~observed
     # A cell that is missing, or was never measured, may be anything of the size of its variable.
@@ -122,7 +139,11 @@ def _search(samples: Samples, scale: FloatArray, size: FloatArray, integrate: In
         unit=unit[free],
         free=free.tolist(),
         prior=np.where(guessed, 1.0, 0.0)[free],
-        step=np.maximum(np.where(guessed, _DIFFERENCE, 0.1)[free], _DIFFERENCE * scale[free] / unit[free]),
+        step=care
+        * np.maximum(
+            np.where(guessed, _LEAST_DIFFERENCE, _DIFFERENCE)[free],
+            _LEAST_DIFFERENCE * scale[free] / unit[free],
+        ),
     )
 
 

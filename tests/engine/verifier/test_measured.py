@@ -260,3 +260,5 @@ def test_the_start_of_a_chaotic_motion_is_found_by_ever_longer_parts() -> None:
         noises=[Noise(absolute=s) for s in sigma.tolist()],
     )
     assert judge(made, law, profile="strict").passed
+    wrong = law.replace("28*x", "27*x")
+    assert not judge(made, wrong, profile="strict").passed
