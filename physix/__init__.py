@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         PhysiXObservation,
         PhysixObservation,
     )
+    from physix.engine.verifier.symbolic import same_law, simplify
 
 __all__ = [
     "PhysiXAction",
@@ -28,12 +29,19 @@ __all__ = [
     "PhysixEnv",
     "PhysixObservation",
     "__version__",
+    "same_law",
+    "simplify",
 ]
+_ALGEBRA = frozenset({"same_law", "simplify"})
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'physix' has no attribute {name!r}")
+    if name in _ALGEBRA:
+        from physix.engine.verifier import symbolic
+
+        return getattr(symbolic, name)
     from physix.api.openenv import client
 
     return getattr(client, name)

@@ -31,6 +31,8 @@ def test_the_public_names_are_these() -> None:
         "PhysixEnv",
         "PhysixObservation",
         "__version__",
+        "same_law",
+        "simplify",
     ]
 
 

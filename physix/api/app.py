@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
 from physix.api import page, problems
-from physix.api.http import comparisons, datasets, demos, runs
+from physix.api.http import comparisons, datasets, demos, laws, runs
 from physix.api.http.routes import Services, router
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
@@ -61,6 +61,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(demos.router)
     app.include_router(datasets.router)
     app.include_router(runs.router)
+    app.include_router(laws.router)
     app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:
         from physix.api.openenv.environment import register

@@ -13,6 +13,7 @@ from physix.cli.bundle import bundle
 from physix.cli.compare import compare
 from physix.cli.dataset import dataset_app, rollout
 from physix.cli.demo import demo_app
+from physix.cli.laws import same, simplify
 from physix.cli.log_archive import log_archive
 from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
@@ -37,6 +38,8 @@ app.command("bundle")(bundle)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(train_app, name="train")
 app.command()(rollout)
+app.command()(simplify)
+app.command()(same)
 log_app.command("list")(log_list)
 log_app.command("verify")(log_verify)
 log_app.command("export")(log_export)
