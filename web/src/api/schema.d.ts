@@ -324,6 +324,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/laws/same": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Compare Laws
+         * @description Tell whether two laws are the same function of the same names.
+         */
+        post: operations["compare_laws_api_laws_same_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/laws/simplify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Simplify Law
+         * @description Write a law with fewer operators, where algebra finds a way.
+         */
+        post: operations["simplify_law_api_laws_simplify_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/policies": {
         parameters: {
             query?: never;
@@ -568,6 +608,19 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Compared
+         * @description Whether two laws are the same function of the same names, and how that is known.
+         */
+        Compared: {
+            /** Reason */
+            reason: string;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "same" | "different" | "undecided";
+        };
         /**
          * ComparisonView
          * @description Several episodes on the same task.
@@ -954,6 +1007,24 @@ export interface components {
             symbol: string;
             /** Unit */
             unit: string | null;
+        };
+        /**
+         * LawBody
+         * @description A law in the grammar; its names are symbols, no params are needed.
+         */
+        LawBody: {
+            /** Law */
+            law: string;
+        };
+        /**
+         * LawsBody
+         * @description Two laws in the grammar.
+         */
+        LawsBody: {
+            /** First */
+            first: string;
+            /** Second */
+            second: string;
         };
         /**
          * MemberView
@@ -1488,6 +1559,21 @@ export interface components {
             status: "running" | "finished" | "failed" | "stopped_early";
             /** Steps */
             steps: number;
+        };
+        /**
+         * Simplified
+         * @description A law in the simplest form that was found; `gave_up`: it is as it was, for want of time or memory.
+         */
+        Simplified: {
+            /** Equation */
+            equation: string;
+            /** Latex */
+            latex: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "simplified" | "unchanged" | "gave_up";
         };
         /**
          * SimulatedEvent
@@ -2540,6 +2626,72 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    compare_laws_api_laws_same_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LawsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Compared"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+        };
+    };
+    simplify_law_api_laws_simplify_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LawBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Simplified"];
+                };
             };
             /** @description Validation Error */
             422: {
