@@ -30,6 +30,7 @@ import anyio
 import numpy as np
 
 from physix.engine.systems import DEFAULT_NOISE, SYSTEMS, Task, Truth, sample_task
+from physix.engine.systems.targets import targets
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 
@@ -112,16 +113,11 @@ def _feature_text(name: str) -> str:
 
 
 def _equations(task: Task, features: Sequence[str], coefficients: dict[str, list[float]]) -> list[str]:
-    rate_of = {variable.rate_of: variable.name for variable in task.variables if variable.rate_of}
     equations = []
-    for variable in task.variables:
-        if variable.rate_of is not None:
-            continue
-        rate = rate_of.get(variable.name)
-        fitted = coefficients[rate or variable.name]
+    for target in targets(task.variables):
+        fitted = coefficients[target.driven]
         terms = [f"({c:.10g})*{f}" for f, c in zip(features, fitted, strict=True) if c]
-        order = f"d2{variable.name}/dt2" if rate else f"d{variable.name}/dt"
-        equations.append(f"{order} = {' + '.join(terms) or '0'}")
+        equations.append(f"{target.left} = {' + '.join(terms) or '0'}")
     return equations
 
 

@@ -17,6 +17,7 @@ from rich.text import Text
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Turn
 from physix.engine.systems import sample_task, task_from_csv
 from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import Profile, VerifierConfig
 from physix.errors import BadInputError
 from physix.limits import MAX_TABLE_BYTES
@@ -163,7 +164,8 @@ async def _load(episode_id: str, url: str) -> Episode:
 
 
 async def _play(request: RunRequest, task: Task, truth: Truth, url: str, as_json: bool) -> Episode:
-    config = EpisodeConfig(verifier=VerifierConfig(profile=request.profile), max_turns=request.max_turns)
+    verifier = VerifierConfig(profile=request.profile, functions=default_functions(measured=task.measured))
+    config = EpisodeConfig(verifier=verifier, max_turns=request.max_turns)
     async with open_log(url) as log:
         engine = EpisodeEngine(log)
         policy = await open_policy(request.policy, log, allow_files=True)

@@ -175,6 +175,7 @@ def observe(episode: Episode) -> Observation:
         reward_mode=episode.config.reward_mode,
         constants=episode.config.verifier.constants,
         solved_threshold=episode.config.verifier.solved_threshold,
+        functions=episode.config.verifier.functions,
         history=tuple(_past_turn(turn) for turn in episode.turns),
     )
 

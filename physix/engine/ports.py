@@ -9,7 +9,7 @@ from typing import Protocol
 
 from physix.engine.events import Event, Provenance, RecordedEvent, RewardMode
 from physix.engine.systems.task import Task
-from physix.engine.verifier.types import Constants, Hypothesis, Reward, VariableFit
+from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Reward, VariableFit
 
 
 class EventLog(Protocol):
@@ -95,6 +95,7 @@ class Observation:
     constants: Constants
     solved_threshold: float
     history: tuple[PastTurn, ...]
+    functions: FunctionSet = "basic"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

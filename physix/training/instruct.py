@@ -24,7 +24,7 @@ from physix.engine.ports import Observation
 from physix.engine.systems import sample_task
 from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, EpisodeFinishedError
-from physix.policies.chat.prompt import ParseFailure, parse_completion
+from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.store import open_log
 from physix.training.backends import Backend, load

@@ -18,6 +18,7 @@ from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance, obs
 from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import preview
+from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import (
     BadInputError,
@@ -318,7 +319,11 @@ def _view(wired: Services, episode: Episode) -> schemas.EpisodeView:
 def config_of(body: schemas.NewTask) -> EpisodeConfig:
     """Return the rules that a request asks for."""
     return EpisodeConfig(
-        verifier=VerifierConfig(profile=body.profile, constants=body.constants),
+        verifier=VerifierConfig(
+            profile=body.profile,
+            constants=body.constants,
+            functions=body.functions or default_functions(measured=body.csv is not None),
+        ),
         max_turns=body.max_turns,
         reward_mode=body.reward_mode,
     )

@@ -27,10 +27,12 @@ from physix.engine.events import (
     SimulationRun,
 )
 from physix.engine.outcome import Outcome, take
+from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import StateVariable, Task
 from physix.engine.verifier.types import (
     Constants,
     Correctness,
+    FunctionSet,
     ParseReport,
     Profile,
     Reward,
@@ -96,6 +98,9 @@ class NewTask(TableBody):
     max_turns: StrictInt = Field(default=DEFAULT_TURNS, ge=1, le=MAX_TURNS)
     profile: Profile = "classic"
     constants: Constants = "declared"
+    functions: FunctionSet | None = Field(
+        default=None, description="basic or extended; absent: extended for measured data, else basic"
+    )
     reward_mode: RewardMode = "total"
 
 
@@ -331,6 +336,7 @@ class EpisodeView(BaseModel):
     system_id: str
     seed: int | None
     task: Task
+    targets: list[Target] = Field(description="the equations that a hypothesis must hold, in task order")
     config: EpisodeConfig
     turns: list[TurnView]
     standing: Standing
@@ -362,6 +368,7 @@ class EpisodeView(BaseModel):
             system_id=public_task(started.task, running=finished is None).system_id,
             seed=started.task.seed,
             task=public_task(started.task, running=finished is None),
+            targets=list(targets(started.task.variables)),
             config=started.config,
             turns=[TurnView.of(turn, ended=finished is not None) for turn in episode.turns],
             standing=Standing.of(episode.outcome),
@@ -404,6 +411,7 @@ class StartedPayload(BaseModel):
     """EpisodeStarted for the public: each field is named here, so that no new secret leaks by default."""
 
     task: Task
+    targets: list[Target] = Field(description="the equations that a hypothesis must hold, in task order")
     config: EpisodeConfig
     policy: str
     door: Door
@@ -418,6 +426,7 @@ class StartedPayload(BaseModel):
         """Leave the truth out."""
         return cls(
             task=public_task(event.task, running=True),  # this event is sent while the episode runs
+            targets=list(targets(event.task.variables)),
             config=event.config,
             policy=event.policy,
             door=event.door,

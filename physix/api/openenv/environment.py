@@ -25,7 +25,8 @@ from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import PUBLIC_SALT, SPLITS, count, salt_fingerprint, split_task, task_row
 from physix.engine.systems.task import Task, Truth
-from physix.engine.verifier.types import Constants, Hypothesis, Profile, VerifierConfig
+from physix.engine.verifier.functions import default_functions
+from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Profile, VerifierConfig
 from physix.errors import BadInputError, ForbiddenError
 from physix.limits import (
     DEFAULT_TURNS,
@@ -64,6 +65,7 @@ class ResetOptions(BaseModel):
     profile: Profile = "classic"
     reward_mode: Literal["total", "gain"] = "total"
     constants: Constants = "declared"
+    functions: FunctionSet | None = None  # None: extended for measured data, else basic
     hint: Annotated[bool, Field(strict=True)] = True
 
 
@@ -136,7 +138,11 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
         if not wanted.hint:
             task = replace(task, hint="")
         config = EpisodeConfig(
-            verifier=VerifierConfig(profile=wanted.profile, constants=wanted.constants),
+            verifier=VerifierConfig(
+                profile=wanted.profile,
+                constants=wanted.constants,
+                functions=wanted.functions or default_functions(measured=task.measured),
+            ),
             max_turns=wanted.max_turns,
             reward_mode=wanted.reward_mode,
         )

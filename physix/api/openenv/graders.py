@@ -28,6 +28,7 @@ from physix.api.openenv.environment import PhysiXEnvironment
 from physix.engine import EpisodeEngine
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import SPLITS, count, draw, split_task
+from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import VerifierConfig
 from physix.errors import PhysixError
@@ -213,13 +214,11 @@ def guesses(task: Task, seed: int) -> Iterator[Options]:
     """Yield four laws with random terms and constants, drawn from the seed."""
     rng = random.Random(seed)  # noqa: S311  # guesses, not secrets
     names = [variable.name for variable in task.variables]
-    rates = {variable.rate_of for variable in task.variables}
     for _ in range(4):
-        lines = []
-        for variable in task.variables:
-            left = f"d2{variable.name}/dt2" if variable.name in rates else f"d{variable.name}/dt"
-            if variable.rate_of is None:
-                lines.append(f"{left} = {rng.uniform(-10, 10):.3f}*{rng.choice(names)}")
+        lines = [
+            f"{target.left} = {rng.uniform(-10, 10):.3f}*{rng.choice(names)}"
+            for target in targets(task.variables)
+        ]
         yield {"equation": "; ".join(lines)}
 
 

@@ -11,6 +11,7 @@ from physix.api.openenv.client import PhysiXObservation, PhysiXResetObservation
 from physix.engine import Episode, observe
 from physix.engine.ports import PastTurn
 from physix.engine.systems.task import Task
+from physix.policies.chat.prompt import table_header, table_rows
 
 _TABLE_ROWS = 20
 
@@ -41,13 +42,11 @@ def step_observation(episode: Episode) -> PhysiXObservation:
 
 def table(task: Task) -> str:
     """Return at most 20 rows of each shown trajectory, four significant digits, one header line."""
-    lines = [" ".join(["t", *(v.name for v in task.variables)])]
+    lines = [table_header(task)]
     for number, shown in enumerate(task.shown):
         if number:
             lines.append("")
-        rows = min(_TABLE_ROWS, len(shown.t))
-        for i in np.linspace(0, len(shown.t) - 1, rows).round().astype(int).tolist():
-            lines.append(" ".join(f"{x:.4g}" for x in (shown.t[i], *shown.states[i])))
+        lines.extend(table_rows(shown, min(_TABLE_ROWS, len(shown.t))))
     return "\n".join(lines)
 
 

@@ -15,20 +15,15 @@ class Target:
     variable: str  # "y"
     order: int  # 1 or 2
     driven: str  # the column whose rate of change it is: "vy" for d2y/dt2, "x" for dx/dt
-
-    @property
-    def left(self) -> str:
-        """`d2y/dt2` or `dx/dt`."""
-        return left_side(self.variable, self.order)
+    left: str  # "d2y/dt2" or "dx/dt"
 
 
 def targets(variables: Sequence[StateVariable]) -> tuple[Target, ...]:
     """Return the equations a hypothesis must hold, in task order: one for each variable that is no rate."""
     rates = {v.rate_of: v.name for v in variables if v.rate_of is not None}
+    orders = {v.name: 2 if v.name in rates else 1 for v in variables if v.rate_of is None}
     return tuple(
-        Target(v.name, 2 if v.name in rates else 1, rates.get(v.name, v.name))
-        for v in variables
-        if v.rate_of is None
+        Target(name, order, rates.get(name, name), left_side(name, order)) for name, order in orders.items()
     )
 
 

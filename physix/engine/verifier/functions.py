@@ -59,6 +59,11 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
 }
 
 
+def default_functions(*, measured: bool) -> FunctionSet:
+    """Return the functions of a session that asks for none: measured laws saturate, stick and switch."""
+    return "extended" if measured else "basic"
+
+
 def allowed(functions: FunctionSet) -> tuple[str, ...]:
     """Return the names that a set of functions holds, in the order in which they are listed to agents."""
     return EXTENDED_FUNCTIONS if functions == "extended" else BASIC_FUNCTIONS

@@ -148,7 +148,13 @@ def preview(task: Task, hypothesis: Hypothesis, config: VerifierConfig) -> tuple
     Never raises. Looks at the shown data's times and first states only, so it tells nothing that the
     hypothesis does not say itself.
     """
-    parsed = parse(hypothesis.equation, hypothesis.params, task.variables)
+    parsed = parse(
+        hypothesis.equation,
+        hypothesis.params,
+        task.variables,
+        inputs=task.inputs,
+        functions=config.functions,
+    )
     if isinstance(parsed, Rejection):
         return _rejected(parsed)
     run = run_program(program(parsed), task, config)

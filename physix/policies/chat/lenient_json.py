@@ -15,6 +15,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}
 _NUMBER = re.compile(r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _BARE = re.compile(r"[^\s,:;{}\[\]\"']+")
 _SKIP = re.compile(r"(?:\s+|//[^\n]*|#[^\n]*|/\*.*?\*/)+", re.DOTALL)
+_CALL = re.compile(r"[A-Za-z_]\w{0,40}\((?=\s{0,20}(?:equations?|params|rationale|ode|hypothesis)\s{0,4}=)")
 _LATEX = re.compile(
     r"(?:nu|neq|nabla|theta|times|tau|text|tan|tfrac|beta|begin|bar|big|bigl|bigr|frac|rho|right)(?![A-Za-z])"
 )
@@ -72,16 +73,31 @@ def find_objects(text: str, *, limit: int = 24) -> list[Found]:
     return found
 
 
+def find_calls(text: str, *, limit: int = 8) -> list[Found]:
+    """Return calls with keywords, `submit(equation="...", params={...})`, as objects, in order."""
+    found: list[Found] = []
+    for match in list(_CALL.finditer(text))[-limit:]:
+        reader = _Reader(text, match.end() - 1)
+        try:
+            value = reader.object(0, "()")
+        except NotJsonError:
+            continue
+        found.append(Found(value, match.start(), reader.at, reader.cut))
+    return found
+
+
 class _Reader:
     def __init__(self, text: str, at: int) -> None:
         self._text = text
         self.at = at
         self.cut = False
+        self._ends = ",}]\n"  # of a scalar
 
-    def object(self, depth: int) -> dict[str, Value]:
-        self._enter("{", depth)
+    def object(self, depth: int, brackets: str = "{}") -> dict[str, Value]:
+        self._enter(brackets[0], depth)
+        self._ends = ",}]\n" if brackets == "{}" else ",}])\n"
         items: dict[str, Value] = {}
-        while not self._closes("}"):
+        while not self._closes(brackets[1]):
             key = self._key()
             if key is None:
                 break
@@ -92,7 +108,7 @@ class _Reader:
                 raise NotJsonError
             self.at += 1
             items[key] = self._value(depth + 1)
-            self._separator("}")
+            self._separator(brackets[1])
         return items
 
     def _array(self, depth: int) -> list[Value]:
@@ -151,6 +167,9 @@ class _Reader:
             return self.object(depth)
         if first == "[":
             return self._array(depth)
+        if self._text.startswith("dict(", self.at):
+            self.at += 4
+            return self.object(depth, "()")
         if first in _CLOSING:
             text = self._string()
             return CUT if self.cut else text
@@ -158,7 +177,7 @@ class _Reader:
 
     def _scalar(self) -> Value:
         end = self.at
-        while end < len(self._text) and self._text[end] not in ",}]\n":
+        while end < len(self._text) and self._text[end] not in self._ends:
             end += 1
         text = self._text[self.at : end].split("//")[0].split("#")[0].strip()
         if not text:

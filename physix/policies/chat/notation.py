@@ -1,28 +1,18 @@
-"""Equations as people and models write them, brought into the verifier's grammar.
+"""Equations as people and models write them, in plain characters: LaTeX, Unicode, Newton's dots.
 
-`d²y/dt²`, `y''`, `\\ddot{y}`, `θ`, `^`, `·`, `2x` are notation; none of it changes which law is
-meant. What is ambiguous stays as it is, and the verifier says what is wrong with it.
+`d²y/dt²`, `\\ddot{y}`, `θ`, `·`, `\\frac{g}{L}` are notation; none of it changes which law is meant.
+What the characters mean as an equation, `laws` reads.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
 
-from physix.engine.systems.task import StateVariable
+from physix.engine.verifier.grammar import GREEK
+from physix.policies.chat.algebra import UnreadableError
 
-_FUNCTIONS = "sin|cos|tan|exp|log|sqrt|abs"
-_GREEK = (
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
-    "upsilon phi chi psi omega"
-).split()
-_LETTERS = dict(zip("αβγδεζηθικλμνξοπρστυφχψω", _GREEK, strict=True)) | {
-    "ς": "sigma",
-    "ϑ": "theta",
-    "ϕ": "phi",
-    "ϵ": "epsilon",
-}
+_LETTERS = GREEK | {"ς": "sigma", "ϑ": "theta", "ϕ": "phi", "ϵ": "epsilon", "µ": "mu"}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _SIGNS = str.maketrans(
@@ -42,191 +32,205 @@ _SIGNS = str.maketrans(
         "∕": "/",
         "⁄": "/",
         "＝": "=",
-        "≈": "=",
+        "≡": "=",
+        "≃": "≈",
+        "≅": "≈",
         "′": "'",
         "’": "'",
         "‘": "'",
         "″": "''",
         "ʹ": "'",
+        "∂": "d",
+        "½": "(1/2)",
+        "¼": "(1/4)",
+        "¾": "(3/4)",
         "\u00a0": " ",
         "\u2009": " ",
         "\u202f": " ",
         "\u200b": "",
+        "\u2061": "",
+        "\ufeff": "",
     }
 )
-_LATEX_WORDS = (
-    (
-        re.compile(r"\\(?:left|right|bigl?|bigr?|Bigl?|Bigr?|displaystyle|,|;|!|:|quad|qquad)(?![A-Za-z])"),
-        " ",
-    ),
-    (re.compile(r"\\(?:cdot|times|ast)(?![A-Za-z])"), "*"),
-    (re.compile(r"\\(?:text|mathrm|mathit|operatorname)\{([^{}]*)\}"), r"\1"),
-    (re.compile(r"\\(?:var)?(" + "|".join(_GREEK) + r")(?![A-Za-z])"), r" \1 "),
-    (re.compile(r"\\(" + _FUNCTIONS + r"|ln)(?![A-Za-z])"), r"\1"),
+_MAX_DEPTH = 16
+_SPACES = frozenset(
+    "left right big bigl bigr Big Bigl Bigr displaystyle textstyle quad qquad limits nonumber notag".split()
 )
-_DOTS = re.compile(
-    r"\\(?P<dots>d{1,2})ot\s*(?:\{\s*\\?(?P<braced>[A-Za-z]\w*)\s*\}|\\?(?P<bare>[A-Za-z]\w*))"
+_GROUPS = frozenset(
+    "text mathrm mathit mathbf mathsf boldsymbol bm operatorname boxed textbf textit textrm mbox".split()
 )
-_FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
-_ROOT = re.compile(r"\\sqrt\s*\{([^{}]*)\}")
-_NAME = r"[A-Za-z]\w{0,31}"
-_SECOND = re.compile(
-    rf"\bd\s*(?:\^|\*\*)?\s*\(?2\)?\s*\*?\s*(?:\(\s*)?(?P<name>{_NAME}?)(?:\s*\(t\))?(?:\s*\))?\s*/\s*\(?\s*"
-    r"(?:d\s*\*?\s*t\s*(?:\^|\*\*)?\s*\(?2\)?|\(\s*d\s*t\s*\)\s*(?:\^|\*\*)\s*2|d\s*2\s*t)\s*\)?(?!\w)",
-    re.ASCII,
-)
-_SECOND_OPERATOR = re.compile(
-    rf"\bd\s*(?:\^|\*\*)?\s*2\s*/\s*d\s*t\s*(?:\^|\*\*)?\s*2\s*\(?\s*(?P<name>{_NAME})(?:\(t\))?\s*\)?",
-    re.ASCII,
-)
-_FIRST = re.compile(rf"\bd\s*\(?\s*(?P<name>{_NAME}?)(?:\s*\(t\))?\s*\)?\s*/\s*d\s*t(?![\w*^])", re.ASCII)
-_FIRST_OPERATOR = re.compile(rf"\bd\s*/\s*d\s*t\s*\(?\s*(?P<name>{_NAME})(?:\(t\))?\s*\)?", re.ASCII)
-_PRIMES = re.compile(rf"(?<!\w)(?P<name>{_NAME}?)(?P<primes>'{{1,2}})(?:\s*\(t\))?", re.ASCII)
-_COMMENT = re.compile(r"\s*(?:#|//).*$", re.MULTILINE)
-_MODULE = re.compile(r"\b(?:np|numpy|math|Math|sp|sympy|jnp|torch)\.(?=[a-z])")
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>\*\*|.))"
-)
+_COMMANDS = {
+    **{name: name for name in GREEK.values()},
+    **{f"var{name}": name for name in GREEK.values()},
+    **{name: name for name in "sin cos tan exp log sqrt tanh sinh cosh min max".split()},
+    "ln": "log",
+    "arctan": "atan",
+    "partial": "d",
+    "cdot": "*",
+    "times": "*",
+    "ast": "*",
+    "div": "/",
+    "lvert": "|",
+    "rvert": "|",
+    "vert": "|",
+    "mid": "|",
+    "approx": "≈",
+    "simeq": "≈",
+    "equiv": "=",
+    "lbrace": "(",
+    "rbrace": ")",
+    "prime": "'",
+}
 
 
 def ascii_name(text: str) -> str:
     """Return a name in ASCII: Greek letters spelled out, LaTeX and index marks removed."""
     plain = "".join(_LETTERS.get(letter.lower(), letter) for letter in text.translate(_SUBSCRIPTS))
-    return re.sub(r"[\\${}\s]", "", plain)
+    return re.sub(r"[\\${}\s`*]", "", plain)
 
 
-def tidy(equation: str, variables: Sequence[StateVariable]) -> str:
-    """Return the equations in the grammar's notation, separated by `; `.
+def plain(text: str) -> str:
+    """Return an equation in plain characters; lines stay lines, and `\\\\` ends one.
 
     Args:
-        equation: at most 4,096 characters in any notation.
-        variables: the task's state variables; they say what `y'` on a right side is.
+        text: at most 4,096 characters in any notation.
+
+    Raises:
+        UnreadableError: its LaTeX is nested too deep.
     """
-    text = _unicode(_latex(_dotted(_COMMENT.sub("", equation))))
-    lines = [line for part in re.split(r"[;\n]|\\\\", text) for line in _split_commas(part)]
-    written = [_one(line, variables) for line in lines if line.strip(" ,.&")]
-    return "; ".join(_without_kinematics(written, variables))
+    return _unicode(_dots(_Latex(text).plain())) if text else ""
 
 
-def _latex(text: str) -> str:
-    text = re.sub(r"\\[\[\]()]|\$|`", " ", text)
-    text = re.sub(r"\\begin\{[a-z*]+\}|\\end\{[a-z*]+\}", " ", text)
-    for pattern, plain in _LATEX_WORDS:
-        text = pattern.sub(plain, text)
-    text = re.sub(r"\^\s*\{([^{}]*)\}", r"^\1", text)
-    text = re.sub(r"_\s*\{([^{}]*)\}", r"_\1", text)
-    for _ in range(4):  # innermost first, so that nesting unfolds
-        text = _ROOT.sub(r"sqrt(\1)", text)
-        text = _FRACTION.sub(_fraction, text)
-    return text
-
-
-def _fraction(match: re.Match[str]) -> str:
-    above, below = match[1].strip(), match[2].strip()
-    if re.match(r"d(\W|\d|[A-Za-z])", above) and re.fullmatch(r"d\s*t\s*(\^?\s*2)?", below):
-        return f"{above}/{below}"
-    return f"(({above})/({below}))"
-
-
-def _dotted(text: str) -> str:
-    """Write Newton's dots as primes, in LaTeX and in Unicode."""
-    text = _DOTS.sub(lambda m: f"{m['braced'] or m['bare']}" + "'" * len(m["dots"]), text)
+def _dots(text: str) -> str:
+    """Write combining dots as primes."""
     split = unicodedata.normalize("NFD", text)
     split = re.sub("\u0308|\u0307\u0307", "''", split)
-    return split.replace("\u0307", "'")
+    return unicodedata.normalize("NFC", split.replace("\u0307", "'"))
 
 
 def _unicode(text: str) -> str:
-    text = unicodedata.normalize("NFC", text).translate(_SIGNS)
-    text = re.sub("d([⁰¹²³⁴⁵⁶⁷⁸⁹])", lambda m: "d" + m[1].translate(_SUPERSCRIPTS), text)
-    text = re.sub("dt([⁰¹²³⁴⁵⁶⁷⁸⁹])", lambda m: "dt" + m[1].translate(_SUPERSCRIPTS), text)
-    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: "**" + m[0].translate(_SUPERSCRIPTS), text)
+    text = text.translate(_SIGNS)
+    text = re.sub("d(t?)([⁰¹²³⁴⁵⁶⁷⁸⁹])", lambda m: "d" + m[1] + m[2].translate(_SUPERSCRIPTS), text)
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: f"**({m[0].translate(_SUPERSCRIPTS)})", text)
     text = re.sub(r"√\s*\(", "sqrt(", text)
     text = re.sub(r"√\s*(\w+)", r"sqrt(\1)", text)
-    text = text.translate(_SUBSCRIPTS)
-    return "".join(_LETTERS.get(letter.lower(), letter) for letter in text)
+    text = re.sub("([₀₁₂₃₄₅₆₇₈₉])(?=[A-Za-z])", r"\1 ", text)
+    return _spelled(text.translate(_SUBSCRIPTS))
 
 
-def _split_commas(line: str) -> list[str]:
-    """Split `dx/dt = ..., dy/dt = ...` where a comma stands before the next left side."""
-    return re.split(r",(?=[^,=]*=)", line)
-
-
-def _one(line: str, variables: Sequence[StateVariable]) -> str:
-    """Return one equation in the grammar's notation."""
-    line = line.strip(" ,.&\t").replace("&", "").removeprefix("ODE:").removeprefix("equation:")
-    line = re.sub(r"==+", "=", line)
-    left, equals, right = line.partition("=")
-    if not equals:
-        return line
-    rates = {v.rate_of: v.name for v in variables if v.rate_of is not None}
-    positions = {name: position for position, name in rates.items()}
-    left, rest = _left_side(left, positions)
-    if rest and re.fullmatch(r"\s*[+-]?0(\.0*)?\s*", right):
-        right = f"-({rest.removeprefix('+').strip()})"
-    elif rest:
-        left = f"{left} {rest}"
-    return f"{left.strip()} = {_right_side(right, rates)}"
-
-
-def _left_side(left: str, positions: Mapping[str, str]) -> tuple[str, str]:
-    """Return the derivative on the left, and what else stands there."""
-    for pattern, order in ((_SECOND_OPERATOR, 2), (_SECOND, 2), (_FIRST_OPERATOR, 1), (_FIRST, 1)):
-        match = pattern.search(left)
-        if match is not None and not left[: match.start()].strip(" -:>*"):
-            return _derivative(match["name"], order, positions), left[match.end() :].strip()
-    match = _PRIMES.search(left)
-    if match is not None and not left[: match.start()].strip(" -:>*"):
-        return _derivative(match["name"], len(match["primes"]), positions), left[match.end() :].strip()
-    return left, ""
-
-
-def _derivative(name: str, order: int, positions: Mapping[str, str]) -> str:
-    position = positions.get(name)
-    if order == 1 and position is not None:
-        return f"d2{position}/dt2"
-    return f"d2{name}/dt2" if order == 2 else f"d{name}/dt"
-
-
-def _right_side(right: str, rates: Mapping[str, str]) -> str:
-    def rate(match: re.Match[str]) -> str:
-        return rates.get(match["name"], match[0])
-
-    right = _MODULE.sub("", right)
-    right = _FIRST.sub(rate, right)
-    right = _PRIMES.sub(lambda m: rate(m) if len(m["primes"]) == 1 else m[0], right)
-    right = right.replace("^", "**").replace("[", "(").replace("]", ")")
-    right = re.sub(r"\bln\b", "log", right)
-    right = re.sub(r"\|([^|]*)\|", r"abs(\1)", right)
-    right = re.sub(rf"\b({_NAME})\s*\(t\)", r"\1", right)
-    right = re.sub(r"\bAbs\b|\bfabs\b", "abs", right)
-    right = re.sub(rf"\b({_FUNCTIONS})\s+([A-Za-z]\w*)(?!\w*\s*\()", r"\1(\2)", right)
-    right = re.sub(r"(?<=\()\s+|\s+(?=\))", "", right)
-    return _with_products(right.strip().rstrip(".,"))
-
-
-def _with_products(text: str) -> str:
-    """Write the `*` that `2x`, `k x` and `(a)(b)` leave out; spaces elsewhere stay as they were."""
+def _spelled(text: str) -> str:
+    """Spell Greek letters out, apart from the letters they multiply: `kθ` is `k theta`."""
     parts: list[str] = []
-    before = ""
-    for match in _TOKEN.finditer(text):
-        piece = match[0].strip()
-        if not piece:
+    for i, letter in enumerate(text):
+        name = _LETTERS.get(letter.lower())
+        if name is None:
+            parts.append(letter)
             continue
-        operand = match.lastgroup in ("number", "name") or piece[0] == "("
-        after_operand = before != "" and (before[-1].isalnum() or before[-1] == ")")
-        # `f(x)` without a space is a call, and a function's name never multiplies.
-        called = piece[0] == "(" and before[:1].isalpha() and match[0][0] == "("
-        if operand and after_operand and not called and not re.fullmatch(_FUNCTIONS, before):
-            parts.append(f"*{piece}")
-        else:
-            parts.append(f" {piece}" if match[0][0].isspace() and parts else piece)
-        before = piece
+        before, after = text[i - 1 : i], text[i + 1 : i + 2]
+        parts.append(" " if before.isalnum() and before not in "dD" else "")
+        parts.append(name)
+        parts.append(" " if after.isalpha() and not text.startswith(("dot", "ddot"), i + 1) else "")
     return "".join(parts)
 
 
-def _without_kinematics(written: list[str], variables: Sequence[StateVariable]) -> list[str]:
-    """Leave out `dx/dt = vx`, which a second-order system written as first-order pairs repeats."""
-    trivial = {f"d{v.rate_of}/dt={v.name}" for v in variables if v.rate_of is not None}
-    kept = [one for one in written if one.replace(" ", "").replace("(t)", "") not in trivial]
-    return kept or written
+class _Latex:
+    """One pass over a text that may hold LaTeX; what it does not know stays, for a reader to refuse."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._depth = 0
+
+    def plain(self) -> str:
+        if "\\" not in self._text and "{" not in self._text and "$" not in self._text:
+            return self._text
+        return self._until("")
+
+    def _until(self, closing: str) -> str:
+        parts: list[str] = []
+        while self._at < len(self._text):
+            letter = self._text[self._at]
+            if closing and letter == closing:
+                self._at += 1
+                break
+            parts.append(self._piece(letter, parts))
+        return "".join(parts)
+
+    def _piece(self, letter: str, before: list[str]) -> str:
+        if letter == "\\":
+            return self._command(before)
+        self._at += 1
+        if letter == "{":
+            return f"({self._nested()})"
+        if letter in "^_" and self._text[self._at : self._at + 1] == "{":
+            self._at += 1
+            inner = self._nested()
+            return f"^({inner})" if letter == "^" else "_" + re.sub(r"\s", "", inner)
+        return {"$": " ", "&": " ", "~": " "}.get(letter, letter)
+
+    def _nested(self) -> str:
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise UnreadableError(f"groups are nested deeper than {_MAX_DEPTH} levels")
+        inner = self._until("}")
+        self._depth -= 1
+        return inner
+
+    def _argument(self) -> str:
+        """Return a braced group, or the one character or command that stands for it."""
+        while self._text[self._at : self._at + 1] == " ":
+            self._at += 1
+        letter = self._text[self._at : self._at + 1]
+        if letter == "{":
+            self._at += 1
+            return self._nested()
+        self._depth += 1
+        if self._depth > _MAX_DEPTH:
+            raise UnreadableError(f"commands are nested deeper than {_MAX_DEPTH} levels")
+        piece = self._piece(letter, []) if letter else ""
+        self._depth -= 1
+        return piece
+
+    def _command(self, before: list[str]) -> str:
+        match = re.compile(r"\\([A-Za-z]+|.?)", re.DOTALL).match(self._text, self._at)
+        word = match[1] if match else ""
+        self._at += 1 + len(word)
+        if not word or not word.isalpha():
+            return {"\\": "\n", "{": "(", "}": ")", "|": "|"}.get(word, " ")
+        if word in ("frac", "dfrac", "tfrac"):
+            return _fraction(self._argument(), self._argument())
+        if word in ("dot", "ddot"):
+            primes = "'" * (len(word) - 2)
+            return f"{_apart(before)}{self._argument().strip()}{primes}"
+        if word in ("tag", "label", "begin", "end"):
+            self._argument()
+            return " "
+        if word in _GROUPS:
+            return f"{_apart(before)}{self._argument()}"
+        if word == "sqrt" and self._text[self._at : self._at + 1] == "{":
+            return f"{_apart(before)}sqrt({self._argument()})"
+        if word in _SPACES:
+            return " " if not self._text.startswith(".", self._at) else self._dropped()
+        name = _COMMANDS.get(word)
+        if name is None:
+            return f"\\{word} "
+        tight = self._text[self._at : self._at + 1]
+        gap = " " if tight.isalnum() else ""
+        return f"{_apart(before) if name.isalpha() else ''}{name}{gap}"
+
+    def _dropped(self) -> str:
+        self._at += 1
+        return " "
+
+
+def _apart(before: list[str]) -> str:
+    """Return a space where a name would otherwise run into the one before it."""
+    last = "".join(before[-2:])[-1:]
+    return " " if last.isalnum() and last != "d" else ""
+
+
+def _fraction(above: str, below: str) -> str:
+    bare = re.sub(r"\s+", " ", below).strip()
+    if re.match(r"\s*d(\W|\d|[A-Za-z]|$)", above) and re.fullmatch(r"d ?t ?(\^ ?\(?2\)?)?", bare):
+        return f" {above.strip()}/{bare}"
+    return f"(({above})/({below}))"

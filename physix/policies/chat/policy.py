@@ -18,7 +18,8 @@ import anyio
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.errors import PolicyError
-from physix.policies.chat.prompt import PROMPT_VERSION, ParseFailure, Prompt, parse_completion, render
+from physix.policies.chat.prompt import PROMPT_VERSION, Prompt, render
+from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.settings import Settings
 
 MAX_REPLY_CHARACTERS = 60_000
@@ -116,7 +117,12 @@ class ChatPolicy:
         began = time.perf_counter()
         reply = await self._read(prompt, sampling, on_token)
         latency = time.perf_counter() - began
-        read = parse_completion(reply.text, observation.task.variables, constants=observation.constants)
+        read = parse_completion(
+            reply.text,
+            observation.task.variables,
+            constants=observation.constants,
+            inputs=observation.task.inputs,
+        )
         if isinstance(read, ParseFailure):
             raise PolicyError(f"Unusable reply ({read.code}). {read.message}", reply.text)
         provenance = Provenance(

@@ -13,6 +13,7 @@ from physix.engine.ports import Observation
 from physix.engine.verifier.types import Hypothesis
 from physix.policies.chat import prompt as prompting
 from physix.policies.chat.prompt import PROMPT_VERSION
+from physix.policies.chat.reply import completion_of
 
 TOOL = "submit_hypothesis"
 DIALOGUE_VERSION = f"tool-1-{PROMPT_VERSION}"
@@ -52,7 +53,7 @@ def opening(observation: Observation) -> tuple[str, str]:
 
 def call_text(hypothesis: Hypothesis) -> str:
     """Return a call as Qwen2.5's chat template writes it."""
-    arguments = json.loads(prompting.completion_of(hypothesis))
+    arguments = json.loads(completion_of(hypothesis))
     body = json.dumps(arguments, ensure_ascii=False)
     return f'<tool_call>\n{{"name": "{TOOL}", "arguments": {body}}}\n</tool_call>'
 

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physix.engine.ports import Observation, PastTurn
+from physix.engine.systems.targets import left_side
 from physix.engine.systems.task import StateVariable, Task
 from physix.engine.verifier import ParsedHypothesis, parse
 from physix.engine.verifier.tree import Binary, Call, Name, Negate, Node, Number, summands
@@ -257,7 +258,7 @@ def _shape(mismatch: str) -> str:
 
 def _blame(task: Task, frame: Frame, mismatch: str, params: Mapping[str, float]) -> str:
     """Return ` drop v`, ` fit sin(q) 112e-2` (times which it would fit) or ` add -234e-2*v`; "" if unsaid."""
-    target = f"d2{frame.variable}/dt2"
+    target = left_side(frame.variable, 2)
     own = _OWN.search(mismatch)
     if own is not None and own["target"] == target:
         parsed = parse(f"{target} = {own['term']}", params, _own_variables(task, frame))
@@ -368,7 +369,7 @@ def read_law(text: str, frame: Frame, letters: str = _LETTERS) -> tuple[str, dic
     found = list(_TERM.finditer(text, len(_LEFT)))
     if len(found) > len(letters):
         return None
-    equation, params = f"d2{frame.variable}/dt2 =", {}
+    equation, params = f"{left_side(frame.variable, 2)} =", {}
     for letter, one in zip(letters, found, strict=False):
         factors = tuple(re.findall(_FACTOR, one["factors"]))
         i, j = _Term(0.0, factors).powers

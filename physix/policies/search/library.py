@@ -9,6 +9,7 @@ from itertools import combinations_with_replacement
 import numpy as np
 from numpy.typing import NDArray
 
+from physix.engine.systems.targets import Target
 from physix.engine.systems.task import StateVariable, Task
 
 FloatArray = NDArray[np.float64]
@@ -32,32 +33,11 @@ class Candidate:
     evaluate: Callable[[Columns], FloatArray]
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One equation to find: the derivative `left` has `integral` as its integral over time."""
-
-    left: str  # "d2y/dt2" or "dx/dt"
-    variable: str
-    integral: str  # "vy" for d2y/dt2, "x" for dx/dt
-
-
-def targets(task: Task) -> tuple[Target, ...]:
-    """Return the equations a hypothesis on this task must hold, in task order."""
-    rates = {v.rate_of: v.name for v in task.variables if v.rate_of is not None}
-    return tuple(
-        Target(f"d2{v.name}/dt2", v.name, rates[v.name])
-        if v.name in rates
-        else Target(f"d{v.name}/dt", v.name, v.name)
-        for v in task.variables
-        if v.rate_of is None
-    )
-
-
 def candidates(task: Task, target: Target, *, wide: bool) -> list[Candidate]:
     """Return the terms worth trying for one equation; `wide` adds products, cubes and cosines."""
     by_name = {v.name: v for v in task.variables}
     found = [Candidate("", "a", True, _ones)]
-    own_first = sorted(task.variables, key=lambda v: v.name not in (target.variable, target.integral))
+    own_first = sorted(task.variables, key=lambda v: v.name not in (target.variable, target.driven))
     for variable in own_first:
         found.append(_plain(variable))
     for variable in own_first:
@@ -66,9 +46,9 @@ def candidates(task: Task, target: Target, *, wide: bool) -> list[Candidate]:
             if wide:
                 found.append(_function("cos", variable.name, "u"))
     speeds = [v.name for v in task.variables if v.rate_of is not None]
-    if target.variable != target.integral:
-        found += _drag(target.integral, speeds)
-    if target.variable == target.integral or wide:
+    if target.variable != target.driven:
+        found += _drag(target.driven, speeds)
+    if target.variable == target.driven or wide:
         found += _products([v.name for v in task.variables])
     if wide:
         found.append(_power(target.variable, 3, "d"))

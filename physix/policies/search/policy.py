@@ -18,11 +18,12 @@ from anyio import to_thread
 
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
+from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.engine.verifier import ParsedHypothesis, parse, verify
 from physix.engine.verifier.types import Hypothesis, Rejection, VerifierConfig
 from physix.errors import PolicyError
-from physix.policies.search.library import Candidate, FloatArray, Target, candidates, targets
+from physix.policies.search.library import Candidate, FloatArray, candidates
 from physix.policies.search.refit import Refit, refit
 from physix.policies.search.weak_form import Samples, Structure, regress
 
@@ -107,13 +108,13 @@ class SearchPolicy:
 
 def _climb(task: Task, *, wide: bool) -> list[_Rung]:
     """Return the laws worth proposing: the plainest first, the others by information criterion."""
-    wanted = targets(task)
+    wanted = targets(task.variables)
     samples = [_samples(task, trajectory, _REGRESSION_ROWS) for trajectory in task.shown]
     shown = [_thinned(trajectory, _REFIT_ROWS) for trajectory in task.shown]
     sigma = _noise_of(task)
     libraries = [candidates(task, target, wide=wide) for target in wanted]
     per_target = [
-        regress(samples, target.integral, library, max_terms=_MAX_TERMS)
+        regress(samples, target.driven, library, max_terms=_MAX_TERMS)
         for target, library in zip(wanted, libraries, strict=True)
     ]
     rungs = []

@@ -19,12 +19,13 @@ from anyio import to_thread
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.engine.systems.derivatives import smoothed_rate
+from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import PolicyError
-from physix.policies.chat.notation import tidy
-from physix.policies.search.library import FloatArray, targets
+from physix.policies.chat.laws import tidy
+from physix.policies.search.library import FloatArray
 
 Finder = Callable[[Task], list[str]]
 _THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
@@ -56,7 +57,9 @@ def find_with_sindy(task: Task) -> list[str]:
             model.fit(states, t=times, feature_names=names)
             features = [_feature(name) for name in model.get_feature_names()]
             found = dict(zip(names, model.coefficients().tolist(), strict=True))
-            laws.append("; ".join(_linear(t.left, features, found[t.integral]) for t in targets(task)))
+            laws.append(
+                "; ".join(_linear(t.left, features, found[t.driven]) for t in targets(task.variables))
+            )
     return laws
 
 
@@ -83,8 +86,8 @@ def find_with_operon(task: Task) -> list[str]:
     laws = []
     for seed in _OPERON_SEEDS:
         sides = []
-        for target in targets(task):
-            rates = _rates(task, names.index(target.integral))
+        for target in targets(task.variables):
+            rates = _rates(task, names.index(target.driven))
             regressor = SymbolicRegressor(
                 allowed_symbols=symbols,
                 max_length=15,

@@ -11,6 +11,7 @@ from physix.errors import BadInputError
 from physix.policies.chat import prompt as prompting
 from physix.policies.chat import tool_dialogue
 from physix.policies.chat.prompt import PROMPT_VERSION
+from physix.policies.chat.reply import completion_of
 from physix.policies.nano.codec import CODEC_VERSION, frames, render, write_law
 
 Message = dict[str, str]
@@ -65,7 +66,7 @@ class ChatRenderer:
 
     def completion(self, observation: Observation, turn: Turn, *, canonical: bool) -> Prompt | None:
         """See `Renderer`. Written anew in the form that the prompt asks for, constants as they were."""
-        content = prompting.completion_of(_hypothesis_of(turn, canonical=canonical))
+        content = completion_of(_hypothesis_of(turn, canonical=canonical))
         return [{"role": "assistant", "content": content}]
 
 

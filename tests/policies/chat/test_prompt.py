@@ -11,14 +11,8 @@ from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
 from physix.engine.verifier import parse
 from physix.engine.verifier.types import Hypothesis, Reward, VariableFit
 from physix.errors import BadInputError
-from physix.policies.chat.prompt import (
-    MIN_BUDGET,
-    ParseFailure,
-    completion_of,
-    estimate_tokens,
-    parse_completion,
-    render,
-)
+from physix.policies.chat.prompt import MIN_BUDGET, estimate_tokens, render
+from physix.policies.chat.reply import ParseFailure, completion_of, parse_completion
 from tests.policies.chat.replies import CASES, FALL, SPRING, Case, K
 
 

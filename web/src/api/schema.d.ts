@@ -854,6 +854,11 @@ export interface components {
             status: "running" | "finished";
             /** System Id */
             system_id: string;
+            /**
+             * Targets
+             * @description the equations that a hypothesis must hold, in task order
+             */
+            targets: components["schemas"]["Target"][];
             task: components["schemas"]["Task"];
             truth: components["schemas"]["TruthView"] | null;
             /** Turns */
@@ -1091,6 +1096,11 @@ export interface components {
              */
             estimate?: string[];
             /**
+             * Functions
+             * @description basic or extended; absent: extended for measured data, else basic
+             */
+            functions?: ("basic" | "extended") | null;
+            /**
              * Held Back Csv
              * @description another table, kept hidden
              */
@@ -1170,6 +1180,11 @@ export interface components {
              * @description columns whose velocity is estimated from the data
              */
             estimate?: string[];
+            /**
+             * Functions
+             * @description basic or extended; absent: extended for measured data, else basic
+             */
+            functions?: ("basic" | "extended") | null;
             /**
              * Held Back Csv
              * @description another table, kept hidden
@@ -1752,6 +1767,11 @@ export interface components {
             };
             /** Policy */
             policy: string;
+            /**
+             * Targets
+             * @description the equations that a hypothesis must hold, in task order
+             */
+            targets: components["schemas"]["Target"][];
             task: components["schemas"]["Task"];
         };
         /**
@@ -1884,6 +1904,20 @@ export interface components {
             time_unit: string | null;
             /** Variables */
             variables: components["schemas"]["StateVariable"][];
+        };
+        /**
+         * Target
+         * @description The derivative that one equation gives.
+         */
+        Target: {
+            /** Driven */
+            driven: string;
+            /** Left */
+            left: string;
+            /** Order */
+            order: number;
+            /** Variable */
+            variable: string;
         };
         /**
          * Task

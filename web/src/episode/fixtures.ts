@@ -3,6 +3,7 @@ import type { EpisodeEvent, Outcome, Standing } from "./types";
 const verifier = {
   profile: "classic" as const,
   constants: "declared" as const,
+  functions: "basic" as const,
   weight_match: 0.5,
   weight_progress: 0.2,
   weight_simplicity: 0.2,
@@ -141,6 +142,7 @@ export const oneEpisode: EpisodeEvent[] = [
         noise: 0,
         hint: "A decaying quantity.",
       },
+      targets: [{ variable: "x", order: 1, driven: "x", left: "dx/dt" }],
       config: { verifier, max_turns: 8, reward_mode: "total" },
       policy: "search",
       door: "interactive",
