@@ -194,7 +194,8 @@ def _hypothesis(layout: _Layout, constants: list[float]) -> Hypothesis:
     equations = []
     for position, terms in zip(layout.positions, layout.terms, strict=True):
         right = " + ".join(
-            next(factors) + ("" if term == "1" else "*" + re.sub(r"\b[wd]\b", lambda found: inner[found[0]], term))
+            next(factors)
+            + ("" if term == "1" else "*" + re.sub(r"\b[wd]\b", lambda found: inner[found[0]], term))
             for term in terms
         )
         name = layout.system.variables[position].name

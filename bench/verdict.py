@@ -181,7 +181,9 @@ def _share_of(noises: Sequence[Noise], shown: Trajectory) -> float:
     """Return the noise as one share of the variables' spreads, in root mean square."""
     states = np.array(shown.states)
     spread = states.std(axis=0)
-    size = np.hypot([n.absolute for n in noises], [n.relative for n in noises] * np.sqrt((states**2).mean(axis=0)))
+    size = np.hypot(
+        [n.absolute for n in noises], [n.relative for n in noises] * np.sqrt((states**2).mean(axis=0))
+    )
     shares = np.divide(size, spread, out=np.zeros_like(size), where=spread > 0.0)
     return min(1.0, float(np.sqrt(np.mean(shares**2))))
 
