@@ -9,6 +9,7 @@ from physix.engine.verifier.simulate import Integration, integrate, simulate
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.units import check_units
 from physix.engine.verifier.verify import preview, verify
+from physix.engine.verifier.whole import refit_on_all
 
 __all__ = [
     "CODES",
@@ -25,6 +26,7 @@ __all__ = [
     "parse",
     "preview",
     "refine",
+    "refit_on_all",
     "same_structure",
     "simulate",
     "verify",

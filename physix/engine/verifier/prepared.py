@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Noise, Task, Trajectory, Truth
 
 FloatArray = NDArray[np.float64]
@@ -169,16 +170,8 @@ def _of_record(task: Task, truth: Truth) -> tuple[FloatArray, FloatArray]:
     A part that goes on where a shown one ends is one motion with it: on a plateau alone nothing
     varies, and any R² would be a division by zero. Motions from other starts vary about their own means.
     """
-    motions: list[list[Trajectory]] = [[one] for one in task.shown]
-    for part in truth.hidden:
-        before = [motion for motion in motions if motion[-1].t[-1] < part.t[0]]
-        if before and task.measured:
-            before[-1].append(part)
-        else:
-            motions.append([part])
-    columns = [
-        _observed(motion, np.concatenate([np.array(one.states) for one in motion])) for motion in motions
-    ]
+    motions = whole_record(task, truth)
+    columns = [_observed((motion,), np.array(motion.states)) for motion in motions]
     samples = sum(np.isfinite(column).sum(axis=0) for column in columns)
     variance = sum(_total(column) for column in columns) / np.maximum(samples, 1)
     return variance, np.nanmax(np.abs(np.concatenate(columns)), axis=0)

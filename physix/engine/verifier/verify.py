@@ -30,6 +30,7 @@ from physix.engine.verifier.types import (
     Hypothesis,
     ParseReport,
     Rejection,
+    Reward,
     Simulation,
     VariableFit,
     Verification,
@@ -104,6 +105,8 @@ def _judge(
         return _not_parsed(task, truth, parsed, best_match, config)
     units = check_units(parsed, task.time_unit)
     fit = fit_free_params(parsed, task) if parsed.free else None
+    if fit is not None and fit.outcome == "failed":
+        return _not_fitted(task, truth, parsed, units, fit, best_match, config)
     if fit is not None:
         parsed = replace(parsed, params=parsed.params | fit.values)
     compiled = program(parsed)
@@ -179,23 +182,64 @@ def _not_parsed(
     task: Task, truth: Truth, rejection: Rejection, best_match: float, config: VerifierConfig
 ) -> Verification:
     parse_report, simulation = _rejected(rejection)
-    fits = {v.name: VariableFit(r2=None, nrmse=None, valid_time=None) for v in task.variables}
+    reward = reward_of(
+        r2=0.0,
+        generalised=_nothing(truth),
+        operators=None,
+        well_formed=False,
+        best_match=best_match,
+        config=config,
+    )
+    return _not_judged(task, truth, parse_report, simulation, reward, describe_rejection(rejection))
+
+
+def _not_fitted(
+    task: Task,
+    truth: Truth,
+    parsed: ParsedHypothesis,
+    units: UnitsReport,
+    fit: Fit,
+    best_match: float,
+    config: VerifierConfig,
+) -> Verification:
+    """Say that no constants were found, and nothing else: no values, no motion, no blame."""
+    message = "No constants were found with which the equation can be simulated over the data."
+    simulation = Simulation(
+        outcome="fit_failed",
+        message=message,
+        t_reached=None,
+        evaluations=0,
+        fit_evaluations=fit.evaluations,
+        fit=fit.outcome,
+    )
+    reward = reward_of(
+        r2=0.0,
+        generalised=_nothing(truth),
+        operators=parsed.operators,
+        well_formed=units.verdict != "inconsistent",
+        best_match=best_match,
+        config=config,
+    )
+    return _not_judged(task, truth, report(parsed, units), simulation, reward, message)
+
+
+def _not_judged(
+    task: Task,
+    truth: Truth,
+    parse_report: ParseReport,
+    simulation: Simulation,
+    reward: Reward,
+    mismatch: str,
+) -> Verification:
     return Verification(
         parse=parse_report,
         simulation=simulation,
-        reward=reward_of(
-            r2=0.0,
-            generalised=_nothing(truth),
-            operators=None,
-            well_formed=False,
-            best_match=best_match,
-            config=config,
-        ),
-        fits=fits,
+        reward=reward,
+        fits={v.name: VariableFit(r2=None, nrmse=None, valid_time=None) for v in task.variables},
         generalisation=_nothing(truth),
         match_dense=0.0,
         correctness=None if truth.equation is None else Correctness(field_error=None, verdict="different"),
-        mismatch=describe_rejection(rejection),
+        mismatch=mismatch,
         solved=False,
     )
 

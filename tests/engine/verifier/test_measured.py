@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Noise, Task, Truth
 from physix.engine.verifier import ParsedHypothesis, integrate, parse, verify
+from physix.engine.verifier.fit import fit_free_params
 from physix.engine.verifier.prepared import prepare, prepare_hidden
 from physix.engine.verifier.score import hardly_moving
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
+from physix.engine.verifier.whole import refit_on_all
 from tests.engine.verifier.measured import FloatArray, scaled, table, variables
 
 OSCILLATOR = variables("x v", rates={"v": "x"})
@@ -262,3 +265,34 @@ def test_the_start_of_a_chaotic_motion_is_found_by_ever_longer_parts() -> None:
     assert judge(made, law, profile="strict").passed
     wrong = law.replace("28*x", "27*x")
     assert not judge(made, wrong, profile="strict").passed
+
+
+def test_the_chosen_laws_constants_are_refitted_on_all_rows() -> None:
+    made = swinging()
+    (record,) = whole_record(*made)
+    assert record.t == (*made[0].shown[0].t, *made[1].hidden[0].t)
+    law = Hypothesis(equation="d2x/dt2 = -k*x", params={"k": 3.9})
+    fit = refit_on_all(*made, law, VerifierConfig())
+    part = fit_free_params(as_parsed("d2x/dt2 = -k*x", {"k": None}), made[0])
+    assert fit is not None
+    assert fit.values["k"] == pytest.approx(4.0, abs=3 * fit.errors["k"])
+    # A third more rows, and a longer lever arm: the error falls.
+    assert fit.errors["k"] < 0.8 * part.errors["k"]
+    assert refit_on_all(*made, Hypothesis(equation="d2x/dt2 = -4*x"), VerifierConfig()) is None
+    assert refit_on_all(*made, Hypothesis(equation="?", params={"k": 1.0}), VerifierConfig()) is None
+
+
+def as_parsed(equation: str, params: dict[str, float | None]) -> ParsedHypothesis:
+    parsed = parse(equation, params, OSCILLATOR, fit_nulls=True)
+    assert isinstance(parsed, ParsedHypothesis)
+    return parsed
+
+
+def test_a_fit_that_finds_nothing_is_a_named_outcome_without_values_or_blame() -> None:
+    law = Hypothesis(equation="d2x/dt2 = log(-1 - k*k)", params={"k": None})
+    verified = verify(*swinging(), law, best_match=0.0, config=VerifierConfig(constants="fitted"))
+    assert (verified.simulation.outcome, verified.simulation.fit) == ("fit_failed", "failed")
+    assert verified.simulation.fitted == {}
+    assert verified.mismatch == verified.simulation.message
+    assert verified.reward.match == 0.0
+    assert not verified.passed
