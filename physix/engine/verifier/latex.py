@@ -90,7 +90,7 @@ def _show(node: Node, symbols: dict[str, str]) -> str:
             inner = f"{_show(left, symbols)}, {_show(right, symbols)}"
             return rf"{FUNCTIONS[function].latex}\left({inner}\right)"
         case Negate(operand):
-            return "-" + _within(operand, 4 if isinstance(operand, Negate) else 2, symbols)
+            return "-" + _unsigned(_within(operand, 2, symbols))
         case Binary("/", left, right):
             return rf"\frac{{{_show(left, symbols)}}}{{{_show(right, symbols)}}}"
         case Binary("**", left, right):
@@ -105,8 +105,13 @@ def _show(node: Node, symbols: dict[str, str]) -> str:
             return f"{_within(left, 2, symbols)}{joint}{factor}"
         case Binary(operator, left, right):
             # A sign right after an operator is fenced, though source text may go without.
-            addend = _within(right, 4 if isinstance(right, Negate) else 2, symbols)
+            addend = _unsigned(_within(right, 2, symbols))
             return f"{_show(left, symbols)} {operator} {addend}"
+
+
+def _unsigned(text: str) -> str:
+    """Return the text in a fence if it begins with a sign, which no operator may stand right before."""
+    return rf"\left({text}\right)" if text.startswith("-") else text
 
 
 def _within(node: Node, at_least: int, symbols: dict[str, str]) -> str:
