@@ -33,7 +33,7 @@ def typeset(node: Node) -> str:
 
 
 def fenced(text: str) -> str:
-    """Put every call into parentheses: SymPy's grammar would let `\\sin\\left(x\\right) - 2` be sin(x - 2), too."""
+    """Put every call into parentheses: SymPy's grammar would let `sin(x) - 2` be sin(x - 2), too."""
     out, opened = "", []
     for piece in re.split(r"(\\(?:sin|cos|exp)\\left\(|\\left[(|]|\\right[)|])", text):
         calls = piece.startswith(("\\sin", "\\cos", "\\exp"))
