@@ -31,5 +31,5 @@ async def _read(episodes: list[str], url: str) -> list[Sequence[RecordedEvent]]:
     from physix.api.bundle import read_episodes
     from physix.store import open_log
 
-    async with open_log(url) as log:
+    async with open_log(url, read_only=True) as log:
         return await read_episodes(log, episodes)

@@ -159,7 +159,7 @@ def _log_url(db: str | None) -> str:
 
 
 async def _load(episode_id: str, url: str) -> Episode:
-    async with open_log(url) as log:
+    async with open_log(url, read_only=True) as log:
         return await EpisodeEngine(log).load(episode_id)
 
 

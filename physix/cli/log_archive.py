@@ -29,7 +29,7 @@ async def _run(folder: Path, url: str) -> int:
     from physix.store.archive import archive_finished
 
     copied = 0
-    async with open_log(url) as log:
+    async with open_log(url, read_only=True) as log:
         columns = (TextColumn("{task.completed} episodes"),)
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("episodes", total=None)

@@ -41,15 +41,18 @@ def log_list(
         status=status,
         tier=tier,
         text=search,
-        since=_moment("--since", since),
-        until=_moment("--until", until),
+        since=moment_of("--since", since) if since is not None else None,
+        until=moment_of("--until", until) if until is not None else None,
     )
     anyio.run(_list, _url(db), wanted, limit, as_json)
 
 
-def _moment(option: str, written: str | None) -> datetime | None:
-    if written is None:
-        return None
+def moment_of(option: str, written: str) -> datetime:
+    """Return the time that an option gives, in UTC.
+
+    Raises:
+        BadInputError: it is no time.
+    """
     try:
         moment = datetime.fromisoformat(written)
     except ValueError as error:
@@ -62,7 +65,7 @@ async def _list(url: str, wanted: object, limit: int, as_json: bool) -> None:
 
     assert isinstance(wanted, EpisodeFilter)  # noqa: S101  # anyio.run passes arguments untyped
     shown, cursor = 0, None
-    async with open_log(url) as log:
+    async with open_log(url, read_only=True) as log:
         while shown < limit:
             page = await log.list_episodes(wanted, cursor=cursor, limit=min(MAX_PAGE, limit - shown))
             if shown == 0 and not as_json:
@@ -105,7 +108,7 @@ async def _export(url: str, path: Path, episodes: list[str] | None) -> None:
     count = -2  # the first and the last line are no events
     # Written beside and renamed at the end: an export is whole or not there.
     partial = path.with_name(path.name + ".partial")
-    async with open_log(url) as log:
+    async with open_log(url, read_only=True) as log:
         try:
             with sys.stdout.buffer if str(path) == "-" else partial.open("wb") as file:
                 async for line in export_lines(log, episodes):
@@ -169,7 +172,7 @@ async def _stats(url: str, as_json: bool) -> None:
     from physix.store.sql.log import SqlLog
     from physix.store.sql.queries import statistics
 
-    async with open_log(url) as log:
+    async with open_log(url, read_only=True) as log:
         if not isinstance(log, SqlLog):
             raise BadInputError(f"{url} cannot be counted; give the URL of a database.")
         counted = await log.query(statistics)

@@ -37,12 +37,14 @@ __all__ = [
 
 
 @asynccontextmanager
-async def open_log(url: str) -> AsyncIterator[Log]:
+async def open_log(url: str, *, read_only: bool = False) -> AsyncIterator[Log]:
     """Open the log behind a URL for as long as the context lasts.
 
     Args:
         url: `sqlite:///relative.db`, `sqlite:////absolute.db`,
             `postgresql://user:password@host/database`, `archive:///folder` (read-only), or `memory://`.
+        read_only: write nothing, not even a missing file or an upgrade of the schema; a read-only file
+            system or a replica will do.
 
     Raises:
         BadInputError: the URL names no log.
@@ -60,11 +62,11 @@ async def open_log(url: str) -> AsyncIterator[Log]:
         return
     from physix.store.sql.log import open_sql_log
 
-    async with open_sql_log(open_backend(url)) as log:
+    async with open_sql_log(open_backend(url, read_only=read_only), read_only=read_only) as log:
         yield log
 
 
-def open_backend(url: str) -> Backend:
+def open_backend(url: str, *, read_only: bool = False) -> Backend:
     """Return the database behind a URL; connects only when used.
 
     Raises:
@@ -75,13 +77,13 @@ def open_backend(url: str) -> Backend:
     if scheme == "sqlite" and path:
         from physix.store.sql.sqlite import SqliteBackend
 
-        return SqliteBackend(Path(path))
+        return SqliteBackend(Path(path), read_only=read_only)
     if url.startswith(("postgresql://", "postgres://")):
         try:
             from physix.store.sql.postgres import PostgresBackend
         except ImportError as error:
             raise StorageError("PostgreSQL needs its driver: pip install 'physix-live[postgres]'.") from error
-        return PostgresBackend(url.replace("postgres://", "postgresql://", 1))
+        return PostgresBackend(url.replace("postgres://", "postgresql://", 1), read_only=read_only)
     raise BadInputError(
         f"Database URL {url[:80]!r} is not supported; use sqlite:///file.db, sqlite:////absolute/file.db, "
         "postgresql://user:password@host/database or memory://."

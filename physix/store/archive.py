@@ -24,7 +24,7 @@ from physix.errors import BadInputError, StorageError
 from physix.limits import MAX_PAGE
 from physix.store.codec import decode, encode
 from physix.store.pages import cursor_after, follows, page_of, parse_cursor
-from physix.store.projection import project_turns
+from physix.store.projection import project, project_turns
 from physix.store.rows import (
     NEWEST_FIRST,
     CommandRow,
@@ -71,6 +71,9 @@ _NUMBERS = {
     "max_turns": pa.int32(),
     "best_match": pa.float64(),
     "best_total": pa.float64(),
+    "total_reward": pa.float64(),
+    "parse_failures": pa.int32(),
+    "policy_failures": pa.int32(),
     "generalisation": pa.float64(),
 }
 _ROW_FIELDS = tuple(EpisodeRow.model_fields)
@@ -313,7 +316,9 @@ class ArchiveLog:
         """Cut pages from batches of the index: no more rows than a page and a batch are in memory."""
         kept: tuple[EpisodeRow, ...] = ()
         total = 0
-        rows = (row for row in map(_episode_row, self._index(_ROW_FIELDS)) if matches_filter(row, wanted))
+        rows = (
+            row for row in map(self._episode_row, self._index(_ROW_FIELDS)) if matches_filter(row, wanted)
+        )
         after = parse_cursor(cursor, order)
         while batch := tuple(islice(rows, _ROWS_AT_ONCE)):
             total += len(batch)
@@ -324,6 +329,11 @@ class ArchiveLog:
         return EpisodePage(
             items=items, next_cursor=cursor_after(items[-1], order) if more else None, total=total
         )
+
+    def _episode_row(self, values: dict[str, Any]) -> EpisodeRow:
+        if values["total_reward"] is None:  # archived before the index had it
+            return project(self._read(values["episode_id"], 0))
+        return _episode_row(values)
 
     def _opened(self, path: Path) -> Any:
         try:

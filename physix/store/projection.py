@@ -16,6 +16,7 @@ from physix.engine.events import (
     EpisodeStarted,
     Event,
     HypothesisSubmitted,
+    PolicyFailed,
     RecordedEvent,
     RewardComputed,
     SimulationRun,
@@ -27,7 +28,11 @@ from physix.store.rows import EpisodeRow, TurnRow
 
 
 class Shown(NamedTuple):
-    """What lists show of one event: columns of its row. `outcome` is that of the turn's simulation."""
+    """What lists show of one event: columns of its row.
+
+    `outcome` is that of the turn's simulation, why an episode finished, or `not_parsed` of a policy that
+    failed with a reply.
+    """
 
     turn: int | None = None
     outcome: str | None = None
@@ -35,18 +40,22 @@ class Shown(NamedTuple):
     total: float | None = None
     generalisation: float | None = None
     solved: bool | None = None
+    emitted: float | None = None
 
 
 _NOTHING_SHOWN = Shown()
+_UNPARSED = Shown(None, "not_parsed")
 
 
 def shown(event: Event, outcome: str | None) -> Shown:
     """Return what lists show of an event; `outcome` is that of the turn's simulation."""
     match event:
-        case RewardComputed(reward=reward):
-            return Shown(event.turn, outcome, reward.match, reward.total, event.generalisation, event.solved)
+        case RewardComputed(turn=turn, reward=reward, solved=solved, emitted=emitted):
+            return Shown(turn, outcome, reward.match, reward.total, event.generalisation, solved, emitted)
         case EpisodeFinished():
             return Shown(None, event.reason)
+        case PolicyFailed(raw_completion=reply) if reply is not None:
+            return _UNPARSED
         case _:
             return _NOTHING_SHOWN
 
@@ -57,27 +66,43 @@ class Tally:
 
     version: int = 0
     status: str = "running"
-    outcome: str | None = None
+    outcome: str = ""
     turns: int = 0
     best_match: float = 0.0
     best_total: float = 0.0
+    total_reward: float = 0.0
+    parse_failures: int = 0
+    policy_failures: int = 0
     generalisation: float | None = None
-    updated_at: int = 0  # microseconds; the last: see `physix.store.sql.writer`
+    started_at: int = 0  # microseconds, as the two below
+    updated_at: int = 0
+    length: int = 0
 
     def advance(self, kind: str, version: int, at: int, seen: Shown) -> None:
         """Take in the event of a type and version, recorded at a time, and what its row shows."""
         if kind in HALF_TURN:
             return
-        self.version = version
-        self.updated_at = at
-        if seen.turn is not None and seen.match is not None and seen.total is not None:
-            if is_better(seen.match, self.best_match if self.turns else None):
-                self.best_match, self.generalisation = seen.match, seen.generalisation
-            if seen.total > self.best_total:
-                self.best_total = seen.total
-            self.turns = seen.turn
+        if version == 1:
+            self.started_at = at
+        self.version, self.updated_at, self.length = version, at, at - self.started_at
+        if seen.outcome == "not_parsed":
+            self.parse_failures += 1
+        if kind == "RewardComputed":
+            self._take_turn(seen)
         elif kind == "EpisodeFinished":
-            self.status, self.outcome = "finished", seen.outcome
+            self.status, self.outcome = "finished", seen.outcome or ""
+        elif kind == "PolicyFailed":
+            self.policy_failures += 1
+
+    def _take_turn(self, seen: Shown) -> None:
+        # A turn shows all of its numbers; a damaged row is for `log verify` to find.
+        match, total = seen.match or 0.0, seen.total or 0.0
+        if is_better(match, self.best_match if self.turns else None):
+            self.best_match, self.generalisation = match, seen.generalisation
+        if total > self.best_total:
+            self.best_total = total
+        self.total_reward += seen.emitted or 0.0
+        self.turns = seen.turn or self.turns + 1
 
     def columns(self) -> dict[str, Any]:
         """Return what an episode's row holds of it, by column."""
@@ -86,7 +111,7 @@ class Tally:
 
 # Half a turn is nothing to show: its RewardComputed commits with it.
 HALF_TURN = frozenset({"HypothesisSubmitted", "SimulationRun"})
-TALLIED = tuple(Tally.__dataclass_fields__)  # columns that move with an episode
+TALLIED = tuple(Tally.__dataclass_fields__)  # columns of an episode's row
 tallied = attrgetter(*TALLIED)
 
 
@@ -150,12 +175,20 @@ def project(recorded: Sequence[RecordedEvent]) -> EpisodeRow:
         raise ConflictError(f"Episode {name} must begin with EpisodeStarted.")
     tally = tally_of(recorded)
     return EpisodeRow.model_construct(
-        **{**opening_of(started), **tally.columns(), "updated_at": moment(tally.updated_at)},
+        **opening_of(started),
+        **{**tally.columns(), **_as_read(tally)},
         episode_id=recorded[0].episode_id,
         position=recorded[0].position,
-        started_at=recorded[0].recorded_at,
         matches=tuple(one.event.reward.match for one in recorded if isinstance(one.event, RewardComputed)),
     )
+
+
+def _as_read(tally: Tally) -> dict[str, Any]:
+    return {
+        "outcome": tally.outcome or None,
+        "started_at": moment(tally.started_at),
+        "updated_at": moment(tally.updated_at),
+    }
 
 
 def tally_of(recorded: Sequence[RecordedEvent], tally: Tally | None = None) -> Tally:

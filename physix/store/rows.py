@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import BigInteger, Dialect, Integer, Text
+from sqlalchemy import BigInteger, Dialect, Integer, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
@@ -45,6 +45,21 @@ class Moment(Big):
         return None if value is None else moment(value)
 
 
+class Blank(TypeDecorator[str]):
+    """Text that may be missing, held as "": it then sorts first on either database, and has an index."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """See SQLAlchemy."""
+        return value or ""
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """See SQLAlchemy."""
+        return value or None
+
+
 class Opening(SQLModel):
     """What the first event of an episode says of it."""
 
@@ -62,10 +77,13 @@ class Standing(SQLModel):
     """How an episode stands: what `physix.store.projection.Tally` makes of all its events."""
 
     status: str = Field(max_length=16, description='"running" or "finished"')
-    outcome: str | None = Field(max_length=32)
+    outcome: str | None = Field(max_length=32, sa_type=Blank, nullable=False)
     turns: int
     best_match: float
     best_total: float
+    total_reward: float = Field(description="sum of the rewards as emitted")
+    parse_failures: int = Field(description="equations that did not parse, replies without one")
+    policy_failures: int
     generalisation: float | None = Field(description="of the turn with the best match, the later of equals")
     updated_at: datetime = Field(sa_type=Moment)
 

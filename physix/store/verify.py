@@ -12,11 +12,13 @@ one per edition: its events are read, numbered, folded and compared with what li
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, is_dataclass, replace
+from functools import lru_cache
 from itertools import zip_longest
 
-from anyio import to_thread
+import anyio
+from anyio import to_process, to_thread
 
 from physix.engine.episode import Episode, evolve, play
 from physix.engine.events import (
@@ -36,6 +38,7 @@ from physix.store.rows import EpisodeFilter, EpisodeRow, Log, TurnRow
 from physix.version import __version__
 
 TOLERANCE = 1e-6
+_SHARE = 50  # episodes that a worker takes at once
 _ENVIRONMENT_BOUND = frozenset({"mismatch", "message", "evaluations", "fit_evaluations"})
 
 
@@ -48,6 +51,7 @@ class Difference:
     field: str
     recorded: str
     recomputed: str
+    position: int | None = None  # of the event
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +76,65 @@ async def verify_log(log: Log, episode_ids: Sequence[str] | None = None) -> Asyn
         for episode_id in episode_ids:
             yield await _verify(log, episode_id, None)
         return
+    async for rows in listed(log):
+        async for report in verify_rows(log, rows):
+            yield report
+
+
+async def verify_rows(log: Log, rows: Sequence[EpisodeRow]) -> AsyncIterator[EpisodeReport]:
+    """Yield a report for every episode listed; each must agree with its row."""
+    for row in rows:
+        yield await _verify(log, row.episode_id, row)
+
+
+async def listed(log: Log) -> AsyncIterator[Sequence[EpisodeRow]]:
+    """Yield all rows of a log's list, newest first, a page at a time."""
     cursor: str | None = None
     while True:
         page = await log.list_episodes(EpisodeFilter(), cursor=cursor, limit=MAX_PAGE)
-        for row in page.items:
-            yield await _verify(log, row.episode_id, row)
+        yield page.items
         if page.next_cursor is None:
             return
         cursor = page.next_cursor
+
+
+async def verify_in_processes(
+    url: str,
+    pages: AsyncIterator[Sequence[EpisodeRow]],
+    jobs: int,
+    tell: Callable[[EpisodeReport], None],
+) -> None:
+    """Verify listed episodes in worker processes.
+
+    Args:
+        url: of the log, which every worker opens for reading.
+        pages: what to verify.
+        jobs: how many processes.
+        tell: is called with every report as it comes, in no order.
+    """
+    limiter = anyio.CapacityLimiter(jobs)
+    ahead = anyio.Semaphore(2 * jobs)  # shares handed out: not all rows of a large log at once
+
+    async def share(rows: Sequence[EpisodeRow]) -> None:
+        for report in await to_process.run_sync(_verify_share, url, rows, limiter=limiter):
+            tell(report)
+        ahead.release()
+
+    async with anyio.create_task_group() as tasks:
+        async for rows in pages:
+            for first in range(0, len(rows), _SHARE):
+                await ahead.acquire()
+                tasks.start_soon(share, rows[first : first + _SHARE])
+
+
+def _verify_share(url: str, rows: Sequence[EpisodeRow]) -> list[EpisodeReport]:
+    async def run() -> list[EpisodeReport]:
+        from physix.store import open_log
+
+        async with open_log(url, read_only=True) as log:
+            return [report async for report in verify_rows(log, rows)]
+
+    return anyio.run(run)
 
 
 async def _verify(log: Log, episode_id: str, row: EpisodeRow | None) -> EpisodeReport:
@@ -121,6 +176,8 @@ def verify_stream(
         return EpisodeReport(
             episode_id=episode_id, turns=0, same_environment=True, differences=tuple(differences)
         )
+    started = _kept(started)
+    recorded = (replace(recorded[0], event=started), *recorded[1:])
     same = started.fingerprint == environment_fingerprint() and started.engine_version == __version__
     turns = 0
     episode: Episode | None = None
@@ -133,7 +190,7 @@ def verify_stream(
             if started.rules == RULES:
                 expected = _replayed(episode, event)
                 chunk = list(recorded[index : index + len(expected)])
-                for wanted, found in zip_longest(expected, (one.event for one in chunk)):
+                for wanted, found in zip_longest(expected, chunk):
                     differences += _compare(episode_id, event.turn, found, wanted, exact=same)
             else:
                 chunk = list(recorded[index : index + 3])
@@ -156,6 +213,26 @@ def verify_stream(
         differences=tuple(differences),
         rules=started.rules,
     )
+
+
+@lru_cache(maxsize=256)
+def _first_of(task_id: str, system_id: str, seed: int | None) -> list[EpisodeStarted]:
+    return []
+
+
+def _kept(started: EpisodeStarted) -> EpisodeStarted:
+    """Return the start with the very task of an earlier episode if it is the same.
+
+    The verifier answers the same law on the same task object from its cache.
+    """
+    task = started.task
+    known = _first_of(task.task_id, task.system_id, task.seed)
+    for one in known:
+        if one.task == task and one.truth == started.truth:
+            return replace(started, task=one.task, truth=one.truth)
+    del known[4:]  # of one name there are few; keep the latest
+    known.insert(0, started)
+    return started
 
 
 def _unlike_a_turn(episode_id: str, turn: int, chunk: Sequence[Event]) -> Iterator[Difference]:
@@ -187,10 +264,12 @@ def _replayed(episode: Episode, submitted: HypothesisSubmitted) -> tuple[Event, 
 
 
 def _compare(
-    episode_id: str, turn: int, found: Event | None, wanted: Event | None, *, exact: bool
+    episode_id: str, turn: int, recorded: RecordedEvent | None, wanted: Event | None, *, exact: bool
 ) -> Iterator[Difference]:
+    found = recorded.event if recorded is not None else None
     name = (found or wanted).__class__.__name__
-    yield from _differing(episode_id, turn, name, found, wanted, exact=exact)
+    for one in _differing(episode_id, turn, name, found, wanted, exact=exact):
+        yield replace(one, position=recorded.position if recorded is not None else None)
 
 
 def _differing(

@@ -8,6 +8,7 @@ from physix.engine.fork import fork
 from physix.engine.systems import sample_task
 from physix.engine.verifier.types import Hypothesis
 from physix.store import EpisodeFilter, Log, open_log
+from physix.store.projection import project
 from physix.store.verify import verify_log, verify_stream
 
 LAWS = ("d2x/dt2 = -3*x", "d2x/dt2 = -3*x +", "d2x/dt2 = -2.5*x - 0.1*vx")
@@ -98,6 +99,7 @@ async def test_an_episode_of_older_rules_is_checked_but_not_recomputed() -> None
     stream[0] = replace(stream[0], event=replace(first, rules=1))
     # What the rules of that time paid is not ours to doubt, but lists must still agree with it.
     stream[3] = replace(stream[3], event=replace(paid, emitted=0.25))
+    row = row.model_copy(update={"total_reward": project(stream).total_reward})
     report = verify_stream("e", stream, row)
     assert (report.rules, report.recomputed, report.turns, report.differences) == (1, False, 3, ())
     (wrong,) = verify_stream("e", stream, row.model_copy(update={"best_match": 0.25})).differences

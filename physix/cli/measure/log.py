@@ -137,7 +137,9 @@ def _floor(url: str, sample: _Sample, turns: int, *, per_commit: int) -> float:
             version = 3 * i + j + 1
             key = (base + version, base + 1, version)
             named = name if version == 1 else None
-            rows.append((*key, one.type, SCHEMA_VERSION, now, named, *shown(event, outcome), one.payload))
+            rows.append(
+                (*key, one.type, SCHEMA_VERSION, now, named, *shown(event, outcome), one.payload, None)
+            )
             if one.blob is not None:
                 blobs.append((base + version, one.blob))
     began = time.perf_counter()

@@ -19,19 +19,22 @@ from sqlalchemy import Connection
 from physix.engine.events import Event, RecordedEvent
 from physix.errors import PhysixError, StorageError
 from physix.store.codec import encode
+from physix.store.moments import microseconds
 from physix.store.rows import (
     NEWEST_FIRST,
     CommandRow,
     EpisodeFilter,
     EpisodeOrder,
     EpisodePage,
+    EpisodeRow,
     TurnRow,
 )
 from physix.store.rules import check_ids
 from physix.store.sql import queries, schema
+from physix.store.sql.audit import Audit, audit, position_at
 from physix.store.sql.backend import Backend, is_from_driver, storage_error
 from physix.store.sql.hub import Hub
-from physix.store.sql.migrate import migrate
+from physix.store.sql.migrate import check_readable, migrate
 from physix.store.sql.rebuild import Progress, finish_pending, rebuild
 from physix.store.sql.writer import Answer, Append, Writer, command, recorded_of
 
@@ -43,8 +46,9 @@ T = TypeVar("T")
 class SqlLog:
     """Implements `Log`. Use `open_sql_log`, which starts and stops the threads."""
 
-    def __init__(self, backend: Backend, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, backend: Backend, loop: asyncio.AbstractEventLoop, *, read_only: bool = False) -> None:
         self.backend = backend
+        self._read_only = read_only
         self._loop = loop
         self._hub = Hub()
         self._writer = Writer(backend, self._written)
@@ -60,16 +64,23 @@ class SqlLog:
             StorageError: the database cannot be reached or written, or is of a newer version.
         """
         with self._translated():
-            with self.backend.writer.begin() as connection:
-                self.backend.lock(connection)
-                migrate(connection)
-                # A read-only file only shows when something is written.
-                connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
-            finish_pending(self.backend)
+            if not self._read_only:
+                self._make_ready()
             with self.backend.readers.connect() as connection:
+                if self._read_only:
+                    check_readable(connection)
                 self._hub.skip_to(queries.last_position(connection))
-        self._writer.start()
+        if not self._read_only:
+            self._writer.start()
         self._watcher.start()
+
+    def _make_ready(self) -> None:
+        with self.backend.writer.begin() as connection:
+            self.backend.lock(connection)
+            migrate(connection)
+            # A read-only file only shows when something is written.
+            connection.exec_driver_sql("UPDATE alembic_version SET version_num = version_num")
+        finish_pending(self.backend)
 
     def close(self) -> None:
         """Take no more appends; what was taken is still written. Called on the event loop."""
@@ -96,8 +107,9 @@ class SqlLog:
         recorded_at: datetime | None = None,
     ) -> tuple[RecordedEvent, ...]:
         """See `EventLog.append`. Once queued it commits, even if the caller is cancelled."""
-        if self._closed:
-            raise StorageError("The log is closed.")
+        if self._closed or self._read_only:
+            why = "is closed" if self._closed else f"{self.backend.label} was opened for reading only"
+            raise StorageError(f"The log {why}.")
         check_ids(episode_id, command_id)
         answer: asyncio.Future[tuple[RecordedEvent, ...]] = self._loop.create_future()
         encoded = tuple(map(encode, events))
@@ -191,6 +203,10 @@ class SqlLog:
         """See `Log.list_episodes`."""
         return await self.query(lambda connection: queries.page(connection, wanted, order, cursor, limit))
 
+    async def list_some(self, episode_ids: Sequence[str]) -> list[EpisodeRow]:
+        """Return the rows of some episodes, by position."""
+        return await self.query(lambda connection: queries.rows_of(connection, episode_ids))
+
     async def list_turns(self, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
         """See `Log.list_turns`."""
         return await self.query(lambda connection: queries.turns_of(connection, episode_ids))
@@ -209,6 +225,25 @@ class SqlLog:
         def run() -> int:
             with self._translated():
                 return rebuild(self.backend, progress)
+
+        return await to_thread.run_sync(run)
+
+    async def audit(
+        self,
+        *,
+        since: int | datetime = 0,
+        head: str | None = None,
+        progress: Callable[[int], None] = lambda position: None,
+    ) -> Audit:
+        """Walk the whole log, or what came after a position or moment; see `physix.store.sql.audit`."""
+
+        def run() -> Audit:
+            with self._translated():
+                position = since
+                if isinstance(position, datetime):
+                    with self.backend.readers.connect() as connection:
+                        position = position_at(connection, microseconds(position))
+                return audit(self.backend, since=position, head=head, progress=progress)
 
         return await to_thread.run_sync(run)
 
@@ -259,13 +294,13 @@ class SqlLog:
 
 
 @asynccontextmanager
-async def open_sql_log(backend: Backend) -> AsyncIterator[SqlLog]:
-    """Open the log, creating or upgrading it; close it cleanly at the end.
+async def open_sql_log(backend: Backend, *, read_only: bool = False) -> AsyncIterator[SqlLog]:
+    """Open the log, creating or upgrading it unless it is only to be read; close it cleanly at the end.
 
     Raises:
         StorageError: the database cannot be used; the message says why.
     """
-    log = SqlLog(backend, asyncio.get_running_loop())
+    log = SqlLog(backend, asyncio.get_running_loop(), read_only=read_only)
     await to_thread.run_sync(log.start)
     try:
         yield log

@@ -11,7 +11,7 @@ from physix.errors import StorageError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0003"
+HEAD = "0004"
 
 
 def migrate(connection: Connection) -> None:
@@ -45,6 +45,26 @@ def migrate(connection: Connection) -> None:
                 f"(it knows up to {HEAD}). Update PhysiX-Live."
             ) from error
     command.upgrade(config, "head")
+
+
+def check_readable(connection: Connection) -> None:
+    """Refuse a database that cannot be read as it is. Nothing is written.
+
+    Raises:
+        StorageError: it holds no log, one of another schema, or a list that is being rebuilt.
+    """
+    tables = set(inspect(connection).get_table_names())
+    if "alembic_version" not in tables:
+        raise StorageError("The database holds no PhysiX log.")
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    if revision != HEAD:
+        raise StorageError(
+            f"The database has schema {revision}, this version reads {HEAD}, and a command that only reads "
+            "changes nothing. If yours is the older one, `physix log rebuild` upgrades it; "
+            "if it is the newer one, update PhysiX-Live."
+        )
+    if connection.execute(text("SELECT count(*) FROM checkpoints")).scalar():
+        raise StorageError("A rebuild of the list runs or was cut off: `physix log rebuild` ends it.")
 
 
 def alembic_config(connection: Connection) -> Config:

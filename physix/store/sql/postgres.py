@@ -26,12 +26,15 @@ class PostgresBackend:
 
     placeholder = "%s"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         parsed = _parse(url)
         self.label = parsed.render_as_string(hide_password=True)
         self._conninfo = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
         driver = parsed.set(drivername="postgresql+psycopg")
-        self.readers = create_engine(driver, pool_size=8, max_overflow=32, pool_pre_ping=True)
+        told = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+        self.readers = create_engine(
+            driver, pool_size=8, max_overflow=32, pool_pre_ping=True, connect_args=told
+        )
         # No ping: it would cost every batch a round trip. The writer finds out and tries again.
         self.writer = create_engine(driver)
 

@@ -6,14 +6,15 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, cast, func, select, type_coerce
-from sqlalchemy.dialects.postgresql import JSON
+from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, select, type_coerce
 
+from physix.errors import StorageError
 from physix.limits import MAX_PAGE
 from physix.store.pages import cursor_after, parse_cursor
 from physix.store.projection import storable
-from physix.store.rows import Big, CommandRow, EpisodeFilter, EpisodeOrder, EpisodePage, EpisodeRow, TurnRow
+from physix.store.rows import CommandRow, EpisodeFilter, EpisodeOrder, EpisodePage, EpisodeRow, TurnRow
 from physix.store.rules import wanted_labels
+from physix.store.seals import START
 from physix.store.sql import schema
 
 _first = schema.events.alias("first")
@@ -38,6 +39,23 @@ def last_position(connection: Connection) -> int:
     return int(found or 0)
 
 
+def last_seal(connection: Connection, last: int) -> bytes:
+    """Return the seal of the newest event, at position `last`.
+
+    Raises:
+        StorageError: it has none: something else than this program wrote to the log.
+    """
+    if last == 0:
+        return START
+    found = connection.execute(select(schema.events.c.seal).where(schema.events.c.position == last)).scalar()
+    if not found:
+        raise StorageError(
+            f"Event {last}, the newest, is not sealed, so another program wrote it. "
+            "See what `physix log verify` says; nothing was appended."
+        )
+    return bytes(found)
+
+
 def page(
     connection: Connection, wanted: EpisodeFilter, order: EpisodeOrder, cursor: str | None, limit: int
 ) -> EpisodePage:
@@ -49,7 +67,7 @@ def page(
     after = parse_cursor(cursor, order)
     size = max(1, min(limit, MAX_PAGE))
     conditions = conditions_of(wanted)
-    conditions += [_label(connection, name) == value for name, value in wanted_labels(wanted).items()]
+    conditions += [_labelled(name, value) for name, value in wanted_labels(wanted).items()]
     total = connection.execute(
         select(func.count()).select_from(schema.episodes).where(*conditions)
     ).scalar_one()
@@ -76,6 +94,11 @@ def page(
     )
 
 
+def _told(outcome: ColumnElement[Any]) -> ColumnElement[str]:
+    """Return an outcome as it is held: "" while the episode runs."""
+    return type_coerce(outcome, String)
+
+
 def _sort_key(connection: Connection, order: EpisodeOrder) -> ColumnElement[Any]:
     table = schema.episodes.c
     # By code point, on either database.
@@ -84,22 +107,27 @@ def _sort_key(connection: Connection, order: EpisodeOrder) -> ColumnElement[Any]
         "started": table.position,
         "system": table.title.collate(collation),
         "policy": table.policy.collate(collation),
-        "outcome": func.coalesce(table.outcome, "").collate(collation),
+        "outcome": _told(table.outcome).collate(collation),
         "turns": table.turns,
         "match": table.best_match,
-        "length": type_coerce(table.updated_at, Big) - type_coerce(table.started_at, Big),
+        "length": table.length,
     }
     return keys[order.by]
 
 
-def _label(connection: Connection, label: str) -> ColumnElement[str]:
-    """Return a label of the episode in question, out of its first event."""
-    payload = _first.c.payload
-    if connection.dialect.name == "postgresql":
-        value = cast(payload, JSON)["labels"][label].astext
-    else:
-        value = func.json_extract(payload, f"$.labels.{label}")
-    return select(value).where(_first.c.position == schema.episodes.c.position).scalar_subquery()
+def _labelled(label: str, value: str) -> ColumnElement[bool]:
+    """Return that an episode started with a label."""
+    table = schema.labels.c
+    return schema.episodes.c.position.in_(
+        select(table.position).where(table.name == label, table.value == storable(value))
+    )
+
+
+def rows_of(connection: Connection, episode_ids: Sequence[str]) -> list[EpisodeRow]:
+    """Return the rows of some episodes, by position."""
+    table = schema.episodes.c
+    query = select(schema.episodes).where(table.episode_id.in_(episode_ids)).order_by(table.position)
+    return _rows(connection, connection.execute(query))
 
 
 def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
@@ -181,7 +209,7 @@ def statistics(connection: Connection) -> dict[str, dict[str, int]]:
     table = schema.episodes.c
     groups = {
         "events by type": schema.events.c.type,
-        "episodes by outcome": func.coalesce(table.outcome, "running"),
+        "episodes by outcome": func.coalesce(func.nullif(_told(table.outcome), ""), "running"),
         "episodes by system": table.system_id,
         "episodes by policy": table.policy,
     }

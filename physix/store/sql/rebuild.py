@@ -28,7 +28,7 @@ _NAME = "episodes"
 
 _EXTENT = "SELECT count(*), max(position) FROM events WHERE stream > :low AND stream <= :high"
 _FIRST = """
-SELECT position, episode_id, recorded_at, payload FROM events
+SELECT position, episode_id, payload FROM events
 WHERE episode_id IS NOT NULL AND position > :low AND position <= :high ORDER BY position
 """
 _TOLD = f"""
@@ -83,7 +83,9 @@ def _checkpoint(connection: Connection) -> int | None:
 
 def _rebuild_chunk(backend: Backend, connection: Connection, low: int, high: int) -> None:
     bounds = {"low": low, "high": high}
-    connection.execute(text("DELETE FROM episodes WHERE position > :low AND position <= :high"), bounds)
+    for table in ("episodes", "labels"):
+        own = text(f"DELETE FROM {table} WHERE position > :low AND position <= :high")  # noqa: S608
+        connection.execute(own, bounds)
     count, reach = connection.execute(text(_EXTENT), bounds).one()
     if not count:
         return
@@ -97,11 +99,13 @@ def _rebuild_chunk(backend: Backend, connection: Connection, low: int, high: int
     for stream, kind, version, at, *seen in told.cursor.fetchall() if told.cursor else ():
         if low < stream <= high:
             tallies[stream].advance(kind, version, at, Shown(*seen))
-    first = connection.execute(text(_FIRST), bounds)
-    backend.bulk_insert(connection, schema.episodes, [_row(tallies[one[0]], *one) for one in first])
-
-
-def _row(tally: Tally, stream: int, name: str, began: int, payload: str) -> tuple[Any, ...]:
-    place = {"episode_id": name, "position": stream, "started_at": began}
-    opening = opening_of_payload(orjson.loads(payload))
-    return schema.episode_values({**place, **opening, **tally.columns()})
+    rows: list[tuple[Any, ...]] = []
+    labels: list[tuple[Any, ...]] = []
+    for stream, name, told_text in connection.execute(text(_FIRST), bounds):
+        payload = orjson.loads(told_text)
+        place = {"episode_id": name, "position": stream}
+        row = {**place, **opening_of_payload(payload), **tallies[stream].columns()}
+        rows.append(schema.episode_values(row))
+        labels += schema.labels_of(stream, payload.get("labels", {}))
+    backend.bulk_insert(connection, schema.episodes, rows)
+    backend.bulk_insert(connection, schema.labels, labels)

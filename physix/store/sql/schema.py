@@ -14,9 +14,12 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from physix.limits import MAX_EPISODE_ID
+from physix.store.projection import storable
 from physix.store.rows import Big, CommandRow, EpisodeFields
 
 metadata = MetaData()
+# By what a list is narrowed or sorted, each with an index that ends in the position.
+ORDERS = ("status", "outcome", "tier", "title", "turns", "best_match", "best_total", "length")
 _PRESENT = text("episode_id IS NOT NULL")
 
 
@@ -56,7 +59,9 @@ class EventRecord(_Table, table=True):
     total: float | None
     generalisation: float | None
     solved: bool | None
+    emitted: float | None
     payload: str = Field(sa_type=Text)  # JSON without the trajectories
+    seal: bytes | None = Field(sa_type=LargeBinary)  # on the last event of a transaction: physix.store.seals
 
 
 class TrajectoryRecord(_Table, table=True):
@@ -84,11 +89,25 @@ class EpisodeRecord(_Table, EpisodeFields, table=True):
         Index("ix_episodes_started_at", "started_at"),
         Index("ix_episodes_system_position", "system_id", "position"),
         Index("ix_episodes_policy_position", "policy", "position"),
+        *(Index(f"ix_episodes_{name}", name, "position") for name in ORDERS),
     )
 
     episode_id: str = Field(primary_key=True, max_length=MAX_EPISODE_ID)
     position: int = Field(sa_type=Big)  # of the first event
     version: int
+    length: int = Field(sa_type=Big)  # microseconds from the first event to the last
+
+
+class LabelRecord(_Table, table=True):
+    """One label of an episode: a projection of its first event."""
+
+    __tablename__ = "labels"
+    __table_args__ = (Index("ix_labels_value", "name", "value", "position"),)
+
+    # Of the episode's first event.
+    position: int = Field(primary_key=True, sa_type=Big, sa_column_kwargs={"autoincrement": False})
+    name: str = Field(primary_key=True, sa_type=Text)
+    value: str = Field(sa_type=Text)
 
 
 class CheckpointRecord(_Table, table=True):
@@ -102,9 +121,16 @@ class CheckpointRecord(_Table, table=True):
 
 events = metadata.tables["events"]
 trajectories = metadata.tables["trajectories"]
+labels = metadata.tables["labels"]
 commands = metadata.tables["commands"]
 episodes = metadata.tables["episodes"]
 checkpoints = metadata.tables["checkpoints"]
+
+
+def labels_of(position: int, labels: Mapping[str, str]) -> list[tuple[int, str, str]]:
+    """Return the rows of `labels` for an episode, by the position of its first event."""
+    return [(position, storable(name), storable(value)) for name, value in labels.items()]
+
 
 _ordered = itemgetter(*episodes.columns.keys())
 

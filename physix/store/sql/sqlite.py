@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from sqlite3 import Connection as DriverConnection
@@ -23,11 +24,11 @@ class SqliteBackend:
 
     placeholder = "?"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.label = str(path)
-        self._path = path
-        self.readers = _engine(path, "BEGIN")
-        self.writer = _engine(path, "BEGIN IMMEDIATE")
+        self._path = _Path(path, read_only)
+        self.readers = _engine(self._path, "BEGIN")
+        self.writer = self.readers if read_only else _engine(self._path, "BEGIN IMMEDIATE")
 
     def lock(self, connection: Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE holds the write lock."""
@@ -58,7 +59,7 @@ class SqliteBackend:
 
     def watch(self, wake: Callable[[int], None], stop: threading.Event) -> None:
         """Poll the file's change counter: 5 µs each time, no read of the log unless it moved."""
-        with closing(connect(self._path, timeout=_BUSY_S, check_same_thread=False)) as raw:
+        with closing(self._path.connect()) as raw:
             seen = None
             while not stop.wait(_POLL_S):
                 try:
@@ -84,26 +85,55 @@ def _insert_into(table: Table) -> str:
     return f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  # our own names
 
 
-def _engine(path: Path, begin: str) -> Engine:
+@dataclass(frozen=True, slots=True)
+class _Path:
+    path: Path
+    read_only: bool
+
+    def connect(self) -> DriverConnection:
+        """Open the file; one that may only be read need not lie where anything can be written.
+
+        A log in WAL mode wants two small files beside it, and a file system that is read-only cannot have
+        them. Then, and only if no `-wal` file holds what the log lacks, it is read as one that never changes.
+        """
+        if not self.read_only:
+            return connect(self.path, timeout=_BUSY_S, check_same_thread=False)
+        uri = f"{self.path.absolute().as_uri()}?mode=ro"
+        opened = connect(uri, uri=True, timeout=_BUSY_S, check_same_thread=False)
+        try:
+            opened.execute("SELECT count(*) FROM sqlite_master")
+        except OperationalError:
+            opened.close()
+            wal = self.path.with_name(self.path.name + "-wal")
+            if not self.path.exists() or (wal.exists() and wal.stat().st_size):
+                raise
+            return connect(f"{uri}&immutable=1", uri=True, check_same_thread=False)
+        return opened
+
+
+def _engine(path: _Path, begin: str) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}",
+        "sqlite://",
+        creator=path.connect,
         poolclass=QueuePool,
         pool_size=8,
         max_overflow=32,
-        connect_args={"timeout": _BUSY_S, "check_same_thread": False},
     )
 
     @event.listens_for(engine, "connect")
     def _configure(connection: DriverConnection, _record: object) -> None:
         # The driver's own BEGIN is deferred: it would take the write lock too late.
         connection.isolation_level = None
-        # Only a new file takes it. A simulation's row is 3 to 4 kB: small pages waste half of it.
-        connection.execute("PRAGMA page_size=32768")
+        connection.execute("PRAGMA cache_size=-65536")
+        if path.read_only:
+            return
+        # Only a new file takes it. Measured (`physix bench log`): for one caller a commit writes whole
+        # pages, and an episode's row stands in six indexes; large pages would write six times as much.
+        connection.execute("PRAGMA page_size=4096")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA cache_size=-65536")
-        # Every 8 MB: the default of 1,000 pages would stop the writer for 100 ms every 32 MB.
-        connection.execute("PRAGMA wal_autocheckpoint=250")
+        # Every 8 MB: a larger one stops the writer for longer than anyone should wait.
+        connection.execute("PRAGMA wal_autocheckpoint=2000")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

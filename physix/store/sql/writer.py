@@ -11,12 +11,14 @@ import asyncio
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, type_coerce
+from sqlalchemy import Connection, Row, String, select, type_coerce
+from sqlalchemy.types import TypeEngine
 
 from physix.engine.events import (
     SCHEMA_VERSION,
@@ -28,9 +30,10 @@ from physix.engine.events import (
 from physix.errors import ConflictError, PhysixError, StorageError
 from physix.store.codec import Encoded, decode
 from physix.store.moments import microseconds, moment
-from physix.store.projection import TALLIED, Tally, opening_of, shown, tallied
+from physix.store.projection import TALLIED, Tally, opening_of, shown
 from physix.store.rows import Big
 from physix.store.rules import check_append
+from physix.store.seals import START, Sealed, command_text, seal
 from physix.store.sql import queries, schema
 from physix.store.sql.backend import Backend, connection_was_lost, storage_error
 
@@ -77,7 +80,9 @@ class _Batch:
     recorded: list[RecordedEvent] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)  # of `events`
     blobs: list[tuple[int, bytes]] = field(default_factory=list)  # of `trajectories`
-    new: dict[str, tuple[EpisodeStarted, int]] = field(default_factory=dict)  # what begins in it, and when
+    sealed: list[Sealed] = field(default_factory=list)  # the same, as the seal takes it
+    seal: bytes = START
+    new: dict[str, EpisodeStarted] = field(default_factory=dict)  # what begins in it
     heads: dict[str, _Head] = field(default_factory=dict)  # of all episodes in it
     commands: dict[tuple[str, str], tuple[str, tuple[RecordedEvent, ...]]] = field(default_factory=dict)
 
@@ -98,10 +103,14 @@ class Writer:
         self._connection: Connection | None = None  # kept, as taking one from a pool costs as much as a turn
         self._heads: OrderedDict[str, _Head] = OrderedDict()
         self._last = -1  # position up to which `_heads` is known to be true
+        self._seal = START  # of the event at that position
         self._writing_to = 0  # last position of the batch that commits or has just been committed
         mark = backend.placeholder
-        moved = ", ".join(f"{name} = {mark}" for name in TALLIED)
-        self._move = f"UPDATE episodes SET {moved} WHERE episode_id = {mark}"  # noqa: S608  # our own names
+        self._move, self._end = (
+            f"UPDATE episodes SET {', '.join(f'{name} = {mark}' for name in names)} "  # noqa: S608  # our own names
+            f"WHERE episode_id = {mark}"
+            for names in (_MOVING, _ENDING)
+        )
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_forever, name="physix-log-writer", daemon=True)
 
@@ -175,7 +184,9 @@ class Writer:
                 connection = self._connected()
                 batch.last = self._backend.lock_and_look(connection)
                 if batch.last != self._last:
-                    self._heads.clear()  # another process has written
+                    # Another process has written.
+                    self._heads.clear()
+                    self._seal = queries.last_seal(connection, batch.last)
                 batch.answers = [self._decide(connection, batch, request) for request in requests]
                 if batch.recorded:
                     self._write(connection, batch)
@@ -244,12 +255,16 @@ class Writer:
         started = request.events[0]
         if head is None and isinstance(started, EpisodeStarted):
             head = _Head(batch.last + 1, Tally())
-            batch.new[request.episode_id] = started, at
+            batch.new[request.episode_id] = started
         if head is None:
             raise TypeError("an append that passed its check begins an episode or continues one")
         recorded = []
         outcome = None
         version = head.tally.version
+        asked = ""
+        if request.command_id is not None:
+            last = version + len(request.events)
+            asked = command_text(request.command_id, request.command_digest, version + 1, last)
         for event, encoded in zip(request.events, request.encoded, strict=True):
             batch.last += 1
             version += 1
@@ -265,19 +280,11 @@ class Writer:
                 outcome = event.simulation.outcome
             seen = shown(event, outcome)
             head.tally.advance(encoded.type, version, at, seen)
-            batch.rows.append(
-                (
-                    batch.last,
-                    head.stream,
-                    version,
-                    encoded.type,
-                    SCHEMA_VERSION,
-                    at,
-                    request.episode_id if version == 1 else None,
-                    *seen,
-                    encoded.payload,
-                )
-            )
+            place = (batch.last, head.stream, version, encoded.type, SCHEMA_VERSION, at)
+            named = request.episode_id if version == 1 else None
+            batch.rows.append((*place, named, *seen, encoded.payload, None))
+            batch.sealed.append(Sealed(*place, named, encoded.payload, encoded.blob, asked))
+            asked = ""
             if encoded.blob is not None:
                 batch.blobs.append((batch.last, encoded.blob))
         batch.recorded += recorded
@@ -288,12 +295,21 @@ class Writer:
         return answer
 
     def _write(self, connection: Connection, batch: _Batch) -> None:
-        moved = [(*tallied(head.tally), name) for name, head in batch.heads.items() if name not in batch.new]
-        new = [_new_episode(name, *batch.new[name], batch.heads[name]) for name in sorted(batch.new)]
+        old = [(name, head.tally) for name, head in batch.heads.items() if name not in batch.new]
+        moved = [(*_moving(tally), name) for name, tally in old if tally.status == "running"]
+        ended = [(*_ending(tally), name) for name, tally in old if tally.status != "running"]
+        new = [_new_episode(name, batch.new[name], batch.heads[name]) for name in sorted(batch.new)]
         commands = [
             (episode_id, command_id, digest, answer[0].version, answer[-1].version)
             for (episode_id, command_id), (digest, answer) in batch.commands.items()
         ]
+        labels = [
+            label
+            for name, started in batch.new.items()
+            for label in schema.labels_of(batch.heads[name].stream, started.labels)
+        ]
+        batch.seal = seal(self._seal, batch.sealed)
+        batch.rows[-1] = (*batch.rows[-1][:-1], batch.seal)
         many = len(batch.rows) > _FEW
         if many:
             self._backend.bulk_insert(connection, schema.events, batch.rows)
@@ -303,7 +319,9 @@ class Writer:
                 self._backend.few_insert(connection, schema.events, batch.rows)
                 self._backend.few_insert(connection, schema.trajectories, batch.blobs)
             self._backend.few_insert(connection, schema.episodes, new)
+            self._backend.few_insert(connection, schema.labels, labels)
             self._backend.move_rows(connection, self._move, moved)
+            self._backend.move_rows(connection, self._end, ended)
             self._backend.few_insert(connection, schema.commands, commands)
             # From here to the answer a watcher may see these positions: they are our own.
             self._writing_to = batch.last
@@ -313,6 +331,7 @@ class Writer:
         if not batch.answers:
             return
         self._last = batch.last
+        self._seal = batch.seal if batch.recorded else self._seal
         for episode_id in batch.heads:
             if episode_id in self._heads:
                 self._heads.move_to_end(episode_id)
@@ -320,18 +339,24 @@ class Writer:
             self._heads.popitem(last=False)
 
 
+# While an episode runs, the columns that only its end changes are left alone, and so are their indexes.
+_ENDING = tuple(name for name in TALLIED if name != "started_at")
+_MOVING = tuple(name for name in _ENDING if name not in ("status", "outcome"))
+_moving, _ending = attrgetter(*_MOVING), attrgetter(*_ENDING)
+_RAW: Mapping[str, TypeEngine[Any]] = {"started_at": Big(), "updated_at": Big(), "outcome": String()}
 _AT, _PAYLOAD = (schema.events.columns.keys().index(name) for name in ("recorded_at", "payload"))
 
 
-def _new_episode(name: str, started: EpisodeStarted, began: int, head: _Head) -> tuple[Any, ...]:
-    place = {"episode_id": name, "position": head.stream, "started_at": began}
+def _new_episode(name: str, started: EpisodeStarted, head: _Head) -> tuple[Any, ...]:
+    place = {"episode_id": name, "position": head.stream}
     return schema.episode_values({**place, **opening_of(started), **head.tally.columns()})
 
 
 def _read_head(connection: Connection, episode_id: str) -> _Head | None:
     table = schema.episodes.c
-    columns = (table[name] for name in TALLIED[:-1])
-    query = select(table.position, *columns, type_coerce(table.updated_at, Big))
+    # As the driver gives them: a tally counts microseconds.
+    columns = (type_coerce(table[name], _RAW.get(name, table[name].type)) for name in TALLIED)
+    query = select(table.position, *columns)
     found = connection.execute(query.where(table.episode_id == episode_id)).one_or_none()
     if found is None:
         return None

@@ -33,7 +33,7 @@ async def write_sft(db: str, rules: MiningRules, out: Path) -> dict[str, Any]:
         raise BadInputError("Writing Parquet needs pyarrow: pip install 'physix-live[train]'.") from error
     report = MiningReport(rules=rules)
     path = _folder(out) / "train.parquet"
-    async with open_log(db) as log:
+    async with open_log(db, read_only=True) as log:
         schema = _schema(pa, chat=rules.render != "nano")
         # Dictionary encoding off: small files either way, and nothing left to a heuristic.
         with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer:
