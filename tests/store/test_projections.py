@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from random import Random
 
 import pytest
 from alembic import command
@@ -16,6 +17,8 @@ from sqlalchemy.exc import DBAPIError
 
 from physix.engine.episode import fold
 from physix.engine.events import Event, PolicyFailed, RecordedEvent
+from physix.engine.outcome import outcome_of
+from physix.engine.verifier.types import Rejection
 from physix.store import EpisodeFilter, Log, open_backend, open_log
 from physix.store.codec import decode
 from physix.store.contract_events import finished, started, turn
@@ -85,6 +88,36 @@ async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url
         assert await log.rebuild() == len(STREAMS)
         assert await episodes(log) == before
         assert len(before) == len(STREAMS)
+
+
+@pytest.mark.anyio
+async def test_a_row_says_what_the_engine_says_an_episode_came_to(new_url: NewUrl) -> None:
+    dice = Random(5)  # noqa: S311  # no secret
+    unparsed = Rejection(code="empty", message="m", column=0, found="")
+    async with open_log(new_url()) as log:
+        for name in map(str, range(20)):
+            version = len(await log.append(name, (started(),), expected_version=0))
+            for number in range(1, dice.randint(1, 6)):
+                reply = dice.choice((None, "a reply without a law"))
+                if dice.random() < 0.3:
+                    failed = replace(FAILED, turn=number, raw_completion=reply)
+                    version += len(await log.append(name, (failed,), expected_version=version))
+                asked, ran, paid = turn(number, match=dice.choice((0.1, 0.3, 0.3, 0.7)))
+                if dice.random() < 0.3:
+                    asked = replace(asked, parse=replace(asked.parse, rejection=unparsed))
+                    ran = replace(ran, simulation=replace(ran.simulation, outcome="not_parsed"))
+                reward = replace(paid.reward, total=dice.random())
+                generalisation = dice.choice((None, 0.5, 0.9))
+                paid = replace(paid, reward=reward, emitted=dice.random(), generalisation=generalisation)
+                version += len(await log.append(name, (asked, ran, paid), expected_version=version))
+            if dice.random() < 0.5:
+                await log.append(name, (finished("solved"),), expected_version=version)
+        for row in (await log.list_episodes(EpisodeFilter())).items:
+            outcome = outcome_of(await log.read(row.episode_id))
+            same = ("turns", "best_match", "best_total", "total_reward", "generalisation", "parse_failures")
+            for field in (*same, "policy_failures"):
+                assert getattr(row, field) == getattr(outcome, field), field
+            assert row.outcome == outcome.reason
 
 
 @pytest.mark.anyio

@@ -301,8 +301,8 @@ async def open_sql_log(backend: Backend, *, read_only: bool = False) -> AsyncIte
         StorageError: the database cannot be used; the message says why.
     """
     log = SqlLog(backend, asyncio.get_running_loop(), read_only=read_only)
-    await to_thread.run_sync(log.start)
     try:
+        await to_thread.run_sync(log.start)
         yield log
     finally:
         log.close()
