@@ -772,8 +772,15 @@ export interface components {
             max_turns: number;
             /** Outcome */
             outcome: string | null;
+            /**
+             * Parse Failures
+             * @description equations that did not parse, replies without one
+             */
+            parse_failures: number;
             /** Policy */
             policy: string;
+            /** Policy Failures */
+            policy_failures: number;
             /** Seed */
             seed: number | null;
             /**
@@ -792,6 +799,11 @@ export interface components {
             tier: number | null;
             /** Title */
             title: string;
+            /**
+             * Total Reward
+             * @description sum of the rewards as emitted
+             */
+            total_reward: number;
             /** Turns */
             turns: number;
             /**
