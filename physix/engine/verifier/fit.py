@@ -27,7 +27,7 @@ from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import FitOutcome
 from physix.engine.verifier.uncertainty import inseparable_directions, kinds_of, uncertainty
 
-MAX_FIT_EVALUATIONS = 2_000_000  # of the right-hand side in simulations, for one hypothesis
+MAX_FIT_EVALUATIONS = 4_000_000  # of the right-hand side in simulations, for one hypothesis
 _FIT_EVALUATIONS, _EVALUATIONS_PER_ROW = 400_000, 2_000
 _REFINED = 3  # of the starts, on the simulated trajectory
 _ROUNDS = 25
@@ -91,7 +91,7 @@ def fit_free_params(parsed: ParsedHypothesis, task: Task) -> Fit:
 
     Where the task was measured the start of every trajectory is fitted along, and an estimated rate's
     start always; else the first sample is exact. Samples that are missing or estimated have no weight.
-    At most 400,000 evaluations in simulations (2,000 a row, at most 2,000,000, if that is more), and a
+    At most 400,000 evaluations in simulations (2,000 a row, at most 4,000,000, if that is more), and a
     million along the data, many at a time, for the starts.
     """
     prepared = prepare(task)

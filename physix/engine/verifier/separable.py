@@ -32,6 +32,7 @@ _SEED = 20_261_102
 _DECADES = 0.7  # standard deviation of a drawn constant about its natural size
 _APART = 0.3  # decades between points that are polished
 _UNDEFINED_SHARE = 0.2  # of the points; more and the constants are no start
+_EQUAL = 1.001  # times the least residual
 _RANK = 1e-12  # eigenvalues of the normal equations, relative: smaller ones are not determined
 
 Reduce = Callable[[int, FloatArray], FloatArray]
@@ -264,13 +265,19 @@ def _polish(solver: _Solver, points: FloatArray) -> tuple[FloatArray, _Solved]:
 def _as_starts(solver: _Solver, others: FloatArray, solved: _Solved) -> list[Start]:
     starts: list[Start] = []
     seen: list[FloatArray] = []
-    for i in np.argsort(solved.costs, kind="stable").tolist():
-        if not np.isfinite(solved.costs[i]):
-            continue
+    names = [*solver.linear, *solver.others]
+    for i in _ranked(others, solved):
         values = np.concatenate([solved.linear[i], others[i]])
-        if any(np.allclose(values, other, rtol=1e-2, atol=0.0) for other in seen):
-            continue
-        seen.append(values)
-        names = [*solver.linear, *solver.others]
-        starts.append(Start(dict(zip(names, values.tolist(), strict=True)), float(solved.costs[i])))
+        if not any(np.allclose(values, other, rtol=1e-2, atol=0.0) for other in seen):
+            seen.append(values)
+            starts.append(Start(dict(zip(names, values.tolist(), strict=True)), float(solved.costs[i])))
     return starts
+
+
+def _ranked(others: FloatArray, solved: _Solved) -> list[int]:
+    """Return the defined points, best first; of equals, as k*sin(w*t) has, the one with the fewest minus signs."""
+    negative = np.sum(solved.linear < 0.0, axis=1) + np.sum(others < 0.0, axis=1)
+    finite = solved.costs[np.isfinite(solved.costs)]
+    tied = solved.costs <= _EQUAL * finite.min(initial=np.inf)
+    order = np.lexsort((solved.costs, np.where(tied, negative, 0), ~tied))
+    return [i for i in order.tolist() if np.isfinite(solved.costs[i])]

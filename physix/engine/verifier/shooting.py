@@ -23,14 +23,15 @@ from physix.engine.verifier.simulate import integrate_program
 BOUND = 1e30  # on the magnitude of a fitted constant
 _RTOL, _ATOL = 1e-8, 1e-10  # the latter as a share of each variable's spread
 _EVALUATIONS = 3_000  # of the right-hand side for one run, and
-_EVALUATIONS_PER_ROW = 20
+_EVALUATIONS_PER_ROW = 60
+_BLOWN_UP = 1e12  # times the spread
 _FAR = 1e4  # residual, in units of a variable's spread, of what cannot be simulated
 _NUDGE = 1e-3  # share of the spread by which a finite difference moves the trajectories
 _LOST = 0.5  # share of the spread, and
 _LOST_SIGMA = 5.0  # units of the noise: further off and the motions have parted
 _TRIES = 8  # at a fitting finite difference
-_FIRST_ROWS = 12
-_STAGES = 12
+_FIRST_ROWS, _FIRST_LOOK = 12, 128
+_STAGES = 16
 _STAGE_ROUNDS = 6
 GOOD = 1.3  # chi² per degree of freedom below which the noise explains what is left
 _TOLERANCE = 1e-3  # of chi²: constants within 3 % of their standard error
@@ -111,9 +112,9 @@ class Shooting:
         self._base = np.array(compiled.constants, dtype=float)
 
     def begin(self, constants: Sequence[float]) -> Point:
-        """Return the point at which runs start from their first samples."""
+        """Return the point at which runs start from their first samples, not simulated yet."""
         starts = np.array([record.states[0] for record in self.records])
-        return self.at(np.array(constants, dtype=float), starts, self.full)
+        return Point(np.array(constants, dtype=float), starts, np.zeros(0), complete=False)
 
     @property
     def full(self) -> list[int]:
@@ -135,6 +136,7 @@ class Shooting:
                 rtol=_RTOL,
                 atol=_ATOL * self.early,
                 inputs=record.inputs,
+                limit=_BLOWN_UP * self.spread,
             )
             self.spend(run.evaluations)
             reached = len(run.states)
@@ -267,36 +269,42 @@ class Shooting:
 
     def fit(self, point: Point, rounds: int) -> Point:
         """Return the best point over all rows, by way of growing parts of them."""
-        rows = [0] * len(self.records)
-        for stage in range(_STAGES):
-            agreed = self._agreed(point)
-            if all(a >= n for a, n in zip(agreed, self.full, strict=True)):
-                break
+        rows = fitted = [0] * len(self.records)
+        for _ in range(_STAGES):
+            # Not much further than it is known to agree: what comes later costs most and tells nothing.
+            ahead = [min(n, max(_FIRST_LOOK, 3 * m)) for n, m in zip(self.full, rows, strict=True)]
+            point = self.at(point.constants, point.starts, ahead)
+            agreed = self._agreed(point, ahead)
+            if agreed == ahead:
+                rows = ahead
+                if rows == self.full:
+                    break
+                continue
             # Always further than before: a wrong law never agrees.
-            rows = [
-                min(n, max(_FIRST_ROWS, int(0.9 * a), int(1.5 * before)))
-                for a, before, n in zip(agreed, rows, self.full, strict=True)
+            first = not any(fitted)
+            rows = fitted = [
+                min(n, max(_FIRST_ROWS, int(0.9 * a), int(1.5 * m)))
+                for n, a, m in zip(self.full, agreed, fitted, strict=True)
             ]
             if rows == self.full:
                 break
-            part = self.at(point.constants, point.starts, rows)
-            if stage == 0 and len(self.free):
+            point = self.at(point.constants, point.starts, rows)
+            if first and len(self.free):
                 # A start as noisy as any sample may lie in another basin; the constants know better.
-                part = self.descend(part, _STAGE_ROUNDS, rows, starts_only=True)
-            part = self.descend(part, _STAGE_ROUNDS, rows)
-            point = self.at(part.constants, part.starts, self.full)
-        return self.descend(point, rounds, self.full)
+                point = self.descend(point, _STAGE_ROUNDS, rows, starts_only=True)
+            point = self.descend(point, _STAGE_ROUNDS, rows)
+        return self.descend(self.at(point.constants, point.starts, self.full), rounds, self.full)
 
-    def _agreed(self, point: Point) -> list[int]:
-        """Return how many rows of each run the motion stays with the data."""
+    def _agreed(self, point: Point, rows: Sequence[int]) -> list[int]:
+        """Return how many of the rows of each run the motion stays with the data."""
         agreed, begin = [], 0
-        for record in self.records:
-            off = np.abs(point.residuals[begin : begin + record.states.size].reshape(record.states.shape))
-            begin += record.states.size
-            lost = off > np.maximum(_LOST_SIGMA, _LOST * self.spread * record.weights)
-            lost &= record.weights > 0.0
-            rows = np.asarray(lost.any(axis=1))
-            agreed.append(int(np.argmax(rows)) if rows.any() else len(off))
+        for record, count in zip(self.records, rows, strict=True):
+            weights = record.weights[:count]
+            off = np.abs(point.residuals[begin : begin + weights.size].reshape(weights.shape))
+            begin += weights.size
+            lost = off > np.maximum(_LOST_SIGMA, _LOST * self.spread * weights)
+            parted = np.asarray((lost & (weights > 0.0)).any(axis=1))
+            agreed.append(int(np.argmax(parted)) if parted.any() else count)
         return agreed
 
 

@@ -111,9 +111,10 @@ def integrate_program(
     rtol: float,
     atol: float | FloatArray,
     inputs: Inputs | None = None,
+    limit: float | FloatArray = MAX_MAGNITUDE,
 ) -> Integration:
-    """Return what `integrate` does, for a law that was compiled already."""
-    solver = Solver(rtol=rtol, atol=atol, inputs=inputs)
+    """Return what `integrate` does, for a law that was compiled already; `limit` is on each state."""
+    solver = Solver(rtol=rtol, atol=atol, limit=limit, inputs=inputs)
     return _integrate(compiled, t, initial, max_evaluations, solver)
 
 
