@@ -93,6 +93,8 @@ def along_data(parsed: ParsedHypothesis, names: Sequence[str], records: Sequence
         ],
         reduce=reduce,
         sizes=[_rate(thin, target) for target in targets],
+        # A frequency is told by how fast the motion goes, not by how long it was watched.
+        time=min((_duration(thin, target) for target in targets), default=None),
     )
 
 
@@ -118,18 +120,25 @@ def _legs(records: Sequence[Record], target: _Target) -> list[_Leg]:
 
 
 def _rate(records: Sequence[Record], target: _Target) -> float:
-    """Return about how fast the target column changes (or its rate does), from pieces of the motion."""
+    """Return about how fast the target column changes (or its rate does)."""
+    speed = _speed(records, target.column)
+    # Twice integrated: what changes at that speed over that spread changes its speed as fast again.
+    return speed if target.integrals == 1 else speed**2 / float(spread_of(records)[target.column])
+
+
+def _duration(records: Sequence[Record], target: _Target) -> float:
+    """Return about how long the target column takes to change by its spread."""
+    return float(spread_of(records)[target.column]) / _speed(records, target.column)
+
+
+def _speed(records: Sequence[Record], column: int) -> float:
+    """Return how far a column travels in a unit of time, from pieces of the motion; never zero."""
     travelled, elapsed = 0.0, 0.0
     for record in records:
         every = max(1, len(record.t) // _LEGS)
-        travelled += float(np.abs(np.diff(record.states[::every, target.column])).sum())
+        travelled += float(np.abs(np.diff(record.states[::every, column])).sum())
         elapsed += float(record.t[-1] - record.t[0])
-    if not travelled or not elapsed:
-        return 1.0
-    speed = travelled / elapsed
-    spread = float(spread_of(records)[target.column])
-    # Twice integrated: what changes at that speed over that spread changes its speed as fast again.
-    return speed if target.integrals == 1 else speed**2 / spread
+    return travelled / elapsed if travelled and elapsed else 1.0
 
 
 def _thinned(record: Record, limit: int) -> Record:

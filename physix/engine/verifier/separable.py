@@ -61,6 +61,7 @@ class Problem:
     targets: Sequence[FloatArray]
     reduce: Reduce
     sizes: Sequence[float]  # of the right-hand sides, one per equation
+    time: float | None = None  # in which the motion changes; None: as long as the times are
 
 
 @dataclass(slots=True)
@@ -77,7 +78,8 @@ class _Solver:
         self.problem = problem
         self.linear = linear_names(problem.equations, problem.names)
         self.others = [name for name in problem.names if name not in self.linear]
-        scales = Scales(problem.values, frozenset(problem.names)).of(problem.equations, problem.sizes)
+        values = dict(problem.values) if problem.time is None else {**problem.values, "t": problem.time}
+        scales = Scales(values, frozenset(problem.names)).of(problem.equations, problem.sizes)
         self.unit = np.array([scales.get(name, 1.0) for name in self.linear])
         self.scale = np.array([scales.get(name, 1.0) for name in self.others])
         self.spent = 0

@@ -33,6 +33,7 @@ _TRIES = 8  # at a fitting finite difference
 _FIRST_ROWS, _FIRST_LOOK = 12, 128
 _STAGES = 16
 _STAGE_ROUNDS = 6
+_HELD = 1.0  # share of a constant by which the beginning of a motion may change it for one unit of chi²
 GOOD = 1.3  # chi² per degree of freedom below which the noise explains what is left
 _TOLERANCE = 1e-3  # of chi²: constants within 3 % of their standard error
 _DAMPING = 1e-3
@@ -107,6 +108,7 @@ class Shooting:
         self.spend = spend
         self.spread = spread_of(records)
         self.early = self.spread if early is None else early
+        self.held: FloatArray | None = None  # constants that the beginning of a motion may not tell
         self.best: Point | None = None  # of all rows, complete: what is left when `spend` stops the search
         self._steps = np.zeros(len(self.slots) + len(self.free))
         self._base = np.array(compiled.constants, dtype=float)
@@ -145,10 +147,17 @@ class Shooting:
             off = np.tile(far, (count, 1))
             off[:reached] = np.clip(run.states - record.states[:reached], -far, far)
             parts.append((off * record.weights[:count]).ravel())
+        if self.held is not None:
+            parts.append((constants - self.held) / np.where(self.held != 0.0, _HELD * self.held, 1.0))
         samples = sum(int(np.count_nonzero(r.weights[:n])) for r, n in zip(self.records, rows, strict=True))
         unknowns = len(self.slots) + len(self.records) * len(self.free)
         point = Point(constants, starts, np.concatenate(parts), complete, freedom=max(1, samples - unknowns))
-        if complete and rows == self.full and (self.best is None or point.chi2 < self.best.chi2):
+        if (
+            complete
+            and self.held is None
+            and rows == self.full
+            and (self.best is None or point.chi2 < self.best.chi2)
+        ):
             self.best = point
         return point
 
@@ -269,6 +278,15 @@ class Shooting:
 
     def fit(self, point: Point, rounds: int) -> Point:
         """Return the best point over all rows, by way of growing parts of them."""
+        self.held = point.constants
+        try:
+            point = self._grown(point)
+        finally:
+            self.held = None
+        return self.descend(self.at(point.constants, point.starts, self.full), rounds, self.full)
+
+    def _grown(self, point: Point) -> Point:
+        """Return a point whose motion stays with the data as far as parts of them could lead it."""
         rows = fitted = [0] * len(self.records)
         for _ in range(_STAGES):
             # Not much further than it is known to agree: what comes later costs most and tells nothing.
@@ -293,7 +311,7 @@ class Shooting:
                 # A start as noisy as any sample may lie in another basin; the constants know better.
                 point = self.descend(point, _STAGE_ROUNDS, rows, starts_only=True)
             point = self.descend(point, _STAGE_ROUNDS, rows)
-        return self.descend(self.at(point.constants, point.starts, self.full), rounds, self.full)
+        return point
 
     def _agreed(self, point: Point, rows: Sequence[int]) -> list[int]:
         """Return how many of the rows of each run the motion stays with the data."""

@@ -43,7 +43,8 @@ def uncertainty(
     a variable lies more than four of its standard deviations from its degrees of freedom, the noise of
     that variable was misjudged (or the law is wrong there), and its samples count with the noise that
     the residuals show: (J'J)^-1 J'SJ (J'J)^-1, S the reduced chi² of each sample's variable, 1 where
-    chi² agrees. A wrong law's errors are then wide, yet say nothing of its wrongness.
+    chi² agrees. A wrong law's errors are then wide, yet say nothing of its wrongness. What is left of the
+    way to the optimum, by the same linearisation, is added in quadrature.
 
     Constants are undetermined together where some change of them leaves the field along the data as it
     is, or where it changes the motion so little that it could be as large as the constants themselves.
@@ -71,9 +72,12 @@ def uncertainty(
     inverse = axes[:, ~flat] / weights[~flat] @ axes[:, ~flat].T
     noise = _noise(residuals, kinds, int(np.sum(~flat)))
     covariance = inverse @ gram(scaled * np.sqrt(noise)[:, None]) @ inverse
+    # Where a search stalls, as in the crooked valleys of chaos, the step that is left counts as error too.
+    left = inverse @ np.einsum("ri,r->i", scaled, residuals)
     lost = {index for group in groups for index in group}
     errors = tuple(
-        None if i in lost else float(np.sqrt(max(0.0, covariance[i, i])) / size[i]) for i in range(count)
+        None if i in lost else float(np.hypot(np.sqrt(max(0.0, covariance[i, i])), left[i]) / size[i])
+        for i in range(count)
     )
     return Uncertainty(errors, groups)
 
