@@ -76,6 +76,20 @@ class Fit:
     samples: int = 0
     evaluations: int = 0
 
+    @property
+    def caution(self) -> str | None:
+        """What to say instead of a diagnosis, where what is left over may be the constants' fault."""
+        match self.outcome:
+            case "converged":
+                return None
+            case "failed":
+                return "No constants were found with which this law can be simulated over the observed times."
+            case _:
+                return (
+                    "The constants were still improving when the search for them ended: what is left over "
+                    "may be theirs, so nothing is said about the law."
+                )
+
 
 @dataclass(frozen=True, slots=True)
 class Refined:

@@ -112,6 +112,8 @@ def _judge(
     compiled = program(parsed)
     prepared = prepare(task)
     run = run_program(compiled, task, config)
+    if fit is not None and fit.outcome == "failed" and run.outcome != "ok":
+        run = replace(run, outcome="fit_failed", message=f"{fit.caution} {run.message}")
     fits = fit_variables(prepared, run)
     ran = run.outcome == "ok"
     r2 = match_of(prepared, fits) if ran else 0.0
@@ -137,7 +139,7 @@ def _judge(
         generalisation=generalised,
         match_dense=math.sqrt(reward.match),
         correctness=correctness(parsed, task, truth),
-        mismatch=describe(task, parsed, prepared, run, fits),
+        mismatch=(fit and fit.caution) or describe(task, parsed, prepared, run, fits),
         solved=right
         and not unconfirmed
         and (generalised is None or carries_over(prepared, hidden, generalised, config)),

@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from physix.engine.systems import SYSTEMS, sample_task
-from physix.engine.verifier import ParsedHypothesis, parse, same_structure, verify
+from physix.engine.systems.task import StateVariable, Task, Trajectory, Truth
+from physix.engine.verifier import ParsedHypothesis, correctness, parse, same_structure, verify
 from physix.engine.verifier.types import Correctness, Hypothesis, VerifierConfig
 
 
@@ -84,3 +86,70 @@ def test_structure_is_compared_up_to_constants(system_id: str, equation: str, sa
 def test_every_truth_has_its_own_structure(system_id: str) -> None:
     _, truth = sample_task(system_id, 2)
     assert structure(system_id, truth.equation or "", dict.fromkeys(truth.params, 1.0)) is True
+
+
+def pendulum(hidden_amplitude: float) -> tuple[Task, Truth]:
+    """A pendulum shown at small swings, and hidden ones at another amplitude; motions need not be exact."""
+    t = np.linspace(0.0, 6.0, 60)
+
+    def swing(amplitude: float) -> Trajectory:
+        states = np.stack([amplitude * np.cos(t), -amplitude * np.sin(t)], axis=1)
+        return Trajectory(t=tuple(t.tolist()), states=tuple(map(tuple, states.tolist())))
+
+    variables = (
+        StateVariable(name="theta", unit="rad", symbol="q", description="angle"),
+        StateVariable(name="w", unit="rad/s", symbol="w", description="rate", rate_of="theta"),
+    )
+    task = Task(
+        task_id="p",
+        system_id="p",
+        title="p",
+        tier=1,
+        seed=0,
+        variables=variables,
+        time_unit="s",
+        shown=(swing(0.1),),
+        noise=0.0,
+        hint="",
+    )
+    truth = Truth(
+        equation="d2theta/dt2 = -a*sin(theta)", params={"a": 4.0}, hidden=(swing(hidden_amplitude),)
+    )
+    return task, truth
+
+
+@pytest.mark.parametrize(("hidden_amplitude", "same"), [(0.1, True), (2.5, False)])
+def test_laws_are_compared_wherever_a_motion_of_the_problem_goes(hidden_amplitude: float, same: bool) -> None:
+    # theta for sin(theta) is off by 0.1 % at 0.1 rad: along the shown swings alone nothing tells them apart.
+    task, truth = pendulum(hidden_amplitude)
+    law = parse("d2theta/dt2 = -a*theta", {"a": 4.0}, task.variables)
+    assert isinstance(law, ParsedHypothesis)
+    assert same_structure(law, task, truth) is same
+    found = correctness(law, task, truth)
+    assert found is not None
+    assert (found.verdict == "recovered") is same
+
+
+DIFFERENT = [
+    ("d2theta/dt2 = -a*theta", False),
+    ("d2theta/dt2 = -a*theta + b*theta**3", False),
+    ("d2theta/dt2 = -a*sin(theta) - b*w", True),  # b may become 0
+    ("d2theta/dt2 = -a*sin(b*theta)", True),
+    ("d2theta/dt2 = -a*sin(theta/b + c)", True),
+    ("d2theta/dt2 = -a*tan(theta)", False),
+    ("d2theta/dt2 = -a*cos(theta)", False),
+    ("d2theta/dt2 = -a*cos(theta + b)", True),
+    ("d2theta/dt2 = -a*w", False),
+    ("d2theta/dt2 = -2*a*sin(theta/2)*cos(theta/2)", True),
+    ("d2theta/dt2 = -a/sqrt(1 + b/sin(theta)**2)", False),  # has no sign
+    ("d2theta/dt2 = a*exp(b*t)*sin(theta)", True),  # b may become 0
+]
+
+
+@pytest.mark.parametrize(("equation", "same"), DIFFERENT)
+def test_constants_are_searched_before_a_form_is_called_different(equation: str, same: bool) -> None:
+    task, truth = pendulum(2.5)
+    names = [name for name in "abc" if name in equation.split("=")[1].replace("tan", "").replace("cos", "")]
+    law = parse(equation, dict.fromkeys(names, 1.0), task.variables)
+    assert isinstance(law, ParsedHypothesis)
+    assert same_structure(law, task, truth) is same
