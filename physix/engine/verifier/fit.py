@@ -31,7 +31,7 @@ MAX_FIT_EVALUATIONS = 4_000_000  # of the right-hand side in simulations, for on
 _FIT_EVALUATIONS, _EVALUATIONS_PER_ROW = 400_000, 2_000
 _REFINED = 3  # of the starts, on the simulated trajectory
 _ROUNDS = 25
-_LEAST_NOISE = 1e-3  # of a variable's spread: keeps noise-free data from weighing infinitely
+LEAST_NOISE = 1e-3  # of a variable's spread: keeps noise-free data from weighing infinitely
 
 
 class _SpentError(Exception):
@@ -236,7 +236,7 @@ def _samples(records: Sequence[Record]) -> int:
 
 
 def _record(samples: Samples, scale: FloatArray) -> Record:
-    sigma = np.hypot(samples.sigma, _LEAST_NOISE * scale)
+    sigma = np.hypot(samples.sigma, LEAST_NOISE * scale)
     return Record(samples.t, samples.states, samples.weight / sigma, samples.inputs)
 
 
