@@ -277,7 +277,7 @@ def _as_starts(solver: _Solver, others: FloatArray, solved: _Solved) -> list[Sta
 
 
 def _ranked(others: FloatArray, solved: _Solved) -> list[int]:
-    """Return the defined points, best first; of equals, as k*sin(w*t) has, the one with the fewest minus signs."""
+    """Return the defined points, best first; of equals, as k*sin(w*t) has, that with fewest minus signs."""
     negative = np.sum(solved.linear < 0.0, axis=1) + np.sum(others < 0.0, axis=1)
     finite = solved.costs[np.isfinite(solved.costs)]
     tied = solved.costs <= _EQUAL * finite.min(initial=np.inf)

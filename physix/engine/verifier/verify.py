@@ -112,8 +112,6 @@ def _judge(
     compiled = program(parsed)
     prepared = prepare(task)
     run = run_program(compiled, task, config)
-    if fit is not None and fit.outcome == "failed" and run.outcome != "ok":
-        run = replace(run, outcome="fit_failed", message=f"{fit.caution} {run.message}")
     fits = fit_variables(prepared, run)
     ran = run.outcome == "ok"
     r2 = match_of(prepared, fits) if ran else 0.0

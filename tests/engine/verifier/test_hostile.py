@@ -69,4 +69,5 @@ def test_fitted_constants_open_no_hole() -> None:
         json.dumps(asdict(verified), allow_nan=False)
         # Simulations and the slopes at their end, and points along the data.
         assert verified.simulation.fit_evaluations <= 500_000 + MAX_POINTS
-        assert abs(verified.simulation.fitted["k"]) <= BOUND
+        assert all(abs(value) <= BOUND for value in verified.simulation.fitted.values())
+        assert (verified.simulation.fit == "failed") is (verified.simulation.outcome == "fit_failed")
