@@ -83,7 +83,7 @@ class Fit:
             case "converged":
                 return None
             case "failed":
-                return "No constants were found with which this law can be simulated over the observed times."
+                return "No constants were found with which the equation can be simulated over the data."
             case _:
                 return (
                     "The constants were still improving when the search for them ended: what is left over "

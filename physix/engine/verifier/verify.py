@@ -203,7 +203,7 @@ def _not_fitted(
     config: VerifierConfig,
 ) -> Verification:
     """Say that no constants were found, and nothing else: no values, no motion, no blame."""
-    message = "No constants were found with which the equation can be simulated over the data."
+    message = fit.caution or ""
     simulation = Simulation(
         outcome="fit_failed",
         message=message,
