@@ -30,29 +30,70 @@ export function toCsv(task: Task, turn: TurnView): string {
  */
 export function toPython(task: Task, turn: TurnView): string {
   const names = task.variables.map((variable) => variable.name);
+  const inputs = task.inputs ?? [];
   const params = { ...turn.params, ...turn.simulation.fitted };
-  const sides = rightHandSides(task, turn.parse.canonical ?? "");
+  const python = pythonNames([...names, ...inputs.map(({ name }) => name), ...Object.keys(params)]);
+  const called = (name: string) => python.get(name) ?? name;
+  const sides = rightHandSides(task, turn.parse.canonical ?? "").map((side) =>
+    side.replace(/(?<![\w.])[A-Za-z_]\w*/g, called),
+  );
+  const shown = task.shown[0];
+  const start = turn.simulation.starts?.[0] ?? shown?.states[0] ?? [];
+  const driven = inputs
+    .map(({ name }, i) => `    ${called(name)} = np.interp(t, times, inputs[:, ${i}])\n`)
+    .join("");
   return `import numpy as np
 from math import *  # sin, cos, exp, sqrt, pi, ...
 from scipy.integrate import odeint
 
-t = np.array(${JSON.stringify(task.shown[0]?.t ?? [])})
-data = np.array(${JSON.stringify(task.shown[0]?.states ?? [])})
-${Object.entries(params)
-  .map(([name, value]) => `${name} = ${value ?? "nan"}`)
+times = np.array(${JSON.stringify(shown?.t ?? [])})
+data = np.array(${JSON.stringify(shown?.states ?? [])})
+${inputs.length > 0 ? `inputs = np.array(${JSON.stringify(shown?.inputs ?? [])})\n` : ""}${Object.entries(
+  params,
+)
+  .map(([name, value]) => `${called(name)} = ${value ?? "nan"}`)
   .join("\n")}
 
 
+def sign(x):
+    return float(x > 0) - float(x < 0)
+
+
 def rates(state, t):
-    ${names.join(", ")}${names.length === 1 ? "," : ""} = state
-    return [${sides.join(", ")}]
+    ${names.map(called).join(", ")}${names.length === 1 ? "," : ""} = state
+${driven}    return [${sides.join(", ")}]
 
 
-prediction = odeint(rates, data[0], t, rtol=1e-8, atol=1e-10)
-for i, name in enumerate(${JSON.stringify(names)}):
-    error = ((prediction[:, i] - data[:, i]) ** 2).sum()
-    print(name, 1 - error / ((data[:, i] - data[:, i].mean()) ** 2).sum())
+prediction = odeint(rates, ${JSON.stringify(start)}, times, rtol=1e-8, atol=1e-10)
+for column, label in enumerate(${JSON.stringify(names)}):
+    error = ((prediction[:, column] - data[:, column]) ** 2).sum()
+    print(label, 1 - error / ((data[:, column] - data[:, column].mean()) ** 2).sum())
 `;
+}
+
+/** What Python keeps for itself, and what the script calls its own things. */
+const TAKEN = new Set(
+  (
+    "False None True and as assert async await break class continue def del elif else except finally for " +
+    "from global if import in is lambda nonlocal not or pass raise return try while with yield " +
+    "np odeint times data inputs sign rates state prediction column label error print enumerate nan"
+  ).split(" "),
+);
+
+/** Names as Python can hold them: `lambda` becomes `lambda_`, and no two become one. */
+export function pythonNames(names: string[]): Map<string, string> {
+  const used = new Set(names.filter((name) => !TAKEN.has(name)));
+  return new Map(
+    names.map((name) => {
+      let free = name;
+      if (TAKEN.has(name)) {
+        do free += "_";
+        while (used.has(free));
+        used.add(free);
+      }
+      return [name, free];
+    }),
+  );
 }
 
 /** The derivative of each variable, in their order: an equation's right side, or the rate it has itself. */

@@ -1,7 +1,8 @@
+import { execFileSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { oneEpisode } from "../episode/fixtures";
 import { emptyEpisode, reduce } from "../episode/reduce";
-import type { Task } from "../episode/types";
+import type { Task, TurnView } from "../episode/types";
 import { rightHandSides, toCsv, toPython } from "./exports";
 
 const variable = (name: string, rate_of: string | null = null) => ({
@@ -35,6 +36,30 @@ describe("exports", () => {
     const script = toPython(task, { ...turn, equation: "dx/dt = __import__('os')" });
     expect(script).toContain("return [-k*x]");
     expect(script).not.toContain("__import__");
+  });
+
+  it("rename what Python cannot hold or the script needs itself, and run", () => {
+    const t = Array.from({ length: 41 }, (_, i) => i / 10);
+    const names = { data: "lambda", rates: "state", force: "in" };
+    // data' = -lambda*data + in, in = 1: solved by 1/2 + 3/2 exp(-2 t).
+    const spiral = {
+      variables: [variable("data")],
+      inputs: [variable(names.force)],
+      shown: [
+        { t, states: t.map((at) => [0.5 + 1.5 * Math.exp(-2 * at)]), inputs: t.map(() => [1]) },
+      ],
+    } as unknown as Task;
+    const law = {
+      params: { lambda: 2, lambda_: 0, column: 1, nan: 0 },
+      simulation: { fitted: {} },
+      parse: { canonical: "ddata/dt = -lambda*data + in*column + lambda_*sign(data) + nan" },
+    } as unknown as TurnView;
+    const script = toPython(spiral, law);
+    expect(script).toContain("lambda__ = 2");
+    const said = execFileSync("python", ["-c", script], { encoding: "utf8" });
+    const [label, r2] = said.trim().split(" ");
+    expect(label).toBe("data");
+    expect(Number(r2)).toBeGreaterThan(1 - 1e-9);
   });
 
   it("give each variable its derivative", () => {
