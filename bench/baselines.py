@@ -29,6 +29,7 @@ from statistics import fmean
 import anyio
 import numpy as np
 
+from physix.cli.tables import lines, number
 from physix.engine.systems import DEFAULT_NOISE, SYSTEMS, Task, Truth, sample_task
 from physix.engine.systems.targets import targets
 from physix.engine.verifier import verify
@@ -150,13 +151,16 @@ def attempt(method: Method, system_id: str, seed: int, noise: float) -> Attempt:
 
 def print_table(name: str, attempts: Sequence[Attempt]) -> None:
     """Print one row per system and one for all of them."""
-    print(f"\n{name}\n{'system':<18}{'solved':>8}{'general.':>10}{'turns':>7}{'CPU s':>8}")
+    columns = ("system", "solved", "general.", "turns", "CPU s")
+    rows = []
     for system_id in [*dict.fromkeys(one.system_id for one in attempts), "all"]:
-        rows = [one for one in attempts if system_id in ("all", one.system_id)]
-        solved = fmean(one.solved for one in rows)
-        general = fmean(one.generalisation > GENERAL for one in rows)
-        turns, cpu_s = fmean(one.turns for one in rows), fmean(one.cpu_s for one in rows)
-        print(f"{system_id:<18}{solved:>8.2f}{general:>10.2f}{turns:>7.1f}{cpu_s:>8.2f}", flush=True)
+        mine = [one for one in attempts if system_id in ("all", one.system_id)]
+        solved = fmean(one.solved for one in mine)
+        general = fmean(one.generalisation > GENERAL for one in mine)
+        turns, cpu_s = fmean(one.turns for one in mine), fmean(one.cpu_s for one in mine)
+        rows.append((system_id, number(solved, 2), number(general, 2), number(turns, 1), number(cpu_s, 2)))
+    print(f"\n{name}")
+    lines(columns, rows, numbers=columns[1:])
 
 
 def main() -> None:

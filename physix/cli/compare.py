@@ -181,23 +181,25 @@ async def _play(plan: Plan, url: str, jobs: int) -> list[Member]:
 
 
 def _print(rows: Sequence[Row]) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from physix.cli.tables import lines
 
-    table = Table("policy", box=None, pad_edge=False)
     headings = ("episodes", "solved", "turns to solve", "best match", "generalisation", "total reward")
-    for heading in (*headings, "unparsed", "failed"):
-        table.add_column(heading, justify="right")
-    for row in rows:
-        table.add_row(
-            row.policy,
-            str(row.episodes),
-            str(row.solved),
-            str(row.turns_to_solve),
-            str(row.best_match),
-            str(row.generalisation),
-            str(row.total_reward),
-            str(row.parse_failures),
-            str(row.policy_failures),
-        )
-    Console().print(table)
+    numbers = (*headings, "unparsed", "failed")
+    lines(
+        ("policy", *numbers),
+        [
+            (
+                row.policy,
+                row.episodes,
+                row.solved,
+                row.turns_to_solve,
+                row.best_match,
+                row.generalisation,
+                row.total_reward,
+                row.parse_failures,
+                row.policy_failures,
+            )
+            for row in rows
+        ],
+        numbers=numbers,
+    )

@@ -127,9 +127,7 @@ def list_demos(
     """List the demos that come with the package."""
     from dataclasses import asdict
 
-    from rich.console import Console
-    from rich.table import Table
-
+    from physix.cli.tables import lines
     from physix.store.demo import read_demo, shipped_demos
 
     demos = [read_demo(path) for path in shipped_demos()]
@@ -137,8 +135,7 @@ def list_demos(
         rows = [{**asdict(demo.header), "bytes": demo.bytes, "sha256": demo.sha256} for demo in demos]
         sys.stdout.write(json.dumps(rows) + "\n")
         return
-    table = Table("demo", "policies", "what there is to see", "note", box=None, pad_edge=False)
-    for demo in demos:
-        head = demo.header
-        table.add_row(head.id, ", ".join(head.policies), head.title, head.note)
-    Console().print(table)
+    lines(
+        ("demo", "policies", "what there is to see", "note"),
+        [(one.header.id, ", ".join(one.header.policies), one.header.title, one.header.note) for one in demos],
+    )

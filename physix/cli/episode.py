@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
-from rich.text import Text
 
+from physix.cli.tables import add, console, show, table
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Turn
 from physix.engine.systems import sample_task, task_from_csv
 from physix.engine.systems.task import Task, Truth
@@ -65,7 +64,7 @@ def show_episode(episode_id: str, *, db: str | None, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps(summary(episode)) + "\n")
         return
-    Console().print(_table(episode))
+    show(_table(episode))
 
 
 def summary(episode: Episode) -> dict[str, object]:
@@ -171,49 +170,63 @@ async def _play(request: RunRequest, task: Task, truth: Truth, url: str, as_json
         policy = await open_policy(request.policy, log, allow_files=True)
         episode = await engine.start(task, truth, config=config, policy=policy.name, door="cli")
 
-        async def play_on(show: Callable[[Episode], None]) -> Episode:
+        async def play_on(tell: Callable[[Episode], None]) -> Episode:
             current = episode
             while current.finished is None:
                 current = await engine.play_turn(current.episode_id, policy)
-                show(current)
+                tell(current)
             return current
 
         if as_json:
             return await play_on(lambda _: None)
-        with Live(_table(episode), console=Console(), auto_refresh=False) as live:
+        with Live(_table(episode), console=console(), auto_refresh=False) as live:
             return await play_on(lambda current: live.update(_table(current), refresh=True))
 
 
 def _table(episode: Episode) -> Table:
     """Draw the episode: one row a turn, worst news last."""
     task = episode.task
-    title = Text(f"{task.title} · seed {task.seed} · {episode.started.policy}\n{task.hint}")
-    table = Table(title=title, title_justify="left", caption=_caption(episode), caption_justify="left")
-    table.add_column("turn", justify="right")
-    table.add_column("equation and params", overflow="fold")
-    for heading in ("match", "general.", "reward"):
-        table.add_column(heading, justify="right")
-    table.add_column("what the verifier says", overflow="fold")
+    drawn = f"seed {task.seed} · " if task.seed is not None else ""
+    rows = table(
+        "turn",
+        "equation and params",
+        "match",
+        "general.",
+        "reward",
+        "what the verifier says",
+        numbers=("turn", "match", "general.", "reward"),
+        title=f"{task.title} · {drawn}{episode.started.policy}\n{task.hint}",
+        caption=_caption(episode),
+    )
     for turn in episode.turns:
-        generalisation = turn.rewarded.generalisation
-        table.add_row(
-            str(turn.number),
-            Text(_hypothesis_text(turn)),
-            f"{turn.rewarded.reward.match:.3f}",
-            "–" if generalisation is None else f"{generalisation:.3f}",
-            f"{turn.rewarded.reward.total:.3f}",
-            Text(turn.rewarded.mismatch),
+        rewarded = turn.rewarded
+        add(
+            rows,
+            turn.number,
+            _hypothesis_text(turn),
+            rewarded.reward.match,
+            rewarded.generalisation,
+            rewarded.reward.total,
+            rewarded.mismatch,
         )
-    return table
+    return rows
 
 
 def _hypothesis_text(turn: Turn) -> str:
-    params = ", ".join(f"{name} = {value:.4g}" for name, value in turn.submitted.params.items())
+    fitted = turn.simulated.simulation.fitted
+    params = ", ".join(_param_text(name, value, fitted) for name, value in turn.submitted.params.items())
     return f"{turn.submitted.equation}\n{params}" if params else turn.submitted.equation
 
 
-def _caption(episode: Episode) -> Text:
+def _param_text(name: str, value: float | None, fitted: Mapping[str, float]) -> str:
+    """Return `k = 2`; a param that was left open has the fitted value, or none if nothing could be fitted."""
+    if value is not None:
+        return f"{name} = {value:.4g}"
+    return f"{name} = {fitted[name]:.4g} (fitted)" if name in fitted else f"{name} left open"
+
+
+def _caption(episode: Episode) -> str:
     if episode.finished is None:
-        return Text(f"turn {len(episode.turns) + 1} of {episode.config.max_turns} …")
+        return f"turn {len(episode.turns) + 1} of {episode.config.max_turns} …"
     outcome = episode.finished.reason.replace("_", " ")
-    return Text(f"{outcome} after {episode.finished.turns} turns · episode {episode.episode_id}")
+    return f"{outcome} after {episode.finished.turns} turns · episode {episode.episode_id}"

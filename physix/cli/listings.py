@@ -7,9 +7,8 @@ import sys
 from dataclasses import asdict
 
 import anyio
-from rich.console import Console
-from rich.table import Table
 
+from physix.cli.tables import lines
 from physix.engine.systems import SYSTEMS
 from physix.policies import discover_policies
 
@@ -17,7 +16,7 @@ from physix.policies import discover_policies
 def print_systems(*, as_json: bool) -> None:
     """Print every system with its tier and variables."""
     if as_json:
-        rows = [
+        known = [
             {
                 "id": system.id,
                 "title": system.title,
@@ -27,14 +26,14 @@ def print_systems(*, as_json: bool) -> None:
             }
             for system in SYSTEMS.values()
         ]
-        sys.stdout.write(json.dumps(rows) + "\n")
+        sys.stdout.write(json.dumps(known) + "\n")
         return
-    table = Table("system", "tier", "what moves", "variables", box=None, pad_edge=False)
+    rows = []
     for system in SYSTEMS.values():
         variables = ", ".join(f"{v.name} ({v.unit})" for v in system.variables)
         tier = f"{system.tier}, held out" if system.held_out else str(system.tier)
-        table.add_row(system.id, tier, system.title, variables)
-    Console().print(table)
+        rows.append((system.id, tier, system.title, variables))
+    lines(("system", "tier", "what moves", "variables"), rows)
 
 
 def print_policies(*, as_json: bool) -> None:
@@ -43,8 +42,8 @@ def print_policies(*, as_json: bool) -> None:
     if as_json:
         sys.stdout.write(json.dumps([asdict(info) for info in infos]) + "\n")
         return
-    table = Table("policy", "reachable", "what it is", "to use it", box=None, pad_edge=False)
-    for info in infos:
-        state = "yes" if info.reachable else f"no: {info.reason}"
-        table.add_row(info.name, state, info.description, info.command or "")
-    Console().print(table)
+    rows = [
+        (info.name, "yes" if info.reachable else f"no: {info.reason}", info.description, info.command or "")
+        for info in infos
+    ]
+    lines(("policy", "reachable", "what it is", "to use it"), rows)

@@ -61,29 +61,40 @@ def moment_of(option: str, written: str) -> datetime:
 
 
 async def _list(url: str, wanted: object, limit: int, as_json: bool) -> None:
-    from physix.store import EpisodeFilter, open_log
+    from physix.cli.tables import lines
+    from physix.store import EpisodeFilter, EpisodeRow, open_log
 
     assert isinstance(wanted, EpisodeFilter)  # noqa: S101  # anyio.run passes arguments untyped
-    shown, cursor = 0, None
+    rows: list[EpisodeRow] = []
+    cursor, total = None, 0
     async with open_log(url, read_only=True) as log:
-        while shown < limit:
-            page = await log.list_episodes(wanted, cursor=cursor, limit=min(MAX_PAGE, limit - shown))
-            if shown == 0 and not as_json:
-                sys.stdout.write(f"{page.total} episodes\n")
-            for row in page.items:
-                if as_json:
-                    line = json.dumps(row.model_dump(), default=_plain, sort_keys=True)
-                else:
-                    line = (
-                        f"{row.episode_id:34}{row.started_at:%Y-%m-%d %H:%M:%S}  {row.system_id:18}"
-                        f"{row.policy:16}{row.turns:2}/{row.max_turns:<3}{row.best_match:6.3f}  "
-                        f"{row.outcome or row.status}"
-                    )
-                sys.stdout.write(line + "\n")
-            shown += len(page.items)
-            cursor = page.next_cursor
+        while len(rows) < limit:
+            page = await log.list_episodes(wanted, cursor=cursor, limit=min(MAX_PAGE, limit - len(rows)))
+            rows += page.items
+            cursor, total = page.next_cursor, page.total
             if cursor is None:
-                return
+                break
+    if as_json:
+        for row in rows:
+            sys.stdout.write(json.dumps(row.model_dump(), default=_plain, sort_keys=True) + "\n")
+        return
+    sys.stdout.write(f"{total} episodes\n")
+    lines(
+        ("episode", "started", "system", "policy", "turns", "best match", "outcome"),
+        [
+            (
+                row.episode_id,
+                f"{row.started_at:%Y-%m-%d %H:%M:%S}",
+                row.system_id,
+                row.policy,
+                f"{row.turns}/{row.max_turns}",
+                row.best_match,
+                row.outcome or row.status,
+            )
+            for row in rows
+        ],
+        numbers=("turns", "best match"),
+    )
 
 
 def _plain(value: object) -> object:

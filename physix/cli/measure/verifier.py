@@ -21,6 +21,7 @@ from itertools import count, islice
 import numpy as np
 from scipy.integrate import odeint
 
+from physix.cli.tables import lines
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import check_units, correctness, parse, verify
@@ -31,7 +32,6 @@ from physix.engine.verifier.score import fit_variables
 from physix.engine.verifier.simulate import run_program
 from physix.engine.verifier.tree import ParsedHypothesis, show
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
-from physix.errors import BadInputError
 
 CONFIG = VerifierConfig()
 SEED = 7
@@ -52,21 +52,16 @@ _COLUMNS = (
 
 def main(repeats: int) -> None:
     """Print milliseconds per stage, median and p95, ratios to the recipe, and throughput."""
-    try:
-        import sympy  # noqa: F401  # fail before measuring for half a minute
-    except ImportError as error:
-        raise BadInputError("The recipe needs SymPy: pip install 'physix-live[bench]'.") from error
     out = sys.stdout
-    out.write(f"{'ms, median / p95':18}" + "".join(f"{name:>16}" for name in _COLUMNS) + "\n")
-    rows = {}
-    for system_id in SYSTEMS:
-        rows[system_id] = row = _measure(system_id, repeats)
-        cells = [f"{statistics.median(x):.3f} / {_p95(x):.3f}" for x in row]
-        out.write(f"{system_id:18}" + "".join(f"{cell:>16}" for cell in cells) + "\n")
-    means = [
-        statistics.mean(statistics.median(row[i]) for row in rows.values()) for i in range(len(_COLUMNS))
+    measured = {system_id: _measure(system_id, repeats) for system_id in SYSTEMS}
+    cells = [
+        (system_id, *(f"{statistics.median(x):.3f} / {_p95(x):.3f}" for x in row))
+        for system_id, row in measured.items()
     ]
-    out.write(f"{'mean of medians':18}" + "".join(f"{mean:>16.3f}" for mean in means) + "\n")
+    means = [
+        statistics.mean(statistics.median(row[i]) for row in measured.values()) for i in range(len(_COLUMNS))
+    ]
+    lines(("ms, median / p95", *_COLUMNS), [*cells, ("mean of medians", *means)], numbers=_COLUMNS)
     _, new, const, whole_new, whole_const, hidden_ms, recipe_ms, *_ = means
     out.write(
         f"recipe / parse+simulate+R2: {recipe_ms / new:.1f}x new structure, "
