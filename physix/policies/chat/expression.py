@@ -21,7 +21,7 @@ from physix.policies.chat.algebra import UnreadableError
 
 _NAME = r"[A-Za-z]\w{0,31}"
 _OF_T = r"(?:\s*\(\s*t\s*\))?"
-_TWO = r"(?:\^|\*\*)?\s*\(?\s*2\s*\)?"
+_TWO = r"(?:\^|\*\*)?\s*(?:\(\s*2\s*\)|2)"
 _TWICE = r"(?:t\s*,\s*2|t\s*,\s*t|\(\s*t\s*,\s*2\s*\))"
 _D2 = rf"d\s*{_TWO}\s*\*?\s*\(?\s*(?P<name>{_NAME}?){_OF_T}\s*\)?\s*/\s*"
 _DT = r"(?:\(\s*d\s*t\s*\)|d\s*\(?\s*t(?:(?<=\(t)\))?)(?!\w|\s*\^|\s*\*\*)"
@@ -29,7 +29,7 @@ _DT = r"(?:\(\s*d\s*t\s*\)|d\s*\(?\s*t(?:(?<=\(t)\))?)(?!\w|\s*\^|\s*\*\*)"
 _DERIVATIVES: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
     (order, re.compile(pattern, re.ASCII))
     for order, pattern in (
-        (2, _D2 + rf"\(?\s*d\s*\(?\s*t\s*\)?\s*{_TWO}\s*\)?(?!\w)"),
+        (2, _D2 + rf"d\s*(?:\(\s*t\s*\)|t)\s*{_TWO}(?!\w)"),
         (2, _D2 + rf"\(\s*d\s*t\s*{_TWO}\s*\)(?!\w)"),
         (2, _D2 + r"d\s*2\s*t(?!\w)"),
         (2, rf"\(?\s*d\s*{_TWO}\s*/\s*d\s*t\s*{_TWO}\s*\)?\s*\*?\s*\(\s*(?P<name>{_NAME}){_OF_T}\s*\)"),
@@ -43,7 +43,7 @@ _DERIVATIVES: tuple[tuple[int, re.Pattern[str]], ...] = tuple(
         (1, rf"d\s*\(\s*(?P<name>{_NAME}){_OF_T}\s*\)\s*/\s*{_DT}"),
         (1, rf"\(\s*d\s*(?P<name>{_NAME}?){_OF_T}\s*\)\s*/\s*{_DT}"),
         (1, rf"d\s*(?P<name>{_NAME}?){_OF_T}\s*/\s*{_DT}"),
-        (2, rf"(?P<name>{_NAME}?)''{_OF_T}(?![A-Za-z])"),
+        (2, rf"(?P<name>{_NAME}?)''(?!'){_OF_T}(?![A-Za-z])"),
         (1, rf"(?P<name>{_NAME}?)'(?!'){_OF_T}(?![A-Za-z])"),
         (2, rf"(?:ddot_?\s*\(?|dd_)(?P<name>{_NAME})(?:(?<=\w)\))?"),
         (2, rf"(?P<name>{_NAME}?)(?:_?ddot|_dd|_tt){_OF_T}(?!\w)"),
@@ -58,7 +58,7 @@ _POWER_OF_TEN = re.compile(r"(\d+\.?\d*|\.\d+)\s*\*\s*10\s*(?:\^|\*\*)\s*\(?\s*(
 _MODULE = re.compile(r"\b(?:np|numpy|math|Math|sp|sympy|jnp|torch)\.(?=[a-z])")
 _SYMBOL = re.compile(rf"(?:[A-Za-z]|{'|'.join(GREEK.values())})(?:_?\d{{1,3}}|_\w{{1,12}})?", re.ASCII)
 _UNIT = frozenset(
-    "m s kg g N J W Hz rad cm mm km ms deg per second seconds meter meters metre metres radians K".split()
+    "m s kg g N J W Hz rad cm mm km ms deg per second seconds squared meter meters metre metres".split()
 )
 _ALIASES = {
     "ln": "log",
@@ -425,7 +425,11 @@ class _Parser:
     def _check_argument(self, name: str) -> None:
         """Take the `(t)` of `x(t)`; `x(0)` is a start, and a constant of t is none."""
         inner = [self._peek(1), self._peek(2)]
-        if inner[0] is None or inner[1] is None or inner[1].text not in (")", "]"):
+        if inner[0] is None or inner[1] is None:
+            return
+        if inner[1].text not in (")", "]"):
+            if inner[0].text == TIME and name in self._words.columns:
+                raise UnreadableError(f"{name} is taken at another time")
             return
         if inner[0].text == TIME and name in self._words.columns:
             self.at += 3

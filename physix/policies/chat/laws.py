@@ -31,7 +31,7 @@ _COMMENT = re.compile(r"(?:^|\s)(?:#|//)[^\n]*")
 _LABEL = re.compile(r"\s*(?:\(\s*(\d{1,2})\s*\)|(\d{1,2})[.)])\s+")
 _ASIDE = re.compile(r"\(\s*([^()=≈]{1,60}[=≈][^()=≈]{1,60})\)")
 _BREAK = re.compile(
-    r"(?:[,.!?:](?=\s|$)|\s(?:where|with|and|when|given|using|for|because|since|which|while|so|but|if|is|are|"
+    r"(?:[,.?:](?=\s|$)|\s(?:where|with|and|when|given|using|for|because|since|which|while|so|but|if|is|are|"
     r"here|let|at|near|describes|models)(?=\s|$))"
 )
 _PIECEWISE = re.compile(r"\b(?:otherwise|else|cases|piecewise)\b|\bif\b[^,;\n]*[<>]", re.IGNORECASE)
@@ -46,6 +46,10 @@ _NUMBER = re.compile(
     r"(?P<value>[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?P<unit>.*)",
     re.DOTALL | re.ASCII,
 )
+_MARKS = frozenset(".,:;()[]\"'?!<>-/*+=≈")
+# Words that do what a sign does: a law may not end before them.
+_ARITHMETIC = frozenset("plus minus times over mod modulo divided multiplied squared cubed cross dot".split())
+_ENDS = frozenset(".,:;")
 _OPERATORS = frozenset({"+", "-", "*", "/", "**", "=", "≈"})
 _MAX_CLAUSE = 2_048
 
@@ -187,7 +191,7 @@ class _Reader:
 
     def _alias(self, clause: str) -> tuple[str, str] | None:
         """Return the name that a text gives to a rate, `v` in `dx/dt = v`, and the rate."""
-        match _tokens(clause, self.words):
+        match _without_preamble(_tokens(clause, self.words), self.words):
             case [Token("derivative", rate), Token(text="="), Token("name", name)]:
                 pass
             case [Token("name", name), Token(text="="), Token("derivative", rate)]:
@@ -210,8 +214,7 @@ class _Reader:
         derived = [token.text for token in tokens if token.kind == "derivative"]
         wanted = {text for text in derived if text in self.words.lefts}
         try:
-            left = self._left(tokens[: signs[0]])
-            right = self._right(tokens, signs)
+            left, right = self._sides(tokens, signs)
         except UnreadableError:
             for one in wanted:
                 self.equations.pop(one, None)  # what was said of it last is not understood
@@ -236,25 +239,29 @@ class _Reader:
             raise UnreadableError(f"{read.rest[0].text!a} stands before the =")
         return read.node
 
-    def _right(self, tokens: list[Token], signs: list[int]) -> Node:
-        """Read the right side; of a chain of equal ones the first that uses nothing unknown."""
-        sides = []
+    def _sides(self, tokens: list[Token], signs: list[int]) -> tuple[Node, Node]:
+        """Read both sides; of a chain of equal ones that with the derivative, and the first that is known."""
+        sides = [self._left(tokens[: signs[0]])]
         for start, end in zip(signs, [*signs[1:], len(tokens)], strict=True):
             read = read_expression(tokens[start + 1 : end], self.words)
             self._check_rest(read.node, read.rest)
             sides.append(read.node)
-        if len(sides) == 1:
-            return sides[0]
+        if len(sides) == 2:
+            return sides[0], sides[1]
         if any(tokens[i].text == "≈" for i in signs[1:]):
             raise UnreadableError("one side is only about equal to the next")
-        for side in sides:
-            if not _undeclared(side, self.words):
-                return side
-        raise UnreadableError("none of several equal sides is known")
+        derived = [side for side in sides if _names(side) & self.words.lefts]
+        known = [side for side in sides if side not in derived and not _undeclared(side, self.words)]
+        if len(derived) > 1 or not known:
+            raise UnreadableError("of several equal sides it is not clear which one is meant")
+        return (derived or sides)[0], known[0]
 
     def _check_rest(self, node: Node, rest: list[Token]) -> None:
         if not rest:
             return
+        first = rest[0]
+        if first.kind == "sign" and first.tight and first.text not in _ENDS:
+            raise UnreadableError(f"{first.text!a} has no meaning here")
         if not is_unit(rest) and not _only_words(rest, self.words):
             raise UnreadableError(f"the equation goes on after {rest[0].text!a}")
         strange = [name for name in sorted(_undeclared(node, self.words)) if not is_symbol(name)]
@@ -356,7 +363,7 @@ def _parts(line: str) -> Iterator[tuple[str, bool]]:
             if line[start : match.start()].strip(" .,:"):
                 yield line[start : match.start()].strip(), same
                 same = True
-            same = same and match[0] not in (".", "!", "?")
+            same = same and match[0] not in (".", "?")
             start = match.end()
     if line[start:].strip(" .,:"):
         yield line[start:].strip().rstrip(".,:"), same
@@ -385,7 +392,9 @@ def _is_word(token: Token, words: Vocabulary) -> bool:
 def _only_words(tokens: list[Token], words: Vocabulary | None = None) -> bool:
     """Tell whether pieces are words and marks: no number or known name with an operator beside it."""
     for i, token in enumerate(tokens):
-        if token.kind == "derivative":
+        if token.kind == "derivative" or token.text.lower() in _ARITHMETIC:
+            return False
+        if token.kind == "sign" and token.text not in _MARKS:
             return False
         if token.kind == "sign" and token.text in _OPERATORS:
             beside = [*tokens[max(i - 1, 0) : i], *tokens[i + 1 : i + 2]]
@@ -398,5 +407,8 @@ def _only_words(tokens: list[Token], words: Vocabulary | None = None) -> bool:
 
 def _undeclared(node: Node, words: Vocabulary) -> set[str]:
     """Return the names in an expression that nothing gives a meaning to."""
-    known = words.known | words.lefts | {TIME, *CONSTANTS}
-    return {one.name for one in walk(node) if isinstance(one, Name)} - known
+    return _names(node) - words.known - words.lefts - {TIME, *CONSTANTS}
+
+
+def _names(node: Node) -> set[str]:
+    return {one.name for one in walk(node) if isinstance(one, Name)}
