@@ -1,12 +1,16 @@
-"""Coverage-guided fuzzing of the verifier: `python -m tests.engine.verifier.fuzz -runs=20000`.
+"""Fuzzing of the verifier: `python -m tests.engine.verifier.fuzz --runs 2000000 [--seed 1]`.
 
-Any exception that leaves `verify`, and any answer that is not finite or not bounded, is a crash.
+Half of the runs are random sentences of the grammar on many kinds of task (`sentences.py`), half are
+guided by coverage. Any exception that leaves `verify`, and any answer that is not finite or not bounded,
+is a crash. Other arguments go to libFuzzer as they are; without `--runs` it runs alone, `-runs=20000`.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+import time
 from dataclasses import asdict
 
 import atheris
@@ -15,6 +19,7 @@ with atheris.instrument_imports(include=["physix.engine.verifier"]):
     from physix.engine.systems import sample_task
     from physix.engine.verifier import verify
     from physix.engine.verifier.types import Hypothesis, VerifierConfig
+    from tests.engine.verifier.sentences import run
 
 TASK, TRUTH = sample_task("damped_pendulum", 3)
 CONFIG = VerifierConfig(max_evaluations=1_000)
@@ -59,6 +64,22 @@ def one_input(data: bytes) -> None:
         raise AssertionError(f"{verified.simulation.evaluations} evaluations for {text!r}")
 
 
-if __name__ == "__main__":
-    atheris.Setup(sys.argv, one_input)
+def main() -> None:
+    """Run both kinds; the guided one ends the process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int)
+    parser.add_argument("--seed", type=int, default=1)
+    options, others = parser.parse_known_args()
+    if options.runs is not None:
+        began, step = time.perf_counter(), 10_000
+        for first in range(0, options.runs // 2, step):
+            count = min(step, options.runs // 2 - first)
+            run(count, options.seed * 1_000_003 + first)
+            sys.stderr.write(f"{first + count} sentences, {time.perf_counter() - began:.0f} s\n")
+        others += [f"-runs={options.runs - options.runs // 2}", f"-seed={options.seed}", "-max_len=200"]
+    atheris.Setup([sys.argv[0], *others], one_input)
     atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

@@ -5,12 +5,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from physix.engine.systems import sample_task
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from tests.engine.verifier import sentences
 
 ROOT = Path(__file__).parents[3]
 TASK, TRUTH = sample_task("projectile_drag", 3)
@@ -51,6 +53,7 @@ import resource
 from physix.engine.systems import sample_task
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from tests.engine.verifier import sentences
 task, truth = sample_task("free_fall", 1)
 config = VerifierConfig()
 def batch(first, last):
@@ -74,3 +77,22 @@ print(kilobytes() - before)
 def test_memory_stays_flat_over_a_hundred_thousand_verifications() -> None:
     done = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
     assert int(done.stdout) < 8_000, f"grew by {done.stdout.strip()} kB"
+
+
+def test_no_random_law_breaks_the_verifier_on_any_kind_of_task() -> None:
+    sentences.run(500, seed=7)
+
+
+@pytest.mark.soak
+def test_no_law_of_two_million_breaks_the_verifier() -> None:
+    command = [sys.executable, "-m", "tests.engine.verifier.fuzz", "--runs", "2000000"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "Done 1000000" in done.stderr
