@@ -1,6 +1,6 @@
 """Is the verdict true? How often the true law is accepted, and which wrong laws are.
 
-    python -m bench.verdict                       # both tables, about three minutes on one core
+    python -m bench.verdict                       # both tables, about three minutes on two cores
     python -m bench.verdict --only reach --points 512 150
     python -m bench.verdict --exploits --jobs 2   # who pays whom: every family of wrong laws
     python -m bench.verdict --json verdict.json

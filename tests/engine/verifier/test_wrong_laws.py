@@ -9,8 +9,19 @@ import numpy as np
 import pytest
 
 from bench.rivals import FAMILIES, fit, holds
-from bench.verdict import COUNTED, earned_by, rivals
+from bench.verdict import (
+    COUNTED,
+    PROFILES,
+    earned_by,
+    measured,
+    odebench_motions,
+    reach,
+    rivals,
+    system_motion,
+)
 from physix.engine.systems import sample_task
+from physix.engine.verifier import verify
+from physix.engine.verifier.types import VerifierConfig
 
 BY_NAME = {family.name: family for family in FAMILIES}
 SEEDS = range(7_000, 7_004)
@@ -52,6 +63,23 @@ def test_strict_refuses_every_wrong_law_that_counts_and_pays_no_family_more_than
         (row.system_id, row.family, row.solved) for row in rows if row.kind in COUNTED and row.solved
     ] == []
     assert [(row.system_id, row.family, row.total) for row in rows if row.total > row.truth_total] == []
+
+
+@pytest.mark.soak
+def test_the_true_law_is_accepted_on_measurements_at_every_noise() -> None:
+    rows = [row for row in reach((512, 150), 10, 2) if row.eligible]
+    for profile in PROFILES:
+        judged = [row.solved for row in rows if row.profile == profile]
+        assert len(judged) >= 2_900
+        assert sum(judged) >= 0.98 * len(judged)
+
+
+@pytest.mark.parametrize("noise_from", ["known", "estimated"])
+def test_the_true_law_is_accepted_on_a_few_noisy_measurements(noise_from: str) -> None:
+    for motion in (system_motion("damped_pendulum", 7_000), odebench_motions(150)[26]):
+        task, truth = measured(motion, 0.05, 0.0, 7, noise_from)
+        verdict = verify(task, truth, motion.law, best_match=0.0, config=VerifierConfig(profile="strict"))
+        assert verdict.solved, motion.name
 
 
 def test_a_fit_of_the_true_form_finds_the_true_constants() -> None:
