@@ -17,14 +17,12 @@ from dataclasses import dataclass
 from types import CodeType
 
 import numpy as np
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems import SYSTEMS, System
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.grammar import MAX_PARAMS
 from physix.engine.verifier.types import Hypothesis
-
-FloatArray = NDArray[np.float64]
 
 _SUBSTEPS = 2  # of the Runge-Kutta scheme between two samples
 _ROUNDS = 14  # of Levenberg-Marquardt

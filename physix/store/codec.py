@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import orjson
-from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
 from physix.engine.events import (
@@ -33,6 +32,7 @@ from physix.engine.events import (
     RewardComputed,
     SimulationRun,
 )
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Trajectory
 from physix.engine.verifier.types import ParseReport, Prediction, Simulation
 from physix.errors import StorageError
@@ -74,7 +74,6 @@ _SIMULATION = _Plan.of(Simulation, "predictions")
 _REWARDED = _Plan.of(RewardComputed)
 _FAILED = _Plan.of(PolicyFailed)
 _FINISHED = _Plan.of(EpisodeFinished)
-_Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +195,12 @@ def _without_arrays(trajectories: Sequence[Trajectory]) -> tuple[Trajectory, ...
     return tuple(replace(_EMPTY, missing=one.missing) for one in trajectories)
 
 
-def _rows(trajectory: Trajectory) -> _Array:
+def _rows(trajectory: Trajectory) -> FloatArray:
     columns = [part for part in (trajectory.states, trajectory.inputs, trajectory.sigma) if part]
     return _table([(t, *chain(*row)) for t, *row in zip(trajectory.t, *columns, strict=True)])
 
 
-def _table(rows: Sequence[Sequence[float]]) -> _Array:
+def _table(rows: Sequence[Sequence[float]]) -> FloatArray:
     columns = len(rows[0]) if rows else 0
     # Three times as fast as np.array(rows), which looks at every element twice.
     flat = np.fromiter(chain.from_iterable(rows), dtype="<f8", count=len(rows) * columns)
@@ -209,7 +208,7 @@ def _table(rows: Sequence[Sequence[float]]) -> _Array:
 
 
 def _trajectories(
-    arrays: Sequence[_Array], kept: Sequence[Trajectory], states: int, inputs: int
+    arrays: Sequence[FloatArray], kept: Sequence[Trajectory], states: int, inputs: int
 ) -> tuple[Trajectory, ...]:
     kept = kept or [_EMPTY] * len(arrays)
     return tuple(
@@ -217,7 +216,9 @@ def _trajectories(
     )
 
 
-def _trajectory(array: _Array, missing: tuple[tuple[int, int], ...], states: int, inputs: int) -> Trajectory:
+def _trajectory(
+    array: FloatArray, missing: tuple[tuple[int, int], ...], states: int, inputs: int
+) -> Trajectory:
     given, sigma = 1 + states, 1 + states + inputs
     if array.shape[1] not in (sigma, sigma + states):
         raise ValueError(f"a trajectory of {array.shape[1]} columns, {sigma} or {sigma + states} wanted")
@@ -230,11 +231,11 @@ def _trajectory(array: _Array, missing: tuple[tuple[int, int], ...], states: int
     )
 
 
-def _tuples(array: _Array) -> tuple[tuple[float, ...], ...]:
+def _tuples(array: FloatArray) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, array.tolist()))
 
 
-def _pack(first: Sequence[_Array], second: Sequence[_Array], where: str) -> bytes:
+def _pack(first: Sequence[FloatArray], second: Sequence[FloatArray], where: str) -> bytes:
     arrays = [*first, *second]
     header = [len(first), len(arrays)]
     for one in arrays:
@@ -244,7 +245,7 @@ def _pack(first: Sequence[_Array], second: Sequence[_Array], where: str) -> byte
     return b"".join([struct.pack(f"<{len(header)}I", *header), *(one.tobytes() for one in arrays)])
 
 
-def _unpack(blob: bytes) -> tuple[list[_Array], list[_Array]]:
+def _unpack(blob: bytes) -> tuple[list[FloatArray], list[FloatArray]]:
     shown, total = np.frombuffer(blob, dtype="<u4", count=2).tolist()
     sizes = np.frombuffer(blob, dtype="<u4", count=2 * total, offset=8).reshape(total, 2).tolist()
     offset = 8 + 8 * total

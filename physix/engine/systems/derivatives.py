@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from physix.engine.floats import FloatArray
 
 
 def smoothed_rate(t: FloatArray, values: FloatArray, *, window: int = 9) -> FloatArray:

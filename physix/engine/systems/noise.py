@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Noise, Trajectory
-
-FloatArray = NDArray[np.float64]
 
 # Neighbours on either side, and the degree of the polynomial through them: few samples a period need a high
 # degree and a narrow window, many samples under much noise a wide one.

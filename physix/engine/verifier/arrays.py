@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.verifier.functions import FUNCTIONS
 from physix.engine.verifier.tree import (
     Binary,
@@ -27,7 +27,6 @@ from physix.engine.verifier.tree import (
     walk,
 )
 
-FloatArray = NDArray[np.float64]
 Values = Mapping[str, FloatArray | float]
 
 

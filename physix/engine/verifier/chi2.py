@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from physix.engine.verifier.compile import FloatArray
+from physix.engine.floats import FloatArray
 from physix.engine.verifier.prepared import Samples
 
 FLOOR = 5e-3  # of a variable's spread: solver, interpolation, and the last digits of a declared constant

@@ -18,8 +18,8 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.verifier.functions import FUNCTIONS
 from physix.engine.verifier.tree import (
     Binary,
@@ -33,7 +33,6 @@ from physix.engine.verifier.tree import (
     walk,
 )
 
-FloatArray = NDArray[np.float64]
 Inputs = Callable[[float], Sequence[float]]  # from a time to the task's inputs, in their order
 Callback = Callable[[FloatArray, float], FloatArray]
 Bind = Callable[[Sequence[float], memoryview, FloatArray, Iterator[int], Inputs | None], Callback]

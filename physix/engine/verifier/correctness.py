@@ -14,14 +14,9 @@ from functools import lru_cache
 import numpy as np
 from numpy.random import PCG64, Generator
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import InputVariable, StateVariable, Task, Truth
-from physix.engine.verifier.arrays import (
-    FloatArray,
-    Values,
-    evaluate_arrays,
-    names_in,
-    with_free_literals,
-)
+from physix.engine.verifier.arrays import Values, evaluate_arrays, names_in, with_free_literals
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.prepared import Same
 from physix.engine.verifier.separable import Problem, best_starts

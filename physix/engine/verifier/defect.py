@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import StateVariable
 from physix.engine.verifier.functions import FUNCTIONS
 from physix.engine.verifier.prepared import Prepared, Same
@@ -35,7 +35,6 @@ from physix.engine.verifier.tree import (
     walk,
 )
 
-FloatArray = NDArray[np.float64]
 Role = Literal["damping", "driving", "restoring", "constant", "coupling", "other"]
 
 _EXPLAINS = 0.6  # of the defect's variance: less, and no single term is to blame

@@ -16,8 +16,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Task, Trajectory
-from physix.engine.verifier.arrays import FloatArray
 from physix.engine.verifier.compile import program
 from physix.engine.verifier.integrals import along_data
 from physix.engine.verifier.prepared import Samples, interpolation, prepare

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from physix.engine.verifier.types import FunctionSet
 from physix.limits import BASIC_FUNCTIONS, EXTENDED_FUNCTIONS
 
-FloatArray = NDArray[np.float64]
 UnitsRule = Literal["pure", "log", "exp", "same", "root", "any"]
 
 

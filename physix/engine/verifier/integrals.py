@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from physix.engine.verifier.arrays import FloatArray, linear_names, names_in
+from physix.engine.floats import FloatArray
+from physix.engine.verifier.arrays import linear_names, names_in
 from physix.engine.verifier.separable import Problem
 from physix.engine.verifier.shooting import Record, spread_of
 from physix.engine.verifier.tree import Equation, ParsedHypothesis

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import StateVariable, Task
-from physix.engine.verifier.compile import FloatArray
 from physix.engine.verifier.defect import Defect, find_defect
 from physix.engine.verifier.prepared import Prepared
 from physix.engine.verifier.simulate import Run

@@ -11,10 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Noise, Task, Trajectory, Truth
 
-FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
 Inputs = Callable[[float], Sequence[float]]  # from a time to the task's inputs, in their order
 

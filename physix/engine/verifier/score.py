@@ -7,8 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.verifier.chi2 import agrees
-from physix.engine.verifier.compile import FloatArray, Program
+from physix.engine.verifier.compile import Program
 from physix.engine.verifier.prepared import QUIET, BoolArray, Hidden, Prepared
 from physix.engine.verifier.simulate import Run, predict_hidden
 from physix.engine.verifier.types import Reward, VariableFit, VerifierConfig
@@ -43,27 +44,6 @@ def fit_variables(prepared: Prepared, run: Run) -> dict[str, VariableFit]:
             prepared.names, r2, nrmse, valid, prepared.scored.tolist(), strict=True
         )
     }
-
-
-def r2_per_variable(prepared: Prepared, predicted: FloatArray) -> FloatArray:
-    """Return the coefficient of determination of each state variable, unclipped.
-
-    Args:
-        prepared: the observed data, pooled to shape (T, D).
-        predicted: shape (T, D), same times and units.
-
-    Returns:
-        Shape (D,), in (-inf, 1]. A variable that does not move beyond its noise has no variance to
-        explain: it scores 1 if the prediction stays within its band, else 0.
-
-    Raises:
-        ValueError: the shapes differ.
-
-    Source: 1 - SS_res / SS_tot, as scikit-learn's r2_score(force_finite=True).
-    """
-    if prepared.pooled.shape != predicted.shape:
-        raise ValueError(f"observed has shape {prepared.pooled.shape}, predicted {predicted.shape}")
-    return _r2_and_nrmse(prepared, predicted)[0]
 
 
 def _r2_and_nrmse(prepared: Prepared, predicted: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -14,14 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.random import PCG64, Generator
 
-from physix.engine.verifier.arrays import (
-    FloatArray,
-    Scales,
-    Values,
-    evaluate_arrays,
-    linear_names,
-    names_in,
-)
+from physix.engine.floats import FloatArray
+from physix.engine.verifier.arrays import Scales, Values, evaluate_arrays, linear_names, names_in
 from physix.engine.verifier.tree import Equation
 
 MAX_POINTS = 1_000_000  # evaluations of a right-hand side, many at a time, for all starts together

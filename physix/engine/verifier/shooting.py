@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from physix.engine.verifier.compile import FloatArray, Inputs, Program
+from physix.engine.floats import FloatArray
+from physix.engine.verifier.compile import Inputs, Program
 from physix.engine.verifier.simulate import integrate_program
 
 BOUND = 1e30  # on the magnitude of a fitted constant

@@ -16,8 +16,9 @@ from operator import length_hint
 import numpy as np
 from scipy.integrate import ODEintWarning, odeint
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Task
-from physix.engine.verifier.compile import UNDEFINED, Callback, FloatArray, Program, program
+from physix.engine.verifier.compile import UNDEFINED, Callback, Program, program
 from physix.engine.verifier.prepared import Hidden, Inputs, Prepared, Samples, prepare
 from physix.engine.verifier.start import SpentError, Start, fit_start
 from physix.engine.verifier.tree import ParsedHypothesis

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.verifier.chi2 import effective_sigma
-from physix.engine.verifier.compile import FloatArray
 from physix.engine.verifier.prepared import BoolArray, Samples
 
 _STEPS = 10  # Levenberg-Marquardt steps, at most, over the whole motion or a part of it

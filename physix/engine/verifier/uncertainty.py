@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from physix.engine.verifier.arrays import FloatArray, Values, evaluate_arrays
+from physix.engine.floats import FloatArray
+from physix.engine.verifier.arrays import Values, evaluate_arrays
 from physix.engine.verifier.shooting import gram
 from physix.engine.verifier.tree import Equation
 

@@ -18,16 +18,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.ports import Observation, PastTurn
 from physix.engine.systems.targets import left_side
 from physix.engine.systems.task import StateVariable, Task
 from physix.engine.verifier import ParsedHypothesis, parse
 from physix.engine.verifier.tree import Binary, Call, Name, Negate, Node, Number, summands
 from physix.engine.verifier.types import Hypothesis, Rejection
-
-FloatArray = NDArray[np.float64]
 
 CODEC_VERSION = "nano-1"
 SAMPLES = 25

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import numpy as np
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target
 from physix.engine.systems.task import StateVariable, Task
 
-FloatArray = NDArray[np.float64]
 Columns = Mapping[str, FloatArray]
 
 

@@ -17,13 +17,14 @@ import numpy as np
 from anyio import to_thread
 
 from physix.engine.events import Provenance
+from physix.engine.floats import FloatArray
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.engine.verifier import ParsedHypothesis, parse, verify
 from physix.engine.verifier.types import Hypothesis, Rejection, VerifierConfig
 from physix.errors import PolicyError
-from physix.policies.search.library import Candidate, FloatArray, candidates
+from physix.policies.search.library import Candidate, candidates
 from physix.policies.search.refit import Refit, refit
 from physix.policies.search.weak_form import Samples, Structure, regress
 

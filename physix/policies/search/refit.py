@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Trajectory
 from physix.engine.verifier import ParsedHypothesis, refine
-from physix.policies.search.library import FloatArray
 
 _PENALTY = 2.0  # twice the usual: a spurious term costs generalisation
 

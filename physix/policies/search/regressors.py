@@ -17,6 +17,7 @@ import numpy as np
 from anyio import to_thread
 
 from physix.engine.events import Provenance
+from physix.engine.floats import FloatArray
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.engine.systems.derivatives import smoothed_rate
 from physix.engine.systems.targets import targets
@@ -25,7 +26,6 @@ from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import PolicyError
 from physix.policies.chat.laws import tidy
-from physix.policies.search.library import FloatArray
 
 Finder = Callable[[Task], list[str]]
 _THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)

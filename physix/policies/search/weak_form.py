@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from physix.policies.search.library import Candidate, Columns, FloatArray
+from physix.engine.floats import FloatArray
+from physix.policies.search.library import Candidate, Columns
 
 _WINDOWS = (0.1, 0.2)  # as shares of the time span
 _MIN_SAMPLES = 7  # in a window: fewer and the integrals are guesses

@@ -2,12 +2,11 @@
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.noise import estimate_noise
 from physix.engine.systems.task import Noise, Trajectory
 
-FloatArray = NDArray[np.float64]
 T = np.linspace(0.0, 10.0, 200)
 SWING = np.column_stack([np.cos(2 * T), 50 * np.exp(-0.3 * T)])
 

@@ -2,12 +2,8 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import InputVariable, Noise, StateVariable, Task, Trajectory, Truth
-
-FloatArray = NDArray[np.float64]
 
 
 def variables(

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from numpy.random import PCG64, Generator
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import InputVariable, Noise, StateVariable, Task, Trajectory
 from physix.engine.verifier import fit_free_params, fit_trajectories, parse, verify
-from physix.engine.verifier.compile import FloatArray
 from physix.engine.verifier.fit import Fit
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig

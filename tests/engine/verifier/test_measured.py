@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Noise, Task, Truth
 from physix.engine.verifier import ParsedHypothesis, integrate, parse, verify
@@ -12,7 +13,7 @@ from physix.engine.verifier.prepared import prepare, prepare_hidden
 from physix.engine.verifier.score import hardly_moving
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
 from physix.engine.verifier.whole import refit_on_all
-from tests.engine.verifier.measured import FloatArray, scaled, table, variables
+from tests.engine.verifier.measured import scaled, table, variables
 
 OSCILLATOR = variables("x v", rates={"v": "x"})
 T = np.linspace(0.0, 10.0, 100)
