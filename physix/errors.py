@@ -5,7 +5,7 @@ PhysixError
 │   ├── UnknownSystemError
 │   ├── UnknownPolicyError
 │   └── CsvError             a table that is no trajectory, with the row where known
-├── ForbiddenError           the episode belongs to whoever holds its token
+├── ForbiddenError           the episode belongs to whoever holds its token, or its truth is held back
 ├── EpisodeNotFoundError
 ├── RunNotFoundError
 ├── EpisodeFinishedError     a turn after the end
@@ -50,11 +50,12 @@ class CsvError(BadInputError):
 
 
 class ForbiddenError(PhysixError):
-    """The episode was started with a secret token, and it was not given."""
+    """The episode has a secret token, or its task a truth that is held back, and the caller may not."""
 
-    def __init__(self, episode_id: str) -> None:
+    def __init__(self, episode_id: str, reason: str | None = None) -> None:
         super().__init__(
-            f"Episode {episode_id[:80]} belongs to another client: give the token that its reset returned."
+            reason
+            or f"Episode {episode_id[:80]} belongs to another client: give the token that its reset returned."
         )
 
 

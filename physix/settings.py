@@ -20,7 +20,15 @@ class Settings(BaseSettings):
     db: str = "sqlite:///physix.db"
     runs: str = "runs"  # the folder of training runs that the server shows
     public: bool = False
-    token: str | None = None
+    token: SecretStr | None = Field(
+        default=None, description="what every client must send; None: anyone may play"
+    )
+    operator_token: SecretStr | None = Field(
+        default=None, description="reads what is held back from players; None: made when the server starts"
+    )
+    hold_truth: bool | None = Field(
+        default=None, description="keep the truth of sampled tasks from players too; None: with public"
+    )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("http://localhost:5173",),
         description="pages of other origins that may call the API, separated by commas; * for all",
@@ -50,6 +58,11 @@ class Settings(BaseSettings):
         default=120.0, ge=0.0, description="how long a door waits for a server that is away; 0 tries once"
     )
     resume_runs: bool = Field(default=False, description="play on, at start-up, what a stop interrupted")
+
+    @property
+    def holds_truth(self) -> bool:
+        """Whether the truth of sampled tasks is kept from players."""
+        return self.public if self.hold_truth is None else self.hold_truth
 
     @field_validator("cors_origins", mode="before")
     @classmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import gc
 import ipaddress
+import secrets
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,9 +15,10 @@ import anyio
 import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
+from pydantic import SecretStr
 
 from physix.api import page, problems
-from physix.api.http import comparisons, datasets, demos, laws, runs
+from physix.api.http import comparisons, datasets, demos, laws, operator, runs
 from physix.api.http.routes import Services, router
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
@@ -39,6 +41,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
         settings: where the log is, and the limits.
         openenv: whether to serve OpenEnv's routes, whose import costs seconds.
     """
+    settings = with_operator(settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -55,6 +58,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
                 tasks.cancel_scope.cancel()
 
     app = FastAPI(title="PhysiX-Live", version=__version__, lifespan=lifespan)
+    app.state.settings = settings
     problems.install(app)
     app.include_router(router)
     app.include_router(comparisons.router)
@@ -62,6 +66,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(datasets.router)
     app.include_router(runs.router)
     app.include_router(laws.router)
+    app.include_router(operator.router)
     app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:
         from physix.api.openenv.environment import register
@@ -79,7 +84,8 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.add_middleware(
         Guard,
         max_body_bytes=settings.max_body_bytes,
-        token=settings.token,
+        token=None if settings.token is None else settings.token.get_secret_value(),
+        operator_token=operator.token_of(settings),
         larger=dict.fromkeys(comparisons.TABLE_PATHS, settings.max_csv_body_bytes),
     )
     # Outermost: a preflight carries no token, and a refusal must be readable to the page that caused it.
@@ -103,13 +109,18 @@ def serve(settings: Settings) -> None:
             f"Host {settings.host} can be reached from other machines. Set PHYSIX_TOKEN, or pass --public "
             "to serve everyone."
         )
+    settings = with_operator(settings)
     app = create_app(settings)
     # What the imports made stays. Walking all of it again and again shows in the slowest turns, and
     # a busy server makes many small tuples and few cycles.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    sys.stderr.write(f"PhysiX-Live {__version__} on http://{settings.host}:{settings.port}\n")
+    address = f"http://{settings.host}:{settings.port}"
+    sys.stderr.write(
+        f"PhysiX-Live {__version__} on {address}\n"
+        f"As its operator: {address}/operator?token={operator.token_of(settings)}\n"
+    )
     uvicorn.run(
         app,
         host=settings.host,
@@ -119,6 +130,13 @@ def serve(settings: Settings) -> None:
         # Frames above max_body_bytes are answered, not fatal; only far above it the socket closes.
         ws_max_size=16 * settings.max_body_bytes,
     )
+
+
+def with_operator(settings: Settings) -> Settings:
+    """Return settings that name an operator's token: the one that is set, or a new one."""
+    if settings.operator_token is not None:
+        return settings
+    return settings.model_copy(update={"operator_token": SecretStr(secrets.token_urlsafe(24))})
 
 
 def _is_loopback(host: str) -> bool:

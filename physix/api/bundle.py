@@ -11,6 +11,7 @@ from pathlib import Path
 import orjson
 from pydantic import BaseModel
 
+from physix.api.access import EVERYTHING
 from physix.api.http.schemas import EpisodeList, EpisodeRowView, EpisodeView, public_events
 from physix.api.page import STATIC
 from physix.engine import RecordedEvent
@@ -93,10 +94,10 @@ def _write_episode(data: Path, recorded: Sequence[RecordedEvent]) -> EpisodeRowV
     if episode is None:
         raise BadInputError("An episode without events cannot be bundled.")
     row = project(recorded)
-    _write(data / f"{row.episode_id}.json", EpisodeView.of(episode, driven=False))
-    events = [one.model_dump(mode="json") for one in public_events(recorded)]
+    _write(data / f"{row.episode_id}.json", EpisodeView.of(episode, EVERYTHING, driven=False))
+    events = [one.model_dump(mode="json") for one in public_events(recorded, EVERYTHING)]
     (data / f"{row.episode_id}.events.json").write_bytes(orjson.dumps(events))
-    return EpisodeRowView.of(row)
+    return EpisodeRowView.of(row, EVERYTHING)
 
 
 def _write(path: Path, view: BaseModel) -> None:

@@ -1,4 +1,4 @@
-"""What every request passes: a bound on its body, a token where one is set, safe headers."""
+"""What every request passes: a bound on its body, who asks, a token where one is set, safe headers."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
+from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +21,9 @@ _SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
-_HEALTH = "/health"  # what watches a server holds no token
+# What watches a server holds no token; whoever opens the operator's link brings the token in it.
+_OPEN = frozenset({"/health", "/operator"})
+OPERATOR_COOKIE = "physix_operator"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -37,22 +40,28 @@ class Guard:
         *,
         max_body_bytes: int,
         token: str | None,
+        operator_token: str,
         larger: Mapping[str, int] | None = None,
     ) -> None:
         self._app = app
         self._limit = max_body_bytes
         self._larger = dict(larger or {})  # bounds of the paths that take tables
         self._token = token
+        self._operator_token = operator_token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse what is too large or not allowed; pass the rest on."""
-        if scope["type"] != "http":
-            if scope["type"] == "websocket" and not self._allowed(scope):
-                await send({"type": "websocket.close", "code": 1008})
-                return
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        if scope["path"] != _HEALTH and not self._allowed(scope):
+        allowed = self._admit(scope)
+        if scope["type"] == "websocket":
+            if allowed:
+                await self._app(scope, receive, send)
+            else:
+                await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["path"] not in _OPEN and not allowed:
             refusal = problem(
                 401,
                 "This server needs a token: send Authorization: Bearer <PHYSIX_TOKEN>. "
@@ -96,13 +105,29 @@ class Guard:
             if not started:
                 await refusal(scope, receive, send)
 
-    def _allowed(self, scope: Scope) -> bool:
-        if self._token is None:
-            return True
+    def _admit(self, scope: Scope) -> bool:
+        """Note in the scope who asks (`operator`, `bearer`), and tell whether they may ask at all."""
         scheme, _, given = Headers(scope=scope).get("authorization", "").partition(" ")
         if scheme.lower() == "basic":
             given = _password(given) if _same_site(scope) else ""
-        return hmac.compare_digest(given.encode(), self._token.encode())
+        kept = _cookie(scope) if _same_site(scope) else ""
+        operator = _equal(given, self._operator_token) or _equal(kept, self._operator_token)
+        state = scope.setdefault("state", {})
+        state["operator"] = operator
+        state["bearer"] = given if scheme.lower() == "bearer" else None
+        return operator or self._token is None or _equal(given, self._token)
+
+
+def _equal(given: str, expected: str) -> bool:
+    return hmac.compare_digest(given.encode(), expected.encode())
+
+
+def _cookie(scope: Scope) -> str:
+    try:
+        found = SimpleCookie(Headers(scope=scope).get("cookie", "")).get(OPERATOR_COOKIE)
+    except CookieError:
+        return ""
+    return found.value if found else ""
 
 
 def _password(encoded: str) -> str:
@@ -113,7 +138,7 @@ def _password(encoded: str) -> str:
 
 
 def _same_site(scope: Scope) -> bool:
-    """Tell whether a browser's remembered password may be used: another site must not act with it."""
+    """Tell whether what a browser remembers may be used: another site must not act with it."""
     if scope["type"] == "websocket":
         return False  # agents send a bearer token
     asked_by = Headers(scope=scope).get("sec-fetch-site", "none")

@@ -122,7 +122,7 @@ class EpisodeFilter:
     until: datetime | None = None  # exclusive
     run: str | None = None
     step: str | None = None
-    public: bool = False  # leave out what must not be found by its system yet: see `is_secret`
+    public: bool = False  # an evaluation task is not found by its system
 
 
 SortKey = Literal["started", "system", "policy", "outcome", "turns", "match", "length"]

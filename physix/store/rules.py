@@ -14,6 +14,7 @@ from physix.engine.events import (
     RewardComputed,
     SimulationRun,
 )
+from physix.engine.systems.task import is_evaluation
 from physix.errors import BadInputError, ConflictError
 from physix.limits import MAX_COMMAND_ID, MAX_EPISODE_ID
 from physix.store.rows import EpisodeFilter, EpisodeRow
@@ -100,14 +101,6 @@ def _is_whole(events: Sequence[Event], *, first: bool, next_turn: int, copied: i
     return not rest or (len(rest) == 1 and isinstance(rest[0], EpisodeFinished))
 
 
-def is_secret(system_id: str, seed: int | None, *, running: bool) -> bool:
-    """Tell whether naming an episode's system would tell its agent half the law: an evaluation task.
-
-    Only evaluation tasks have a system and no seed.
-    """
-    return running and seed is None and system_id != "csv"
-
-
 def wanted_labels(wanted: EpisodeFilter) -> dict[str, str]:
     """Return the labels that an episode must have started with."""
     return {name: value for name in ("run", "step") if (value := getattr(wanted, name)) is not None}
@@ -115,8 +108,7 @@ def wanted_labels(wanted: EpisodeFilter) -> dict[str, str]:
 
 def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
     """Tell whether a list with this filter shows the row, labels aside: rows have none."""
-    secret = is_secret(row.system_id, row.seed, running=row.status == "running")
-    if wanted.public and wanted.system is not None and secret:
+    if wanted.public and wanted.system is not None and is_evaluation(row.system_id, row.seed):
         return False
     exact = (
         (wanted.system, row.system_id),

@@ -9,15 +9,24 @@ from anyio import to_thread
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
+from physix.api.access import Access, Caller
 from physix.api.http import schemas
-from physix.api.http.routes import After, LastEventId, Services, Wired, config_of, read_table, task_of
+from physix.api.http.routes import (
+    After,
+    LastEventId,
+    Services,
+    Wired,
+    config_of,
+    read_table,
+    require_policy,
+    task_of,
+)
 from physix.api.live.streams import comparison_stream, resume_after
 from physix.engine import EpisodeStarted, RecordedEvent
 from physix.engine.comparison import load_members, member_id, summarise
 from physix.engine.fork import fork
 from physix.errors import BadInputError, ForbiddenError
 from physix.limits import MAX_EPISODE_ID, PERSON
-from physix.policies import open_policy
 
 TABLE_PATHS = ("/interactive/sessions", "/api/comparisons", "/api/csv/check")
 ComparisonId = Annotated[str, Path(max_length=MAX_EPISODE_ID)]
@@ -26,12 +35,14 @@ router = APIRouter()
 
 
 @router.post("/api/comparisons", status_code=201)
-async def start_comparison(wired: Wired, body: schemas.NewComparison) -> schemas.ComparisonView:
+async def start_comparison(
+    wired: Wired, caller: Caller, body: schemas.NewComparison
+) -> schemas.ComparisonView:
     """Start the same task under several policies at once."""
     if len(set(body.policies)) != len(body.policies):
         raise BadInputError("A policy is named twice; name each once.")
     for name in body.policies:
-        await open_policy(name, wired.log, wired.settings)
+        await require_policy(wired, caller, name)
     task, truth = await task_of(body)
     comparison_id = uuid.uuid4().hex
     for index, name in enumerate(body.policies):
@@ -46,62 +57,76 @@ async def start_comparison(wired: Wired, body: schemas.NewComparison) -> schemas
         )
     for index, name in enumerate(body.policies):
         await wired.drivers.start(member_id(comparison_id, index), name)
-    return await _view(wired, comparison_id)
+    return await _view(wired, caller, comparison_id)
 
 
 @router.get("/api/comparisons/{comparison_id}")
-async def comparison(wired: Wired, comparison_id: ComparisonId) -> schemas.ComparisonView:
+async def comparison(wired: Wired, caller: Caller, comparison_id: ComparisonId) -> schemas.ComparisonView:
     """Return a comparison as it stands."""
-    return await _view(wired, comparison_id)
+    return await _view(wired, caller, comparison_id)
 
 
 @router.post("/api/comparisons/{comparison_id}/pause")
-async def pause_comparison(wired: Wired, comparison_id: ComparisonId) -> schemas.ComparisonView:
+async def pause_comparison(
+    wired: Wired, caller: Caller, comparison_id: ComparisonId
+) -> schemas.ComparisonView:
     """Stop all policies that play; they can go on later."""
     for events in await load_members(wired.log, comparison_id):
         await wired.drivers.stop(events[0].episode_id)
-    return await _view(wired, comparison_id)
+    return await _view(wired, caller, comparison_id)
 
 
 @router.post("/api/comparisons/{comparison_id}/run", status_code=202)
-async def run_comparison(wired: Wired, comparison_id: ComparisonId) -> schemas.ComparisonView:
+async def run_comparison(wired: Wired, caller: Caller, comparison_id: ComparisonId) -> schemas.ComparisonView:
     """Let all policies that have not finished play on."""
     for events in await load_members(wired.log, comparison_id):
         member = summarise(events)
         if member.outcome.reason is None and not wired.drivers.drives(member.episode_id):
             await wired.drivers.start(member.episode_id, member.policy)
-    return await _view(wired, comparison_id)
+    return await _view(wired, caller, comparison_id)
 
 
 @router.get("/api/comparisons/{comparison_id}/events", response_class=Response)
 async def comparison_events(
-    wired: Wired, comparison_id: ComparisonId, after: After = None, last_event_id: LastEventId = None
+    wired: Wired,
+    caller: Caller,
+    comparison_id: ComparisonId,
+    after: After = None,
+    last_event_id: LastEventId = None,
 ) -> Response:
     """Stream all members by position, live text between, and the summary at the end."""
     members = await load_members(wired.log, comparison_id)
 
     async def summary() -> bytes:
-        return (await _view(wired, comparison_id)).model_dump_json().encode()
+        return (await _view(wired, caller, comparison_id)).model_dump_json().encode()
 
     return await comparison_stream(
         wired.log,
         [events[0].episode_id for events in members],
         resume_after(last_event_id, after),
+        access=caller,
         live=wired.live,
         summary=summary,
     )
 
 
 @router.post("/interactive/sessions/{episode_id}/fork", status_code=201)
-async def fork_session(wired: Wired, episode_id: str, body: schemas.ForkBody) -> schemas.EpisodeView:
+async def fork_session(
+    wired: Wired, caller: Caller, episode_id: str, body: schemas.ForkBody
+) -> schemas.EpisodeView:
     """Begin a new episode with the first turns of this one."""
     original = await wired.engine.load(episode_id)
     if original.owned:
         # A fork could be ended at once, and an ended episode shows its truth.
         raise ForbiddenError(episode_id)
+    if original.started.token_sha256 is not None and caller.holds_back(
+        original.task.system_id, original.task.seed
+    ):
+        # A fork belongs to nobody: everyone would read the turns that are held back.
+        raise ForbiddenError(episode_id)
     policy = body.policy or original.started.policy
     if policy != PERSON and body.policy is not None:
-        await open_policy(policy, wired.log, wired.settings)
+        await require_policy(wired, caller, policy)
     forked = await fork(
         wired.engine,
         episode_id,
@@ -110,7 +135,7 @@ async def fork_session(wired: Wired, episode_id: str, body: schemas.ForkBody) ->
         door="interactive",
         max_turns=body.max_turns,
     )
-    return schemas.EpisodeView.of(forked, driven=False)
+    return schemas.EpisodeView.of(forked, caller, driven=False)
 
 
 @router.post("/api/csv/check")
@@ -131,31 +156,35 @@ async def check_table(body: schemas.TableBody) -> schemas.TableView:
     )
 
 
-async def _view(wired: Services, comparison_id: str) -> schemas.ComparisonView:
+async def _view(wired: Services, caller: Access, comparison_id: str) -> schemas.ComparisonView:
     members = await load_members(wired.log, comparison_id)
     driven = frozenset(
         events[0].episode_id for events in members if wired.drivers.drives(events[0].episode_id)
     )
-    return view_of(comparison_id, members, driven)
+    return view_of(comparison_id, members, caller, driven)
 
 
 def view_of(
     comparison_id: str,
     members: list[tuple[RecordedEvent, ...]],
+    access: Access,
     driven: frozenset[str] = frozenset(),
 ) -> schemas.ComparisonView:
-    """Project a comparison from its members' events."""
+    """Project a comparison from its members' events, as far as they may be told."""
     first = members[0][0].event
     if not isinstance(first, EpisodeStarted):
         raise ValueError(f"Episode {members[0][0].episode_id} does not begin with EpisodeStarted.")
     summaries = [summarise(events) for events in members]
+    told = [access.told(first, ended=member.outcome.reason is not None) for member in summaries]
+    task = access.told(first, ended=False).task(first.task)
     return schemas.ComparisonView(
         comparison_id=comparison_id,
         status="finished" if all(member.outcome.reason for member in summaries) else "running",
-        system_id=first.task.system_id,
-        seed=first.task.seed,
-        title=first.task.title,
+        system_id=task.system_id,
+        seed=task.seed,
+        title=task.title,
         members=[
-            schemas.MemberView.of_member(member, driven=member.episode_id in driven) for member in summaries
+            schemas.MemberView.of_member(member, may, driven=member.episode_id in driven)
+            for member, may in zip(summaries, told, strict=True)
         ],
     )

@@ -8,7 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
+from physix.api.access import Caller
 from physix.api.http.routes import Wired
+from physix.errors import ForbiddenError
 from physix.training.data.mining import mine, row_json, rules_from
 from physix.training.data.renderers import renderer_named
 
@@ -22,6 +24,7 @@ router = APIRouter()
 )
 async def sft(
     services: Wired,
+    caller: Caller,
     render: Annotated[str, Query(max_length=16)] = "chat",
     where: Annotated[
         list[str] | None,
@@ -29,6 +32,11 @@ async def sft(
     ] = None,
 ) -> StreamingResponse:
     """Stream the dataset that `physix dataset sft` writes, mined by the same rules."""
+    if services.settings.holds_truth and not caller.operator:
+        raise ForbiddenError(
+            "",
+            "Rows hold laws that this server holds back: only its operator may mine them.",
+        )
     pairs = dict(pair.partition("=")[::2] for pair in where or [])
     # Checked before the first byte: later there is no status left to change.
     rules = rules_from({"render": render, **pairs})

@@ -8,6 +8,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path
 from pydantic import BaseModel
 
+from physix.api.access import Access, Caller
 from physix.api.http.comparisons import view_of
 from physix.api.http.schemas import ComparisonView, EpisodeView, PublicEvent, public_events
 from physix.engine.episode import fold
@@ -48,20 +49,20 @@ async def demos() -> list[DemoView]:
 
 
 @router.get("/api/demos/{demo_id}")
-async def demo(demo_id: Annotated[str, Path(max_length=64)]) -> DemoReplay:
+async def demo(caller: Caller, demo_id: Annotated[str, Path(max_length=64)]) -> DemoReplay:
     """Return a demo with all its events, in the order they happened."""
-    return await to_thread.run_sync(_replay, demo_id)
+    return await to_thread.run_sync(_replay, demo_id, caller)
 
 
-def _replay(demo_id: str) -> DemoReplay:
+def _replay(demo_id: str, caller: Access) -> DemoReplay:
     read = read_demo(find_demo(demo_id))
     events = sorted((one for member in read.members for one in member), key=lambda one: one.position)
     episodes = [episode for member in read.members if (episode := fold(member)) is not None]
     return DemoReplay(
         demo=_view(read),
-        comparison=view_of(read.header.comparison_id, list(read.members)),
-        episodes=[EpisodeView.of(episode, driven=False) for episode in episodes],
-        events=public_events(events),
+        comparison=view_of(read.header.comparison_id, list(read.members), caller),
+        episodes=[EpisodeView.of(episode, caller, driven=False) for episode in episodes],
+        events=public_events(events, caller),
     )
 
 

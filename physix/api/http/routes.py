@@ -10,6 +10,7 @@ from anyio.lowlevel import checkpoint
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from physix.api.access import Access, Caller
 from physix.api.http import schemas
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
@@ -104,6 +105,7 @@ async def policies(wired: Wired) -> list[schemas.PolicyView]:
 @router.get("/api/episodes")
 async def episodes(
     wired: Wired,
+    caller: Caller,
     system: Annotated[str | None, Query(max_length=MAX_SYSTEM_ID)] = None,
     policy: Annotated[str | None, Query(max_length=MAX_POLICY_NAME)] = None,
     outcome: Annotated[str | None, Query(max_length=32)] = None,
@@ -126,12 +128,12 @@ async def episodes(
         text=q,
         run=run,
         step=step,
-        public=True,
+        public=not caller.operator,
     )
     order = EpisodeOrder(by=cast("SortKey", sort.removeprefix("-")), descending=sort.startswith("-"))
     page = await wired.log.list_episodes(wanted, order=order, cursor=cursor, limit=limit)
     return schemas.EpisodeList(
-        items=[schemas.EpisodeRowView.of(row) for row in page.items],
+        items=[schemas.EpisodeRowView.of(row, caller) for row in page.items],
         next_cursor=page.next_cursor,
         total=page.total,
     )
@@ -139,7 +141,7 @@ async def episodes(
 
 @router.get("/api/episodes/export", response_class=Response)
 async def export_episodes(
-    wired: Wired, episode: Annotated[list[str], Query(max_length=MAX_EXPORTED)]
+    wired: Wired, caller: Caller, episode: Annotated[list[str], Query(max_length=MAX_EXPORTED)]
 ) -> Response:
     """Download finished episodes as they are logged, in the form that `physix log import` takes."""
     for episode_id in episode:
@@ -147,6 +149,12 @@ async def export_episodes(
         if found.finished is None:
             raise ConflictError(
                 f"Episode {episode_id} still runs, and an export holds its truth: finish or abandon it first."
+            )
+        if not caller.told(found.started, ended=True).truth:
+            raise ForbiddenError(
+                episode_id,
+                f"Episode {episode_id} is on a task whose truth is held back, and an export holds it: "
+                "only the operator of the server may export it.",
             )
     return StreamingResponse(
         export_lines(wired.log, episode),
@@ -156,17 +164,18 @@ async def export_episodes(
 
 
 @router.get("/api/episodes/{episode_id}")
-async def episode(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+async def episode(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
     """Return one episode as it stands."""
-    return _view(wired, await wired.engine.load(episode_id))
+    return _view(wired, caller, await wired.engine.load(episode_id))
 
 
 @router.get("/api/episodes/{episode_id}/turns/{turn}/prompt")
 async def turn_prompt(
-    wired: Wired, episode_id: str, turn: Annotated[int, Path(ge=1, le=MAX_TURNS)]
+    wired: Wired, caller: Caller, episode_id: str, turn: Annotated[int, Path(ge=1, le=MAX_TURNS)]
 ) -> schemas.PromptView:
     """Return what the policy was asked for a turn, written anew from the log."""
     found = await wired.engine.load(episode_id)
+    caller.require_read(found.started, episode_id)
     if turn > len(found.turns):
         raise PromptNotFoundError(episode_id, turn)
     before = replace(found, turns=found.turns[: turn - 1], finished=None)
@@ -186,17 +195,20 @@ async def turn_prompt(
 
 
 @router.get("/api/episodes/{episode_id}/events.json")
-async def episode_events(wired: Wired, episode_id: str, after: After = None) -> list[schemas.PublicEvent]:
+async def episode_events(
+    wired: Wired, caller: Caller, episode_id: str, after: After = None
+) -> list[schemas.PublicEvent]:
     """Return the events of an episode after a version."""
     recorded = await wired.log.read(episode_id)
     if not recorded:
         raise EpisodeNotFoundError(episode_id)
-    return schemas.public_events(recorded, after or 0)
+    return schemas.public_events(recorded, caller, after or 0)
 
 
 @router.get("/api/episodes/{episode_id}/events", response_class=Response)
 async def episode_event_stream(
     wired: Wired,
+    caller: Caller,
     request: Request,
     episode_id: str,
     after: After = None,
@@ -207,35 +219,37 @@ async def episode_event_stream(
     start = resume_after(last_event_id, after)
     if "application/json" in request.headers.get("accept", ""):
         recorded = await wired.log.read(episode_id)
-        return JSONResponse([one.model_dump(mode="json") for one in schemas.public_events(recorded, start)])
-    return await episode_stream(wired.log, episode_id, start, live=wired.live)
+        shown = schemas.public_events(recorded, caller, start)
+        return JSONResponse([one.model_dump(mode="json") for one in shown])
+    return await episode_stream(wired.log, episode_id, start, access=caller, live=wired.live)
 
 
 @router.get("/api/events", response_class=Response)
 async def log_event_stream(
     wired: Wired,
+    caller: Caller,
     episode: Annotated[list[str] | None, Query(max_length=MAX_FOLLOWED)] = None,
     after: After = None,
     last_event_id: LastEventId = None,
 ) -> Response:
     """Stream the whole log by position, optionally narrowed to some episodes."""
-    return log_stream(wired.log, resume_after(last_event_id, after), episode, live=wired.live)
+    return log_stream(wired.log, resume_after(last_event_id, after), episode, access=caller, live=wired.live)
 
 
 @router.post("/interactive/sessions", status_code=201)
-async def start_session(wired: Wired, body: schemas.NewSession) -> schemas.EpisodeView:
+async def start_session(wired: Wired, caller: Caller, body: schemas.NewSession) -> schemas.EpisodeView:
     """Start an episode from a system and seed, or from a CSV."""
     task, truth = await task_of(body)
     if body.policy != PERSON:
-        await open_policy(body.policy, wired.log, wired.settings)
+        await require_policy(wired, caller, body.policy)
     config = config_of(body)
     started = await wired.engine.start(task, truth, config=config, policy=body.policy, door="interactive")
-    return _view(wired, started)
+    return _view(wired, caller, started)
 
 
 @router.post("/interactive/sessions/{episode_id}/step")
 async def step(
-    wired: Wired, episode_id: str, body: schemas.HypothesisBody, command_id: CommandId = None
+    wired: Wired, caller: Caller, episode_id: str, body: schemas.HypothesisBody, command_id: CommandId = None
 ) -> schemas.EpisodeView:
     """Play one turn with a person's hypothesis."""
     await _require_open(wired, episode_id)
@@ -246,7 +260,7 @@ async def step(
         command_id=command_id,
     )
     await checkpoint()  # the followers first: writing the whole episode out takes longer than its newest turn
-    return _view(wired, played)
+    return _view(wired, caller, played)
 
 
 @router.post("/interactive/sessions/{episode_id}/preview")
@@ -263,36 +277,38 @@ async def preview_hypothesis(
 
 @router.post("/interactive/sessions/{episode_id}/llm-step")
 async def policy_step(
-    wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None
+    wired: Wired, caller: Caller, episode_id: str, body: schemas.PolicyBody | None = None
 ) -> schemas.EpisodeView:
     """Let a policy play one turn."""
     await _require_open(wired, episode_id)
-    name = await _policy_name(wired, episode_id, body)
-    return _view(wired, await wired.drivers.play_turn(episode_id, name, _temperature(body)))
+    name = await _policy_name(wired, caller, episode_id, body)
+    return _view(wired, caller, await wired.drivers.play_turn(episode_id, name, _temperature(body)))
 
 
 @router.post("/interactive/sessions/{episode_id}/run", status_code=202)
-async def run(wired: Wired, episode_id: str, body: schemas.PolicyBody | None = None) -> schemas.EpisodeView:
+async def run(
+    wired: Wired, caller: Caller, episode_id: str, body: schemas.PolicyBody | None = None
+) -> schemas.EpisodeView:
     """Let a policy play to the end in the background."""
     await _require_open(wired, episode_id)
-    name = await _policy_name(wired, episode_id, body)
+    name = await _policy_name(wired, caller, episode_id, body)
     await wired.drivers.start(episode_id, name, _temperature(body))
-    return _view(wired, await wired.engine.load(episode_id))
+    return _view(wired, caller, await wired.engine.load(episode_id))
 
 
 @router.post("/interactive/sessions/{episode_id}/pause")
-async def pause(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+async def pause(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
     """Stop the policy that plays; the episode can go on later."""
     await wired.drivers.stop(episode_id)
-    return _view(wired, await wired.engine.load(episode_id))
+    return _view(wired, caller, await wired.engine.load(episode_id))
 
 
 @router.post("/interactive/sessions/{episode_id}/abandon")
-async def abandon(wired: Wired, episode_id: str) -> schemas.EpisodeView:
+async def abandon(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
     """End the episode as abandoned."""
     await _require_open(wired, episode_id)
     await wired.drivers.stop(episode_id)
-    return _view(wired, await wired.engine.abandon(episode_id))
+    return _view(wired, caller, await wired.engine.abandon(episode_id))
 
 
 async def _require_open(wired: Services, episode_id: str) -> None:
@@ -301,9 +317,25 @@ async def _require_open(wired: Services, episode_id: str) -> None:
         raise ForbiddenError(episode_id)
 
 
-async def _policy_name(wired: Services, episode_id: str, body: schemas.PolicyBody | None) -> str:
+async def require_policy(wired: Services, caller: Access, name: str) -> None:
+    """Refuse a policy that cannot play for this caller: what a replay repeats, its episode tells everyone.
+
+    Raises:
+        UnknownPolicyError, BadInputError, EpisodeNotFoundError: as `open_policy`.
+        ForbiddenError: it would repeat an episode that is held back from the caller.
+    """
+    if name.startswith("replay:"):
+        repeated = await wired.engine.load(name.removeprefix("replay:"))
+        caller.require_read(repeated.started, repeated.episode_id)
+    await open_policy(name, wired.log, wired.settings)
+
+
+async def _policy_name(
+    wired: Services, caller: Access, episode_id: str, body: schemas.PolicyBody | None
+) -> str:
     episode = await wired.engine.load(episode_id)
     if body is not None and body.policy is not None:
+        await require_policy(wired, caller, body.policy)
         return body.policy
     return DEFAULT_POLICY if episode.started.policy == PERSON else episode.started.policy
 
@@ -312,8 +344,8 @@ def _temperature(body: schemas.PolicyBody | None) -> float | None:
     return body.temperature if body is not None else None
 
 
-def _view(wired: Services, episode: Episode) -> schemas.EpisodeView:
-    return schemas.EpisodeView.of(episode, driven=wired.drivers.drives(episode.episode_id))
+def _view(wired: Services, caller: Access, episode: Episode) -> schemas.EpisodeView:
+    return schemas.EpisodeView.of(episode, caller, driven=wired.drivers.drives(episode.episode_id))
 
 
 def config_of(body: schemas.NewTask) -> EpisodeConfig:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
+from physix.api.access import UNNAMED_SYSTEM, Access, Told
 from physix.engine import Episode, RecordedEvent, Turn
 from physix.engine.comparison import Member
 from physix.engine.events import (
@@ -28,7 +29,7 @@ from physix.engine.events import (
 )
 from physix.engine.outcome import Outcome, take
 from physix.engine.systems.targets import Target, targets
-from physix.engine.systems.task import StateVariable, Task
+from physix.engine.systems.task import StateVariable, Task, is_evaluation
 from physix.engine.verifier.types import (
     Constants,
     Correctness,
@@ -53,11 +54,9 @@ from physix.limits import (
     PERSON,
 )
 from physix.store.rows import EpisodeFields, EpisodeRow
-from physix.store.rules import is_secret
 
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 StrictInt = Annotated[int, Field(strict=True)]
-UNNAMED_SYSTEM = "unnamed"  # the system of an evaluation task until the episode has ended
 
 
 class Body(BaseModel):
@@ -156,13 +155,15 @@ class Standing(BaseModel):
     policy_failures: int
 
     @classmethod
-    def of(cls, outcome: Outcome) -> Standing:
-        """Project an outcome."""
-        return cls(**_standing(outcome))
+    def of(cls, outcome: Outcome, told: Told) -> Standing:
+        """Project an outcome as far as it may be told."""
+        return cls(**_standing(outcome, told))
 
 
-def _standing(outcome: Outcome) -> dict[str, Any]:
+def _standing(outcome: Outcome, told: Told) -> dict[str, Any]:
     fields = asdict(outcome)
+    if not told.generalisation:
+        fields["generalisation"] = None
     fields["outcome"] = fields.pop("reason")
     status = "finished" if outcome.reason else "running"
     return {**fields, "status": status, "turns_to_solve": outcome.turns_to_solve}
@@ -176,10 +177,13 @@ class MemberView(Standing):
     driven: bool
 
     @classmethod
-    def of_member(cls, member: Member, *, driven: bool) -> MemberView:
+    def of_member(cls, member: Member, told: Told, *, driven: bool) -> MemberView:
         """Project a member."""
         return cls(
-            **_standing(member.outcome), episode_id=member.episode_id, policy=member.policy, driven=driven
+            **_standing(member.outcome, told),
+            episode_id=member.episode_id,
+            policy=member.policy,
+            driven=driven,
         )
 
 
@@ -283,8 +287,8 @@ class TurnView(BaseModel):
     recorded_at: datetime
 
     @classmethod
-    def of(cls, turn: Turn, *, ended: bool) -> TurnView:
-        """Flatten the three events of a turn; what tells of the truth only if the episode has ended."""
+    def of(cls, turn: Turn, told: Told) -> TurnView:
+        """Flatten the three events of a turn, as far as they may be told."""
         submitted, rewarded = turn.submitted, turn.rewarded
         return cls(
             turn=turn.number,
@@ -296,9 +300,9 @@ class TurnView(BaseModel):
             reward=rewarded.reward,
             emitted=rewarded.emitted,
             fits=rewarded.fits,
-            generalisation=rewarded.generalisation,
+            generalisation=rewarded.generalisation if told.generalisation else None,
             match_dense=rewarded.match_dense,
-            correctness=rewarded.correctness if ended else None,
+            correctness=rewarded.correctness if told.truth else None,
             mismatch=rewarded.mismatch,
             solved=rewarded.solved,
             raw_completion=submitted.raw_completion,
@@ -312,15 +316,6 @@ class TruthView(BaseModel):
 
     equation: str
     params: dict[str, float]
-
-
-def public_task(task: Task, *, running: bool) -> Task:
-    """Return the task as anyone may read it: a running evaluation does not name its system."""
-    return (
-        replace(task, system_id=UNNAMED_SYSTEM)
-        if is_secret(task.system_id, task.seed, running=running)
-        else task
-    )
 
 
 class EpisodeView(BaseModel):
@@ -352,11 +347,17 @@ class EpisodeView(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, episode: Episode, *, driven: bool) -> EpisodeView:
-        """Project an episode for people: no truth before the end, never the hidden trajectories."""
+    def of(cls, episode: Episode, access: Access, *, driven: bool) -> EpisodeView:
+        """Project an episode: no truth before the end, never the hidden trajectories.
+
+        Raises:
+            ForbiddenError: its turns are held back from this caller.
+        """
+        access.require_read(episode.started, episode.episode_id)
         started, finished = episode.started, episode.finished
-        truth = started.truth
-        shown = finished is not None and truth.equation is not None
+        told = access.told(started, ended=finished is not None)
+        truth, task = started.truth, told.task(started.task)
+        shown = told.truth and truth.equation is not None
         return cls(
             episode_id=episode.episode_id,
             version=episode.version,
@@ -365,13 +366,13 @@ class EpisodeView(BaseModel):
             driven=driven,
             policy=started.policy,
             door=started.door,
-            system_id=public_task(started.task, running=finished is None).system_id,
-            seed=started.task.seed,
-            task=public_task(started.task, running=finished is None),
+            system_id=task.system_id,
+            seed=task.seed,
+            task=task,
             targets=list(targets(started.task.variables)),
             config=started.config,
-            turns=[TurnView.of(turn, ended=finished is not None) for turn in episode.turns],
-            standing=Standing.of(episode.outcome),
+            turns=[TurnView.of(turn, told) for turn in episode.turns],
+            standing=Standing.of(episode.outcome, told),
             best_match=episode.best_match,
             best_total=episode.best_total,
             truth=TruthView(equation=truth.equation or "", params=truth.params) if shown else None,
@@ -391,11 +392,16 @@ class EpisodeRowView(EpisodeFields):
     matches: list[float]
 
     @classmethod
-    def of(cls, row: EpisodeRow) -> EpisodeRowView:
-        """Name the system unless that would tell a running evaluation's agent half the law."""
+    def of(cls, row: EpisodeRow, access: Access) -> EpisodeRowView:
+        """Project a row. Whether an episode is owned is in no row: while it runs, it is taken to be."""
         view = cls.model_validate(row.model_dump())
-        if is_secret(row.system_id, row.seed, running=row.status == "running"):
-            view.system_id = UNNAMED_SYSTEM
+        held = access.holds_back(row.system_id, row.seed)
+        if held or (row.status == "running" and not access.operator):
+            view.generalisation = None
+        if held:
+            view.seed = None
+            if is_evaluation(row.system_id, row.seed):
+                view.system_id = UNNAMED_SYSTEM
         return view
 
 
@@ -422,10 +428,10 @@ class StartedPayload(BaseModel):
     labels: dict[str, str]
 
     @classmethod
-    def of(cls, event: EpisodeStarted) -> StartedPayload:
+    def of(cls, event: EpisodeStarted, told: Told) -> StartedPayload:
         """Leave the truth out."""
         return cls(
-            task=public_task(event.task, running=True),  # this event is sent while the episode runs
+            task=told.task(event.task),
             targets=list(targets(event.task.variables)),
             config=event.config,
             policy=event.policy,
@@ -500,37 +506,50 @@ PublicEvent = Annotated[
 PUBLIC_EVENT: TypeAdapter[PublicEvent] = TypeAdapter(PublicEvent)
 
 
-def public_events(events: Iterable[RecordedEvent], after_version: int = 0) -> list[PublicEvent]:
-    """Return recorded events as everyone may see them.
+def public_events(
+    events: Sequence[RecordedEvent], access: Access, after_version: int = 0
+) -> list[PublicEvent]:
+    """Return recorded events as the caller may see them.
 
     Args:
         events: of one or more episodes, each from its beginning.
+        access: who asks.
         after_version: those up to this version are only counted.
+
+    Raises:
+        ForbiddenError: the turns of an episode are held back from this caller.
     """
+    ended = {one.episode_id for one in events if isinstance(one.event, EpisodeFinished)}
     standings: defaultdict[str, Outcome] = defaultdict(Outcome)
+    told: dict[str, Told] = {}
     shown = []
     for recorded in events:
-        outcome = standings[recorded.episode_id] = take(standings[recorded.episode_id], recorded.event)
+        episode_id, event = recorded.episode_id, recorded.event
+        if isinstance(event, EpisodeStarted):
+            access.require_read(event, episode_id)
+            told[episode_id] = access.told(event, ended=episode_id in ended)
+        outcome = standings[episode_id] = take(standings[episode_id], event)
         if recorded.version > after_version:
-            shown.append(public_event(recorded, outcome))
+            shown.append(public_event(recorded, outcome, told[episode_id]))
     return shown
 
 
-def public_event(recorded: RecordedEvent, outcome: Outcome) -> PublicEvent:
-    """Return a recorded event as everyone may see it, with what the episode has come to by it."""
+def public_event(recorded: RecordedEvent, outcome: Outcome, told: Told) -> PublicEvent:
+    """Return a recorded event as far as it may be told, with what the episode has come to by it."""
     event = recorded.event
     standing = None
     match event:
         case RewardComputed() | PolicyFailed() | EpisodeFinished():
-            standing = Standing.of(outcome)
+            standing = Standing.of(outcome, told)
         case _:
             pass
     match event:
         case EpisodeStarted():
-            payload: object = StartedPayload.of(event)
+            payload: object = StartedPayload.of(event, told)
         case RewardComputed():
-            # An agent may read this stream while it plays.
-            payload = replace(event, correctness=None)
+            # An agent may read this stream while it plays: correctness is told by the episode, once it ended.
+            generalisation = event.generalisation if told.generalisation else None
+            payload = replace(event, correctness=None, generalisation=generalisation)
         case _:
             payload = event
     return PUBLIC_EVENT.validate_python(

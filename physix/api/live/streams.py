@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
@@ -12,9 +13,10 @@ from sse_starlette.sse import SendTimeoutError
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
+from physix.api.access import Access, Told
 from physix.api.http.schemas import PUBLIC_EVENT, public_event
 from physix.api.live.broadcast import Live
-from physix.engine import EpisodeFinished, RecordedEvent
+from physix.engine import EpisodeFinished, EpisodeStarted, RecordedEvent
 from physix.engine.outcome import Outcome, outcome_of, take
 from physix.errors import BadInputError
 from physix.store import Log
@@ -35,12 +37,12 @@ class _Frames:
     def __init__(self) -> None:
         self._bodies: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
 
-    def body(self, recorded: RecordedEvent, outcome: Outcome) -> bytes:
+    def body(self, recorded: RecordedEvent, outcome: Outcome, told: Told) -> bytes:
         # Together these tell events of different logs apart, should one process hold several.
-        key = (recorded.episode_id, recorded.version, recorded.position, recorded.recorded_at)
+        key = (recorded.episode_id, recorded.version, recorded.position, recorded.recorded_at, told)
         found = self._bodies.get(key)
         if found is None:
-            data = PUBLIC_EVENT.dump_json(public_event(recorded, outcome))
+            data = PUBLIC_EVENT.dump_json(public_event(recorded, outcome, told))
             head = f"event: {recorded.event.type}\r\nretry: {_RETRY_MS}\r\ndata: ".encode()
             found = self._bodies[key] = head + data + b"\r\n\r\n"
             if len(self._bodies) > _SHARED:
@@ -51,30 +53,61 @@ class _Frames:
 _frames = _Frames()
 
 
-class _Standings:
-    """What each episode on a stream has come to so far, from the log where the stream begins midway."""
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What a stream remembers of an episode."""
 
-    def __init__(self, log: Log) -> None:
+    started: EpisodeStarted
+    version: int
+    outcome: Outcome
+
+
+class _Reader:
+    """What one client is sent: each event with its episode's standing, as far as both may be told.
+
+    Args:
+        log: read where a stream begins midway through an episode.
+        access: who follows.
+        ended: the episodes that had ended before the stream began.
+    """
+
+    def __init__(self, log: Log, access: Access, ended: Collection[str] = ()) -> None:
         self._log = log
-        self._known: OrderedDict[str, tuple[int, Outcome]] = OrderedDict()
+        self._access = access
+        self._ended = ended
+        self._known: OrderedDict[str, _Known] = OrderedDict()
 
-    async def frame(self, recorded: RecordedEvent, event_id: int) -> bytes:
-        """Return the event as it is sent, with what its episode has come to by it."""
-        return b"id: %d\r\n%b" % (event_id, _frames.body(recorded, await self.take(recorded)))
+    async def frame(self, recorded: RecordedEvent, event_id: int) -> bytes | None:
+        """Return the event as it is sent; None if its episode is held back from this client."""
+        known = await self._take(recorded)
+        if not self._access.may_read(known.started):
+            return None
+        told = self._access.told(known.started, ended=recorded.episode_id in self._ended)
+        return b"id: %d\r\n%b" % (event_id, _frames.body(recorded, known.outcome, told))
 
-    async def take(self, recorded: RecordedEvent) -> Outcome:
+    async def _take(self, recorded: RecordedEvent) -> _Known:
         """Fold one event in; the events of an episode come in order."""
-        version, outcome = self._known.pop(recorded.episode_id, (0, Outcome()))
-        if recorded.version == version + 1:
-            outcome = take(outcome, recorded.event)
-        else:
-            events = await self._log.read(recorded.episode_id)
-            outcome = outcome_of(events[: recorded.version])
+        known = self._known.pop(recorded.episode_id, None)
+        match recorded.event:
+            case EpisodeStarted() as started:
+                known = _Known(started, recorded.version, Outcome())
+            case event if known is not None and recorded.version == known.version + 1:
+                known = _Known(known.started, recorded.version, take(known.outcome, event))
+            case _:
+                events = await self._log.read(recorded.episode_id)
+                known = _Known(_start_of(events), recorded.version, outcome_of(events[: recorded.version]))
         if not isinstance(recorded.event, EpisodeFinished):
-            self._known[recorded.episode_id] = recorded.version, outcome
+            self._known[recorded.episode_id] = known
             if len(self._known) > _SHARED:
                 self._known.popitem(last=False)
-        return outcome
+        return known
+
+
+def _start_of(events: Sequence[RecordedEvent]) -> EpisodeStarted:
+    started = events[0].event
+    if not isinstance(started, EpisodeStarted):
+        raise ValueError(f"Episode {events[0].episode_id} does not begin with EpisodeStarted.")
+    return started
 
 
 class EventStream(EventSourceResponse):
@@ -170,24 +203,29 @@ def resume_after(last_event_id: str | None, after: int | None) -> int:
     return int(last_event_id)
 
 
-async def episode_stream(log: Log, episode_id: str, after: int, *, live: Live) -> Response:
-    """Stream one episode from a version on; it ends with the episode. 204: nothing is left to send."""
+async def episode_stream(log: Log, episode_id: str, after: int, *, access: Access, live: Live) -> Response:
+    """Stream one episode from a version on; it ends with the episode. 204: nothing is left to send.
+
+    Raises:
+        ForbiddenError: its turns are held back from the caller.
+    """
     past = await log.read(episode_id)
+    access.require_read(_start_of(past), episode_id)
     finished = bool(past) and isinstance(past[-1].event, EpisodeFinished)
     if finished and after >= past[-1].version:
         return Response(status_code=204)
 
-    standings = _Standings(log)
+    reader = _Reader(log, access, [episode_id] if finished else [])
 
     async def frames() -> AsyncIterator[bytes]:
         for recorded in past:
-            if recorded.version > after:
-                yield await standings.frame(recorded, recorded.version)
+            if recorded.version > after and (frame := await reader.frame(recorded, recorded.version)):
+                yield frame
         if finished:
             return
         async for recorded in log.subscribe(after_position=past[-1].position, episode_ids=[episode_id]):
-            if recorded.version > after:
-                yield await standings.frame(recorded, recorded.version)
+            if recorded.version > after and (frame := await reader.frame(recorded, recorded.version)):
+                yield frame
             if isinstance(recorded.event, EpisodeFinished):
                 return
 
@@ -199,6 +237,7 @@ async def comparison_stream(
     episode_ids: Sequence[str],
     after: int,
     *,
+    access: Access,
     live: Live,
     summary: Callable[[], Awaitable[bytes]],
 ) -> Response:
@@ -211,18 +250,18 @@ async def comparison_stream(
     if not playing and after >= past[-1].position:
         return Response(status_code=204)
 
-    standings = _Standings(log)
+    reader = _Reader(log, access, _ended(past))
 
     async def frames() -> AsyncIterator[bytes]:
         for recorded in past:
-            if recorded.position > after:
-                yield await standings.frame(recorded, recorded.position)
+            if recorded.position > after and (frame := await reader.frame(recorded, recorded.position)):
+                yield frame
         if playing:
             async for recorded in log.subscribe(
                 after_position=past[-1].position, episode_ids=list(episode_ids)
             ):
-                if recorded.position > after:
-                    yield await standings.frame(recorded, recorded.position)
+                if recorded.position > after and (frame := await reader.frame(recorded, recorded.position)):
+                    yield frame
                 playing.difference_update(_ended([recorded]))
                 if not playing:
                     break
@@ -235,13 +274,19 @@ def _ended(events: Sequence[RecordedEvent]) -> set[str]:
     return {recorded.episode_id for recorded in events if isinstance(recorded.event, EpisodeFinished)}
 
 
-def log_stream(log: Log, after: int, episode_ids: list[str] | None, *, live: Live) -> Response:
-    """Stream the whole log, or some episodes of it, from a position on; it never ends by itself."""
+def log_stream(
+    log: Log, after: int, episode_ids: list[str] | None, *, access: Access, live: Live
+) -> Response:
+    """Stream the whole log, or some episodes of it, from a position on; it never ends by itself.
 
-    standings = _Standings(log)
+    Episodes that are held back from the caller are left out.
+    """
+
+    reader = _Reader(log, access)
 
     async def frames() -> AsyncIterator[bytes]:
         async for recorded in log.subscribe(after_position=after, episode_ids=episode_ids):
-            yield await standings.frame(recorded, recorded.position)
+            if frame := await reader.frame(recorded, recorded.position):
+                yield frame
 
     return EventStream(frames(), live=live.frames(episode_ids))

@@ -24,7 +24,7 @@ from physix.api.openenv.wire import WireFaultError, strict_json
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import PUBLIC_SALT, SPLITS, count, salt_fingerprint, split_task, task_row
-from physix.engine.systems.task import Task, Truth
+from physix.engine.systems.task import Task, Truth, is_evaluation
 from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Profile, VerifierConfig
 from physix.errors import BadInputError, ForbiddenError
@@ -265,8 +265,8 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
         episode = self._episode
         if episode is None:
             return PhysiXState()
-        # A task without a seed is of an evaluation split or a CSV: naming its system tells half the law.
-        open_task = episode.task.seed is not None or episode.finished is not None
+        # Naming the system of an evaluation task tells half its law, also when this episode has ended.
+        open_task = not is_evaluation(episode.task.system_id, episode.task.seed)
         return PhysiXState(
             episode_id=episode.episode_id,
             step_count=len(episode.turns),

@@ -100,3 +100,16 @@ class Truth:
     equation: str | None
     params: dict[str, float]
     hidden: tuple[Trajectory, ...]  # other initial states, same parameters, no noise
+
+
+MEASURED = "csv"  # the system id of a task read from a file
+
+
+def is_measured(system_id: str) -> bool:
+    """Tell whether a task was read from a file: nobody knows its law."""
+    return system_id == MEASURED
+
+
+def is_evaluation(system_id: str, seed: int | None) -> bool:
+    """Tell whether a task is of an evaluation split: only those have a system and no seed."""
+    return seed is None and not is_measured(system_id)

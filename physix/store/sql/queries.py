@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, select, type_coerce
 
+from physix.engine.systems.task import MEASURED
 from physix.errors import StorageError
 from physix.limits import MAX_PAGE
 from physix.store.pages import cursor_after, parse_cursor
@@ -146,7 +147,7 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         if value is not None
     ]
     if wanted.public and wanted.system is not None:
-        conditions.append((table.status != "running") | table.seed.is_not(None) | (table.system_id == "csv"))
+        conditions.append(table.seed.is_not(None) | (table.system_id == MEASURED))
     if wanted.since is not None:
         conditions.append(table.started_at >= wanted.since)
     if wanted.until is not None:

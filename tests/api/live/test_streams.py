@@ -10,6 +10,7 @@ import httpx
 import pytest
 from starlette.types import Message
 
+from physix.api.access import Access
 from physix.api.live.broadcast import Live
 from physix.api.live.streams import EventStream, log_stream
 from physix.engine import EpisodeFinished
@@ -69,7 +70,9 @@ async def test_clients_that_reconnect_all_the_time_miss_and_repeat_nothing() -> 
                             if frames >= patience or ids[-1] == 26:
                                 gone.set()
 
-                await log_stream(log, ids[-1] if ids else 0, None, live=Live())(SCOPE, leave, receive)
+                await log_stream(log, ids[-1] if ids else 0, None, access=Access(), live=Live())(
+                    SCOPE, leave, receive
+                )
 
         with anyio.fail_after(60):
             async with anyio.create_task_group() as tasks:

@@ -384,6 +384,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Role
+         * @description Say who the server takes the caller for.
+         */
+        get: operations["role_api_role_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/runs": {
         parameters: {
             query?: never;
@@ -1513,6 +1533,17 @@ export interface components {
             type: "RewardComputed";
             /** Version */
             version: number;
+        };
+        /**
+         * RoleView
+         * @description Who the server takes the caller for.
+         */
+        RoleView: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "player" | "operator";
         };
         /**
          * RunList
@@ -2766,6 +2797,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["PolicyView"][];
+                };
+            };
+        };
+    };
+    role_api_role_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoleView"];
                 };
             };
         };
