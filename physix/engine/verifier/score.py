@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -238,23 +238,3 @@ def allowed_residual(prepared: Prepared) -> float:
     shares = (prepared.rms_sigma / prepared.scale)[prepared.scored & ~prepared.quiet]
     noise = float(np.sqrt(np.mean(shares**2))) if len(shares) else 0.0
     return max(_HIDDEN_FLOOR, min(_HIDDEN_RESIDUAL, (_HIDDEN_NOISE * noise) ** 2))
-
-
-_HARDLY = 0.05  # of the spread in the whole record
-
-
-def hardly_moving(prepared: Prepared, hidden: Sequence[Hidden]) -> Iterator[str]:
-    """Yield the variables that hardly move in any hidden part, beside all there is of them.
-
-    What is held back confirms little of a law then: it may be said, it is no fault of the law.
-    """
-    for column, name in enumerate(prepared.names):
-        judged = prepared.scored[column] and not prepared.quiet[column]
-        if judged and hidden and all(_hardly_moves(one, column) for one in hidden):
-            yield name
-
-
-def _hardly_moves(hidden: Hidden, column: int) -> bool:
-    noise = float(np.mean(hidden.samples.sigma[:, column] ** 2))
-    moved = float(hidden.samples.states[:, column].var())
-    return moved <= max(_HARDLY**2 * float(hidden.variance[column]), QUIET * noise)
