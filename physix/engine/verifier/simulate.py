@@ -27,7 +27,7 @@ from physix.limits import MAX_MAGNITUDE
 
 RUNAWAY = 1e9  # times the largest magnitude observed: beyond it a motion has blown up
 _TIGHTER = 1e-3
-_STARTS = 40  # times the evaluations of one run: what finding the starts may take
+_SEARCH, _RUNS = 400_000, 8  # evaluations, or times those of one run, that finding a start may take
 _SUCCESS = "Integration successful."
 _SILENT = ("ignore", None, ODEintWarning, None, 0)
 
@@ -277,7 +277,7 @@ def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
     """
     prepared = prepare(task)
     allowed = allowed_evaluations(prepared.budget, config)
-    search = _Allowance(_STARTS * allowed)
+    search = _Allowance(max(_SEARCH, _RUNS * allowed))
     outcome: Outcome = "ok"
     message = INTEGRATED
     reached = 0.0
@@ -318,6 +318,13 @@ def allowed_evaluations(budget: int, config: VerifierConfig) -> int:
     return round(config.max_evaluations * max(1.0, budget / 10_000))
 
 
+def follow(
+    compiled: Program, t: FloatArray, initial: Sequence[float], allowed: int, solver: Solver
+) -> FloatArray | None:
+    """Return the states over the times, shape (T, D); None if they cannot be had."""
+    return _attempt(compiled, iter(range(allowed)), t, initial, allowed, solver)
+
+
 def solver_for(early: FloatArray, size: FloatArray, samples: Samples, config: VerifierConfig) -> Solver:
     """Return the solver for one trajectory, with every tolerance in the units of its variables."""
     limit = RUNAWAY * np.where(size > 0.0, size, 1.0)
@@ -346,14 +353,14 @@ def _fitted_start(
 ) -> Start:
     """Return the start that fits the samples best; see `fit_start`."""
 
-    def follow(solver: Solver, start: list[float], rows: int) -> FloatArray:
+    def tried(solver: Solver, start: list[float], rows: int) -> FloatArray:
         if search.left <= 0:
             raise SpentError
         run = _integrate(compiled, samples.t[:rows], start, min(allowed, search.left), solver)
         search.take(run.evaluations)
         return run.states
 
-    close, careful = partial(follow, solver), partial(follow, solver.tighter())
+    close, careful = partial(tried, solver), partial(tried, solver.tighter())
     return fit_start(samples, data.scale, data.size, close, careful)
 
 
@@ -369,10 +376,10 @@ def predict_hidden(
     allowed = allowed_evaluations(hidden.budget, config)
     start = Start(samples.initial)
     if prepared.measured and hidden.noisy:
-        search = _Allowance(_STARTS * allowed)
+        search = _Allowance(max(_SEARCH, _RUNS * allowed))
         start = _fitted_start(compiled, samples, hidden, solver, allowed, search)
     for one in (solver.tighter(),) if start.careful else (solver, solver.tighter()):
-        states = _attempt(compiled, iter(range(allowed)), samples.t, start.state, allowed, one)
+        states = follow(compiled, samples.t, start.state, allowed, one)
         if states is not None:
             return states
     return None

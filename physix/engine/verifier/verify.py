@@ -10,6 +10,7 @@ from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
 from physix.engine.verifier.correctness import correctness
 from physix.engine.verifier.fit import Fit, fit_free_params
+from physix.engine.verifier.forecast import arrives
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex, terms
 from physix.engine.verifier.mismatch import describe, describe_rejection
@@ -140,7 +141,8 @@ def _judge(
         mismatch=(fit and fit.caution) or describe(task, parsed, prepared, run, fits),
         solved=right
         and not unconfirmed
-        and (generalised is None or carries_over(prepared, hidden, generalised, config)),
+        and (generalised is None or carries_over(prepared, hidden, generalised, config))
+        and arrives(compiled, prepared, run, [one for one, _ in hidden], config),
         passed=right and unconfirmed,
     )
 
