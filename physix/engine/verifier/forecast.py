@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.verifier.chi2 import effective_sigma
-from physix.engine.verifier.compile import FloatArray, Program
+from physix.engine.verifier.compile import Program
 from physix.engine.verifier.prepared import Hidden, Inputs, Prepared, Samples
 from physix.engine.verifier.simulate import Run, Solver, allowed_evaluations, follow, solver_for
 from physix.engine.verifier.types import VerifierConfig
