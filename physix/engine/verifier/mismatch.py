@@ -51,7 +51,7 @@ def describe(
         defect = None if task.inputs else find_defect(parsed, prepared)
         return " ".join(filter(None, [f"The simulation failed. {run.message}", _explain(defect)]))
     observed = [fits[v.name] for v in task.variables if not v.estimated]
-    if all(_within_noise(fit, task.noise) for fit in observed):
+    if all(_within_noise(fit, prepared.noise) for fit in observed):
         return "The prediction matches every variable within the noise."
     worst = _worst(task.variables, fits)
     index = prepared.names.index(worst.name)

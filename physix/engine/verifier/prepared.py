@@ -57,7 +57,7 @@ class Prepared:
     early: FloatArray  # as scale, but where the motion grows by decades the size that it starts with
     rms_sigma: FloatArray  # root mean square of the noise's standard deviation
     names: tuple[str, ...]
-    noise: float
+    noise: float  # share of each variable's spread, root mean square over those that move
     measured: bool
     budget: int  # evaluations of the right-hand side that following the data may need
 
@@ -117,6 +117,7 @@ def _prepare(same: Same) -> Prepared:
     still = spread <= STILL * size
     scale = _scale(spread, size)
     rms_sigma = np.sqrt(np.mean(sigma**2, axis=0))
+    quiet = still | (spread**2 <= QUIET * rms_sigma**2)
     return Prepared(
         shown=shown,
         pooled=pooled,
@@ -126,13 +127,13 @@ def _prepare(same: Same) -> Prepared:
         total=total,
         size=size,
         still=still,
-        quiet=still | (spread**2 <= QUIET * rms_sigma**2),
+        quiet=quiet,
         scored=scored,
         scale=scale,
         early=_early(shown, scale),
         rms_sigma=rms_sigma,
         names=tuple(variable.name for variable in task.variables),
-        noise=task.noise,
+        noise=_share(rms_sigma / scale, scored & ~quiet) if task.noises else task.noise,
         measured=task.measured,
         budget=sum(_budget(samples) for samples in shown),
     )
@@ -175,6 +176,10 @@ def _of_record(task: Task, truth: Truth) -> tuple[FloatArray, FloatArray]:
     samples = sum(np.isfinite(column).sum(axis=0) for column in columns)
     variance = sum(_total(column) for column in columns) / np.maximum(samples, 1)
     return variance, np.nanmax(np.abs(np.concatenate(columns)), axis=0)
+
+
+def _share(shares: FloatArray, moving: BoolArray) -> float:
+    return float(np.sqrt(np.mean(shares[moving] ** 2))) if moving.any() else 0.0
 
 
 def _noise_of(task: Task) -> tuple[Noise, ...]:

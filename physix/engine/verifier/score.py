@@ -235,6 +235,4 @@ def allowed_residual(prepared: Prepared) -> float:
     those that merely fit: over 80 noise-free episodes no linear law at the floor of a nonlinear
     system came below 1e-2, and of 480 right laws with constants fitted to 2 % and 5 % noise one was above.
     """
-    shares = (prepared.rms_sigma / prepared.scale)[prepared.scored & ~prepared.quiet]
-    noise = float(np.sqrt(np.mean(shares**2))) if len(shares) else 0.0
-    return max(_HIDDEN_FLOOR, min(_HIDDEN_RESIDUAL, (_HIDDEN_NOISE * noise) ** 2))
+    return max(_HIDDEN_FLOOR, min(_HIDDEN_RESIDUAL, (_HIDDEN_NOISE * prepared.noise) ** 2))

@@ -267,10 +267,11 @@ def simulate(parsed: ParsedHypothesis, task: Task, config: VerifierConfig) -> Si
     return run_program(program(parsed), task, config).recorded({}, 0)
 
 
-def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
+def run_program(compiled: Program, task: Task, config: VerifierConfig, *, fit_starts: bool = True) -> Run:
     """Integrate every shown trajectory from its own first state; the budget is shared between them.
 
-    Where the data were measured the start is fitted along, within the noise of the first sample.
+    Where the data were measured the start is fitted along (`fit_starts`), within the noise of the
+    first sample.
     The outcome is that of the first trajectory that failed, "ok" if none did. `rtol` is the solver's; its
     `atol` is the config's times the spread of each variable (or, where that grows by decades, the size that
     it starts with), so that the same motion in millimetres and in metres is the same problem.
@@ -286,7 +287,7 @@ def run_program(compiled: Program, task: Task, config: VerifierConfig) -> Run:
     for samples in prepared.shown:
         solver = solver_for(prepared.early, prepared.size, samples, config)
         start = Start(samples.initial)
-        if prepared.measured:
+        if prepared.measured and fit_starts:
             start = _fitted_start(compiled, samples, prepared, solver, allowed, search)
             starts.append(tuple(start.state))
         solver = solver.tighter() if start.careful else solver

@@ -162,7 +162,7 @@ def preview(task: Task, hypothesis: Hypothesis, config: VerifierConfig) -> tuple
     )
     if isinstance(parsed, Rejection):
         return _rejected(parsed)
-    run = run_program(program(parsed), task, config)
+    run = run_program(program(parsed), task, config, fit_starts=False)
     return report(parsed, check_units(parsed, task.time_unit)), run.recorded({}, 0)
 
 

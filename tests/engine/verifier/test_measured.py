@@ -7,7 +7,7 @@ from scipy.linalg import expm
 from physix.engine.floats import FloatArray
 from physix.engine.systems.record import hardly_moving, whole_record
 from physix.engine.systems.task import Noise, Task, Truth
-from physix.engine.verifier import ParsedHypothesis, integrate, parse, verify
+from physix.engine.verifier import ParsedHypothesis, integrate, parse, preview, verify
 from physix.engine.verifier.fit import fit_free_params
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
 from physix.engine.verifier.whole import refit_on_all
@@ -333,3 +333,11 @@ def test_a_chaotic_motion_is_not_held_to_a_forecast_that_nobody_could_make() -> 
     made = table(variables("x y z"), t, noisy(clean, sigma), noises=noises, hold_back=0.5)
     assert judge(made, law).generalisation == pytest.approx(1.0, abs=0.01)
     assert judge(made, law).solved
+
+
+def test_a_preview_looks_at_first_states_only() -> None:
+    made = swinging()
+    _, shown = preview(made[0], Hypothesis(equation="d2x/dt2 = -4*x"), VerifierConfig())
+    assert shown.starts == ()
+    assert shown.fit_evaluations == 0
+    assert shown.predictions[0].states[0] == made[0].shown[0].states[0]
