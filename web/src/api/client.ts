@@ -84,6 +84,7 @@ export const api = {
         body: { turn, policy: "you" },
       }),
     ),
+  simplify: (law: string) => answer(client.POST("/api/laws/simplify", { body: { law } })),
   prompt: (episode_id: string, turn: number) =>
     answer(
       client.GET("/api/episodes/{episode_id}/turns/{turn}/prompt", {

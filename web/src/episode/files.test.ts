@@ -62,7 +62,10 @@ describe("an exported file", () => {
     expect(episode.started?.payload.task.shown).toEqual([
       { t: [0, 1], states: [[5], [4.5]], inputs: [], sigma: [], missing: [] },
     ]);
-    expect(JSON.stringify(episode)).not.toContain("dx/dt");
+    expect(episode.started?.payload.targets).toEqual([
+      { variable: "x", order: 1, driven: "x", left: "dx/dt" },
+    ]);
+    expect(JSON.stringify(episode)).not.toContain("-x");
   });
 
   it("gives inputs, sigma and missing samples their places", async () => {

@@ -1,4 +1,4 @@
-import type { EpisodeEvent } from "./types";
+import type { EpisodeEvent, StateVariable, Target } from "./types";
 
 /** One line of an export, as `physix log export` writes it. */
 interface Line {
@@ -111,7 +111,14 @@ function complete(type: string, payload: any, arrays: number[][][]): object {
         ...payload.task,
         shown: shown.length > 0 ? shown : payload.task.shown,
       };
-      return { labels: {}, forked_from: null, comparison_id: null, ...rest, task };
+      return {
+        labels: {},
+        forked_from: null,
+        comparison_id: null,
+        ...rest,
+        task,
+        targets: targetsOf(task.variables),
+      };
     }
     case "HypothesisSubmitted":
       return {
@@ -152,6 +159,17 @@ function complete(type: string, payload: any, arrays: number[][][]): object {
     default:
       return payload;
   }
+}
+
+/** What a server says of a task's equations: which derivative each gives, and what it is called. */
+function targetsOf(variables: readonly Pick<StateVariable, "name" | "rate_of">[]): Target[] {
+  return variables.flatMap(({ name, rate_of }) => {
+    if (rate_of !== null) return [];
+    const rate = variables.find((other) => other.rate_of === name);
+    return rate
+      ? [{ variable: name, order: 2, driven: rate.name, left: `d2${name}/dt2` }]
+      : [{ variable: name, order: 1, driven: name, left: `d${name}/dt` }];
+  });
 }
 
 /** The arrays of a blob that belong to what is shown; see docs/event-log.md for the layout. */

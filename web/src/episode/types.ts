@@ -11,6 +11,7 @@ type Schemas = Sent<components["schemas"]>;
 
 export type StateVariable = Schemas["StateVariable"];
 export type Task = Schemas["Task"];
+export type Target = Schemas["Target"];
 export type Term = Schemas["Term"];
 export type ParseReport = Schemas["ParseReport"];
 export type EpisodeConfig = Schemas["EpisodeConfig"];

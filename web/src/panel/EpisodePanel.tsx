@@ -181,6 +181,7 @@ export function EpisodeBody(props: BodyProps) {
         <Share
           id={id}
           task={started.task}
+          targets={started.targets}
           turn={shown ?? null}
           finished={finished}
           forkable={props.forkable ?? false}

@@ -2,7 +2,7 @@ import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useRef, useState } from "react";
 import { api, exportAddress } from "../api/client";
-import type { Task, TurnView } from "../episode/types";
+import type { Target, Task, TurnView } from "../episode/types";
 import { useKeys } from "../shared/keys";
 import { save } from "../viz";
 import { toCsv, toPython } from "./exports";
@@ -10,13 +10,14 @@ import { toCsv, toPython } from "./exports";
 interface Props {
   id: string;
   task: Task;
+  targets: readonly Target[];
   turn: TurnView | null;
   finished: boolean;
   forkable: boolean;
 }
 
 /** Links, copies and files of what is on the screen, and forks of it. */
-export function Share({ id, task, turn, finished, forkable }: Props) {
+export function Share({ id, task, targets, turn, finished, forkable }: Props) {
   const [said, setSaid] = useState("");
   const copy = async (what: string, text: string) => {
     try {
@@ -60,8 +61,22 @@ export function Share({ id, task, turn, finished, forkable }: Props) {
             <button type="button" onClick={() => copy("Source", turn.equation)}>
               Copy equation as text
             </button>
+            {forkable && turn.parse.canonical !== null && (
+              <button
+                type="button"
+                onClick={() =>
+                  api.simplify(turn.parse.canonical ?? "").then(
+                    ({ outcome, equation }) =>
+                      copy(outcome === "simplified" ? "Simplified equation" : "Equation", equation),
+                    (error: Error) => setSaid(error.message),
+                  )
+                }
+              >
+                Copy simplified equation
+              </button>
+            )}
             {turn.parse.canonical !== null && (
-              <button type="button" onClick={() => copy("Python", toPython(task, turn))}>
+              <button type="button" onClick={() => copy("Python", toPython(task, targets, turn))}>
                 Copy Python that recomputes it
               </button>
             )}

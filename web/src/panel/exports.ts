@@ -1,4 +1,4 @@
-import type { Task, TurnView } from "../episode/types";
+import type { Target, Task, TurnView } from "../episode/types";
 import { statesOf } from "../viz";
 
 /** Time, then observed, predicted and residual of every variable; empty where nothing was predicted. */
@@ -28,13 +28,13 @@ export function toCsv(task: Task, turn: TurnView): string {
  * A script that integrates the hypothesis with SciPy and prints R² of each variable. Made of what the
  * server's parser let through and printed anew, so that no text of a model becomes code.
  */
-export function toPython(task: Task, turn: TurnView): string {
+export function toPython(task: Task, targets: readonly Target[], turn: TurnView): string {
   const names = task.variables.map((variable) => variable.name);
   const inputs = task.inputs ?? [];
   const params = { ...turn.params, ...turn.simulation.fitted };
   const python = pythonNames([...names, ...inputs.map(({ name }) => name), ...Object.keys(params)]);
   const called = (name: string) => python.get(name) ?? name;
-  const sides = rightHandSides(task, turn.parse.canonical ?? "").map((side) =>
+  const sides = rightHandSides(task, targets, turn.parse.canonical ?? "").map((side) =>
     side.replace(/(?<![\w.])[A-Za-z_]\w*/g, called),
   );
   const shown = task.shown[0];
@@ -97,16 +97,14 @@ export function pythonNames(names: string[]): Map<string, string> {
 }
 
 /** The derivative of each variable, in their order: an equation's right side, or the rate it has itself. */
-export function rightHandSides(task: Task, equation: string): string[] {
-  const given = new Map<string, string>();
-  for (const part of equation.split(";")) {
-    const [left = "", right = ""] = part.split("=", 2);
-    const second = /^\s*d2(\w+)\/dt2\s*$/.exec(left);
-    const first = /^\s*d(\w+)\/dt\s*$/.exec(left);
-    const rate = second && task.variables.find((variable) => variable.rate_of === second[1]);
-    const target = rate ? rate.name : first?.[1];
-    if (target) given.set(target, right.trim());
-  }
+export function rightHandSides(task: Task, targets: readonly Target[], equation: string): string[] {
+  const sides = new Map(
+    equation.split(";").map((part): [string, string] => {
+      const [left = "", right = ""] = part.split("=", 2);
+      return [left.trim(), right.trim()];
+    }),
+  );
+  const given = new Map(targets.map(({ driven, left }) => [driven, sides.get(left)]));
   return task.variables.map((variable) => {
     const rate = task.variables.find((other) => other.rate_of === variable.name);
     return given.get(variable.name) ?? rate?.name ?? "nan";

@@ -18,10 +18,14 @@ const pendulum = {
 } as unknown as Task;
 const flat = { variables: [variable("x"), variable("y")] } as unknown as Task;
 
+const second = { variable: "theta", order: 2, driven: "dtheta", left: "d2theta/dt2" };
+const first = (name: string) => ({ variable: name, order: 1, driven: name, left: `d${name}/dt` });
+
 describe("exports", () => {
   const episode = oneEpisode.reduce(reduce, emptyEpisode);
   const task = episode.started?.payload.task;
   const turn = episode.turns[1];
+  const targets = episode.started?.payload.targets ?? [];
 
   it("write time, data, prediction and residual", () => {
     if (!task || !turn) throw new Error("the fixture has a turn");
@@ -33,7 +37,7 @@ describe("exports", () => {
 
   it("make Python of what the parser printed, never of what a policy wrote", () => {
     if (!task || !turn) throw new Error("the fixture has a turn");
-    const script = toPython(task, { ...turn, equation: "dx/dt = __import__('os')" });
+    const script = toPython(task, targets, { ...turn, equation: "dx/dt = __import__('os')" });
     expect(script).toContain("return [-k*x]");
     expect(script).not.toContain("__import__");
   });
@@ -54,7 +58,11 @@ describe("exports", () => {
       simulation: { fitted: {} },
       parse: { canonical: "ddata/dt = -lambda*data + in*column + lambda_*sign(data) + nan" },
     } as unknown as TurnView;
-    const script = toPython(spiral, law);
+    const script = toPython(
+      spiral,
+      [{ variable: "data", order: 1, driven: "data", left: "ddata/dt" }],
+      law,
+    );
     expect(script).toContain("lambda__ = 2");
     const said = execFileSync("python", ["-c", script], { encoding: "utf8" });
     const [label, r2] = said.trim().split(" ");
@@ -63,10 +71,13 @@ describe("exports", () => {
   });
 
   it("give each variable its derivative", () => {
-    expect(rightHandSides(pendulum, "d2theta/dt2 = -sin(theta)")).toEqual([
+    expect(rightHandSides(pendulum, [second], "d2theta/dt2 = -sin(theta)")).toEqual([
       "dtheta",
       "-sin(theta)",
     ]);
-    expect(rightHandSides(flat, "dx/dt = y; dy/dt = -x")).toEqual(["y", "-x"]);
+    expect(rightHandSides(flat, [first("x"), first("y")], "dx/dt = y; dy/dt = -x")).toEqual([
+      "y",
+      "-x",
+    ]);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Task } from "../../episode/types";
-import { parametersIn, sidesOf, targetsOf } from "./HypothesisForm";
+import { parametersIn, sidesOf } from "./HypothesisForm";
 
 const variable = (name: string, rate_of: string | null = null) => ({
   name,
@@ -13,14 +13,8 @@ const variable = (name: string, rate_of: string | null = null) => ({
 const pendulum = {
   variables: [variable("theta"), variable("dtheta", "theta")],
 } as unknown as Task;
-const flat = { variables: [variable("x"), variable("y")] } as unknown as Task;
 
 describe("the hypothesis form", () => {
-  it("asks for second derivatives where a rate is given, for first ones elsewhere", () => {
-    expect(targetsOf(pendulum)).toEqual(["d2theta/dt2"]);
-    expect(targetsOf(flat)).toEqual(["dx/dt", "dy/dt"]);
-  });
-
   it("takes an equation apart by its left sides", () => {
     expect(sidesOf(["dx/dt", "dy/dt"], "dy/dt = -x ; dx/dt = k*y")).toEqual(["k*y", "-x"]);
     expect(sidesOf(["dx/dt"], "(nothing)")).toEqual([""]);

@@ -26,7 +26,7 @@ function Form({ id, onPreview, episode }: Props & { episode: EpisodeView }) {
   const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
   const { task } = episode;
   const last = episode.turns.at(-1);
-  const targets = useMemo(() => targetsOf(task), [task]);
+  const targets = useMemo(() => episode.targets.map(({ left }) => left), [episode.targets]);
   const [sides, setSides] = useState<string[]>(() => sidesOf(targets, last?.equation ?? ""));
   const [values, setValues] = useState<Record<string, number>>(() => known(last?.params ?? {}));
   const [past, setPast] = useState<string[][]>(() =>
@@ -271,16 +271,6 @@ function Slider({ name, unit, value, onChange }: SliderProps) {
       />
     </div>
   );
-}
-
-/** The derivatives that a task asks for: second ones where a variable has its rate beside it. */
-export function targetsOf(task: Task): string[] {
-  const rates = task.variables.filter((variable) => variable.rate_of !== null);
-  const positions = new Set(rates.map((rate) => rate.rate_of));
-  return task.variables.flatMap((variable) => {
-    if (variable.rate_of !== null) return [];
-    return [positions.has(variable.name) ? `d2${variable.name}/dt2` : `d${variable.name}/dt`];
-  });
 }
 
 /** The right side of each target in an equation's text, "" where it has none. */
