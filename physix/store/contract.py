@@ -162,6 +162,7 @@ class LogContract:
             "outcome": lambda row: row.outcome or "",
             "turns": lambda row: row.turns,
             "match": lambda row: row.best_match,
+            "total": lambda row: row.best_total,
             "length": lambda row: row.updated_at - row.started_at,
         }
         async with open_one() as log:

@@ -22,10 +22,11 @@ _KEYS: dict[str, Callable[[EpisodeRow], Key]] = {
     "outcome": lambda row: row.outcome or "",
     "turns": lambda row: row.turns,
     "match": lambda row: row.best_match,
+    "total": lambda row: row.best_total,
     "length": lambda row: round((row.updated_at - row.started_at).total_seconds() * 1e6),
 }
 _TEXTS = {"system", "policy", "outcome"}
-_CURSOR = re.compile(r"([0-9]{1,18})(?:\.([A-Za-z0-9_-]{1,400}={0,2}))?")
+_CURSOR = re.compile(r"([0-9]{1,18})(?:\.([A-Za-z0-9_-]{1,400}={0,2}))?(?:~([0-9]{1,18}))?")
 
 
 def key_of(row: EpisodeRow, order: EpisodeOrder) -> Key:
@@ -33,11 +34,22 @@ def key_of(row: EpisodeRow, order: EpisodeOrder) -> Key:
     return _KEYS[order.by](row)
 
 
-def cursor_after(row: EpisodeRow, order: EpisodeOrder) -> str:
-    """Return the cursor of the page that follows an episode."""
+def cursor_after(row: EpisodeRow, order: EpisodeOrder, total: int | None = None) -> str:
+    """Return the cursor of the page that follows an episode.
+
+    It may carry the total, so that only the first page counts.
+    """
+    counted = "" if total is None else f"~{total}"
     if order.by == "started":
-        return str(row.position)
-    return f"{row.position}.{base64.urlsafe_b64encode(orjson.dumps(key_of(row, order))).decode()}"
+        return f"{row.position}{counted}"
+    key = base64.urlsafe_b64encode(orjson.dumps(key_of(row, order))).decode()
+    return f"{row.position}.{key}{counted}"
+
+
+def total_of(cursor: str | None) -> int | None:
+    """Return the total that a cursor carries, None if it carries none."""
+    found = _CURSOR.fullmatch(cursor) if cursor is not None else None
+    return int(found[3]) if found is not None and found[3] is not None else None
 
 
 def parse_cursor(cursor: str | None, order: EpisodeOrder) -> tuple[Key, int] | None:

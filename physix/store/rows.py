@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Protocol
 
-from sqlalchemy import BigInteger, Dialect, Integer, String, Text
+from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
@@ -45,10 +45,20 @@ class Moment(Big):
         return None if value is None else moment(value)
 
 
-class Blank(TypeDecorator[str]):
+class ByCodePoint(TypeDecorator[str]):
+    """Text that either database sorts by code point, also along an index."""
+
+    impl = Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        """See SQLAlchemy."""
+        return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
+
+
+class Blank(ByCodePoint):
     """Text that may be missing, held as "": it then sorts first on either database, and has an index."""
 
-    impl = String
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
@@ -64,10 +74,10 @@ class Opening(SQLModel):
     """What the first event of an episode says of it."""
 
     system_id: str = Field(max_length=64)
-    title: str = Field(sa_type=Text)
+    title: str = Field(sa_type=ByCodePoint)
     tier: int | None
     seed: int | None = Field(sa_type=Big)
-    policy: str = Field(max_length=128)
+    policy: str = Field(max_length=128, sa_type=ByCodePoint)
     door: str = Field(max_length=16)
     max_turns: int
     started_at: datetime = Field(sa_type=Moment)
@@ -125,7 +135,7 @@ class EpisodeFilter:
     public: bool = False  # an evaluation task is not found by its system
 
 
-SortKey = Literal["started", "system", "policy", "outcome", "turns", "match", "length"]
+SortKey = Literal["started", "system", "policy", "outcome", "turns", "match", "total", "length"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

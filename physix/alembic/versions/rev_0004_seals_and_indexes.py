@@ -21,6 +21,7 @@ branch_labels = None
 depends_on = None
 
 _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+_BY_CODE_POINT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _CHUNK = 256  # events under one seal, with their trajectories in memory at once
 _ORDERS = ("status", "outcome", "tier", "title", "turns", "best_match", "best_total", "length")
 
@@ -40,7 +41,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_labels_value", "labels", ["name", "value", "position"])
     _begin_episodes_anew(
-        sa.Column("outcome", sa.String(32), nullable=False),
+        sa.Column("outcome", _BY_CODE_POINT, nullable=False),
         sa.Column("total_reward", sa.Float, nullable=False),
         sa.Column("parse_failures", sa.Integer, nullable=False),
         sa.Column("policy_failures", sa.Integer, nullable=False),
@@ -138,10 +139,10 @@ def _begin_episodes_anew(*columns: sa.Column[Any]) -> None:
         sa.Column("position", _BIG, nullable=False),
         sa.Column("version", sa.Integer, nullable=False),
         sa.Column("system_id", sa.String(64), nullable=False),
-        sa.Column("title", sa.Text, nullable=False),
+        sa.Column("title", _BY_CODE_POINT, nullable=False),
         sa.Column("tier", sa.Integer),
         sa.Column("seed", _BIG),
-        sa.Column("policy", sa.String(128), nullable=False),
+        sa.Column("policy", _BY_CODE_POINT, nullable=False),
         sa.Column("door", sa.String(16), nullable=False),
         sa.Column("status", sa.String(16), nullable=False),
         sa.Column("turns", sa.Integer, nullable=False),

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, select, type_coerce
+from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, select, tuple_, type_coerce
 
 from physix.engine.systems.task import MEASURED
 from physix.errors import StorageError
 from physix.limits import MAX_PAGE
-from physix.store.pages import cursor_after, parse_cursor
+from physix.store.pages import Key, cursor_after, parse_cursor, total_of
 from physix.store.projection import storable
-from physix.store.rows import CommandRow, EpisodeFilter, EpisodeOrder, EpisodePage, EpisodeRow, TurnRow
+from physix.store.rows import (
+    CommandRow,
+    EpisodeFilter,
+    EpisodeOrder,
+    EpisodePage,
+    EpisodeRow,
+    SortKey,
+    TurnRow,
+)
 from physix.store.rules import wanted_labels
 from physix.store.seals import START
 from physix.store.sql import schema
@@ -69,30 +79,69 @@ def page(
     size = max(1, min(limit, MAX_PAGE))
     conditions = conditions_of(wanted)
     conditions += [_labelled(name, value) for name, value in wanted_labels(wanted).items()]
-    total = connection.execute(
-        select(func.count()).select_from(schema.episodes).where(*conditions)
-    ).scalar_one()
-    position = schema.episodes.c.position
-    key = _sort_key(connection, order)
-    if after is not None:
-        value, last = after
-        further = key < value if order.descending else key > value
-        conditions.append(
-            further if order.by == "started" else further | ((key == value) & (position < last))
-        )
-    query = (
-        select(schema.episodes)
-        .where(*conditions)
-        .order_by(key.desc() if order.descending else key, position.desc())
-        .limit(size + 1)
-    )
-    found = connection.execute(query).all()
+    total = total_of(cursor)
+    if total is None:
+        count = select(func.count()).select_from(schema.episodes).where(*conditions)
+        total = connection.execute(count).scalar_one()
+    ordered = _Ordered(connection, conditions, _SORT_KEYS[order.by])
+    if order.descending or order.by == "started":
+        found = ordered.straight(after, descending=order.descending, limit=size + 1)
+    else:
+        found = ordered.newest_first_among_equals(after, limit=size + 1)
     items = _rows(connection, found[:size])
     return EpisodePage(
         items=tuple(items),
-        next_cursor=cursor_after(items[-1], order) if len(found) > size else None,
+        next_cursor=cursor_after(items[-1], order, total) if len(found) > size else None,
         total=total,
     )
+
+
+class _Ordered:
+    """The list in an order, read along the index on (key, position), wherever a page starts."""
+
+    def __init__(
+        self, connection: Connection, conditions: Sequence[ColumnElement[bool]], key: ColumnElement[Any]
+    ) -> None:
+        self._connection = connection
+        self._query = select(schema.episodes, key.label("key")).where(*conditions)
+        self._key = key
+        self._position = schema.episodes.c.position
+
+    def straight(self, after: tuple[Key, int] | None, *, descending: bool, limit: int) -> list[Row[Any]]:
+        """Return rows by key and position, both in the same direction."""
+        place = tuple_(self._key, self._position)
+        query = self._query
+        if after is not None:
+            query = query.where(place < after if descending else place > after)
+        ends = (self._key.desc(), self._position.desc()) if descending else (self._key, self._position)
+        return list(self._connection.execute(query.order_by(*ends).limit(limit)))
+
+    def newest_first_among_equals(self, after: tuple[Key, int] | None, *, limit: int) -> list[Row[Any]]:
+        """Return rows by ascending key, among equals by descending position.
+
+        No index runs both ways. But reading on by key and position finds which keys the page shows:
+        all of them whole but the last, whose newest rows one more look at the index finds.
+        """
+        rows: list[Row[Any]] = []
+        query = self._query
+        if after is not None:
+            rows = self._newest_with(after[0], limit, self._position < after[1])
+            query = query.where(self._key > after[0])
+        if len(rows) < limit:
+            ordered = query.order_by(self._key, self._position).limit(limit - len(rows))
+            groups = [list(group) for _, group in groupby(self._connection.execute(ordered), _key_of)]
+            for whole in groups[:-1]:
+                rows += reversed(whole)
+            if groups:
+                rows += self._newest_with(groups[-1][0].key, limit - len(rows))
+        return rows
+
+    def _newest_with(self, key: Key, limit: int, *narrowed: ColumnElement[bool]) -> list[Row[Any]]:
+        query = self._query.where(self._key == key, *narrowed).order_by(self._position.desc()).limit(limit)
+        return list(self._connection.execute(query))
+
+
+_key_of = attrgetter("key")
 
 
 def _told(outcome: ColumnElement[Any]) -> ColumnElement[str]:
@@ -100,20 +149,17 @@ def _told(outcome: ColumnElement[Any]) -> ColumnElement[str]:
     return type_coerce(outcome, String)
 
 
-def _sort_key(connection: Connection, order: EpisodeOrder) -> ColumnElement[Any]:
-    table = schema.episodes.c
-    # By code point, on either database.
-    collation = "C" if connection.dialect.name == "postgresql" else "BINARY"
-    keys: dict[str, ColumnElement[Any]] = {
-        "started": table.position,
-        "system": table.title.collate(collation),
-        "policy": table.policy.collate(collation),
-        "outcome": _told(table.outcome).collate(collation),
-        "turns": table.turns,
-        "match": table.best_match,
-        "length": table.length,
-    }
-    return keys[order.by]
+_COLUMNS = schema.episodes.c
+_SORT_KEYS: dict[SortKey, ColumnElement[Any]] = {
+    "started": _COLUMNS.position,
+    "system": _COLUMNS.title,
+    "policy": _COLUMNS.policy,
+    "outcome": _told(_COLUMNS.outcome),
+    "turns": _COLUMNS.turns,
+    "match": _COLUMNS.best_match,
+    "total": _COLUMNS.best_total,
+    "length": _COLUMNS.length,
+}
 
 
 def _labelled(label: str, value: str) -> ColumnElement[bool]:
