@@ -73,6 +73,7 @@ MAX_HOLD_BACK: Final = 0.5
 # Lists and streams
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 200
+MAX_COUNTED: Final = 10_000  # episodes that a filter shows: counting more takes longer than a page
 MAX_EXPORTED: Final = 200  # episodes in one download
 MAX_FOLLOWED: Final = 64  # episodes on one stream
 MAX_POSITION: Final = MAX_SEED

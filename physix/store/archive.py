@@ -128,11 +128,13 @@ class _Month:
     groups: int = 0
     in_group: int = 0
     writer: Any = None
+    index: Any = None
 
     def __post_init__(self) -> None:
         taken = len(list(self.folder.glob(f"{self.name}.*.episodes.parquet")))
         self.stem = f"{self.name}.{taken + 1:04}"
         self.writer = parquet.ParquetWriter(self._partial("events"), _EVENTS, compression="zstd")
+        self.index = parquet.ParquetWriter(self._partial("episodes"), _EPISODES, compression="zstd")
 
     def add(self, row: EpisodeRow, recorded: Sequence[RecordedEvent]) -> None:
         self.waiting += map(_event_row, recorded)
@@ -144,12 +146,16 @@ class _Month:
 
     def close(self) -> None:
         self._flush()
+        self._flush_index()
         self.writer.close()
-        parquet.write_table(
-            pa.Table.from_pylist(self.rows, _EPISODES), self._partial("episodes"), compression="zstd"
-        )
+        self.index.close()
         for kind in ("events", "episodes"):
             os.replace(self._partial(kind), self.folder / f"{self.stem}.{kind}.parquet")
+
+    def _flush_index(self) -> None:
+        if self.rows:
+            self.index.write_table(pa.Table.from_pylist(self.rows, _EPISODES))
+            self.rows = []
 
     def _flush(self) -> None:
         if self.in_group:
@@ -157,6 +163,8 @@ class _Month:
             self.writer.write_table(table, row_group_size=len(self.waiting))
             self.waiting, self.in_group = [], 0
             self.groups += 1
+        if len(self.rows) >= _ROWS_AT_ONCE:
+            self._flush_index()
 
     def _partial(self, kind: str) -> Path:
         return self.folder / f"{self.stem}.{kind}.partial"

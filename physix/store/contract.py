@@ -223,6 +223,30 @@ class LogContract:
                 assert page.total == len(page.items)
             assert names == [["e1", "e0"], ["e1"], ["e2"], []]
 
+    async def test_a_list_is_searched_for_parts_of_names(self, open_one: OpenLog) -> None:
+        names = {"spring-1": "nano", "fall_2": "hf:100%/a", 'odd"name': "Nano"}
+        async with open_one() as log:
+            for name, policy in names.items():
+                await log.append(name, (replace(started(), policy=policy),), expected_version=0)
+            found = {
+                part: sorted(
+                    row.episode_id for row in (await log.list_episodes(EpisodeFilter(text=part))).items
+                )
+                for part in ("pring-1", "NANO", "100%/", "l_2", 'd"n', "%", "_", "g-", "no such", "FREE fall")
+            }
+        assert found == {
+            "pring-1": ["spring-1"],
+            "NANO": ['odd"name', "spring-1"],
+            "100%/": ["fall_2"],
+            "l_2": ["fall_2"],
+            'd"n': ['odd"name'],
+            "%": ["fall_2"],
+            "_": ["fall_2"],
+            "g-": ["spring-1"],
+            "no such": [],
+            "FREE fall": sorted(names),
+        }
+
     async def test_a_row_tells_how_the_episode_stands(self, open_one: OpenLog) -> None:
         async with open_one() as log:
             await log.append("e", (started(),), expected_version=0)

@@ -53,7 +53,7 @@ class ByCodePoint(TypeDecorator[str]):
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
         """See SQLAlchemy."""
-        return dialect.type_descriptor(Text(collation="C") if dialect.name == "postgresql" else Text())
+        return Text(collation="C") if dialect.name == "postgresql" else Text()
 
 
 class Blank(ByCodePoint):
@@ -119,7 +119,7 @@ class EpisodeFilter:
     """Which episodes to list; None means any.
 
     `text` is looked for in id, title and policy; `since` and `until` bound the start, in UTC.
-    `run` and `step` are the labels that training gives its rollouts; no index helps to find them.
+    `run` and `step` are the labels that training gives its rollouts.
     """
 
     system: str | None = None
@@ -159,7 +159,7 @@ class EpisodePage:
 
     items: tuple[EpisodeRow, ...]
     next_cursor: str | None
-    total: int
+    total: int  # when the first page was read; a database counts a filter's up to MAX_COUNTED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,6 +24,33 @@ _BIG = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _BY_CODE_POINT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 _CHUNK = 256  # events under one seal, with their trajectories in memory at once
 _ORDERS = ("status", "outcome", "tier", "title", "turns", "best_match", "best_total", "length")
+# Parts of names, found by their trigrams. An installation may lack the extension: then lists are scanned.
+_SEARCH_ON_POSTGRES = (
+    """
+    DO $$ BEGIN
+        CREATE EXTENSION IF NOT EXISTS pg_trgm;
+        CREATE INDEX search_episodes ON episodes
+            USING gin (episode_id gin_trgm_ops, title gin_trgm_ops, policy gin_trgm_ops);
+    EXCEPTION WHEN OTHERS THEN NULL;
+    END $$
+    """,
+)
+_SEARCH_ON_SQLITE = (
+    "CREATE VIRTUAL TABLE search USING fts5(episode_id, title, policy, content='episodes', "
+    "content_rowid='position', tokenize='trigram')",
+    """
+    CREATE TRIGGER episodes_search_insert AFTER INSERT ON episodes BEGIN
+        INSERT INTO search(rowid, episode_id, title, policy)
+        VALUES (new.position, new.episode_id, new.title, new.policy);
+    END
+    """,
+    """
+    CREATE TRIGGER episodes_search_delete AFTER DELETE ON episodes BEGIN
+        INSERT INTO search(search, rowid, episode_id, title, policy)
+        VALUES ('delete', old.position, old.episode_id, old.title, old.policy);
+    END
+    """,
+)
 
 
 def upgrade() -> None:
@@ -49,11 +76,22 @@ def upgrade() -> None:
     )
     for name in _ORDERS:
         op.create_index(f"ix_episodes_{name}", "episodes", [name, "position"])
+    for statement in _search():
+        op.execute(statement)
+
+
+def _search() -> tuple[str, ...]:
+    if _on_postgres():
+        return _SEARCH_ON_POSTGRES
+    options = {name for (name,) in op.get_bind().execute(sa.text("PRAGMA compile_options"))}
+    return _SEARCH_ON_SQLITE if "ENABLE_FTS5" in options else ()
 
 
 def downgrade() -> None:
     """Drop the seals; the list is rebuilt by the program that reads it."""
     op.drop_table("labels")
+    if not _on_postgres():
+        op.execute("DROP TABLE IF EXISTS search")
     _begin_episodes_anew(sa.Column("outcome", sa.String(32)))
     _allow_updates()
     # A failed policy showed nothing below 0004.

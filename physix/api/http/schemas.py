@@ -410,7 +410,7 @@ class EpisodeList(BaseModel):
 
     items: list[EpisodeRowView]
     next_cursor: str | None
-    total: int
+    total: int = Field(description="of all pages; with a filter, 10,000 stands for that many or more")
 
 
 class StartedPayload(BaseModel):

@@ -8,11 +8,24 @@ from operator import attrgetter
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, String, func, select, tuple_, type_coerce
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    String,
+    column,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    type_coerce,
+)
 
 from physix.engine.systems.task import MEASURED
 from physix.errors import StorageError
-from physix.limits import MAX_PAGE
+from physix.limits import MAX_COUNTED, MAX_PAGE
 from physix.store.pages import Key, cursor_after, parse_cursor, total_of
 from physix.store.projection import storable
 from physix.store.rows import (
@@ -77,12 +90,11 @@ def page(
     """
     after = parse_cursor(cursor, order)
     size = max(1, min(limit, MAX_PAGE))
-    conditions = conditions_of(wanted)
+    conditions = conditions_of(connection, wanted)
     conditions += [_labelled(name, value) for name, value in wanted_labels(wanted).items()]
     total = total_of(cursor)
     if total is None:
-        count = select(func.count()).select_from(schema.episodes).where(*conditions)
-        total = connection.execute(count).scalar_one()
+        total = _count(connection, conditions)
     ordered = _Ordered(connection, conditions, _SORT_KEYS[order.by])
     if order.descending or order.by == "started":
         found = ordered.straight(after, descending=order.descending, limit=size + 1)
@@ -94,6 +106,16 @@ def page(
         next_cursor=cursor_after(items[-1], order, total) if len(found) > size else None,
         total=total,
     )
+
+
+def _count(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> int:
+    """Return how many episodes there are; of those that a filter shows, no more than MAX_COUNTED."""
+    if not conditions:
+        query = select(func.count()).select_from(schema.episodes)
+    else:
+        some = select(schema.episodes.c.position).where(*conditions).limit(MAX_COUNTED).subquery()
+        query = select(func.count()).select_from(some)
+    return int(connection.execute(query).scalar_one())
 
 
 class _Ordered:
@@ -177,7 +199,30 @@ def rows_of(connection: Connection, episode_ids: Sequence[str]) -> list[EpisodeR
     return _rows(connection, connection.execute(query))
 
 
-def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
+def _named(connection: Connection, part: str) -> ColumnElement[bool]:
+    """Return that id, title or policy holds a text, in any case."""
+    table = schema.episodes.c
+    part = storable(part)
+    if connection.dialect.name == "sqlite" and len(part) >= _TRIGRAM and _has_search(connection):
+        quoted = part.replace('"', '""')
+        found = text("SELECT rowid FROM search WHERE search MATCH :part ORDER BY rowid DESC")
+        return table.position.in_(found.bindparams(part=f'"{quoted}"').columns(column("rowid")))
+    # PostgreSQL finds it by pg_trgm's index, if it has that.
+    pattern = f"%{part.translate(_ESCAPED)}%"
+    columns = (table.episode_id, table.title, table.policy)
+    return or_(*(one.ilike(pattern, escape="/") for one in columns))
+
+
+_TRIGRAM = 3  # characters: what is shorter is looked for row by row
+_ESCAPED = str.maketrans({"/": "//", "%": "/%", "_": "/_"})
+
+
+def _has_search(connection: Connection) -> bool:
+    query = text("SELECT count(*) FROM sqlite_master WHERE name = 'search'")
+    return bool(connection.execute(query).scalar())
+
+
+def conditions_of(connection: Connection, wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
     """Return the filter as conditions on the episodes table."""
     table = schema.episodes.c
     exact = {
@@ -188,8 +233,8 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
         table.tier: wanted.tier,
     }
     conditions: list[ColumnElement[bool]] = [
-        column == (storable(value) if isinstance(value, str) else value)
-        for column, value in exact.items()
+        field == (storable(value) if isinstance(value, str) else value)
+        for field, value in exact.items()
         if value is not None
     ]
     if wanted.public and wanted.system is not None:
@@ -199,11 +244,7 @@ def conditions_of(wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
     if wanted.until is not None:
         conditions.append(table.started_at < wanted.until)
     if wanted.text:
-        named = [
-            column.icontains(storable(wanted.text), autoescape=True)
-            for column in (table.episode_id, table.title, table.policy)
-        ]
-        conditions.append(named[0] | named[1] | named[2])
+        conditions.append(_named(connection, wanted.text))
     return conditions
 
 
@@ -261,7 +302,7 @@ def statistics(connection: Connection) -> dict[str, dict[str, int]]:
         "episodes by policy": table.policy,
     }
     counted = {}
-    for heading, column in groups.items():
-        query = select(column, func.count()).group_by(column).order_by(func.count().desc(), column)
+    for heading, group in groups.items():
+        query = select(group, func.count()).group_by(group).order_by(func.count().desc(), group)
         counted[heading] = {str(name): int(number) for name, number in connection.execute(query)}
     return counted
