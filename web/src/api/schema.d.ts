@@ -765,7 +765,10 @@ export interface components {
             items: components["schemas"]["EpisodeRowView"][];
             /** Next Cursor */
             next_cursor: string | null;
-            /** Total */
+            /**
+             * Total
+             * @description of all pages; with a filter, 10,000 stands for that many or more
+             */
             total: number;
         };
         /**
