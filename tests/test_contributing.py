@@ -29,7 +29,6 @@ def pasted(name: str) -> dict[str, Any]:
     return names
 
 
-@pytest.mark.anyio
 async def test_the_policy_plays_an_episode_to_its_end() -> None:
     policy = pasted("policy")["ConstantAcceleration"]()
     task, truth = sample_task("free_fall", 7)

@@ -1,6 +1,6 @@
 """What every log must do: the suite that each of them passes, ours and a third party's.
 
-A backend's tests say how to open an empty log and inherit the rest (pytest and anyio's plugin run it):
+A backend's tests say how to open an empty log and inherit the rest (pytest and pytest-asyncio run it):
 
 ```python
 pytest.register_assert_rewrite("physix.store.contract")  # in conftest.py: failures show values
@@ -29,7 +29,7 @@ from physix.store.rows import NEWEST_FIRST
 OpenLog = Callable[[], AbstractAsyncContextManager[Log]]
 
 
-@pytest.mark.anyio
+@pytest.mark.asyncio
 class LogContract:
     """Inherit, and give the fixture `open_one`: a function that opens the same log at every call."""
 

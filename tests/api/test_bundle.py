@@ -33,7 +33,6 @@ def test_a_folder_with_files_is_left_alone(tmp_path: Path, page: Path) -> None:
         write_bundle([], page, page=page)
 
 
-@pytest.mark.anyio
 async def test_an_unknown_or_odd_id_is_refused() -> None:
     async with open_log("memory://") as log:
         with pytest.raises(EpisodeNotFoundError):

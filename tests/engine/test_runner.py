@@ -14,7 +14,6 @@ from physix.engine.verifier.types import Hypothesis
 from physix.errors import ConflictError, EpisodeFinishedError, EpisodeNotFoundError, PolicyError
 from physix.store import open_log
 
-pytestmark = pytest.mark.anyio
 TASK, TRUTH = sample_task("spring_mass", 5)
 ME = Provenance(policy="test")
 WRONG = Hypothesis(equation="d2x/dt2 = 1.0")

@@ -24,7 +24,6 @@ async def fill(log: Log, count: int) -> None:
         await log.append(name, (*turn(2), finished()), expected_version=4)
 
 
-@pytest.mark.anyio
 async def test_an_archive_reads_as_the_log_it_came_from(tmp_path: Path) -> None:
     async with open_log("memory://") as log:
         await fill(log, 150)
@@ -57,7 +56,6 @@ async def everything(log: Log) -> list[RecordedEvent]:
     return found
 
 
-@pytest.mark.anyio
 async def test_archiving_again_adds_what_is_new_and_only_that(tmp_path: Path) -> None:
     async with open_log("memory://") as log:
         await fill(log, 3)
@@ -69,7 +67,6 @@ async def test_archiving_again_adds_what_is_new_and_only_that(tmp_path: Path) ->
         assert (await archive.list_episodes(EpisodeFilter())).total == 3
 
 
-@pytest.mark.anyio
 async def test_an_archive_that_was_cut_off_shows_nothing_half(tmp_path: Path) -> None:
     async with open_log("memory://") as log:
         await fill(log, 3)
@@ -82,7 +79,6 @@ async def test_an_archive_that_was_cut_off_shows_nothing_half(tmp_path: Path) ->
         assert len(await archived(log, tmp_path)) == 2
 
 
-@pytest.mark.anyio
 async def test_an_archive_takes_in_nothing(tmp_path: Path) -> None:
     async with open_log("memory://") as log:
         await fill(log, 2)

@@ -164,7 +164,6 @@ TAMPERED: dict[str, tuple[Tamper, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.anyio
 async def test_an_honest_log_walks_clean_and_its_head_stays_in_the_chain(new_url: NewUrl) -> None:
     url = new_url()
     await write(url)
@@ -179,7 +178,6 @@ async def test_an_honest_log_walks_clean_and_its_head_stays_in_the_chain(new_url
     assert later.head != audit.head
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("kind", TAMPERED)
 async def test_tampering_is_named_with_its_place(new_url: NewUrl, kind: str) -> None:
     url = new_url()
@@ -190,7 +188,6 @@ async def test_tampering_is_named_with_its_place(new_url: NewUrl, kind: str) -> 
     assert expected in told
 
 
-@pytest.mark.anyio
 async def test_a_tail_cut_off_whole_shows_against_a_head_noted_elsewhere(new_url: NewUrl) -> None:
     url = new_url()
     await write(url)
@@ -208,7 +205,6 @@ async def test_a_tail_cut_off_whole_shows_against_a_head_noted_elsewhere(new_url
     assert (told, audit.head_found) == (set(), False)
 
 
-@pytest.mark.anyio
 async def test_a_log_sealed_anew_shows_against_a_head_noted_elsewhere(new_url: NewUrl) -> None:
     url = new_url()
     async with open_log(url) as log:
@@ -231,7 +227,6 @@ async def test_a_log_sealed_anew_shows_against_a_head_noted_elsewhere(new_url: N
     assert (told, audit.head_found) == (set(), False)
 
 
-@pytest.mark.anyio
 async def test_a_walk_since_a_position_sees_what_came_after_it_and_not_before(new_url: NewUrl) -> None:
     url = new_url()
     await write(url)

@@ -36,13 +36,11 @@ def script(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.anyio
 async def test_a_server_killed_under_load_loses_doubles_and_halves_nothing(new_url: NewUrl) -> None:
     found = await kill_rounds(new_url(), rounds=2)
     assert sum(found.acknowledged.values()) > 10
 
 
-@pytest.mark.anyio
 async def test_a_crash_of_postgresql_under_load_loses_nothing() -> None:
     """The server is killed without a checkpoint; callers retry with the same command id until it is back."""
     with postgres_server() as server:
@@ -102,7 +100,6 @@ anyio.run(main)
 """
 
 
-@pytest.mark.anyio
 async def test_of_two_processes_on_one_episode_each_turn_has_one_winner(new_url: NewUrl) -> None:
     url = new_url()
     async with open_log(url) as log:
@@ -119,7 +116,6 @@ async def test_of_two_processes_on_one_episode_each_turn_has_one_winner(new_url:
     assert [one.version for one in stream] == list(range(1, len(stream) + 1))
 
 
-@pytest.mark.anyio
 async def test_two_servers_may_start_together_on_an_empty_database(new_url: NewUrl) -> None:
     url = new_url()
     openers = [
@@ -159,7 +155,6 @@ anyio.run(main)
 """
 
 
-@pytest.mark.anyio
 async def test_a_full_disk_refuses_appends_and_recovers_when_there_is_space_again(tmp_path: Path) -> None:
     done = script(_FULL, str(tmp_path / "log.db"))
     assert done.returncode == 0, done.stderr
@@ -200,7 +195,6 @@ async def create(url: str) -> None:
         pass
 
 
-@pytest.mark.anyio
 async def test_a_damaged_page_is_a_clear_error_and_nothing_is_written(tmp_path: Path) -> None:
     path = tmp_path / "log.db"
     async with open_log(f"sqlite:///{path}") as log:
@@ -221,7 +215,6 @@ async def use_everything(url: str) -> None:
         await log.append("e20", (started(), *turn(1)), expected_version=0)
 
 
-@pytest.mark.anyio
 async def test_a_clock_set_back_disturbs_no_order(new_url: NewUrl) -> None:
     """Events from the year 2999 are in the log already, as if the clock had been wrong until now."""
     url = new_url()
@@ -263,7 +256,6 @@ def test_a_reader_of_positions_without_the_lock_skips_events(postgres: PostgresS
     assert [what for _, what in seen] == ["quick"]
 
 
-@pytest.mark.anyio
 async def test_a_follower_of_many_writing_servers_skips_nothing(new_url: NewUrl) -> None:
     """The same as the negative control, under load and with the lock."""
     url = new_url()
@@ -317,7 +309,6 @@ async def an_old_log(path: Path) -> list[RecordedEvent]:
     return written
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("filled", [False, True])
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.3, 0.4, 0.6])
 async def test_a_migration_that_is_killed_is_done_by_the_next_start(

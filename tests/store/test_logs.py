@@ -148,7 +148,6 @@ def test_a_newer_schema_is_refused_with_what_to_do() -> None:
         decode("EpisodeFinished", 99, "{}", None)
 
 
-@pytest.mark.anyio
 async def test_a_closed_log_opens_with_everything_in_it(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/log.db"
     async with open_log(url) as log:
@@ -157,7 +156,6 @@ async def test_a_closed_log_opens_with_everything_in_it(tmp_path: Path) -> None:
         assert await log.read("e") == written
 
 
-@pytest.mark.anyio
 async def test_rebuilding_the_projection_changes_nothing(tmp_path: Path) -> None:
     async with open_log(f"sqlite:///{tmp_path}/log.db") as log:
         assert isinstance(log, SqlLog)
@@ -168,7 +166,6 @@ async def test_rebuilding_the_projection_changes_nothing(tmp_path: Path) -> None
         assert await log.list_episodes(EpisodeFilter()) == before
 
 
-@pytest.mark.anyio
 async def test_events_cannot_be_changed_even_from_outside(tmp_path: Path) -> None:
     async with open_log(f"sqlite:///{tmp_path}/log.db") as log:
         await log.append("e", (started(),), expected_version=0)
@@ -178,7 +175,6 @@ async def test_events_cannot_be_changed_even_from_outside(tmp_path: Path) -> Non
                 raw.execute(statement)
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     "content", [b"this is not a database, it is a text" * 100, b"SQLite format 3\0" + b"\xff" * 5000]
 )
@@ -191,7 +187,6 @@ async def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Pa
     assert path.read_bytes() == content
 
 
-@pytest.mark.anyio
 async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/log.db"
     async with open_log(url):
@@ -203,7 +198,6 @@ async def test_a_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:
             pass
 
 
-@pytest.mark.anyio
 async def test_the_migrations_create_exactly_the_tables_the_code_reads(tmp_path: Path) -> None:
     async with open_log(f"sqlite:///{tmp_path}/log.db"):
         pass
@@ -238,7 +232,6 @@ anyio.run(main)
 """
 
 
-@pytest.mark.anyio
 async def test_a_killed_writer_loses_no_acknowledged_turn_and_leaves_no_half(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/log.db"
     for round_number in range(3):

@@ -80,7 +80,6 @@ async def write_streams(log: Log) -> None:
             version += len(events)
 
 
-@pytest.mark.anyio
 async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url: NewUrl) -> None:
     async with open_log(new_url()) as log:
         assert isinstance(log, SqlLog)
@@ -91,7 +90,6 @@ async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url
         assert len(before) == len(STREAMS)
 
 
-@pytest.mark.anyio
 async def test_a_row_says_what_the_engine_says_an_episode_came_to(new_url: NewUrl) -> None:
     dice = Random(5)  # noqa: S311  # no secret
     unparsed = Rejection(code="empty", message="m", column=0, found="")
@@ -121,7 +119,6 @@ async def test_a_row_says_what_the_engine_says_an_episode_came_to(new_url: NewUr
             assert row.outcome == outcome.reason
 
 
-@pytest.mark.anyio
 async def test_a_rebuild_that_was_cut_off_is_finished_when_the_log_is_opened(new_url: NewUrl) -> None:
     url = new_url()
     async with open_log(url) as log:
@@ -140,7 +137,6 @@ async def test_a_rebuild_that_was_cut_off_is_finished_when_the_log_is_opened(new
         assert await episodes(log) == before
 
 
-@pytest.mark.anyio
 async def test_episodes_are_filtered_by_time_and_counted(new_url: NewUrl) -> None:
     async with open_log(new_url()) as log:
         for name in "abcd":
@@ -153,7 +149,6 @@ async def test_episodes_are_filtered_by_time_and_counted(new_url: NewUrl) -> Non
         assert (await log.list_episodes(EpisodeFilter(until=first.recorded_at))).total == 0
 
 
-@pytest.mark.anyio
 async def test_a_table_made_by_the_migrations_is_the_one_the_code_reads(new_url: NewUrl) -> None:
     url = new_url()
     async with open_log(url):
@@ -199,7 +194,6 @@ GOLDEN_KEYS = {
 }
 
 
-@pytest.mark.anyio
 async def test_the_schema_is_the_golden_one(new_url: NewUrl) -> None:
     url = new_url()
     async with open_log(url):
@@ -221,7 +215,6 @@ async def test_the_schema_is_the_golden_one(new_url: NewUrl) -> None:
         )
 
 
-@pytest.mark.anyio
 async def test_events_are_immutable_in_the_database_itself(new_url: NewUrl) -> None:
     url = new_url()
     async with open_log(url) as log:
@@ -236,7 +229,6 @@ async def test_events_are_immutable_in_the_database_itself(new_url: NewUrl) -> N
             connection.exec_driver_sql(statement)
 
 
-@pytest.mark.anyio
 async def test_downgrading_and_upgrading_again_changes_no_event(new_url: NewUrl) -> None:
     url = new_url()
     async with open_log(url) as log:
@@ -310,7 +302,6 @@ def test_events_of_schema_2_are_read_as_todays() -> None:
     assert (report.recomputed, report.differences) == (False, ())
 
 
-@pytest.mark.anyio
 async def test_a_database_of_the_first_schema_is_upgraded_with_its_episodes(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with database(f"sqlite:///{path}") as connection:

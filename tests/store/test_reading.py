@@ -24,7 +24,6 @@ async def write(url: str) -> None:
         await log.append("e", (started(), *turn(1), finished()), expected_version=0)
 
 
-@pytest.mark.anyio
 async def test_a_log_that_is_read_takes_nothing_in(new_url: NewUrl) -> None:
     url = new_url()
     await write(url)
@@ -34,7 +33,6 @@ async def test_a_log_that_is_read_takes_nothing_in(new_url: NewUrl) -> None:
             await log.append("f", (started(),), expected_version=0)
 
 
-@pytest.mark.anyio
 async def test_a_reader_sees_what_a_writer_appends_meanwhile(new_url: NewUrl) -> None:
     url = new_url()
     await write(url)
@@ -46,7 +44,6 @@ async def test_a_reader_sees_what_a_writer_appends_meanwhile(new_url: NewUrl) ->
         assert (await anext(follower)).version == 2
 
 
-@pytest.mark.anyio
 async def test_what_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match=r"log\.db"):
         async with open_log(f"sqlite:///{tmp_path}/log.db", read_only=True):
@@ -54,7 +51,6 @@ async def test_what_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.anyio
 async def test_an_older_schema_is_not_upgraded_by_reading_and_says_what_does_it(new_url: NewUrl) -> None:
     from alembic import command
 

@@ -25,7 +25,6 @@ async def export(log: Log, path: Path) -> None:
     await anyio.Path(path).write_bytes(b"".join(lines))
 
 
-@pytest.mark.anyio
 async def test_what_is_exported_can_be_imported_into_any_database(new_url: NewUrl, tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     async with open_log("memory://") as log:
@@ -43,7 +42,6 @@ async def test_what_is_exported_can_be_imported_into_any_database(new_url: NewUr
         assert (await log.list_episodes(EpisodeFilter())).total == 2
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     ("damage", "words"),
     [
@@ -71,7 +69,6 @@ async def test_a_damaged_file_is_refused_before_anything_is_appended(
         assert await log.read_all() == ()
 
 
-@pytest.mark.anyio
 async def test_an_episode_with_another_history_is_a_conflict(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     async with open_log("memory://") as log:
@@ -84,7 +81,6 @@ async def test_an_episode_with_another_history_is_a_conflict(tmp_path: Path) -> 
             await import_file(log, path)
 
 
-@pytest.mark.anyio
 async def test_an_export_is_one_json_object_a_line(tmp_path: Path) -> None:
     path = tmp_path / "log.jsonl"
     async with open_log("memory://") as log:
@@ -107,7 +103,6 @@ async def with_commands(log: Log) -> None:
     await log.append("a", (*turn(2), finished()), expected_version=4)
 
 
-@pytest.mark.anyio
 async def test_a_log_moves_whole_with_its_times_and_its_idempotency_keys(
     new_url: NewUrl, tmp_path: Path
 ) -> None:
@@ -126,7 +121,6 @@ async def test_a_log_moves_whole_with_its_times_and_its_idempotency_keys(
         assert (tmp_path / "again.jsonl").read_bytes() == path.read_bytes()
 
 
-@pytest.mark.anyio
 async def test_importing_twice_appends_once_and_what_is_new_is_added(tmp_path: Path) -> None:
     async with open_log("memory://") as source, open_log("memory://") as target:
         await with_commands(source)

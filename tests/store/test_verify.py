@@ -25,7 +25,6 @@ async def played(log: Log, name: str = "e") -> tuple[RecordedEvent, ...]:
     return await log.read(name)
 
 
-@pytest.mark.anyio
 async def test_an_honest_log_has_no_differences() -> None:
     async with open_log("memory://") as log:
         for name in ("a", "b"):
@@ -38,7 +37,6 @@ async def test_an_honest_log_has_no_differences() -> None:
     assert all(one.differences == () for one in reports)
 
 
-@pytest.mark.anyio
 async def test_a_reward_off_in_the_last_bit_is_named_by_turn_and_field() -> None:
     async with open_log("memory://") as log:
         stream = list(await played(log))
@@ -50,7 +48,6 @@ async def test_a_reward_off_in_the_last_bit_is_named_by_turn_and_field() -> None
     assert (found.turn, found.field) == (1, "RewardComputed.reward.simplicity")
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(("error", "differences"), [(1e-9, 0), (1e-3, 1)])
 async def test_another_environment_is_held_to_the_tolerance(error: float, differences: int) -> None:
     async with open_log("memory://") as log:
@@ -65,7 +62,6 @@ async def test_another_environment_is_held_to_the_tolerance(error: float, differ
     assert len(report.differences) == differences
 
 
-@pytest.mark.anyio
 async def test_a_hole_in_a_stream_and_a_wrong_projection_are_found() -> None:
     async with open_log("memory://") as log:
         stream = list(await played(log))
@@ -76,7 +72,6 @@ async def test_a_hole_in_a_stream_and_a_wrong_projection_are_found() -> None:
     assert wrong.field == "projection.best_match"
 
 
-@pytest.mark.anyio
 async def test_a_turn_listed_with_another_number_than_its_event_holds_is_found() -> None:
     async with open_log("memory://") as log:
         stream = await played(log)
@@ -88,7 +83,6 @@ async def test_a_turn_listed_with_another_number_than_its_event_holds_is_found()
     assert (missing.turn, missing.recorded) == (3, "None")
 
 
-@pytest.mark.anyio
 async def test_an_episode_of_older_rules_is_checked_but_not_recomputed() -> None:
     async with open_log("memory://") as log:
         stream = list(await played(log))
@@ -106,7 +100,6 @@ async def test_an_episode_of_older_rules_is_checked_but_not_recomputed() -> None
     assert wrong.field == "projection.best_match"
 
 
-@pytest.mark.anyio
 async def test_a_turn_of_older_rules_that_lacks_an_event_is_found() -> None:
     async with open_log("memory://") as log:
         stream = list(await played(log))
@@ -117,7 +110,6 @@ async def test_a_turn_of_older_rules_that_lacks_an_event_is_found() -> None:
     assert verify_stream("e", shorter).differences[0].field == "events"
 
 
-@pytest.mark.anyio
 async def test_a_fork_that_keeps_turns_of_older_rules_is_of_these_rules() -> None:
     async with open_log("memory://") as log:
         stream = await played(log)

@@ -165,6 +165,7 @@ def test_weights_and_biases_is_written_to_without_a_network(
     import wandb
 
     wandb.finish()
+    wandb.teardown()  # returns when the process that writes the file has ended
     (written,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
     assert b"train/reward" in written.read_bytes()
 

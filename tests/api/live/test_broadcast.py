@@ -95,7 +95,6 @@ def test_a_run_may_choose_the_temperature_and_every_turn_records_it(
     assert played["turns"][0]["provenance"]["sampling"]["temperature"] == 0.25
 
 
-@pytest.mark.anyio
 async def test_text_that_nobody_was_told_of_in_time_is_not_told_after_the_turn() -> None:
     live = Live()
     live.begin("e", "model")

@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 import httpx
-import pytest
 from starlette.types import Message
 
 from physix.api.access import Access
@@ -26,7 +25,6 @@ async def never_leaves() -> Message:
     raise AssertionError
 
 
-@pytest.mark.anyio
 async def test_a_client_that_stopped_reading_is_dropped() -> None:
     closed = anyio.Event()
 
@@ -46,7 +44,6 @@ async def test_a_client_that_stopped_reading_is_dropped() -> None:
     assert closed.is_set()
 
 
-@pytest.mark.anyio
 async def test_clients_that_reconnect_all_the_time_miss_and_repeat_nothing() -> None:
     async with open_log("memory://") as log:
         seen: list[list[int]] = [[] for _ in range(20)]

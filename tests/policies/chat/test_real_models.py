@@ -19,7 +19,6 @@ from physix.settings import Settings
 from physix.store import open_log
 from tests.policies.chat.tiny_model import write_gguf, write_transformers
 
-pytestmark = pytest.mark.anyio
 pytest.importorskip("torch", reason="the weights are made with torch (extra `train`)")
 TASK, TRUTH = sample_task("spring_mass", 5)
 

@@ -15,7 +15,6 @@ from physix.settings import Settings
 from physix.store import open_log
 from tests.policies.chat.ollama_server import REPLY, Ollama, ollama_server
 
-pytestmark = pytest.mark.anyio
 TASK, TRUTH = sample_task("spring_mass", 5)
 
 
