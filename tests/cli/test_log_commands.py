@@ -60,3 +60,18 @@ def test_verify_says_true_of_an_honest_log_and_exits_1_for_a_forged_one(played: 
     done = CliRunner().invoke(app, ["log", "verify", "--db", f"sqlite:///{forged}"])
     assert done.exit_code == 1
     assert "RewardComputed.reward.format: recorded 0.5, now 1.0" in done.stdout
+
+
+def test_verify_prints_a_head_that_a_later_run_finds_and_workers_say_the_same(played: Path) -> None:
+    db = f"sqlite:///{played}"
+    told = json.loads(physix("log", "verify", "--db", db, "--json", "--jobs", "1"))
+    assert json.loads(physix("log", "verify", "--db", db, "--json", "--jobs", "2")) == told
+    since = physix(
+        "log", "verify", "--db", db, "--json", "--head", told["head"], "--since", str(told["position"])
+    )
+    assert json.loads(since)["episodes"] == 0
+    done = CliRunner().invoke(app, ["log", "verify", "--db", db, "--head", "0" * 64])
+    assert done.exit_code == 1
+    assert "not in the chain" in done.stdout
+    wrong = CliRunner().invoke(app, ["log", "verify", "--db", db, "--head", "abc"])
+    assert "64 hexadecimal digits" in str(wrong.exception)

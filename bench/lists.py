@@ -1,0 +1,123 @@
+"""First pages of the list at two sizes of log, for every order and filter.
+
+    python bench/lists.py sqlite:////tmp/small.db 10000 sqlite:////tmp/large.db 100000
+
+Writes each log that is empty (about a thousand small episodes a second), then times the first page of 50:
+the best of 15, as other work on the machine only ever adds. The ratio should stay below 2.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import get_args
+
+import anyio
+
+from physix.engine.events import Event
+from physix.store import EpisodeFilter, EpisodeOrder, Log, SortKey, open_log
+from physix.store.contract_events import finished, started, turn
+
+_SYSTEMS = ("Free fall", "Spring", "Damped spring", "Pendulum", "Drag", "Predators", "Charge", "Chain")
+_POLICIES = ("search", "nano", "hf:a", "ollama:b", "you")
+_WRITERS = 128
+_REPEATS = 15
+
+Listing = tuple[EpisodeFilter, EpisodeOrder]
+
+
+def main(arguments: Sequence[str]) -> None:
+    urls, sizes = arguments[0::2], [int(size) for size in arguments[1::2]]
+    timed = [anyio.run(_measure, url, size) for url, size in zip(urls, sizes, strict=True)]
+    print(f"{'first page of 50':28}" + "".join(f"{size:>11,}" for size in sizes))
+    for name, least in timed[0].items():
+        row = "".join(f"{found[name]:8.2f} ms" for found in timed)
+        print(f"{name:28}{row}   {timed[-1][name] / least:5.1f}x")
+
+
+async def _measure(url: str, size: int) -> dict[str, float]:
+    async with open_log(url) as log:
+        if not (await log.list_episodes(EpisodeFilter(), limit=1)).items:
+            await _write(log, size)
+        return {name: await _first_page(log, *listing) for name, listing in _listings().items()}
+
+
+async def _first_page(log: Log, wanted: EpisodeFilter, order: EpisodeOrder) -> float:
+    spent = []
+    for _ in range(_REPEATS):
+        began = time.perf_counter()
+        await log.list_episodes(wanted, order=order)
+        spent.append(1e3 * (time.perf_counter() - began))
+    return min(spent)
+
+
+def _listings() -> dict[str, Listing]:
+    listings: dict[str, Listing] = {}
+    for by in get_args(SortKey):
+        for descending in (True, False):
+            order = EpisodeOrder(by=by, descending=descending)
+            listings[f"sort {'-' if descending else ''}{by}"] = EpisodeFilter(), order
+    newest = EpisodeOrder()
+    for wanted in (
+        EpisodeFilter(system="Pendulum"),
+        EpisodeFilter(policy="nano"),
+        EpisodeFilter(outcome="solved"),
+        EpisodeFilter(status="running"),
+        EpisodeFilter(status="finished"),
+        EpisodeFilter(tier=2),
+        EpisodeFilter(run="r3"),
+        EpisodeFilter(run="r3", step="7"),
+        EpisodeFilter(text="pendul"),
+        EpisodeFilter(text="abcdef"),
+    ):
+        told = ", ".join(f"{name}={value}" for name, value in _given(wanted))
+        listings[f"filter {told}"] = wanted, newest
+    listings["policy=nano, sort -match"] = EpisodeFilter(policy="nano"), EpisodeOrder(by="match")
+    return listings
+
+
+def _given(wanted: EpisodeFilter) -> list[tuple[str, object]]:
+    names = ("system", "policy", "outcome", "status", "tier", "run", "step", "text")
+    return [(name, getattr(wanted, name)) for name in names if getattr(wanted, name) is not None]
+
+
+async def _write(log: Log, size: int) -> None:
+    dice = random.Random(1)
+    numbers = iter(range(size))
+
+    async def write() -> None:
+        for number in numbers:
+            await log.append(f"{dice.getrandbits(128):032x}", _episode(dice, number), expected_version=0)
+
+    async with anyio.create_task_group() as tasks:
+        for _ in range(_WRITERS):
+            tasks.start_soon(write)
+
+
+def _episode(dice: random.Random, number: int) -> list[Event]:
+    """Return an episode without arrays: lists read none."""
+    title = dice.choice(_SYSTEMS)
+    begun = started()
+    task = replace(begun.task, shown=(), system_id=title, title=title, tier=1 + len(title) % 3)
+    labels = {"run": f"r{number // 1000}", "step": str(number % 100)} if number % 2 else {}
+    begun = replace(
+        begun,
+        task=task,
+        truth=replace(begun.truth, hidden=()),
+        policy=dice.choice(_POLICIES),
+        labels=labels,
+    )
+    asked, ran, paid = turn(1, match=dice.random())
+    ran = replace(ran, simulation=replace(ran.simulation, predictions=()))
+    paid = replace(paid, reward=replace(paid.reward, total=dice.random()))
+    events: list[Event] = [begun, asked, ran, paid]
+    if dice.random() < 0.7:
+        events.append(finished(dice.choice(("solved", "budget_exhausted", "abandoned"))))
+    return events
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
