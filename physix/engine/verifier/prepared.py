@@ -68,6 +68,9 @@ class Hidden:
 
     samples: Samples
     variance: FloatArray  # shape (D,), of each variable's whole record, this part included
+    total: FloatArray  # the same times the samples that count: what R² holds the residual against
+    counts: BoolArray  # shape (D,), has samples that count
+    complete: bool  # all samples count
     quiet: BoolArray  # does not move beyond its noise in all of that record
     size: FloatArray  # largest magnitude in all of that record
     scale: FloatArray  # as in Prepared
@@ -154,6 +157,9 @@ def _prepare_hidden(same: Same) -> tuple[Hidden, ...]:
         Hidden(
             samples=samples,
             variance=variance,
+            total=samples.weight.sum(axis=0) * variance,
+            counts=samples.weight.sum(axis=0) > 0.0,
+            complete=bool(samples.weight.all()),
             quiet=(variance <= (STILL * size) ** 2) | (variance <= QUIET * np.mean(samples.sigma**2, axis=0)),
             size=size,
             scale=scale,

@@ -54,7 +54,7 @@ def _r2_and_nrmse(prepared: Prepared, predicted: FloatArray) -> tuple[FloatArray
     counted = len(off) if prepared.weight is None else prepared.weight.sum(axis=0)
     nrmse = np.sqrt(squares / counted) / prepared.spread
     r2 = 1.0 - squares / prepared.total
-    if not prepared.quiet.any():
+    if True not in prepared.quiet:
         return r2, nrmse
     return np.where(prepared.quiet, in_band(off, prepared.sigma, prepared.size), r2), nrmse
 
@@ -130,7 +130,7 @@ def predict_all(
     return [(one, predict_hidden(compiled, prepared, one, config)) for one in hidden]
 
 
-def generalisation(prepared: Prepared, predicted: Sequence[Predicted]) -> float | None:
+def generalisation(predicted: Sequence[Predicted]) -> float | None:
     """Return R² on the hidden trajectories, in [0, 1]; None if the task has none.
 
     The mean over trajectories of the mean over variables of 1 - MS_res / variance, clipped, where
@@ -138,20 +138,21 @@ def generalisation(prepared: Prepared, predicted: Sequence[Predicted]) -> float 
     """
     if not predicted:
         return None
-    return sum(_hidden_r2(prepared, one, states) for one, states in predicted) / len(predicted)
+    return sum(_hidden_r2(one, states) for one, states in predicted) / len(predicted)
 
 
-def _hidden_r2(prepared: Prepared, hidden: Hidden, states: FloatArray | None) -> float:
+def _hidden_r2(hidden: Hidden, states: FloatArray | None) -> float:
     if states is None:
         return 0.0
     samples = hidden.samples
-    off = (samples.states - states) * samples.weight
+    off = samples.states - states
+    if not hidden.complete:
+        off *= samples.weight
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        counted = samples.weight.sum(axis=0)
-        r2 = 1.0 - np.einsum("td,td->d", off, off) / counted / hidden.variance
-        if hidden.quiet.any():
+        r2 = 1.0 - np.einsum("td,td->d", off, off) / hidden.total
+        if True in hidden.quiet:
             r2 = np.where(hidden.quiet, in_band(off, samples.sigma, hidden.size), r2)
-    return _mean(r2.tolist(), hidden.quiet, prepared.scored & (counted > 0.0))
+    return _mean(r2.tolist(), hidden.quiet, hidden.counts)
 
 
 def sharpened(r2: float) -> float:

@@ -118,7 +118,7 @@ def _judge(
     r2 = match_of(prepared, fits) if ran else 0.0
     # What cannot be simulated on the shown data earns nothing for the hidden.
     hidden = predict_all(compiled, prepared, prepare_hidden(task, truth), config) if ran else []
-    generalised = generalisation(prepared, hidden) if ran else _nothing(truth)
+    generalised = generalisation(hidden) if ran else _nothing(truth)
     reward = reward_of(
         r2=r2,
         generalised=generalised,
