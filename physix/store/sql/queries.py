@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     Select,
     String,
+    TextualSelect,
     column,
     func,
     or_,
@@ -25,10 +26,11 @@ from sqlalchemy import (
 
 from physix.engine.systems.task import MEASURED
 from physix.errors import StorageError
-from physix.limits import MAX_COUNTED, MAX_PAGE
+from physix.limits import MAX_COUNTED, MAX_PAGE, MAX_SEED
 from physix.store.pages import Key, cursor_after, parse_cursor, total_of
 from physix.store.projection import storable
 from physix.store.rows import (
+    NEWEST_FIRST,
     CommandRow,
     EpisodeFilter,
     EpisodeOrder,
@@ -93,6 +95,15 @@ def page(
     conditions = conditions_of(connection, wanted)
     conditions += [_labelled(name, value) for name, value in wanted_labels(wanted).items()]
     total = total_of(cursor)
+    part = storable(wanted.text or "")
+    if wanted == EpisodeFilter(text=wanted.text, public=wanted.public) and _is_searchable(connection, part):
+        # Nothing but a name is asked for: however many have it, only so many are looked up.
+        if total is None:
+            some = _search(part, limit=MAX_COUNTED).subquery()
+            total = connection.execute(select(func.count()).select_from(some)).scalar_one()
+        if order == NEWEST_FIRST:
+            before = after[1] if after is not None else MAX_SEED
+            conditions = [schema.episodes.c.position.in_(_search(part, before=before, limit=size + 1))]
     if total is None:
         total = _count(connection, conditions)
     ordered = _Ordered(connection, conditions, _SORT_KEYS[order.by])
@@ -203,10 +214,8 @@ def _named(connection: Connection, part: str) -> ColumnElement[bool]:
     """Return that id, title or policy holds a text, in any case."""
     table = schema.episodes.c
     part = storable(part)
-    if connection.dialect.name == "sqlite" and len(part) >= _TRIGRAM and _has_search(connection):
-        quoted = part.replace('"', '""')
-        found = text("SELECT rowid FROM search WHERE search MATCH :part ORDER BY rowid DESC")
-        return table.position.in_(found.bindparams(part=f'"{quoted}"').columns(column("rowid")))
+    if _is_searchable(connection, part):
+        return table.position.in_(_search(part))
     # PostgreSQL finds it by pg_trgm's index, if it has that.
     pattern = f"%{part.translate(_ESCAPED)}%"
     columns = (table.episode_id, table.title, table.policy)
@@ -217,9 +226,21 @@ _TRIGRAM = 3  # characters: what is shorter is looked for row by row
 _ESCAPED = str.maketrans({"/": "//", "%": "/%", "_": "/_"})
 
 
-def _has_search(connection: Connection) -> bool:
+def _is_searchable(connection: Connection, part: str) -> bool:
+    if connection.dialect.name != "sqlite" or len(part) < _TRIGRAM:
+        return False
     query = text("SELECT count(*) FROM sqlite_master WHERE name = 'search'")
     return bool(connection.execute(query).scalar())
+
+
+def _search(part: str, *, before: int = MAX_SEED, limit: int = -1) -> TextualSelect:
+    """Return the positions of the newest episodes whose names hold a text, read along FTS5's own order."""
+    quoted = part.replace('"', '""')
+    query = text(
+        "SELECT rowid FROM search WHERE search MATCH :part AND rowid < :before "
+        "ORDER BY rowid DESC LIMIT :most"
+    )
+    return query.bindparams(part=f'"{quoted}"', before=before, most=limit).columns(column("rowid"))
 
 
 def conditions_of(connection: Connection, wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
