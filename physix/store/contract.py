@@ -135,7 +135,7 @@ class LogContract:
                     if isinstance(recorded.event, EpisodeFinished):
                         return
 
-            with anyio.fail_after(20):
+            with anyio.fail_after(120):
                 async with anyio.create_task_group() as tasks:
                     tasks.start_soon(follow)
                     for number in range(1, 9):

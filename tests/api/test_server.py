@@ -29,7 +29,7 @@ def await_server(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 120
     while True:
         try:
-            httpx.get(f"{url}/health").raise_for_status()
+            httpx.get(f"{url}/health", timeout=60).raise_for_status()
             return
         except httpx.TransportError:
             assert time.monotonic() < deadline, "the server did not start"
@@ -84,7 +84,7 @@ def test_the_readmes_openenv_example_runs(tmp_path: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) > 2
-        episodes = httpx.get(f"http://127.0.0.1:{port}/api/episodes").json()
+        episodes = httpx.get(f"http://127.0.0.1:{port}/api/episodes", timeout=60).json()
     assert [row["door"] for row in episodes["items"]] == ["openenv"]
 
 
@@ -125,7 +125,7 @@ def test_the_server_starts_by_its_other_names(tmp_path: Path, command: str) -> N
     )
     try:
         await_server(f"http://127.0.0.1:{port}", process)
-        assert httpx.get(f"http://127.0.0.1:{port}/api/systems").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/api/systems", timeout=60).status_code == 200
     finally:
         process.kill()
         process.wait()

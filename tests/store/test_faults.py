@@ -66,7 +66,7 @@ async def test_a_crash_of_postgresql_under_load_loses_nothing() -> None:
 
 
 async def until_stored(log: Log, name: str, number: int) -> None:
-    with anyio.fail_after(60):
+    with anyio.fail_after(240):
         while True:
             try:
                 await log.append(
@@ -273,7 +273,7 @@ async def test_a_follower_of_many_writing_servers_skips_nothing(new_url: NewUrl)
             for number in range(1, 11):
                 await log.append(name, turn(number), expected_version=3 * number - 2)
 
-        with anyio.fail_after(120):
+        with anyio.fail_after(240):
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(follow)
                 for i in range(4):

@@ -170,10 +170,11 @@ class Shooting:
             slopes = self.slopes(point, rows, central=central)
             if starts_only:
                 slopes[:, : len(self.slots)] = 0.0
-            size = np.linalg.norm(slopes, axis=0)
+            size = lengths(slopes)
             size[size == 0.0] = 1.0
             weights, axes = np.linalg.eigh(gram(slopes / size))
-            downhill = axes.T @ (np.einsum("ri,r->i", slopes, point.residuals) / size)
+            unit = units(slopes)
+            downhill = axes.T @ (np.einsum("ri,r->i", slopes / unit, point.residuals) / (size / unit))
             firm = weights > _FLAT * max(1.0, weights[-1] if len(weights) else 0.0)
             gain = float(np.sum(downhill[firm] ** 2 / weights[firm]))
             enough = _TOLERANCE * min(1.0, point.reduced_chi2)
@@ -331,6 +332,22 @@ def gram(matrix: FloatArray) -> FloatArray:
     """Return matrix' matrix; by einsum, whose sums do not depend on how many threads a machine has."""
     product: FloatArray = np.einsum("ri,rj->ij", matrix, matrix)
     return product
+
+
+_SQUARABLE = 1e150
+
+
+def units(columns: FloatArray) -> FloatArray:
+    """Return what each column is divided by before it is squared: 1, of absurd numbers the largest."""
+    largest = np.abs(columns).max(axis=0, initial=0.0)
+    return np.where(largest > _SQUARABLE, largest, 1.0)
+
+
+def lengths(columns: FloatArray) -> FloatArray:
+    """Return the Euclidean length of each column, even where squares are beyond floats."""
+    unit = units(columns)
+    found: FloatArray = np.linalg.norm(columns / unit, axis=0) * unit
+    return found
 
 
 def spread_of(records: Sequence[Record]) -> FloatArray:

@@ -9,7 +9,7 @@ import numpy as np
 
 from physix.engine.floats import FloatArray
 from physix.engine.verifier.arrays import Values, evaluate_arrays
-from physix.engine.verifier.shooting import gram
+from physix.engine.verifier.shooting import gram, lengths
 from physix.engine.verifier.tree import Equation
 
 _SAME = 1e-6  # relative singular value below which a direction of the constants leaves the field as it is
@@ -58,7 +58,7 @@ def uncertainty(
         inseparable: directions as of `inseparable_directions`.
     """
     count = len(constants)
-    size = np.linalg.norm(slopes, axis=0)
+    size = lengths(slopes)
     scaled = slopes / np.where(size > 0.0, size, 1.0)
     normal = gram(scaled)
     weights, axes = np.linalg.eigh(normal)
@@ -109,7 +109,7 @@ def inseparable_directions(
             column = (field({name: value + step}) - field({name: value - step})).ravel() / step
             columns.append(np.where(np.isfinite(column), column, 0.0))
     slopes = np.stack(columns, axis=1) if columns else np.zeros((0, 0))
-    size = np.linalg.norm(slopes, axis=0)
+    size = lengths(slopes)
     weights, axes = np.linalg.eigh(gram(slopes / np.where(size > 0.0, size, 1.0)))
     # One that changes nothing is a group of its own, found by its zero slope.
     moving = np.sum(axes[size > 0.0] ** 2, axis=0) > 0.5

@@ -11,9 +11,9 @@ from starlette.types import Message
 
 from physix.api.access import Access
 from physix.api.live.broadcast import Live
-from physix.api.live.streams import EventStream, log_stream
+from physix.api.live.streams import EventStream, comparison_stream, log_stream
 from physix.engine import EpisodeFinished
-from physix.store import open_log
+from physix.store import Log, open_log
 from physix.store.contract_events import finished, started, turn
 from tests.api.test_server import free_port, server
 
@@ -39,7 +39,7 @@ async def test_a_client_that_stopped_reading_is_dropped() -> None:
         if message["type"] == "http.response.body":
             await anyio.sleep_forever()
 
-    with anyio.fail_after(20):
+    with anyio.fail_after(120):
         await EventStream(frames(), send_timeout_s=0.05)(SCOPE, never_leaves, stalls)
     assert closed.is_set()
 
@@ -71,7 +71,7 @@ async def test_clients_that_reconnect_all_the_time_miss_and_repeat_nothing() -> 
                     SCOPE, leave, receive
                 )
 
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             async with anyio.create_task_group() as tasks:
                 for i, ids in enumerate(seen):
                     tasks.start_soon(client, ids, 1 + i % 5)
@@ -82,6 +82,62 @@ async def test_clients_that_reconnect_all_the_time_miss_and_repeat_nothing() -> 
                 last = await log.append("e", (finished(),), expected_version=25)
         assert isinstance(last[0].event, EpisodeFinished)
         assert seen == [list(range(1, 27))] * 20
+
+
+async def comparison(log: Log, after: int, *, until: int | None = None) -> list[int | str]:
+    """Read a comparison's stream of `a` and `b`: ids, then the summary; leave after an id if one is named."""
+    seen: list[int | str] = []
+    gone = anyio.Event()
+
+    async def leave() -> Message:
+        await gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def receive(message: Message) -> None:
+        for frame in message.get("body", b"").split(b"\r\n\r\n"):
+            if frame.startswith(b"id: ") and not gone.is_set():
+                seen.append(int(frame[4 : frame.index(b"\r")]))
+                if seen[-1] == until:
+                    gone.set()
+            elif frame.startswith(b"event: ComparisonFinished"):
+                seen.append(frame.partition(b"data: ")[2].decode())
+
+    async def summary() -> bytes:
+        return b"done"
+
+    response = await comparison_stream(log, ["a", "b"], after, access=Access(), live=Live(), summary=summary)
+    if response.status_code == 204:
+        return ["nothing left"]
+    with anyio.fail_after(120):
+        await response(SCOPE, leave, receive)
+    return seen
+
+
+async def test_a_comparison_is_resumed_after_any_id_while_it_runs_and_when_it_is_over() -> None:
+    async with open_log("memory://") as log:
+        for name in ("a", "other", "b"):
+            await log.append(name, (started(),), expected_version=0)
+        await log.append("b", turn(1), expected_version=1)  # positions 4 to 6
+        await log.append("a", (*turn(1), finished()), expected_version=1)  # 7 to 10
+        for after, missed in ((0, [1, 3, 4, 5, 6, 7, 8, 9, 10]), (4, [5, 6, 7, 8, 9, 10]), (9, [10])):
+            assert await comparison(log, after, until=10) == missed
+
+        followers: dict[int, list[int | str]] = {}
+
+        async def follow(after: int) -> None:
+            followers[after] = await comparison(log, after)
+
+        async with anyio.create_task_group() as tasks:
+            for after in (0, 6, 10):
+                tasks.start_soon(follow, after)
+            await anyio.wait_all_tasks_blocked()
+            await log.append("other", turn(1), expected_version=1)  # 11 to 13: of no member
+            await log.append("b", (*turn(2), finished()), expected_version=4)  # 14 to 17
+        whole = [1, 3, *range(4, 11), *range(14, 18), "done"]
+        assert followers == {0: whole, 6: whole[5:], 10: whole[9:]}
+        for after in (0, 1, 5, 14, 16):
+            assert await comparison(log, after) == [one for one in whole if one == "done" or int(one) > after]
+        assert await comparison(log, 17) == await comparison(log, 400) == ["nothing left"]
 
 
 def test_a_stopping_server_says_farewell_and_is_gone_within_its_grace(tmp_path: Path) -> None:
@@ -95,4 +151,4 @@ def test_a_stopping_server_says_farewell_and_is_gone_within_its_grace(tmp_path: 
             process.send_signal(signal.SIGTERM)
             rest = list(lines)
         assert rest[-3:] == ["event: Farewell", 'data: {"reason":"shutdown"}', ""]
-        process.wait(timeout=30)
+        process.wait(timeout=120)

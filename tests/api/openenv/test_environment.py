@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 from fastapi.testclient import TestClient
 from openenv.cli._validation import validate_running_environment
+from starlette.types import Message, Receive, Scope, Send
 
 from physix.api.app import create_app
 from physix.api.openenv.client import PhysiXAction, PhysiXEnv, PhysiXResetObservation
-from physix.api.openenv.wire import Quota
+from physix.api.openenv.wire import Quota, WireGuard
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import SPLITS, draw, split_task
 from physix.settings import Settings
@@ -223,16 +225,36 @@ def test_quotas_count_forks_the_members_of_a_comparison_and_frames() -> None:
         assert client.post("/interactive/sessions/any/fork", json={"turn": 1}).status_code == 429
 
 
-def test_only_a_socket_that_is_really_idle_is_closed() -> None:
-    # A fit takes longer than the allowance, and the session lives: it is busy, not idle.
-    fit = {"equation": "d2theta/dt2 = -a*sin(b*theta) - c*dtheta", "params": dict.fromkeys("abc")}
-    motion = {"system_id": "damped_pendulum", "seed": 1, "constants": "fitted"}
+def test_a_socket_that_sends_nothing_is_closed_with_a_reason() -> None:
     app = create_app(Settings(db="memory://", idle_s=0.01))
     with TestClient(app) as client, client.websocket_connect("/ws") as socket:
-        socket.send_text(json.dumps({"type": "reset", "data": motion}))
-        socket.send_text(json.dumps({"type": "step", "data": fit}))
-        assert [socket.receive_json()["type"] for _ in range(2)] == ["observation"] * 2
         assert "without a message" in socket.receive_json()["data"]["message"]
+
+
+async def test_a_session_that_works_longer_than_it_may_be_idle_is_not_closed() -> None:
+    """A fit takes its time: only waiting for the client counts. Frames are there when they are asked for."""
+    frames = [{"type": "websocket.receive", "text": json.dumps({"type": "state"})}] * 3
+    taken: list[str] = []
+    sent: list[str] = []
+
+    async def receive() -> Message:
+        if frames:
+            return frames.pop()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("text", ""))
+
+    async def working(_scope: Scope, receive: Receive, _send: Send) -> None:
+        while (message := await receive())["type"] != "websocket.disconnect":
+            taken.append(message["text"])
+            await anyio.sleep(0.05)
+
+    guard = WireGuard(working, max_bytes=1_000, idle_s=0.01, quota=None)
+    await guard({"type": "websocket", "path": "/ws"}, receive, send)
+    assert len(taken) == 3
+    assert [("without a message" in text) for text in sent] == [True]
 
 
 def walk(value: object) -> Iterator[object]:

@@ -1,3 +1,4 @@
+import math
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -285,3 +286,25 @@ def test_a_law_with_nothing_open_has_no_fit() -> None:
     task, truth = sample_task("free_fall", 1)
     verified = verify(task, truth, Hypothesis(equation="d2y/dt2 = -9.8"), best_match=0.0, config=FITTED)
     assert verified.simulation.fit is None
+
+
+@pytest.mark.parametrize("factor", ["1e12**13", "1e12**24", "exp(700)"])
+def test_a_constant_is_found_even_where_its_effect_cannot_be_squared(factor: str) -> None:
+    """The slope d motion / d a is beyond 1e154: its square is no float any more."""
+    task, truth = sample_task("free_fall", 1)
+    plain, huge = (
+        verify(
+            task,
+            truth,
+            Hypothesis(equation=f"d2y/dt2 = -a*{by}", params={"a": None}),
+            best_match=0.0,
+            config=VerifierConfig(constants="fitted"),
+        ).simulation
+        for by in ("1", factor)
+    )
+    size = (
+        math.exp(700) if factor == "exp(700)" else float(factor.split("**")[0]) ** int(factor.split("**")[1])
+    )
+    assert huge.fit == "converged"
+    assert huge.fitted["a"] * size == pytest.approx(plain.fitted["a"], rel=1e-6)
+    assert huge.errors["a"] * size == pytest.approx(plain.errors["a"], rel=1e-3)
