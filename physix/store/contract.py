@@ -234,6 +234,13 @@ class LogContract:
                 )
                 for part in ("pring-1", "NANO", "100%/", "l_2", 'd"n', "%", "_", "g-", "no such", "FREE fall")
             }
+            paged: list[tuple[str, int]] = []
+            cursor: str | None = None
+            while not paged or cursor is not None:
+                page = await log.list_episodes(EpisodeFilter(text="free"), limit=1, cursor=cursor)
+                paged += [(row.episode_id, page.total) for row in page.items]
+                cursor = page.next_cursor
+        assert paged == [(name, 3) for name in reversed(names)]
         assert found == {
             "pring-1": ["spring-1"],
             "NANO": ['odd"name', "spring-1"],
