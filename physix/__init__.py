@@ -6,6 +6,7 @@ should not.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from physix.version import __version__
@@ -19,9 +20,12 @@ if TYPE_CHECKING:
         PhysiXObservation,
         PhysixObservation,
     )
+    from physix.api.reading import read
+    from physix.engine.systems.measured import Choice, choose, task_from_table
     from physix.engine.verifier.symbolic import same_law, simplify
 
 __all__ = [
+    "Choice",
     "PhysiXAction",
     "PhysiXEnv",
     "PhysiXObservation",
@@ -29,19 +33,20 @@ __all__ = [
     "PhysixEnv",
     "PhysixObservation",
     "__version__",
+    "choose",
+    "read",
     "same_law",
     "simplify",
+    "task_from_table",
 ]
-_ALGEBRA = frozenset({"same_law", "simplify"})
+_HOMES = {
+    "read": "physix.api.reading",
+    **dict.fromkeys(("Choice", "choose", "task_from_table"), "physix.engine.systems.measured"),
+    **dict.fromkeys(("same_law", "simplify"), "physix.engine.verifier.symbolic"),
+}
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'physix' has no attribute {name!r}")
-    if name in _ALGEBRA:
-        from physix.engine.verifier import symbolic
-
-        return getattr(symbolic, name)
-    from physix.api.openenv import client
-
-    return getattr(client, name)
+    return getattr(import_module(_HOMES.get(name, "physix.api.openenv.client")), name)

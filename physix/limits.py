@@ -61,7 +61,9 @@ MAX_STATES: Final = 8
 MAX_MAGNITUDE: Final = 1e12  # of a state: beyond it a simulation diverged
 
 # Tables of measurements
-MAX_TABLE_BYTES: Final = 8 * 1024 * 1024
+MAX_TABLE_BYTES: Final = 8 * 1024 * 1024  # in a request
+MAX_FILE_BYTES: Final = 64 * 1024 * 1024  # of a file on this machine
+MAX_FILE_COLUMNS: Final = 256  # of a file, before roles are chosen
 MIN_ROWS: Final = 8
 MAX_ROWS: Final = 10_000
 MAX_COLUMN_NAME: Final = 32

@@ -24,6 +24,7 @@ def tracked_files() -> list[Path]:
 
 def test_the_public_names_are_these() -> None:
     assert sorted(physix.__all__) == [
+        "Choice",
         "PhysiXAction",
         "PhysiXEnv",
         "PhysiXObservation",
@@ -33,6 +34,9 @@ def test_the_public_names_are_these() -> None:
         "__version__",
         "same_law",
         "simplify",
+        "choose",
+        "read",
+        "task_from_table",
     ]
 
 

@@ -17,6 +17,21 @@ from physix.cli.laws import same, simplify
 from physix.cli.log_archive import log_archive
 from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
+from physix.cli.measured import (
+    FirstOrderOption,
+    HeldBackOption,
+    HoldBackOption,
+    IgnoreOption,
+    InputOption,
+    RateOption,
+    RunOption,
+    SecondOrderOption,
+    SigmaOption,
+    TableOptions,
+    TimeOption,
+    UnitOption,
+    read_file_command,
+)
 from physix.cli.train import train_app
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
@@ -34,6 +49,7 @@ app.add_typer(log_app, name="log")
 app.add_typer(demo_app, name="demo")
 app.add_typer(bench_app, name="bench")
 app.command("compare")(compare)
+app.command("read")(read_file_command)
 app.command("bundle")(bundle)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(train_app, name="train")
@@ -106,23 +122,19 @@ def run(
     ] = "search",
     csv: Annotated[
         Path | None,
-        typer.Option("--csv", metavar="FILE", help="A CSV of your own: column t and one per variable."),
+        typer.Option("--csv", metavar="FILE", help="A file of measurements; see `physix read`."),
     ] = None,
-    velocity: Annotated[
-        list[str] | None,
-        typer.Option("--velocity", metavar="V=X", help="CSV: column V is the velocity of column X."),
-    ] = None,
-    estimate: Annotated[
-        list[str] | None,
-        typer.Option(metavar="X", help="CSV: estimate the missing velocity of column X from the data."),
-    ] = None,
-    hold_back: Annotated[
-        float, typer.Option(help="CSV: share of the last rows to keep for generalisation, up to 0.5.")
-    ] = 0.0,
-    held_back_csv: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="CSV: another table with the same columns, kept likewise."),
-    ] = None,
+    time: TimeOption = None,
+    run_column: RunOption = None,
+    inputs: InputOption = None,
+    ignore: IgnoreOption = None,
+    rate: RateOption = None,
+    sigma: SigmaOption = None,
+    first_order: FirstOrderOption = None,
+    second_order: SecondOrderOption = None,
+    unit: UnitOption = None,
+    hold_back: HoldBackOption = None,
+    held_back_csv: HeldBackOption = None,
     hint: Annotated[str, typer.Option(metavar="TEXT", help="One sentence about the motion in the CSV.")] = "",
     noise: Annotated[
         float | None,
@@ -136,7 +148,7 @@ def run(
     as_json: JsonOption = False,
 ) -> None:
     """Play one episode in the terminal and append it to the log."""
-    from physix.cli.episode import RunRequest, TableOptions, run_episode
+    from physix.cli.episode import RunRequest, run_episode
 
     request = RunRequest(
         system_id=system,
@@ -144,8 +156,15 @@ def run(
         policy=policy,
         csv=csv,
         csv_options=TableOptions(
-            velocities=tuple(velocity or ()),
-            estimate=tuple(estimate or ()),
+            time=time,
+            run=run_column,
+            inputs=inputs,
+            ignore=ignore,
+            rates=rate,
+            sigmas=sigma,
+            first_order=first_order,
+            second_order=second_order,
+            units=unit,
             hold_back=hold_back,
             held_back_csv=held_back_csv,
         ),

@@ -12,6 +12,16 @@ from typing import Annotated
 import anyio
 import typer
 
+from physix.cli.measured import (
+    FirstOrderOption,
+    HoldBackOption,
+    IgnoreOption,
+    InputOption,
+    SecondOrderOption,
+    TableOptions,
+    UnitOption,
+)
+
 demo_app = typer.Typer(help="Recorded comparisons: record, verify, list.", no_args_is_help=True)
 
 
@@ -23,15 +33,19 @@ def record(
     system: Annotated[str | None, typer.Option("--system", metavar="ID", help="A system.")] = None,
     seed: Annotated[int, typer.Option(help="Draws the task.")] = 0,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Or a CSV of your own.")] = None,
-    estimate: Annotated[list[str] | None, typer.Option(help="CSV: as for `physix run`.")] = None,
-    hold_back: Annotated[float, typer.Option(help="CSV: as for `physix run`.")] = 0.0,
+    inputs: InputOption = None,
+    ignore: IgnoreOption = None,
+    first_order: FirstOrderOption = None,
+    second_order: SecondOrderOption = None,
+    unit: UnitOption = None,
+    hold_back: HoldBackOption = None,
     hint: Annotated[str, typer.Option(help="CSV: one sentence about the motion.")] = "",
     description: Annotated[str, typer.Option(help="Two sentences on what there is to see.")] = "",
     note: Annotated[str, typer.Option(help="What a viewer should know about these policies.")] = "",
     max_turns: Annotated[int, typer.Option(help="Turn budget.")] = 8,
 ) -> None:
     """Play the same task under each policy, for real, and write what happened."""
-    from physix.cli.episode import RunRequest, TableOptions, task_of
+    from physix.cli.episode import RunRequest, task_of
     from physix.store.demo import DemoHeader
     from physix.version import __version__
 
@@ -40,7 +54,14 @@ def record(
         seed=seed,
         policy="",
         csv=csv,
-        csv_options=TableOptions(estimate=tuple(estimate or ()), hold_back=hold_back),
+        csv_options=TableOptions(
+            inputs=inputs,
+            ignore=ignore,
+            first_order=first_order,
+            second_order=second_order,
+            units=unit,
+            hold_back=hold_back,
+        ),
         hint=hint,
         noise=None,
         max_turns=max_turns,

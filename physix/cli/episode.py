@@ -12,27 +12,17 @@ import anyio
 from rich.live import Live
 from rich.table import Table
 
+from physix.cli.measured import TableOptions, task_of_file
 from physix.cli.tables import add, console, show, table
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Turn
-from physix.engine.systems import sample_task, task_from_csv
+from physix.engine.systems import sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import Profile, VerifierConfig
 from physix.errors import BadInputError
-from physix.limits import MAX_TABLE_BYTES
 from physix.policies import open_policy
 from physix.settings import Settings
 from physix.store import open_log
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TableOptions:
-    """How a CSV is to be read."""
-
-    velocities: tuple[str, ...] = ()  # "vy=y"
-    estimate: tuple[str, ...] = ()
-    hold_back: float = 0.0
-    held_back_csv: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,46 +101,10 @@ def task_of(request: RunRequest) -> tuple[Task, Truth]:
     if (request.system_id is None) == (request.csv is None):
         raise BadInputError("Give either --system ID or --csv FILE. `physix systems` lists the systems.")
     if request.csv is not None:
-        options = request.csv_options
-        pairs = dict(_pair(text) for text in options.velocities)
-        return task_from_csv(
-            read_csv(request.csv),
-            hint=request.hint,
-            title=request.csv.stem,
-            second_order=pairs or None,
-            estimate=options.estimate,
-            hold_back=options.hold_back,
-            held_back_csv=read_csv(options.held_back_csv) if options.held_back_csv else None,
-        )
+        return task_of_file(request.csv, request.csv_options, request.hint, request.noise)
     if request.hint:
         raise BadInputError("--hint describes a CSV; a system brings its own.")
     return sample_task(request.system_id or "", request.seed, noise=request.noise)
-
-
-def _pair(text: str) -> tuple[str, str]:
-    velocity, equals, position = text.partition("=")
-    if not (velocity and equals and position):
-        raise BadInputError(f"--velocity {text!r} is not understood; write VELOCITY=POSITION, e.g. v=height.")
-    return velocity.strip(), position.strip()
-
-
-def read_csv(path: Path) -> str:
-    """Return the text of a CSV.
-
-    Raises:
-        BadInputError: it cannot be read, is too large, or is no UTF-8.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_TABLE_BYTES + 1)
-    except OSError as error:
-        raise BadInputError(f"Cannot read {path}: {error.strerror}.") from error
-    if len(content) > MAX_TABLE_BYTES:
-        raise BadInputError(f"{path} is larger than {MAX_TABLE_BYTES // 2**20} MB.")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInputError(f"{path} is not UTF-8 text (byte {error.start}).") from error
 
 
 def _log_url(db: str | None) -> str:

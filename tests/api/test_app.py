@@ -118,7 +118,7 @@ def test_a_csv_becomes_an_episode(client: TestClient) -> None:
         ('{"system_id": "free_fall", "max_turns": 0}', "max_turns"),
         ('{"system_id": "free_fall", "colour": 1}', "colour"),
         ('{"system_id": "\\ud800"}', "system_id"),
-        ('{"csv": "x,y\\n1,2"}', "no column t"),
+        ('{"csv": "x,y\\n1,2"}', "No column was recognised as the time"),
         ("{}", "system_id"),
         ("[]", "body"),
         ("{", "JSON"),

@@ -67,13 +67,50 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(arguments: list[str], said:
 
 
 def test_a_csv_of_your_own_runs_to_a_law(tmp_path: Path) -> None:
-    rows = "\n".join(f"{i * 0.1:.3f},{10 - 4.9 * (i * 0.1) ** 2},{-9.8 * i * 0.1}" for i in range(30))
+    rows = "\n".join(f"{i * 0.1:.3f},{10 - 4.9 * (i * 0.1) ** 2},{-9.8 * i * 0.1}" for i in range(60))
     (tmp_path / "drop.csv").write_text(f"t,y,vy\ns,m,m/s\n{rows}\n")
     done = physix(
         "run", "--csv", "drop.csv", "--hint", "A stone falls.", "--db", "memory://", "--json", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["outcome"] == "solved"
+
+
+def test_a_file_is_described_before_it_is_played_and_options_change_its_roles(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i};{i * 0.1:.1f};{i * i * 0.1:.2f};{i % 3}".replace(".", ",") for i in range(30))
+    (tmp_path / "drop.csv").write_text(f"frame;Zeit [s];Höhe [m];u\n{rows}\n")
+    told = ["--input", "u", "--first-order", "Höhe [m]", "--unit", "Hohe=cm"]
+    done = physix("read", "drop.csv", "--json", *told, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    columns = {
+        c["name"]: (c["label"], c["role"]["kind"], c["role"]["order"])
+        for c in json.loads(done.stdout)["columns"]
+    }
+    assert columns == {
+        "frame": ("frame", "ignore", None),
+        "Zeit": ("Zeit [s]", "time", None),
+        "Hohe": ("Höhe [m]", "state", 1),
+        "u": ("u", "input", None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--ignore", "nothing"], "There is no column 'nothing'; the columns are: t, x"),
+        (["--rate", "v"], "--rate 'v' is not understood"),
+        (["--input", "x"], "no column is a state"),
+    ],
+)
+def test_roles_that_make_no_sense_are_refused_in_one_line(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    rows = "\n".join(f"{i * 0.1:.3f},{2.0**-i}" for i in range(30))
+    (tmp_path / "decay.csv").write_text(f"t,x\n{rows}\n")
+    done = physix("run", "--csv", "decay.csv", "--db", "memory://", *arguments, cwd=tmp_path)
+    assert done.returncode == 2, done.stdout
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_systems_lists_the_eight(tmp_path: Path) -> None:

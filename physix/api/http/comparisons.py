@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import uuid
 from typing import Annotated
 
@@ -17,18 +18,21 @@ from physix.api.http.routes import (
     Services,
     Wired,
     config_of,
-    read_table,
     require_policy,
+    table_of,
     task_of,
+    task_of_table,
 )
 from physix.api.live.streams import comparison_stream, resume_after
 from physix.engine import EpisodeStarted, RecordedEvent
 from physix.engine.comparison import load_members, member_id, summarise
 from physix.engine.fork import fork
+from physix.engine.systems.measured import Column, review
 from physix.errors import BadInputError, ForbiddenError
 from physix.limits import MAX_EPISODE_ID, PERSON
 
 TABLE_PATHS = ("/interactive/sessions", "/api/comparisons", "/api/csv/check")
+_PREVIEWED = 50  # rows of a file as it stands
 ComparisonId = Annotated[str, Path(max_length=MAX_EPISODE_ID)]
 
 router = APIRouter()
@@ -43,7 +47,7 @@ async def start_comparison(
         raise BadInputError("A policy is named twice; name each once.")
     for name in body.policies:
         await require_policy(wired, caller, name)
-    task, truth = await task_of(body)
+    task, truth = await task_of(wired, body)
     comparison_id = uuid.uuid4().hex
     for index, name in enumerate(body.policies):
         await wired.engine.start(
@@ -139,20 +143,47 @@ async def fork_session(
 
 
 @router.post("/api/csv/check")
-async def check_table(body: schemas.TableBody) -> schemas.TableView:
+async def check_table(wired: Wired, body: schemas.TableBody) -> schemas.TableView:
     """Read a table and say what it holds; nothing is started."""
-    if body.csv is None:
-        raise BadInputError("Give csv, the text of the table.")
-    task, truth = await to_thread.run_sync(read_table, body)
-    shown = task.shown[0]
-    return schemas.TableView(
-        rows=len(shown.t),
-        held_back_rows=sum(len(hidden.t) for hidden in truth.hidden),
-        time_unit=task.time_unit,
-        variables=list(task.variables),
-        noise=task.noise,
-        t=list(shown.t),
-        states=[list(row) for row in shown.states],
+    return await to_thread.run_sync(_checked, body, limiter=wired.reading)
+
+
+def _checked(body: schemas.TableBody) -> schemas.TableView:
+    table, roles = table_of(body)
+    columns, problems = review(table, roles)
+    view = schemas.TableView(
+        file_rows=table.rows,
+        dialect=table.dialect,
+        columns=[_column_view(column) for column in columns],
+        problems=list(problems),
+    )
+    if any(problem.severity == "error" for problem in problems):
+        return view
+    made = task_of_table(body, table, roles)
+    task = made.task
+    return view.model_copy(
+        update={
+            "rows": sum(len(one.t) for one in task.shown),
+            "held_back_rows": sum(len(one.t) for one in made.truth.hidden),
+            "time_unit": task.time_unit,
+            "variables": list(task.variables),
+            "inputs": list(task.inputs),
+            "noise": task.noise,
+            "noises": list(task.noises),
+            "shown": list(task.shown),
+        }
+    )
+
+
+def _column_view(column: Column) -> schemas.ColumnView:
+    first = column.values[:_PREVIEWED].tolist()
+    return schemas.ColumnView(
+        name=column.name,
+        label=column.label,
+        unit=column.unit,
+        role=column.role,
+        why=column.why,
+        first=[value if math.isfinite(value) else None for value in first],
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+import os
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, cast, get_args
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import checkpoint
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -16,7 +17,8 @@ from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
 from physix.api.live.streams import episode_stream, log_stream, resume_after
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
-from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
+from physix.engine.systems import SYSTEMS, sample_task
+from physix.engine.systems.measured import MeasuredTask, Role, Table, all_roles, measured_task, read_table
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import preview
 from physix.engine.verifier.functions import default_functions
@@ -63,6 +65,10 @@ class Services:
     drivers: Drivers
     live: Live
     settings: Settings
+    # Files of strangers are read on threads of their own: they cannot take those that read the log.
+    reading: CapacityLimiter = field(
+        default_factory=lambda: CapacityLimiter(max(1, (os.cpu_count() or 1) // 2))
+    )
 
 
 def services(request: Request) -> Services:
@@ -239,7 +245,7 @@ async def log_event_stream(
 @router.post("/interactive/sessions", status_code=201)
 async def start_session(wired: Wired, caller: Caller, body: schemas.NewSession) -> schemas.EpisodeView:
     """Start an episode from a system and seed, or from a CSV."""
-    task, truth = await task_of(body)
+    task, truth = await task_of(wired, body)
     if body.policy != PERSON:
         await require_policy(wired, caller, body.policy)
     config = config_of(body)
@@ -361,32 +367,54 @@ def config_of(body: schemas.NewTask) -> EpisodeConfig:
     )
 
 
-async def task_of(body: schemas.NewTask) -> tuple[Task, Truth]:
+async def task_of(wired: Services, body: schemas.NewTask) -> tuple[Task, Truth]:
     """Return the problem that a request asks for.
 
     Raises:
         BadInputError: neither or both of a system and a CSV, or one of them is wrong.
     """
-    if (body.system_id is None) == (body.csv is None):
+    if (body.system_id is None) == (body.csv is None and body.csv_base64 is None):
         raise BadInputError("Give either system_id (with a seed) or csv (with a hint).")
-    if body.csv is not None:
+    if body.system_id is None:
         # Megabytes of text take a while to read; other requests go on meanwhile.
-        return await to_thread.run_sync(read_table, body)
+        made = await to_thread.run_sync(measured_of, body, limiter=wired.reading)
+        return made.task, made.truth
     return sample_task(body.system_id or "", body.seed, noise=body.noise, trajectories=body.trajectories)
 
 
-def read_table(body: schemas.TableBody) -> tuple[Task, Truth]:
+def table_of(body: schemas.TableBody) -> tuple[Table, dict[str, Role]]:
+    """Return the table in a request, and the role of every column.
+
+    Raises:
+        BadInputError: there is no table, or no such column.
+    """
+    if (body.csv is None) == (body.csv_base64 is None):
+        raise BadInputError("Give csv, the text of the table, or csv_base64, its bytes.")
+    table = read_table(body.csv if body.csv is not None else body.csv_base64 or b"")
+    given = {
+        name: Role(kind=role.kind, of=role.of, order=role.order, unit=role.unit)
+        for name, role in body.roles.items()
+    }
+    return table, all_roles(table, given)
+
+
+def measured_of(body: schemas.TableBody) -> MeasuredTask:
     """Return the task behind a table.
 
     Raises:
         BadInputError: the table is no trajectory.
     """
-    return task_from_csv(
-        body.csv or "",
+    table, roles = table_of(body)
+    return task_of_table(body, table, roles)
+
+
+def task_of_table(body: schemas.TableBody, table: Table, roles: dict[str, Role]) -> MeasuredTask:
+    """Return the task that these roles make of a table."""
+    return measured_task(
+        table,
+        roles,
         hint=body.hint,
         title=body.title,
-        second_order=body.second_order,
-        estimate=body.estimate,
         hold_back=body.hold_back,
-        held_back_csv=body.held_back_csv,
+        held_back=read_table(body.held_back_csv) if body.held_back_csv is not None else None,
     )

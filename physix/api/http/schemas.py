@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter
 
 from physix.api.access import UNNAMED_SYSTEM, Access, Told
 from physix.engine import Episode, RecordedEvent, Turn
@@ -28,8 +28,16 @@ from physix.engine.events import (
     SimulationRun,
 )
 from physix.engine.outcome import Outcome, take
+from physix.engine.systems.measured import Dialect, Problem, Role, RoleKind
 from physix.engine.systems.targets import Target, targets
-from physix.engine.systems.task import StateVariable, Task, is_evaluation
+from physix.engine.systems.task import (
+    InputVariable,
+    Noise,
+    StateVariable,
+    Task,
+    Trajectory,
+    is_evaluation,
+)
 from physix.engine.verifier.types import (
     Constants,
     Correctness,
@@ -42,15 +50,17 @@ from physix.engine.verifier.types import (
 )
 from physix.limits import (
     DEFAULT_TURNS,
+    MAX_COLUMN_NAME,
+    MAX_FILE_COLUMNS,
     MAX_HOLD_BACK,
     MAX_MEMBERS,
     MAX_POLICY_NAME,
     MAX_RECORDED_EQUATION,
     MAX_RECORDED_PARAMS,
     MAX_RECORDED_RATIONALE,
-    MAX_STATES,
     MAX_SYSTEM_ID,
     MAX_TURNS,
+    MAX_UNIT,
     PERSON,
 )
 from physix.store.rows import EpisodeFields, EpisodeRow
@@ -65,22 +75,36 @@ class Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class ColumnRole(Body):
+    """What a column of measured data is."""
+
+    kind: RoleKind
+    of: str | None = Field(
+        default=None, max_length=MAX_COLUMN_NAME, description="rate, sigma: of which column"
+    )
+    order: Literal[1, 2] | None = Field(
+        default=None, description="state without a rate column: 2 estimates its velocity"
+    )
+    unit: str | None = Field(default=None, max_length=MAX_UNIT, description="replaces what the file says")
+
+
 class TableBody(Body):
     """A table of measurements and how to read it."""
 
-    csv: str | None = None
-    second_order: dict[str, str] | None = Field(
+    csv: str | None = Field(default=None, description="the text of a file of measurements")
+    csv_base64: Base64Bytes | None = Field(
+        default=None, description="or its bytes, where the server is to find out the encoding"
+    )
+    roles: dict[str, ColumnRole] = Field(
+        default_factory=dict,
+        max_length=MAX_FILE_COLUMNS,
+        description="what a column is, by its name in /api/csv/check; those not named keep the proposal",
+    )
+    hold_back: Finite | None = Field(
         default=None,
-        max_length=MAX_STATES,
-        description="velocity column to position; null: recognised by name",
-    )
-    estimate: list[str] = Field(
-        default_factory=list,
-        max_length=MAX_STATES,
-        description="columns whose velocity is estimated from the data",
-    )
-    hold_back: Finite = Field(
-        default=0.0, ge=0.0, le=MAX_HOLD_BACK, description="last share of the rows, kept hidden"
+        ge=0.0,
+        le=MAX_HOLD_BACK,
+        description="share of the last rows, or of the runs, kept hidden; null: 0.25 from 40 rows on",
     )
     held_back_csv: str | None = Field(default=None, description="another table, kept hidden")
     hint: str = ""
@@ -127,16 +151,32 @@ class ForkBody(Body):
     max_turns: StrictInt | None = Field(default=None, ge=1, le=MAX_TURNS)
 
 
-class TableView(BaseModel):
-    """How a table was read."""
+class ColumnView(BaseModel):
+    """One column of a file, its role, and why."""
 
-    rows: int
-    held_back_rows: int
-    time_unit: str | None
-    variables: list[StateVariable]
-    noise: float
-    t: list[float]
-    states: list[list[float]]
+    name: str
+    label: str
+    unit: str | None
+    role: Role
+    why: str
+    first: list[float | None]  # values of the first rows; null: no number
+
+
+class TableView(BaseModel):
+    """How a table was read. What comes of it is there only if no problem is an error."""
+
+    file_rows: int
+    dialect: Dialect
+    columns: list[ColumnView]
+    problems: list[Problem]
+    rows: int = 0  # shown
+    held_back_rows: int = 0
+    time_unit: str | None = None
+    variables: list[StateVariable] = []
+    inputs: list[InputVariable] = []
+    noise: float = 0.0
+    noises: list[Noise] = []
+    shown: list[Trajectory] = []
 
 
 class Standing(BaseModel):

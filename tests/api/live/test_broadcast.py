@@ -1,5 +1,6 @@
 """Live text, comparisons, forks, tables and demos, through the HTTP API of a served app."""
 
+import base64
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -225,16 +226,54 @@ def test_an_unknown_comparison_is_not_found(client: httpx.Client) -> None:
 
 def test_a_table_is_checked_before_it_is_played(client: httpx.Client) -> None:
     table = (DATA / "golf_ball_1.csv").read_text()
-    view = client.post("/api/csv/check", json={"csv": table, "estimate": ["y"], "hold_back": 0.25}).json()
+    view = client.post("/api/csv/check", json={"csv": table, "hold_back": 0.25}).json()
     assert [(v["name"], v["rate_of"], v["estimated"]) for v in view["variables"]] == [
         ("y", None, False),
         ("vy", "y", True),
     ]
     assert (view["rows"], view["held_back_rows"]) == (32, 11)
+    assert [len(run["t"]) for run in view["shown"]] == [32]
+
+
+def test_a_check_gives_columns_roles_and_all_problems_and_takes_roles_back(client: httpx.Client) -> None:
+    rows = "\n".join(f"{i},{i / 10},{i * i / 100},{-i / 5},{i % 4}" for i in range(50))
+    body: dict[str, object] = {"csv": f"frame,t,y,vy,u\n{rows}"}
+    view = client.post("/api/csv/check", json=body).json()
+    kinds = {column["name"]: column["role"]["kind"] for column in view["columns"]}
+    assert kinds == {"frame": "ignore", "t": "time", "y": "state", "vy": "rate", "u": "input"}
+    assert [(p["severity"], p["column"]) for p in view["problems"]] == [("error", "vy")]
+    assert "sign" in view["problems"][0]["message"]
+    assert view["shown"] == []
+    body["roles"] = {"vy": {"kind": "ignore"}, "y": {"kind": "state", "order": 2, "unit": "m"}}
+    view = client.post("/api/csv/check", json=body).json()
+    assert view["problems"] == []
+    assert [(v["name"], v["unit"], v["estimated"]) for v in view["variables"]] == [
+        ("y", "m", False),
+        ("vy", None, True),
+    ]
+    assert [v["name"] for v in view["inputs"]] == ["u"]
+    started = client.post("/interactive/sessions", json=body)
+    assert started.status_code == 201, started.text
+
+
+def test_a_file_in_any_encoding_is_sent_as_its_bytes(client: httpx.Client) -> None:
+    text = "t [s];T [°C]\n" + "\n".join(f"{i},0;{90 - i},5" for i in range(30))
+    for encoding in ("utf-16", "cp1252", "utf-8-sig"):
+        sent = base64.b64encode(text.encode(encoding)).decode()
+        view = client.post("/api/csv/check", json={"csv_base64": sent}).json()
+        assert [(c["label"], c["unit"]) for c in view["columns"]] == [("t [s]", "s"), ("T [°C]", "degC")]
+        assert view["shown"][0]["states"][1] == [89.5]
+
+
+@pytest.mark.parametrize("roles", [{"z": {"kind": "ignore"}}, {"x": {"kind": "hero"}}, {"x": {"colour": 1}}])
+def test_roles_of_columns_that_are_not_there_are_refused(client: httpx.Client, roles: object) -> None:
+    rows = "\n".join(f"{i},{i * i}" for i in range(20))
+    answer = client.post("/api/csv/check", json={"csv": f"t,x\n{rows}", "roles": roles})
+    assert answer.status_code == 422
 
 
 def test_held_back_rows_give_a_table_its_generalisation(client: httpx.Client) -> None:
-    body = {"csv": (DATA / "golf_ball_1.csv").read_text(), "estimate": ["y"]}
+    body = {"csv": (DATA / "golf_ball_1.csv").read_text()}
     other = (DATA / "golf_ball_2.csv").read_text()
     answer = client.post("/interactive/sessions", json={**body, "held_back_csv": other})
     episode_id = answer.json()["episode_id"]
