@@ -32,10 +32,10 @@ def test_the_public_names_are_these() -> None:
         "PhysixEnv",
         "PhysixObservation",
         "__version__",
-        "same_law",
-        "simplify",
         "choose",
         "read",
+        "same_law",
+        "simplify",
         "task_from_table",
     ]
 

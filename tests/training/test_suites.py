@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from physix.training.suites import OdeCase, odebench
 
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.simulate import integrate
 from physix.engine.verifier.tree import ParsedHypothesis
+from physix.training.suites import OdeCase, odebench
 
 CASES = {case.id: case for case in odebench().cases}
 
