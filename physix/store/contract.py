@@ -16,6 +16,8 @@ class TestMyLog(LogContract):
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import anyio
 import pytest
@@ -253,6 +255,86 @@ class LogContract:
             "no such": [],
             "FREE fall": sorted(names),
         }
+
+    async def test_a_list_is_narrowed_by_each_column_and_by_time(self, open_one: OpenLog) -> None:
+        noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+        first = started()
+        told = {"system": "spring_mass", "policy": "other", "tier": 3}
+        other = replace(
+            first,
+            policy="other",
+            task=replace(first.task, system_id="spring_mass", title="A spring", tier=3),
+        )
+        async with open_one() as log:
+            for hour, event in enumerate((first, other, first)):
+                at = noon + timedelta(hours=hour)
+                await log.append(f"e{hour}", (event,), expected_version=0, recorded_at=at)
+            await log.append("e2", (finished("abandoned"),), expected_version=1)
+
+            async def names(**wanted: Any) -> list[str]:
+                page = await log.list_episodes(EpisodeFilter(**wanted))
+                assert page.total in (len(page.items), None)
+                return [row.episode_id for row in page.items]
+
+            for column, value in told.items():
+                assert await names(**{column: value}) == ["e1"], column
+            assert await names(outcome="abandoned") == await names(status="finished") == ["e2"]
+            assert await names(status="running") == ["e1", "e0"]
+            assert await names(text="sPrInG") == await names(text="E1") == await names(text="OTHER") == ["e1"]
+            second, third = noon + timedelta(hours=1), noon + timedelta(hours=2)
+            assert await names(since=second) == ["e2", "e1"]  # from this moment on
+            assert await names(until=second) == ["e0"]  # before this moment
+            assert await names(since=second, until=third) == ["e1"]
+            assert await names(since=second, policy="test") == ["e2"]
+
+    async def test_no_public_list_finds_an_evaluation_task_by_its_system(self, open_one: OpenLog) -> None:
+        first = started()
+        hidden = replace(first, task=replace(first.task, seed=None))
+        measured = replace(first, task=replace(first.task, seed=None, system_id="csv"))
+        async with open_one() as log:
+            for name, event in (("open", first), ("hidden", hidden), ("measured", measured)):
+                await log.append(name, (event,), expected_version=0)
+            for system, public, found in (
+                ("free_fall", True, ["open"]),
+                ("free_fall", False, ["hidden", "open"]),
+                ("csv", True, ["measured"]),
+                (None, True, ["measured", "hidden", "open"]),
+            ):
+                page = await log.list_episodes(EpisodeFilter(system=system, public=public))
+                assert [row.episode_id for row in page.items] == found, (system, public)
+
+    async def test_a_command_sent_many_times_at_once_is_carried_out_once(self, open_one: OpenLog) -> None:
+        answers: list[tuple[RecordedEvent, ...]] = []
+        refused: list[ConflictError] = []
+        async with open_one() as log:
+            await log.append("e", (started(),), expected_version=0)
+
+            async def send(digest: str) -> None:
+                try:
+                    answers.append(
+                        await log.append(
+                            "e", turn(1), expected_version=1, command_id="c", command_digest=digest
+                        )
+                    )
+                except ConflictError as error:
+                    refused.append(error)
+
+            async with anyio.create_task_group() as tasks:
+                for digest in ("d", "d", "other", "d", "other"):
+                    tasks.start_soon(send, digest)
+            first = (await log.read("e"))[1:]
+            # Whichever came first, the others of its digest got its answer.
+            assert (len(answers), len(refused)) in ((3, 2), (2, 3))
+            assert answers == [first] * len(answers)
+            assert all("another request" in str(error) for error in refused)
+            await log.append("e", (finished(),), expected_version=4)
+            (row,) = await log.list_commands(["e"])
+            assert (row.command_id, row.first_version, row.last_version) == ("c", 2, 4)
+            assert await log.find_command("e", "c", row.digest) == first
+            assert (
+                await log.append("e", turn(1), expected_version=1, command_id="c", command_digest=row.digest)
+                == first
+            )
 
     async def test_a_row_tells_how_the_episode_stands(self, open_one: OpenLog) -> None:
         async with open_one() as log:
