@@ -77,7 +77,10 @@ def open_backend(url: str, *, read_only: bool = False) -> Backend:
     if scheme == "sqlite" and path:
         from physix.store.sql.sqlite import SqliteBackend
 
-        return SqliteBackend(Path(path), read_only=read_only)
+        file = Path(path)
+        if read_only and not file.exists():
+            raise BadInputError(f"There is no log {file} to read; name one with --db or PHYSIX_DB.")
+        return SqliteBackend(file, read_only=read_only)
     if url.startswith(("postgresql://", "postgres://")):
         try:
             from physix.store.sql.postgres import PostgresBackend

@@ -56,7 +56,10 @@ def test_the_terminal_table_holds_the_last_equation(tmp_path: Path) -> None:
         (["run"], "--system ID or --csv FILE"),
         (["run", "--csv", "missing.csv"], "missing.csv"),
         (["run", "--system", "free_fall", "--db", "mysql://x"], "mysql"),
-        (["log", "show", "nowhere"], "No episode 'nowhere'"),
+        (["log", "show", "nowhere", "--db", "memory://"], "No episode 'nowhere'"),
+        (["log", "show", "nowhere"], "There is no log physix.db to read"),
+        (["log", "list"], "There is no log physix.db to read"),
+        (["log", "verify"], "There is no log physix.db to read"),
     ],
 )
 def test_bad_input_is_one_clear_line_and_exit_code_2(arguments: list[str], said: str, tmp_path: Path) -> None:
