@@ -87,7 +87,9 @@ def _forgets(
     base = follow(compiled, times, start, count, solver)
     if base is None:
         return False
-    uncertain = _SENSITIVE * shown.sigma[0] / math.sqrt(len(shown.t)) * (shown.weight[0] > 0.0)
+    # Without noise too: the solver and the digits of a constant leave an error for chaos to grow.
+    sigma = effective_sigma(shown.sigma[0], prepared.scale)
+    uncertain = _SENSITIVE * sigma / math.sqrt(len(shown.t)) * (shown.weight[0] > 0.0)
     for column in np.flatnonzero(uncertain).tolist():
         moved = list(start)
         moved[column] += float(uncertain[column])
