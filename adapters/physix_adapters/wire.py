@@ -18,10 +18,14 @@ import httpx
 
 INSTRUCTIONS = (
     "You see a measured motion. Find its equation of motion. Propose equations with the tool "
-    "submit_hypothesis, read what it says of the residual, and improve, until the episode is over.\n"
-    "Write d2y/dt2 = ... for a variable with a velocity, dx/dt = ... otherwise; separate equations by ';'. "
-    "Functions: sin cos tan exp log sqrt abs. Give every constant a number in params.\n\n"
+    "submit_hypothesis, one in a message, read what it says of the residual, and improve, until the episode "
+    "is over.\n\n"
 )
+NOT_COUNTED = (
+    "Not judged: only the first proposal of a message counts. "
+    "Read what is said of it before you propose the next."
+)
+_DEFAULTS = {"profile": "strict", "reward_mode": "gain"}  # what pays for the truth
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
 _AWAY = frozenset({429, 502, 503, 504})
 _REFUSED = frozenset({400, 413, 422})
@@ -70,12 +74,14 @@ def start(url: str | None = None, **options: Any) -> Started:
     """
     # Chosen here, so that a reset whose answer was lost is resumed instead of leaving an orphan.
     own = {"episode_id": secrets.token_hex(16), "token": secrets.token_urlsafe(24)}
+    run = os.environ.get("PHYSIX_RUN")
+    wanted = {**_DEFAULTS, **options, **({"run": run} if run else {}), **own}
     try:
-        seen = _post(url, "/reset", {**options, **own})["observation"]
+        seen = _post(url, "/reset", wanted)["observation"]
     except PhysixConflictError:
         seen = _post(url, "/reset", {**own, "resume": True})["observation"]
     variables = ", ".join(f"{v['name']} [{v['unit'] or '?'}]" for v in seen["variables"])
-    question = f"{seen['hint']}\nVariables: {variables}\n{seen['table']}"
+    question = f"{seen['instructions']}\n\n{seen['hint']}\nVariables: {variables}\n{seen['table']}"
     return Started(seen["episode_id"], seen["token"], question)
 
 

@@ -27,6 +27,7 @@ from physix.engine.systems.task import Task, is_evaluation, is_measured
 from physix.errors import ForbiddenError
 from physix.settings import Settings
 
+EPISODE_TOKEN = "X-Episode-Token"  # noqa: S105  # the name of a header
 UNNAMED_SYSTEM = "unnamed"  # what the system of an evaluation task is called to players
 _HELD = (
     "Episode {} is on a task whose truth is held back, so its turns are told only to whoever holds the "
@@ -56,6 +57,15 @@ class Access:
             and self.token_sha256 is not None
             and hmac.compare_digest(expected, self.token_sha256)
         )
+
+    def require_control(self, started: EpisodeStarted, episode_id: str) -> None:
+        """Refuse to act on an episode that a client holds the token of, but for that client and the operator.
+
+        Raises:
+            ForbiddenError: it belongs to another client.
+        """
+        if started.token_sha256 is not None and not (self.operator or self.owns(started)):
+            raise ForbiddenError(episode_id)
 
     def may_read(self, started: EpisodeStarted) -> bool:
         """Tell whether the turns of an episode may be told: what another agent found may be the law."""
@@ -111,7 +121,8 @@ def access_of(request: Request) -> Access:
     """Return what the caller of this request may be told; the guard has checked who it is."""
     settings: Settings = request.app.state.settings
     state: dict[str, Any] = request.scope.get("state", {})
-    token: str | None = state.get("bearer")
+    # Where the server has a token of its own, `Authorization` carries that one.
+    token: str | None = request.headers.get(EPISODE_TOKEN) or state.get("bearer")
     return Access(
         operator=bool(state.get("operator")),
         hold_truth=settings.holds_truth,

@@ -18,6 +18,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from pydantic import SecretStr
 
 from physix.api import page, problems
+from physix.api.access import EPISODE_TOKEN
 from physix.api.http import comparisons, datasets, demos, laws, operator, runs
 from physix.api.http.routes import Services, router
 from physix.api.live.broadcast import Live
@@ -93,7 +94,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", EPISODE_TOKEN],
     )
     return app
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -53,16 +53,25 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def _invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         errors = _brief(error.errors())
-        detail = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:3])
-        return problem(422, f"The request is not valid. {detail}", errors=errors)
+        return problem(422, _in_words(errors), errors=errors)
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        return problem(error.status_code, ascii(str(error.detail))[1:-1][:2_000])
+        detail: object = error.detail
+        if isinstance(detail, list):
+            # OpenEnv hands pydantic's own list on, with a link to pydantic's site in every line.
+            errors = _brief(detail)
+            return problem(error.status_code, _in_words(errors), errors=errors)
+        return problem(error.status_code, ascii(str(detail))[1:-1][:2_000])
 
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
         return problem(500, "The server failed on this request; its log has the traceback.")
+
+
+def _in_words(errors: Sequence[Mapping[str, str]]) -> str:
+    told = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:3])
+    return f"The request is not valid. {told}"
 
 
 def _brief(errors: Sequence[Any]) -> list[dict[str, str]]:

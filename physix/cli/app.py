@@ -15,6 +15,7 @@ from physix.cli.dataset import dataset_app, rollout
 from physix.cli.demo import demo_app
 from physix.cli.laws import same, simplify
 from physix.cli.log_archive import log_archive
+from physix.cli.log_end import log_end
 from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
 from physix.cli.measured import (
@@ -63,6 +64,7 @@ log_app.command("import")(log_import)
 log_app.command("rebuild")(log_rebuild)
 log_app.command("stats")(log_stats)
 log_app.command("archive")(log_archive)
+log_app.command("end")(log_end)
 
 DbOption = Annotated[
     str | None,

@@ -12,6 +12,7 @@ import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 import anyio
@@ -38,6 +39,14 @@ _CACHED_EPISODES = 256
 
 def _ignore_token(_text: str) -> None:
     """Drop tokens when nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to a submit command."""
+
+    episode: Episode  # as the command left it, the first time
+    repeated: bool  # it was answered before: nothing was appended now, and nothing is paid
 
 
 class EpisodeEngine:
@@ -116,6 +125,27 @@ class EpisodeEngine:
         expected_version: int | None = None,
         command_id: str | None = None,
     ) -> Episode:
+        """As `answer`, for callers to whom a repeated command is as good as a new one."""
+        answered = await self.answer(
+            episode_id,
+            hypothesis,
+            provenance=provenance,
+            raw_completion=raw_completion,
+            expected_version=expected_version,
+            command_id=command_id,
+        )
+        return answered.episode
+
+    async def answer(
+        self,
+        episode_id: str,
+        hypothesis: Hypothesis,
+        *,
+        provenance: Provenance,
+        raw_completion: str | None = None,
+        expected_version: int | None = None,
+        command_id: str | None = None,
+    ) -> Answered:
         """Play one turn with this hypothesis and return the episode after it.
 
         Repeating a `command_id` with the same hypothesis returns the episode as it was after
@@ -135,7 +165,7 @@ class EpisodeEngine:
             if command_id is not None:
                 earlier = await self._log.find_command(episode_id, command_id, digest)
                 if earlier is not None:
-                    return await self._as_of(episode_id, earlier[-1].version)
+                    return Answered(await self._as_of(episode_id, earlier[-1].version), repeated=True)
             episode = await self.load(episode_id)
         if expected_version is not None and expected_version != episode.version:
             raise ConflictError(
@@ -175,7 +205,7 @@ class EpisodeEngine:
                 events = core.fail_policy(
                     episode, policy=policy.name, reason=str(error), raw_completion=reply
                 )
-                episode = await self._append(episode, events)
+                episode = (await self._append(episode, events)).episode
                 continue
             return await self.submit(
                 episode_id,
@@ -201,7 +231,7 @@ class EpisodeEngine:
             EpisodeNotFoundError, EpisodeFinishedError, ConflictError: as `submit`.
         """
         episode = await self.load(episode_id)
-        return await self._append(episode, core.abandon(episode))
+        return (await self._append(episode, core.abandon(episode))).episode
 
     async def _append(
         self,
@@ -209,7 +239,7 @@ class EpisodeEngine:
         events: Sequence[Event],
         command_id: str | None = None,
         digest: str = "",
-    ) -> Episode:
+    ) -> Answered:
         recorded = await self._log.append(
             episode.episode_id,
             events,
@@ -218,8 +248,8 @@ class EpisodeEngine:
             command_digest=digest,
         )
         if recorded[0].version != episode.version + 1:
-            return await self._as_of(episode.episode_id, recorded[-1].version)
-        return self._remember(_extend(episode, recorded))
+            return Answered(await self._as_of(episode.episode_id, recorded[-1].version), repeated=True)
+        return Answered(self._remember(_extend(episode, recorded)), repeated=False)
 
     async def _as_of(self, episode_id: str, version: int) -> Episode:
         events = await self._log.read(episode_id)

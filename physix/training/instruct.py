@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 from datasets import Dataset
 
-from physix.engine import Episode, EpisodeConfig, EpisodeEngine
+from physix.engine import Episode, EpisodeEngine
 from physix.engine.episode import observe
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation
@@ -28,9 +28,10 @@ from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.store import open_log
 from physix.training.backends import Backend, load
+from physix.training.doors.trl import NOT_COUNTED
 from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, tasks_of
 from physix.training.profiles import Profile
-from physix.training.rewards import Ended, episode_reward, reward_functions
+from physix.training.rewards import Ended, episode_reward, reward_functions, training_config
 from physix.training.runs import RunWriter
 from physix.training.watch import RunWatch, finish
 
@@ -44,6 +45,7 @@ class EpisodeTool:
     def __init__(self, options: GrpoOptions, profile: Profile, watch: RunWatch) -> None:
         self._options, self._turns, self._watch = options, options.max_turns or profile.max_turns, watch
         self._episode: Episode | None = None
+        self._answering = False
 
     def reset(self, **row: Any) -> str:
         """Begin the row's task and return what the model is told of it."""
@@ -54,7 +56,7 @@ class EpisodeTool:
             "step": str(self._watch.step),
             "group": task.task_id,
         }
-        config = EpisodeConfig(max_turns=self._turns, reward_mode="gain")
+        config = training_config(self._turns)
 
         async def start() -> Episode:
             async with open_log(self._options.db) as log:
@@ -65,7 +67,7 @@ class EpisodeTool:
         self._episode = anyio.run(start)
         return opening(observe(self._episode))[1]
 
-    def submit_hypothesis(self, equation: str, params: dict[str, float], rationale: str = "") -> str:
+    async def submit_hypothesis(self, equation: str, params: dict[str, float], rationale: str = "") -> str:
         """Propose a law of motion; it is simulated and compared with the measurements.
 
         Args:
@@ -76,6 +78,17 @@ class EpisodeTool:
         Returns:
             What is wrong with it and how many turns are left, or that the law fits.
         """
+        # TRL runs the calls of one message together: whatever begins while another is being answered
+        # was written without having read the answer, and a blind series of guesses is not to be learnt.
+        if self._answering:
+            return NOT_COUNTED
+        self._answering = True
+        try:
+            return await self._answer(equation, params, rationale)
+        finally:
+            self._answering = False
+
+    async def _answer(self, equation: str, params: dict[str, float], rationale: str) -> str:
         episode = self._running()
         # What a model wrote may be of any type: the shared parser judges it as it judges any reply.
         written = json.dumps({"equation": equation, "params": params, "rationale": rationale})
@@ -85,13 +98,10 @@ class EpisodeTool:
             parsed = Hypothesis(equation="(unreadable)", rationale=f"{parsed.code}: {parsed.message}"[:4_096])
         provenance = Provenance(policy="instruct-in-training", prompt_version=DIALOGUE_VERSION)
 
-        async def submit() -> Episode:
-            async with open_log(self._options.db) as log:
-                return await EpisodeEngine(log).submit(
-                    episode.episode_id, parsed, provenance=provenance, raw_completion=written[:65_536]
-                )
-
-        self._episode = anyio.run(submit)
+        async with open_log(self._options.db) as log:
+            self._episode = await EpisodeEngine(log).submit(
+                episode.episode_id, parsed, provenance=provenance, raw_completion=written[:65_536]
+            )
         last = self._episode.turns[-1].rewarded
         if self._episode.finished is not None:
             return f"The episode is over ({self._episode.finished.reason}). {last.mismatch}"
@@ -169,7 +179,7 @@ def conversations_of(options: GrpoOptions, profile: Profile) -> Dataset:
             turns_remaining=options.max_turns or profile.max_turns,
             reward_mode="gain",
             constants="declared",
-            solved_threshold=EpisodeConfig().verifier.solved_threshold,
+            solved_threshold=training_config(1).verifier.solved_threshold,
             history=(),
         )
     )

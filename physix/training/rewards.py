@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from physix.engine import Episode
+from physix.engine import Episode, EpisodeConfig
+from physix.engine.verifier.types import VerifierConfig
 from physix.errors import BadInputError
 
 DISCOUNT = 0.9
@@ -39,6 +40,14 @@ class Ended:
     turns: int
     solved: bool
     reward: EpisodeReward
+
+
+def training_config(max_turns: int) -> EpisodeConfig:
+    """Return the rules that trainers play by: the strict profile, and each turn paid for what it adds.
+
+    Under `classic` a wrong law that fits what is shown ends an episode as solved, and is learnt.
+    """
+    return EpisodeConfig(max_turns=max_turns, reward_mode="gain", verifier=VerifierConfig(profile="strict"))
 
 
 def episode_reward(episode: Episode, *, progress: bool = True) -> EpisodeReward:

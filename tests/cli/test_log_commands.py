@@ -5,10 +5,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import anyio
 import pytest
 from typer.testing import CliRunner
 
 from physix.cli.app import app
+from physix.engine import EpisodeConfig, EpisodeEngine
+from physix.engine.systems import sample_task
+from physix.errors import BadInputError
+from physix.store import open_log
 
 
 def physix(*arguments: str) -> str:
@@ -75,3 +80,39 @@ def test_verify_prints_a_head_that_a_later_run_finds_and_workers_say_the_same(pl
     assert "not in the chain" in done.stdout
     wrong = CliRunner().invoke(app, ["log", "verify", "--db", db, "--head", "abc"])
     assert "64 hexadecimal digits" in str(wrong.exception)
+
+
+def test_what_a_killed_run_left_behind_is_ended_by_one_command(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path}/log.db"
+
+    async def leave() -> dict[str, str]:
+        async with open_log(db) as log:
+            engine = EpisodeEngine(log)
+            left: dict[str, str] = {}
+            for run in ("killed", "killed", "alive"):
+                task, truth = sample_task("free_fall", len(left))
+                config, labels = EpisodeConfig(), {"run": run}
+                started = await engine.start(
+                    task, truth, config=config, policy="test", door="training", labels=labels
+                )
+                left[started.episode_id] = run
+            return left
+
+    left = anyio.run(leave)
+    killed = {episode_id for episode_id, run in left.items() if run == "killed"}
+    asked = json.loads(physix("log", "end", "--run", "killed", "--dry-run", "--db", db, "--json"))
+    assert (set(asked["found"]), asked["ended"]) == (killed, [])
+    assert "2 episodes ended" in physix("log", "end", "--run", "killed", "--db", db)
+    assert "0 episodes ended" in physix("log", "end", "--run", "killed", "--db", db)
+    rows = [json.loads(row) for row in physix("log", "list", "--db", db, "--json").splitlines()]
+    assert {row["episode_id"] for row in rows if row["outcome"] == "abandoned"} == killed
+    assert "0 episodes" in physix("log", "end", "--idle", "3600", "--db", db)
+    (alive,) = left.keys() - killed
+    assert "1 episodes ended" in physix("log", "end", alive, "--db", db)
+
+
+def test_nothing_is_ended_by_accident(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path}/log.db"
+    for arguments in ([], ["some-id", "--run", "r"], ["--run", ""]):
+        done = CliRunner().invoke(app, ["log", "end", *arguments, "--db", db])
+        assert isinstance(done.exception, BadInputError)

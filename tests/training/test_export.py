@@ -1,3 +1,4 @@
+import asyncio
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from physix.policies.nano.forward import Qwen2Forward, Qwen2Shape
 from physix.training import loop, sft
 from physix.training.data.files import write_sft
 from physix.training.data.mining import MiningRules
+from physix.training.doors.trl import NOT_COUNTED
 from physix.training.export import gguf_name, merge_16bit, modelfile, read_gguf, write_gguf
 from physix.training.instruct import EpisodeTool, environment_rewards
 from physix.training.options import GrpoOptions
@@ -147,17 +149,36 @@ def tool(tmp_path: Path, **more: object) -> EpisodeTool:
     return EpisodeTool(options, profile_named("qwen2.5-1.5b"), Watch())  # type: ignore[arg-type]
 
 
+def propose(episode: EpisodeTool, equation: str, params: dict[str, float]) -> str:
+    return anyio.run(episode.submit_hypothesis, equation, params)
+
+
+def test_of_the_calls_in_one_message_only_the_first_counts(tmp_path: Path) -> None:
+    episode = tool(tmp_path)
+    episode.reset(system_id="spring_mass", seed=5, noise=0.02)
+
+    async def message() -> list[str]:
+        # As TRL runs the calls of one message.
+        calls = [episode.submit_hypothesis("d2x/dt2 = -a*x", {"a": float(a)}) for a in range(1, 4)]
+        return await asyncio.gather(*calls)
+
+    first, *others = asyncio.run(message())
+    assert "2 turns are left" in first
+    assert set(others) == {NOT_COUNTED}
+    assert "1 turns are left" in propose(episode, "d2x/dt2 = -a*x", {"a": 2.0})
+
+
 def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tmp_path: Path) -> None:
     episode = tool(tmp_path)
     told = episode.reset(system_id="spring_mass", seed=5, noise=0.02)
     assert "submit_hypothesis" in told
-    first = episode.submit_hypothesis("d2x/dt2 = -a*x", {"a": 1.0})
+    first = propose(episode, "d2x/dt2 = -a*x", {"a": 1.0})
     assert "2 turns are left" in first
-    assert "1 turns are left" in episode.submit_hypothesis("I do not know.", {})
+    assert "1 turns are left" in propose(episode, "I do not know.", {})
     from physix.engine.systems import sample_task
 
     _, truth = sample_task("spring_mass", 5)
-    assert "over (solved)" in episode.submit_hypothesis(truth.equation or "", dict(truth.params))
+    assert "over (solved)" in propose(episode, truth.equation or "", dict(truth.params))
     functions, weights = environment_rewards(None)
     earned = {f.__name__: f([episode])[0] for f in functions}
     assert earned["correctness"] == 1.0
@@ -169,7 +190,7 @@ def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tmp_path: Pa
 def test_the_mismatch_can_be_withheld(tmp_path: Path) -> None:
     episode = tool(tmp_path, ablation="no_history")
     episode.reset(system_id="spring_mass", seed=5, noise=0.02)
-    answer = episode.submit_hypothesis("d2x/dt2 = -a*x", {"a": 1.0})
+    answer = propose(episode, "d2x/dt2 = -a*x", {"a": 1.0})
     assert answer.startswith("Not right yet.")
 
 

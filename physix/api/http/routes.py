@@ -311,8 +311,8 @@ async def pause(wired: Wired, caller: Caller, episode_id: str) -> schemas.Episod
 
 @router.post("/interactive/sessions/{episode_id}/abandon")
 async def abandon(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
-    """End the episode as abandoned."""
-    await _require_open(wired, episode_id)
+    """End the episode as abandoned; one that a client holds the token of, for that client or the operator."""
+    caller.require_control((await wired.engine.load(episode_id)).started, episode_id)
     await wired.drivers.stop(episode_id)
     return _view(wired, caller, await wired.engine.abandon(episode_id))
 

@@ -51,6 +51,10 @@ class PhysiXObservation(Observation):
 
     episode_id: str
     turn: int = Field(description="turns played")
+    repeated: bool = Field(
+        default=False, description="this command was answered before: the same answer, with reward 0"
+    )
+    emitted: float | None = Field(default=None, description="what the last turn was paid when it was played")
     turns_remaining: int
     history: list[dict[str, Any]]
     reward_breakdown: dict[str, float] | None = None
@@ -64,6 +68,9 @@ class PhysiXResetObservation(PhysiXObservation):
     """What the agent sees at the start: the problem. Steps do not repeat it."""
 
     hint: str
+    instructions: str = Field(
+        description="what an agent is told first: grammar, when a law counts as found, how many proposals"
+    )
     variables: list[dict[str, Any]] = Field(description="name, unit, meaning, whose rate it is")
     time_unit: str | None = None
     trajectories: list[dict[str, Any]] = Field(description="t: (T,), states: (T, D)")
@@ -134,13 +141,18 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
         if action.idempotency_key is None:
             keyed = action.model_copy(update={"idempotency_key": secrets.token_hex(16)})
 
+        tries = 0
+
         async def play() -> StepResult[PhysiXObservation]:
+            nonlocal tries
+            tries += 1
             # The base client replaces a closed socket in silence; a new one knows no episode.
             if self._ws is not self._socket:
                 await self._resume()
             return await super(PhysiXEnv, self)._step_async(keyed, **options)
 
-        return await self._through_outages(play)
+        result = await self._through_outages(play)
+        return _paid(result) if tries > 1 and result.observation.repeated else result
 
     async def _through_outages(
         self, call: Callable[[], Awaitable[StepResult[PhysiXObservation]]]
@@ -179,6 +191,13 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
 
     def _parse_state(self, payload: dict[str, Any]) -> PhysiXState:
         return PhysiXState.model_validate(payload)
+
+
+def _paid(result: StepResult[PhysiXObservation]) -> StepResult[PhysiXObservation]:
+    """Return the first answer that arrived to a step whose earlier answer was lost: it is paid here, once."""
+    seen = result.observation
+    paid = seen.model_copy(update={"repeated": False, "reward": seen.emitted})
+    return StepResult(observation=paid, reward=seen.emitted, done=result.done)
 
 
 # OpenEnv's AutoEnv derives class names from the package's.

@@ -31,6 +31,7 @@ from physix.errors import BadInputError, ForbiddenError
 from physix.limits import (
     DEFAULT_TURNS,
     EPISODE_ID,
+    MAX_LABEL_VALUE,
     MAX_NOISE,
     MAX_SEED,
     MAX_SYSTEM_ID,
@@ -62,11 +63,13 @@ class ResetOptions(BaseModel):
     noise: Annotated[float, Field(ge=0.0, le=MAX_NOISE, allow_inf_nan=False)] | None = None
     trajectories: Annotated[int, Field(strict=True, ge=1, le=MAX_TRAJECTORIES)] | None = None
     max_turns: Annotated[int, Field(strict=True, ge=1, le=MAX_TURNS)] = DEFAULT_TURNS
-    profile: Profile = "classic"
-    reward_mode: Literal["total", "gain"] = "total"
+    # None: strict and gain for a task of an evaluation split, else the seed's contract, classic and total
+    profile: Profile | None = None
+    reward_mode: Literal["total", "gain"] | None = None
     constants: Constants = "declared"
     functions: FunctionSet | None = None  # None: extended for measured data, else basic
     hint: Annotated[bool, Field(strict=True)] = True
+    run: Annotated[str, Field(min_length=1, max_length=MAX_LABEL_VALUE)] | None = None
 
 
 class Component(Rubric):
@@ -137,17 +140,19 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
         task, truth = await self._task(wanted)
         if not wanted.hint:
             task = replace(task, hint="")
+        evaluation = is_evaluation(task.system_id, task.seed)
         config = EpisodeConfig(
             verifier=VerifierConfig(
-                profile=wanted.profile,
+                profile=wanted.profile or ("strict" if evaluation else "classic"),
                 constants=wanted.constants,
                 functions=wanted.functions or default_functions(measured=task.measured),
             ),
             max_turns=wanted.max_turns,
-            reward_mode=wanted.reward_mode,
+            reward_mode=wanted.reward_mode or ("gain" if evaluation else "total"),
         )
         token = wanted.token or secrets.token_urlsafe(24)
-        labels = {} if wanted.split is None else {"split": wanted.split}
+        given = {"split": wanted.split, "run": wanted.run}
+        labels = {name: value for name, value in given.items() if value is not None}
         self._episode = await self._engine_of().start(
             task,
             truth,
@@ -226,16 +231,16 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
                 "Over HTTP, give episode_id and token with the step."
             )
         key = action.idempotency_key or _text(options, "request_id")
-        played = await self._engine_of().submit(
+        answered = await self._engine_of().answer(
             self._episode.episode_id,
             Hypothesis(equation=action.equation, params=dict(action.params), rationale=action.rationale),
             provenance=Provenance(policy="openenv"),
             expected_version=self._episode.version,
             command_id=key,
         )
-        if played.version > self._episode.version:
-            self._episode = played
-        observation = step_observation(played)
+        if answered.episode.version > self._episode.version:
+            self._episode = answered.episode
+        observation = step_observation(answered.episode, repeated=answered.repeated)
         self._apply_rubric(action, observation)
         return observation
 

@@ -11,17 +11,18 @@ from physix.api.openenv.client import PhysiXObservation, PhysiXResetObservation
 from physix.engine import Episode, observe
 from physix.engine.ports import PastTurn
 from physix.engine.systems.task import Task
-from physix.policies.chat.prompt import table_header, table_rows
+from physix.policies.chat.prompt import briefing, table_header, table_rows
 
 _TABLE_ROWS = 20
 
 
 def first_observation(episode: Episode, token: str | None) -> PhysiXResetObservation:
-    """Return the problem and, of a resumed episode, what was played so far."""
+    """Return the problem and, of a resumed episode, what was played so far: paid then, not now."""
     task = episode.task
     return PhysiXResetObservation(
-        **_common(episode),
+        **{**_common(episode), "reward": None},
         hint=task.hint,
+        instructions=briefing(observe(episode), episode.config.verifier.profile),
         variables=[
             {"name": v.name, "unit": v.unit, "description": v.description, "rate_of": v.rate_of}
             for v in task.variables
@@ -35,9 +36,13 @@ def first_observation(episode: Episode, token: str | None) -> PhysiXResetObserva
     )
 
 
-def step_observation(episode: Episode) -> PhysiXObservation:
-    """Return what the last turn brought."""
-    return PhysiXObservation(**_common(episode))
+def step_observation(episode: Episode, *, repeated: bool = False) -> PhysiXObservation:
+    """Return what the last turn brought; a repeated command is answered, and paid nothing."""
+    common = _common(episode)
+    if repeated:
+        # A trainer that adds rewards up would be paid for sending one command again and again.
+        common = {**common, "reward": 0.0, "repeated": True}
+    return PhysiXObservation(**common)
 
 
 def table(task: Task) -> str:
@@ -69,9 +74,11 @@ def stats(task: Task) -> dict[str, dict[str, float]]:
 def _common(episode: Episode) -> dict[str, Any]:
     seen = observe(episode)
     last = seen.history[-1] if seen.history else None
+    emitted = episode.turns[-1].rewarded.emitted if episode.turns else None
     return {
         "done": episode.finished is not None,
-        "reward": episode.turns[-1].rewarded.emitted if episode.turns else None,
+        "reward": emitted,
+        "emitted": emitted,
         "episode_id": episode.episode_id,
         "turn": len(episode.turns),
         "turns_remaining": seen.turns_remaining,

@@ -19,7 +19,7 @@ from physix.engine.ports import Observation, PastTurn
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import StateVariable, Task, Trajectory
 from physix.engine.verifier.functions import allowed
-from physix.engine.verifier.types import Hypothesis
+from physix.engine.verifier.types import Hypothesis, Profile
 from physix.errors import BadInputError
 from physix.policies.chat.reply import completion_of
 
@@ -32,14 +32,18 @@ _SHOWN_WORDS = 400
 
 Role = Literal["system", "user", "assistant"]
 
-_RULES = (
+_INTRODUCTION = (
     "You discover equations of motion. You are given measurements of a motion and propose an ordinary "
     "differential equation that reproduces them. Your proposal is integrated numerically from the first "
-    "sample and compared with the measurements.\n\n"
+    "sample and compared with the measurements."
+)
+_GRAMMAR = (
     'Grammar: one equation per variable listed, separated by ";". Write d2x/dt2 = ... for a second-order '
     "variable and dx/dt = ... for a first-order one. Allowed: + - * / ** ( ), {functions}, pi, numbers, "
     "t, the {columns} and the names in params. Write every multiplication as *. "
-    "ASCII only.\n\n"
+    "ASCII only."
+)
+_FORM = (
     "Answer with one JSON object and nothing else:\n"
     '{"equation": "d2x/dt2 = -k*x", "params": {"k": 2.5}, "rationale": "one short sentence"}'
 )
@@ -112,6 +116,25 @@ def render(observation: Observation, *, budget_tokens: int = DEFAULT_BUDGET) -> 
     raise BadInputError(f"The task does not fit into {budget_tokens} tokens; raise the budget.")
 
 
+def briefing(observation: Observation, profile: Profile) -> str:
+    """Return what an agent that calls a tool is told first: grammar, when a law counts as found, budget.
+
+    Chat policies are told by `render`; frameworks with tools of their own (TRL, verifiers, Inspect,
+    Gymnasium, rLLM, SkyRL, ART) put these words before the problem.
+    """
+    rule = _FITTED if observation.constants == "fitted" else _DECLARED
+    if profile == "strict":
+        found = "its residuals are no larger than the noise, on motions that you are not shown as well"
+    else:
+        found = f"its match is above {observation.solved_threshold:g}"
+    return (
+        f"{_INTRODUCTION}\n\n{_grammar(observation)}\n{rule}\n"
+        f"A law is found when {found}; shorter laws earn a little more. "
+        f"You have {observation.turns_remaining} proposals, one in a message; each is answered with its "
+        "match and with what is wrong with it."
+    )
+
+
 def _without_oldest(history: Sequence[PastTurn], count: int) -> list[PastTurn]:
     best = max(history, key=lambda turn: turn.reward.total)
     dropped = [turn for turn in history[:-1] if turn is not best][:count]
@@ -140,12 +163,16 @@ def _render(observation: Observation, rows: int, turns: Sequence[PastTurn]) -> P
 
 
 def _rules(observation: Observation) -> str:
+    return f"{_INTRODUCTION}\n\n{_grammar(observation)}\n\n{_FORM}"
+
+
+def _grammar(observation: Observation) -> str:
     columns = "state variables, the inputs" if observation.task.inputs else "state variables"
     words = {"{functions}": " ".join(allowed(observation.functions)), "{columns}": columns}
-    rules = _RULES
-    for place, word in words.items():  # not str.format: the example is full of braces
-        rules = rules.replace(place, word)
-    return rules
+    grammar = _GRAMMAR
+    for place, word in words.items():
+        grammar = grammar.replace(place, word)
+    return grammar
 
 
 def _question(task: Task, rows: int) -> str:

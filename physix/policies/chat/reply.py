@@ -13,8 +13,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from physix.engine.episode import check_recordable
 from physix.engine.systems.task import InputVariable, StateVariable
 from physix.engine.verifier.types import Constants, Hypothesis
+from physix.errors import BadInputError
 from physix.limits import (
     MAX_RECORDED_COMPLETION,
     MAX_RECORDED_EQUATION,
@@ -120,10 +122,20 @@ def parse_completion(
     the text. What can be read comes back in the grammar (see `laws.read_law`); an equation of an object
     that cannot comes back as it is written, for the verifier to say what is wrong with it. With
     `constants="fitted"`, a name that the equation uses and no param declares is left to the verifier.
+    What comes back can be recorded: an escape may stand for half a character, a name may be endless.
     """
+    read = _read(completion, _Reader(tuple(variables), tuple(inputs), fitted=constants == "fitted"))
+    if isinstance(read, Hypothesis):
+        try:
+            check_recordable(read)
+        except BadInputError as error:
+            return ParseFailure("bad_equation", str(error).encode("utf-8", "replace").decode("utf-8"))
+    return read
+
+
+def _read(completion: str, reader: _Reader) -> Hypothesis | ParseFailure:
     if len(completion) > MAX_RECORDED_COMPLETION:
         return ParseFailure("too_long", f"The reply has {len(completion)} characters.")
-    reader = _Reader(tuple(variables), tuple(inputs), fitted=constants == "fitted")
     text = completion.encode("utf-8", "replace").decode("utf-8")
     spoken, thinking_from = _spoken(text)
     if thinking_from is not None:

@@ -82,10 +82,20 @@ class Door:
 def _read(answer: httpx.Response, path: str) -> dict[str, Any]:
     said = f"{path} answered {answer.status_code}: {answer.text[:4_096]}"
     if answer.status_code in _REFUSED:
-        raise BadInputError(said)
+        raise BadInputError(_detail(answer) or said)
     if answer.status_code == httpx.codes.CONFLICT:
         raise ConflictError(said)
     if not answer.is_success:
         raise InfrastructureError(said)
     found: dict[str, Any] = answer.json()
     return found
+
+
+def _detail(answer: httpx.Response) -> str | None:
+    """Return what a problem document says, in plain words: a model may be shown it."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    detail = body.get("detail") if isinstance(body, dict) else None
+    return detail if isinstance(detail, str) else None

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from physix.engine import EpisodeConfig, EpisodeEngine
+from physix.engine import EpisodeEngine
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.engine.systems import sample_task
@@ -32,7 +32,7 @@ from physix.policies.nano.forward import Qwen2Forward, Qwen2Shape
 from physix.policies.nano.policy import MAX_NEW_TOKENS
 from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.store import open_log
-from physix.training.rewards import COMPONENTS, Ended, episode_reward
+from physix.training.rewards import COMPONENTS, Ended, episode_reward, training_config
 
 if TYPE_CHECKING:
     from transformers import Qwen2ForCausalLM
@@ -251,7 +251,7 @@ async def _play(
     episode = await engine.start(
         task,
         truth,
-        config=EpisodeConfig(max_turns=settings.max_turns, reward_mode="gain"),
+        config=training_config(settings.max_turns),
         policy=policy.name,
         door="training",
         labels=labels,

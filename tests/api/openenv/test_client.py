@@ -125,11 +125,18 @@ def test_a_client_that_is_cut_off_mid_step_ends_with_exactly_the_turns_it_sent(u
         env.reset(system_id="damped_spring", seed=1)
         for law in laws:
             cutter.armed = True  # every single step is recorded, and its answer lost
-            last = env.step(PhysiXAction(equation=law)).observation
+            result = env.step(PhysiXAction(equation=law))
+            last = result.observation
+            # The answer that got lost had paid nobody: the one that arrives does.
+            assert result.reward == last.reward == last.history[-1]["reward"] > 0.0
+            assert not last.repeated
         assert cutter.cuts == len(laws)
         cutter.armed = False
+        own = PhysiXAction(equation="d2x/dt2 = -6.0*x", idempotency_key="k")
+        assert env.step(own).reward > 0.0
+        assert (env.step(own).reward, env.step(own).observation.repeated) == (0.0, True)
         assert [turn["equation"] for turn in last.history] == laws
-        assert env.state().step_count == len(laws)
+        assert env.state().step_count == len(laws) + 1
     cutter.close()
 
 

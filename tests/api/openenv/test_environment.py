@@ -117,10 +117,69 @@ def test_no_copy_of_a_running_episode_gives_its_truth_away(client: TestClient) -
 
 def test_a_repeated_key_plays_no_second_turn(client: TestClient) -> None:
     first = reset(client, system_id="damped_spring", seed=1)
-    once = step(client, first, request_id="a")
-    assert step(client, first, request_id="a").json() == once.json()
+    law = {"equation": "d2x/dt2 = -k*x", "params": {"k": 110.0}}
+    once = step(client, first, request_id="a", action=law).json()
+    again = step(client, first, request_id="a", action=law).json()
+    assert once["reward"] > 0.0
+    assert (again["reward"], again["observation"]["repeated"], again["done"]) == (0.0, True, once["done"])
+    assert again["observation"] | {"repeated": False} == once["observation"]
     assert step(client, first, request_id="b").json()["observation"]["turn"] == 2
     assert step(client, first, request_id="a", action={"equation": "x"}).status_code == 409
+
+
+def test_what_repeats_a_command_is_paid_once_however_often_it_is_sent(client: TestClient) -> None:
+    law = {"equation": "d2y/dt2 = -20.65", "idempotency_key": "k"}
+    with client.websocket_connect("/ws") as socket:
+        say(socket, "reset", system_id="free_fall", seed=7, reward_mode="gain")
+        paid = [say(socket, "step", **law)["data"]["reward"] for _ in range(6)]
+    assert paid[0] > 0.5
+    assert paid[1:] == [0.0] * 5
+
+
+def test_a_resumed_episode_is_not_paid_again(client: TestClient) -> None:
+    first = reset(client, system_id="damped_spring", seed=1)
+    step(client, first)
+    again = client.post("/reset", json={n: first[n] for n in ("episode_id", "token")} | {"resume": True})
+    assert (again.json()["reward"], again.json()["observation"]["turn"]) == (None, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "profile", "mode"),
+    [
+        ({"seed": 1}, "classic", "total"),
+        ({"split": "train", "index": 0}, "classic", "total"),
+        ({"split": "validation", "index": 0}, "strict", "gain"),
+        ({"split": "test", "index": 0}, "strict", "gain"),
+        ({"split": "test", "index": 0, "profile": "classic", "reward_mode": "total"}, "classic", "total"),
+    ],
+)
+def test_evaluation_tasks_pay_for_the_truth_unless_asked_otherwise(
+    client: TestClient, options: dict[str, Any], profile: str, mode: str
+) -> None:
+    with client.websocket_connect("/ws") as socket:
+        told = say(socket, "reset", **options)["data"]["observation"]["instructions"]
+        state = say(socket, "state")["data"]
+    assert (state["profile"], state["reward_mode"]) == (profile, mode)
+    assert ("not shown" in told, "above 0.93" in told) == (profile == "strict", profile == "classic")
+    assert "8 proposals" in told
+
+
+def test_an_owned_episode_is_ended_by_its_owner_and_by_the_operator_alone() -> None:
+    settings = Settings(db="memory://", operator_token="the-operators-own-token")  # noqa: S106
+    with TestClient(create_app(settings)) as client:
+        operator = {"Authorization": "Bearer the-operators-own-token"}
+        for at, headers in enumerate(("token", "header", "operator")):
+            first = reset(client, system_id="free_fall", seed=at)
+            path = f"/interactive/sessions/{first['episode_id']}/abandon"
+            own = {
+                "token": {"Authorization": f"Bearer {first['token']}"},
+                "header": {"X-Episode-Token": first["token"]},
+                "operator": operator,
+            }[headers]
+            assert client.post(path).status_code == 403
+            assert client.post(path, headers={"X-Episode-Token": "x" * 32}).status_code == 403
+            assert client.post(path, headers=own).json()["outcome"] == "abandoned"
+            assert step(client, first).status_code == 409
 
 
 def test_another_socket_resumes_with_the_token_alone(client: TestClient) -> None:

@@ -1,5 +1,6 @@
 """TRL's door, against the real server."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -7,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from physix.engine.systems import sample_task
 from physix.errors import BadInputError, InfrastructureError
-from physix.training.doors.trl import PhysiXEpisode
+from physix.training.doors.trl import NOT_COUNTED, PhysiXEpisode, PhysiXToolEpisode
 from tests.api.test_server import free_port, server
+from tests.training.doors.test_outage import SEEN, door
 
 ROOT = Path(__file__).parents[3]
 
@@ -26,8 +29,15 @@ def test_an_episode_is_played_through_its_tool(tmp_path: Path, monkeypatch: pyte
         episode = PhysiXEpisode()
         question = episode.reset(prompt="ignored", system_id="free_fall", seed=7, max_turns=2)
         assert "t y vy" in question
+        first_words = question.partition("\n\n" + sample_task("free_fall", 7)[0].hint)[0]
+        for told in ("sin cos tan", "no larger than the noise", "You have 2 proposals"):
+            assert told in first_words
         assert episode.get_reward() == 0.0
-        assert "Refused" in episode.submit_hypothesis("x" * 5_000)
+        refused = episode.submit_hypothesis("x" * 5_000)
+        assert refused.startswith("Refused: ")
+        assert "at most 4096 characters" in refused
+        assert "http" not in refused
+        assert "{" not in refused
         assert "Proposals left: 1" in episode.submit_hypothesis("d2y/dt2 = 0")
         episode.submit_hypothesis("d2y/dt2 = -9.0")
         assert 0.0 < episode.get_reward() <= 1.0
@@ -41,6 +51,26 @@ def test_an_episode_is_played_through_its_tool(tmp_path: Path, monkeypatch: pyte
         assert done.returncode == 0, done.stderr
     with pytest.raises(InfrastructureError, match="Cannot reach"):
         episode.reset(system_id="free_fall")
+
+
+def test_of_the_calls_in_one_message_only_the_first_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    made, sent, _ = door(200)
+    monkeypatch.setattr("physix.training.doors.trl.Door", lambda *_args, **_options: made)
+    episode = PhysiXToolEpisode()
+    episode.reset(system_id="free_fall")
+    assert sent[0] | {"profile": "strict", "reward_mode": "gain"} == sent[0]
+    SEEN.update(reward_breakdown={"total": 0.4, "match": 0.3}, turns_remaining=7, mismatch="Too low.")
+
+    async def message() -> list[str]:
+        # As TRL runs the calls of one message.
+        return await asyncio.gather(*(episode.submit_hypothesis(f"d2y/dt2 = -{g}") for g in range(9)))
+
+    first, *others = asyncio.run(message())
+    assert first.startswith("Match 0.300, score 0.400. Too low.")
+    assert others == [NOT_COUNTED] * 8
+    assert [one["action"] for one in sent[1:]] == [{"equation": "d2y/dt2 = -0", "params": {}}]
+    assert asyncio.run(episode.submit_hypothesis("d2y/dt2 = -1")).startswith("Match")
+    assert episode.get_reward() == 0.4
 
 
 def test_the_door_imports_no_torch_and_no_openenv() -> None:
