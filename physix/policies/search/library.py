@@ -1,98 +1,272 @@
-"""Candidate terms for right-hand sides, built from a task's variables alone."""
+"""Candidate terms for right-hand sides, in tiers, built from a task's variables and what they do.
+
+A term is text in the verifier's grammar; the verifier's own parser reads it and its own arithmetic
+evaluates it, so a term means here what it will mean there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from itertools import combinations_with_replacement
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import combinations, combinations_with_replacement
 
 import numpy as np
 
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target
-from physix.engine.systems.task import StateVariable, Task
+from physix.engine.systems.task import InputVariable, StateVariable, Task
+from physix.engine.verifier import parse
+from physix.engine.verifier.arrays import evaluate_arrays
+from physix.engine.verifier.tree import Node, ParsedHypothesis
+from physix.engine.verifier.types import FunctionSet
 
-Columns = Mapping[str, FloatArray]
+TIERS = 4
+_INNER = ("h_1", "h_2")
+_SHARES = (0.05, 0.12, 0.3, 0.6, 1.0, 1.8, 4.0)  # of a variable's size, where an inner constant begins
+_MOST_STATES = 4  # whose products are all tried
+_ANGLES = ("rad", "deg", "°")
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One term that a coefficient multiplies.
+class Term:
+    """One factor that a coefficient multiplies.
 
     Attributes:
-        text: the factor in the grammar, "" for a constant.
+        text: in the grammar, "1" for a constant; `{0}` and `{1}` stand for inner constants.
         letter: what its coefficient is called.
-        linear: a constant or a plain variable.
-        evaluate: columns of samples to the term's samples.
+        tier: 0 to 3, from plain to far-fetched.
+        starts: values from which inner constants are searched; () where there are none.
     """
 
     text: str
     letter: str
-    linear: bool
-    evaluate: Callable[[Columns], FloatArray]
+    tier: int
+    starts: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def inner(self) -> int:
+        """How many inner constants it has."""
+        return len(self.starts[0]) if self.starts else 0
+
+    @property
+    def linear(self) -> bool:
+        """A constant or a plain variable."""
+        return self.text.isidentifier() or self.text == "1"
 
 
-def candidates(task: Task, target: Target, *, wide: bool) -> list[Candidate]:
-    """Return the terms worth trying for one equation; `wide` adds products, cubes and cosines."""
-    by_name = {v.name: v for v in task.variables}
-    found = [Candidate("", "a", True, _ones)]
-    own_first = sorted(task.variables, key=lambda v: v.name not in (target.variable, target.driven))
-    for variable in own_first:
-        found.append(_plain(variable))
-    for variable in own_first:
-        if variable.unit == "rad":
-            found.append(_function("sin", variable.name, "w"))
-            if wide:
-                found.append(_function("cos", variable.name, "u"))
-    speeds = [v.name for v in task.variables if v.rate_of is not None]
-    if target.variable != target.driven:
-        found += _drag(target.driven, speeds)
-    if target.variable == target.driven or wide:
-        found += _products([v.name for v in task.variables])
-    if wide:
-        found.append(_power(target.variable, 3, "d"))
-        if by_name[target.variable].unit is None:
-            found.append(_function("sin", target.variable, "w"))
-    return list({candidate.text: candidate for candidate in found}.values())
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """What the variables do: their size and whether they stay positive."""
+
+    size: Mapping[str, float]
+    positive: frozenset[str]
+    fastest: float  # angular frequency of the liveliest variable
+    slowest: float  # of one turn in the whole record
 
 
-def _ones(columns: Columns) -> FloatArray:
-    return np.ones_like(next(iter(columns.values())))
+def library(task: Task, target: Target, ranges: Ranges, *, tier: int, functions: FunctionSet) -> list[Term]:
+    """Return the terms of tiers 0 to `tier` worth trying for one equation, each once."""
+    builders = (_plain, _curved, _bent, _timed)
+    found = [term for build in builders[: tier + 1] for term in build(task, target, ranges)]
+    if functions == "basic":
+        found = [term for term in found if "tanh(" not in term.text and "sign(" not in term.text]
+    return list({term.text: term for term in reversed(found)}.values())[::-1]
 
 
-def _plain(variable: StateVariable) -> Candidate:
-    name = variable.name
-    return Candidate(name, "b" if variable.rate_of else "k", True, lambda columns: columns[name])
+def evaluate(term: Term, inner: Sequence[float], columns: Mapping[str, FloatArray], rows: int) -> FloatArray:
+    """Return the term's values along the columns, shape (rows,); undefined where it is NaN or infinite."""
+    names = tuple(name for name in columns if name != "t")
+    node = _node(term.text.format(*_INNER), names)
+    values: dict[str, FloatArray | float] = {**columns, **dict(zip(_INNER, inner, strict=False))}
+    with np.errstate(all="ignore"):
+        return np.broadcast_to(evaluate_arrays(node, values), (rows,))
 
 
-def _function(function: str, name: str, letter: str) -> Candidate:
-    apply = {"sin": np.sin, "cos": np.cos}[function]
-    return Candidate(f"{function}({name})", letter, False, lambda columns: apply(columns[name]))
+@lru_cache(maxsize=4_096)
+def _node(text: str, names: tuple[str, ...]) -> Node:
+    own = StateVariable(name="q_", unit=None, symbol="", description="")
+    given = [InputVariable(name=n, unit=None, symbol="", description="") for n in (*names, *_INNER)]
+    parsed = parse(f"dq_/dt = {text}", {}, [own], inputs=given, functions="extended")
+    assert isinstance(parsed, ParsedHypothesis), parsed  # noqa: S101  # the library writes the grammar
+    return parsed.equations[0].expression
 
 
-def _power(name: str, exponent: int, letter: str) -> Candidate:
-    return Candidate(f"{name}**{exponent}", letter, False, lambda columns: columns[name] ** exponent)
+def _states(task: Task) -> list[str]:
+    return [variable.name for variable in task.variables]
 
 
-def _drag(own: str, speeds: list[str]) -> list[Candidate]:
-    """Return resistances that grow with the square of the speed."""
-    if len(speeds) == 1:
-        return [
-            _power(own, 2, "c"),
-            Candidate(f"{own}*abs({own})", "c", False, lambda columns: columns[own] * np.abs(columns[own])),
-        ]
-    inside = " + ".join(f"{name}**2" for name in speeds)
-
-    def along(columns: Columns) -> FloatArray:
-        speed: FloatArray = np.sqrt(sum(columns[name] ** 2 for name in speeds))
-        return columns[own] * speed
-
-    return [Candidate(f"{own}*sqrt({inside})", "c", False, along)]
+def _own_first(task: Task, target: Target) -> list[str]:
+    return sorted(_states(task), key=lambda name: name not in (target.variable, target.driven))
 
 
-def _products(names: list[str]) -> list[Candidate]:
-    def product(first: str, second: str) -> Candidate:
-        text = f"{first}**2" if first == second else f"{first}*{second}"
-        return Candidate(text, "p", False, lambda columns: columns[first] * columns[second])
+def _angles(task: Task) -> list[StateVariable]:
+    return [v for v in task.variables if v.unit in _ANGLES]
 
-    return [product(first, second) for first, second in combinations_with_replacement(names, 2)]
+
+def _phases(task: Task) -> list[StateVariable]:
+    """Return what may stand in a sine: angles, and numbers without a unit."""
+    return [
+        v for v in task.variables if (v.unit in (*_ANGLES, None, "") and v.rate_of is None) or v.unit == "1"
+    ]
+
+
+def _turned(variable: StateVariable) -> str:
+    return f"pi/180*{variable.name}" if variable.unit in ("deg", "°") else variable.name
+
+
+def _rates(task: Task) -> list[str]:
+    return [v.name for v in task.variables if v.rate_of is not None]
+
+
+def _plain(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
+    """Yield tier 0: what most laws are made of."""
+    yield Term("1", "a", 0)
+    rates = _rates(task)
+    for name in _own_first(task, target):
+        yield Term(name, "b" if name in rates else "k", 0)
+    for given in task.inputs:
+        yield Term(given.name, "g", 0)
+    for angle in _angles(task):
+        yield Term(f"sin({_turned(angle)})", "w", 0)
+    if target.order == 2:
+        yield from _drag(target.driven, rates)
+    else:
+        yield from _products(_states(task), 2, 0)
+
+
+def _curved(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
+    """Yield tier 1: cubes, couplings, waves, friction, inverse powers."""
+    names, rates = _states(task), _rates(task)
+    yield from _products(names, 2, 1)
+    yield from _products(names, 3, 1)
+    for given in task.inputs:
+        yield from (Term(f"{given.name}*{name}", "g", 1) for name in names)
+    phases = _phases(task)
+    for phase in phases:
+        yield Term(f"sin({_turned(phase)})", "w", 1)
+        yield Term(f"cos({_turned(phase)})", "u", 1)
+    for name in dict.fromkeys([target.driven, *rates, *names]):
+        yield Term(f"{name}*abs({name})", "c", 1)
+    if target.order == 2:
+        yield Term(f"sign({target.driven})", "f", 1)
+    yield from _central(task, target)
+    yield from _waves(phases, names)
+    for name in names:
+        if name in ranges.positive:
+            yield Term(f"sqrt({name})", "s", 1)
+            yield Term(f"1/{name}", "i", 1)
+            yield Term(f"1/{name}**2", "i", 1)
+            others = [other for other in names if other != name]
+            yield from (Term(f"{other}/{name}", "i", 1) for other in others)
+
+
+def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
+    """Yield tier 2: saturation, decay, growth, and whatever has a constant inside."""
+    names = _states(task)
+    if len(names) <= 2:
+        yield from (Term(f"{name}**{power}", "d", 2) for name in names for power in (4, 5))
+    for name in [n for n in names if n not in _rates(task)] or names:
+        sizes = tuple((share * ranges.size[name],) for share in _SHARES)
+        others = [other for other in names if other != name]
+        if name in ranges.positive:
+            yield Term(f"{name}/({{0}} + {name})", "m", 2, sizes)
+            yield Term(f"{name}*log({name}/{{0}})", "l", 2, sizes)
+            yield Term(f"log({name})", "l", 2)
+            yield Term(f"{name}**{{0}}", "p", 2, ((-1.5,), (-0.5,), (0.3,), (0.7,), (1.5,), (2.5,)))
+            yield from (Term(f"{name}**{n}/({{0}}**{n} + {name}**{n})", "m", 2, sizes) for n in (3, 4, 5))
+            for other in others:
+                yield Term(f"{other}*{name}/({{0}} + {name})", "m", 2, sizes)
+        signed = tuple((share * sign,) for (share,) in sizes[2:] for sign in (1.0, -1.0))
+        yield Term(f"exp(-{name}/{{0}})", "e", 2, signed)
+        yield from (Term(f"{other}*exp(-{name}/{{0}})", "e", 2, signed) for other in others)
+        yield Term(f"{name}**2/({{0}}**2 + {name}**2)", "m", 2, sizes)
+        yield Term(f"{name}/({{0}}**2 + {name}**2)", "m", 2, sizes)
+        yield Term(f"1/({{0}}**2 + {name}**2)", "m", 2, sizes)
+        for other in others:
+            yield Term(f"{other}*{name}/({{0}}**2 + {name}**2)", "m", 2, sizes)
+            yield Term(f"{other}*{name}**2/({{0}}**2 + {name}**2)", "m", 2, sizes)
+            yield Term(f"{other}/({{0}}**2 + {name}**2)", "m", 2, sizes)
+            yield Term(f"{other}**2/({{0}} + {name})", "m", 2, sizes)
+        size = ranges.size[name]
+        steps = tuple(
+            (centre, slope / size)
+            for centre in (-2.0, 0.5, 2.0, 5.0)
+            for slope in (-12.0, -5.0, -1.5, 1.5, 5.0, 12.0)
+        )
+        yield Term(f"1/(1 + exp({{0}} - {{1}}*{name}))", "y", 2, steps)
+        waves = tuple((turns / size,) for turns in (1.0, 2.0, 4.0, 7.0))
+        yield Term(f"sin({{0}}*{name})", "w", 2, waves)
+        yield Term(f"cos({{0}}*{name})", "u", 2, waves)
+    for name in _rates(task):
+        soft = tuple((share * ranges.size[name],) for share in (0.02, 0.1, 0.4))
+        yield Term(f"tanh({name}/{{0}})", "f", 2, soft)
+
+
+def _timed(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
+    """Yield tier 3: what drives the motion from outside, in its own time."""
+    count = int(np.clip(np.ceil(3.0 * np.log2(ranges.fastest / ranges.slowest)), 6, 24))
+    pace = np.geomspace(ranges.slowest, 1.5 * ranges.fastest, count)
+    tempi = tuple((float(one),) for one in pace)
+    yield Term("sin({0}*t)", "A", 3, tempi)
+    yield Term("cos({0}*t)", "B", 3, tempi)
+    yield Term("t", "r", 3)
+
+
+def _products(names: Sequence[str], degree: int, tier: int) -> Iterator[Term]:
+    if len(names) > _MOST_STATES and degree > 2:
+        return
+    for chosen in combinations_with_replacement(names, degree):
+        counts = {name: chosen.count(name) for name in dict.fromkeys(chosen)}
+        text = "*".join(name if n == 1 else f"{name}**{n}" for name, n in counts.items())
+        yield Term(text, "p" if degree == 2 else "d", tier)
+
+
+def _drag(own: str, rates: Sequence[str]) -> Iterator[Term]:
+    """Yield resistances that grow with the square of the speed."""
+    if len(rates) == 1:
+        yield Term(f"{own}**2", "c", 0)
+        yield Term(f"{own}*abs({own})", "c", 0)
+    else:
+        yield Term(f"{own}*sqrt({' + '.join(f'{name}**2' for name in rates)})", "c", 0)
+
+
+def _central(task: Task, target: Target) -> Iterator[Term]:
+    """Yield forces along the line to the origin, and to the other of two bodies."""
+    positions = [v.rate_of for v in task.variables if v.rate_of is not None]
+    if target.variable not in positions or not 2 <= len(positions) <= _MOST_STATES:
+        return
+    square = " + ".join(f"{name}**2" for name in positions)
+    yield Term(f"{target.variable}/sqrt({square})**3", "M", 1)
+    yield Term(f"{target.variable}/({square})", "M", 1)
+    yield Term(f"{target.variable}/({square})**2", "M", 1)
+    yield Term(f"{target.variable}/sqrt({square})", "M", 1)
+    yield Term(f"{target.variable}*({square})", "M", 1)
+
+
+def _waves(phases: Sequence[StateVariable], names: Sequence[str]) -> Iterator[Term]:
+    for phase in phases:
+        own = _turned(phase)
+        yield Term(f"sin({own})*cos({own})", "w", 1)
+        for name in names:
+            if name != phase.name:
+                yield Term(f"cos({own})*{name}", "u", 1)
+                yield Term(f"sin({own})*{name}", "w", 1)
+    for first, second in combinations(phases, 2):
+        a, b = _turned(first), _turned(second)
+        yield Term(f"sin({a} - {b})", "w", 1)
+        yield Term(f"cos({a} - {b})", "u", 1)
+        yield Term(f"sin({a})*cos({b})", "w", 1)
+        yield Term(f"cos({a})*sin({b})", "w", 1)
+        yield Term(f"sin({a})*sin({b})", "w", 1)
+        yield Term(f"cos({a})*cos({b})", "w", 1)
+    # Around a circle of fixed radius nothing but the phase turns: waves over another variable.
+    for phase in phases:
+        for name in names:
+            if name != phase.name:
+                yield Term(f"cos({_turned(phase)})/{name}", "u", 1)
+
+
+def renamed(term: Term, own: str, placeholder: str = "#") -> Term:
+    """Return the term with its own variable's name replaced, to tell equal roles in two equations."""
+    return replace(term, text=term.text.replace(own, placeholder))

@@ -1,38 +1,263 @@
-"""Constants (and the start) refitted on the simulated trajectory."""
+"""Laws judged as they will be: simulated, all equations at once, constants and starts where they fit best."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from physix.engine.floats import FloatArray
-from physix.engine.systems.task import Trajectory
-from physix.engine.verifier import ParsedHypothesis, refine
+from physix.engine.systems.targets import Target
+from physix.engine.systems.task import Task
+from physix.engine.verifier.compile import program
+from physix.engine.verifier.prepared import prepare
+from physix.engine.verifier.shooting import Point, Record, Shooting
+from physix.engine.verifier.simulate import integrate_program
+from physix.engine.verifier.types import FunctionSet
+from physix.engine.verifier.uncertainty import kinds_of, uncertainty
+from physix.policies.search.laws import Choice, Ties, Written, write
+from physix.policies.search.selection import badness, price
 
-_PENALTY = 2.0  # twice the usual: a spurious term costs generalisation
+_ROWS = 400  # of all runs together while structures are compared; the chosen law sees every row
+_ROUNDS, _FEW_ROUNDS = 10, 5
+_EVALUATIONS = 60_000  # of the right-hand side, for one law while structures are compared
+_ALL_EVALUATIONS = 600_000
+_TOTAL = 2_000_000  # for all laws of one task
 
 
-@dataclass(frozen=True, slots=True)
-class Refit:
-    """A law with its best constants. `bic` is chi² + 2 k log n: smaller is better."""
-
-    parsed: ParsedHypothesis
-    chi2_per_sample: float
-    bic: float
+QUIETEST = 1e-7  # share of the spread that even noise-free data is trusted to
+_NEAR = 2e-4  # the same for laws that something is left over of: nearer is no nearer to the truth
+_SURE = 4.0  # standard deviations of chi² that a right law may be off
+_EXACT = 10.0  # times what arithmetic leaves over: nothing is left to explain
 
 
-def refit(parsed: ParsedHypothesis, shown: list[Trajectory], sigma: FloatArray) -> Refit:
-    """Return the law with constants that minimise the squared residual in units of the noise.
+class _SpentError(Exception):
+    """The evaluations allowed for one law are used up; never leaves this module."""
 
-    Args:
-        parsed: the law with starting values of its constants.
-        shown: the observed trajectories.
-        sigma: shape (D,), standard deviation of the noise of each variable.
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A law with its best constants. `score` is chi² with a price for every term: smaller is better."""
+
+    choice: Choice
+    ties: Ties
+    written: Written
+    starts: FloatArray  # shape (runs, D)
+    chi2: float
+    samples: int
+    score: float
+    white: float  # lag-1 autocorrelation of the residuals, the largest of all variables
+    floor: float  # chi² per sample that arithmetic alone leaves over
+    errors: dict[str, float | None] = field(default_factory=dict)
+
+    @property
+    def reduced(self) -> float:
+        """Chi² per sample."""
+        return self.chi2 / max(1, self.samples)
+
+    @property
+    def exact(self) -> bool:
+        """Nothing is left that arithmetic would not leave over."""
+        return self.reduced <= _EXACT * self.floor
+
+    @property
+    def terms(self) -> int:
+        """How many terms all equations have."""
+        return sum(len(structure.chosen) for structure in self.choice)
+
+    @property
+    def key(self) -> tuple[frozenset[str], ...]:
+        """The terms of each equation, whatever their constants."""
+        return tuple(structure.key for structure in self.choice)
+
+
+def explains(law: Fitted) -> bool:
+    """Tell whether what a law leaves over is what noise makes: no larger, and without memory.
+
+    Estimated noise may be too large, above all where there is none; a missing term shows as residuals
+    that resemble their neighbours.
     """
-    found = refine(parsed, list(parsed.params), shown, sigma)
-    return Refit(
-        parsed=found.parsed,
-        chi2_per_sample=found.chi2 / found.samples,
-        bic=found.chi2 + _PENALTY * len(parsed.params) * float(np.log(found.samples)),
-    )
+    small = law.reduced <= 1.0 + _SURE * float(np.sqrt(6.0 / max(1, law.samples)))
+    return law.exact or (small and law.white <= _SURE)
+
+
+class Fitter:
+    """Fits laws to one task, and counts what that takes."""
+
+    def __init__(
+        self,
+        task: Task,
+        wanted: Sequence[Target],
+        floor: FloatArray,
+        functions: FunctionSet,
+        starts: FloatArray,
+    ) -> None:
+        self._task, self._wanted, self._functions = task, wanted, functions
+        prepared = prepare(task)
+        self._free = np.array([task.measured or variable.estimated for variable in task.variables])
+        self._records = [
+            Record(s.t, s.states, s.weight / np.hypot(s.sigma, floor), s.inputs) for s in prepared.shown
+        ]
+        size = np.hypot(prepared.rms_sigma, floor)
+        self._near = float(np.mean((_NEAR * prepared.scale / size) ** 2))
+        first = np.array([record.states[0] for record in self._records])
+        self._starts = np.where(self._free, starts, first)
+        self._early = prepared.early
+        total = sum(len(record.t) for record in self._records)
+        used = np.concatenate([(record.weights * floor).ravel() for record in self._records])
+        self._floor = float(np.mean(used[used > 0.0] ** 2)) if used.any() else 1.0
+        self._thin = [_thinned(record, total) for record in self._records]
+        self.spent = 0
+        self._known: dict[object, Fitted | None] = {}
+
+    @property
+    def exhausted(self) -> bool:
+        """Nothing more may be fitted."""
+        return self.spent >= _TOTAL
+
+    def fit(
+        self,
+        choice: Choice,
+        ties: Ties | None = None,
+        *,
+        near: FloatArray | None = None,
+        whole: bool = False,
+        terms: int = 30,
+    ) -> Fitted | None:
+        """Return the law with constants that minimise chi²; None where it cannot be written or simulated.
+
+        Args:
+            choice: its terms, with constants to begin with.
+            ties: coefficients that are one constant.
+            near: shape (runs, D), starts of a law that this one differs little from: steps are taken over
+                the whole motion at once, and few. None: over ever longer parts of it.
+            whole: look at every row, and find how well the constants are known; else at most 400 rows.
+            terms: how many there were to choose from.
+        """
+        written = write(self._task, self._wanted, choice, ties or {}, self._functions)
+        if written is None or (self.exhausted and not whole):
+            return None
+        begun = tuple(f"{value:.1e}" for value in written.parsed.params.values())
+        key = (written.parsed.canonical, begun, whole, near is None)
+        if key not in self._known:
+            self._known[key] = self._fit(written, choice, ties or {}, near, whole, terms)
+        return self._known[key]
+
+    def _fit(
+        self,
+        written: Written,
+        choice: Choice,
+        ties: Ties,
+        near: FloatArray | None,
+        whole: bool,
+        terms: int,
+    ) -> Fitted | None:
+        records = self._records if whole else self._thin
+        left = _ALL_EVALUATIONS if whole else _EVALUATIONS
+
+        def spend(evaluations: int) -> None:
+            nonlocal left
+            self.spent += evaluations
+            left -= evaluations
+            if left < 0:
+                raise _SpentError
+
+        compiled = program(written.parsed)
+        names = [name for name in written.parsed.params if name in compiled.params]
+        shooting = Shooting(
+            compiled, [compiled.params[n] for n in names], records, self._free, spend, self._early
+        )
+        point: Point | None = None
+        known: dict[str, float | None] = {}
+        try:
+            constants = np.array([written.parsed.params[n] for n in names])
+            if near is None:
+                begun = Point(constants, self._starts, np.zeros(0), complete=False)
+                point = shooting.fit(begun, _ROUNDS)
+            else:
+                begun = shooting.at(constants, near, shooting.full)
+                point = shooting.descend(begun, _FEW_ROUNDS, shooting.full) if begun.complete else begun
+            if whole:
+                left = shooting.most_for_slopes()
+                kinds = kinds_of([record.weights for record in records])
+                slopes = shooting.slopes(point, shooting.full, central=True)
+                errors = uncertainty(slopes, point.residuals, kinds, point.constants)
+                known = dict(zip(names, errors.errors, strict=True))
+        except _SpentError:
+            point = point or shooting.best
+        if point is None or not point.complete or not np.isfinite(point.chi2):
+            return None
+        values = dict(written.parsed.params) | dict(zip(names, point.constants.tolist(), strict=True))
+        chosen = written.read(choice, values)
+        again = write(self._task, self._wanted, chosen, ties, self._functions)
+        if again is None:
+            return None
+        samples = sum(int(np.count_nonzero(record.weights)) for record in records)
+        found = Fitted(
+            choice=chosen,
+            ties=ties,
+            written=again,
+            starts=point.starts,
+            chi2=point.chi2,
+            samples=samples,
+            white=_whiteness(point.residuals, records),
+            floor=self._floor,
+            score=self._price(chosen, ties, samples, terms),
+            errors=known,
+        )
+        floor = self._floor if explains(found) else self._near
+        chi2 = max(point.chi2, _EXACT * self._floor * samples)
+        return replace(found, score=found.score + badness(chi2, samples, floor))
+
+    def motions(self, law: Fitted) -> list[FloatArray] | None:
+        """Return the law's own motion at every row of every run, shape (T, D); None where it ends early."""
+        compiled = program(law.written.parsed)
+        found = []
+        for record, start in zip(self._records, law.starts, strict=True):
+            run = integrate_program(
+                compiled,
+                record.t,
+                start.tolist(),
+                max_evaluations=_EVALUATIONS,
+                rtol=1e-8,
+                atol=1e-10 * self._early,
+                inputs=record.inputs,
+            )
+            self.spent += run.evaluations
+            if len(run.states) < len(record.t):
+                return None
+            found.append(run.states)
+        return found
+
+    def _price(self, choice: Choice, ties: Ties, samples: int, terms: int) -> float:
+        return sum(
+            price(one.term, samples, terms)
+            for i, structure in enumerate(choice)
+            for j, one in enumerate(structure.chosen)
+            if (i, j) not in ties
+        )
+
+
+def _thinned(record: Record, total: int) -> Record:
+    rows = len(record.t)
+    if total <= _ROWS:
+        return record
+    count = max(12, round(_ROWS * rows / total))
+    kept = np.unique(np.linspace(0, rows - 1, min(rows, count)).round().astype(int))
+    return Record(record.t[kept], record.states[kept], record.weights[kept], record.inputs)
+
+
+def _whiteness(residuals: FloatArray, records: Sequence[Record]) -> float:
+    """Return the largest lag-1 autocorrelation that residuals of one variable have, times sqrt(samples)."""
+    parts, begin = [], 0
+    for record in records:
+        shape = record.weights.shape
+        parts.append(residuals[begin : begin + record.weights.size].reshape(shape))
+        begin += record.weights.size
+    pairs = sum((part[1:] * part[:-1]).sum(axis=0) for part in parts)
+    squares = sum((part**2).sum(axis=0) for part in parts)
+    count = sum((record.weights > 0.0).sum(axis=0) for record in records)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = np.nan_to_num(pairs / squares) * np.sqrt(count)
+    return float(np.max(found, initial=0.0))

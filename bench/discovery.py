@@ -1,0 +1,250 @@
+"""How often does a policy find the law? ODEBench by its protocol, the eight systems, one row a noise level.
+
+    python -m bench.discovery odebench --noise 0 0.01 0.05
+    python -m bench.discovery systems --noise 0 0.01 0.05 --seeds 5
+    python -m bench.discovery odebench --noise 0.05 --drop 0.5 --policy sindy
+
+ODEBench: 512 points on [0, 10], multiplicative noise x (1 + s N), a share of the points dropped; nothing
+is held back that could end an episode early, the policy sees the noisy table alone, its last law is
+judged. `reconst.` is the share of laws with variance-weighted R² > 0.9 on the clean trajectory, from its
+start; `general.` the same from the second start; `recovered` the share whose field is within 1 % of the
+true one over a box about both motions; `form` those that some constants would turn into the truth.
+Source: d'Ascoli et al., "ODEFormer", ICLR 2024, arXiv:2310.05573. The systems are played in `strict`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from multiprocessing import Pool
+from statistics import fmean, median
+
+import anyio
+import numpy as np
+from numpy.random import PCG64, Generator
+
+from physix.cli.tables import lines, number
+from physix.engine import EpisodeConfig, EpisodeEngine
+from physix.engine.floats import FloatArray
+from physix.engine.systems import SYSTEMS, sample_task
+from physix.engine.systems.noise import estimate_noise
+from physix.engine.systems.task import Task, Trajectory, Truth
+from physix.engine.verifier import correctness, parse
+from physix.engine.verifier.correctness import same_structure
+from physix.engine.verifier.simulate import integrate
+from physix.engine.verifier.tree import ParsedHypothesis
+from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.policies import make_policy
+from physix.store import open_log
+from physix.training.suites import OdeCase, odebench
+
+POINTS = 512
+GOOD = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a policy made of one task, and what that is worth."""
+
+    case: str
+    noise: float
+    reconstructed: bool
+    generalised: bool
+    recovered: bool
+    form: bool
+    solved: bool
+    turns: int
+    cpu_s: float
+    equation: str
+    params: dict[str, float]
+
+
+def play(task: Task, truth: Truth, policy: str, config: VerifierConfig) -> tuple[Hypothesis, int, str]:
+    """Play one episode; return the last law, the turns, and how it ended."""
+
+    async def run() -> tuple[Hypothesis, int, str]:
+        async with open_log("memory://") as log:
+            engine = EpisodeEngine(log)
+            started = await engine.start(
+                task, truth, config=EpisodeConfig(verifier=config), policy=policy, door="cli"
+            )
+            episode = await engine.run(started.episode_id, make_policy(policy))
+        if not episode.turns:
+            return Hypothesis(equation=""), 0, "failed"
+        last = episode.turns[-1].submitted
+        reason = episode.finished.reason if episode.finished else ""
+        return Hypothesis(equation=last.equation, params=last.params), len(episode.turns), reason
+
+    return anyio.run(run)
+
+
+def ode_task(case: OdeCase, noise: float, drop: float, seed: int) -> tuple[Task, Truth]:
+    """Return a law of ODEBench as a noisy table, and its truth: the clean first and second motion."""
+    law = parse(case.equation, dict(case.parameters), case.state_variables)
+    if not isinstance(law, ParsedHypothesis):
+        raise SystemExit(f"{case.id}: {law.message}")
+    t = np.linspace(0.0, case.t_end, POINTS)
+    clean = [_motion(law, t, start) for start in case.starts]
+    random = Generator(PCG64([seed, int(case.id[-2:])]))
+    kept = np.sort(random.permutation(POINTS)[: round(POINTS * (1.0 - drop))])
+    states = (clean[0] * (1.0 + noise * random.standard_normal(clean[0].shape)))[kept]
+    shown = Trajectory(t=tuple(t[kept].tolist()), states=tuple(map(tuple, states.tolist())))
+    task = Task(
+        task_id=f"{case.id}/{noise}/{drop}/{seed}",
+        system_id="csv",
+        title=case.id,
+        tier=None,
+        seed=None,
+        variables=case.state_variables,
+        time_unit=None,
+        shown=(shown,),
+        noise=noise,
+        hint="",
+        measured=True,
+        noises=estimate_noise((shown,)),
+    )
+    times = tuple(t.tolist())
+    hidden = tuple(Trajectory(t=times, states=tuple(map(tuple, one.tolist()))) for one in clean)
+    return task, Truth(equation=case.equation, params=dict(case.parameters), hidden=hidden)
+
+
+def _motion(law: ParsedHypothesis, t: FloatArray, start: Sequence[float]) -> FloatArray:
+    return integrate(law, t, start, max_evaluations=500_000, rtol=1e-10, atol=1e-12).states
+
+
+def _r2(law: ParsedHypothesis, motion: Trajectory) -> float:
+    """Return the variance-weighted R² of the law from the motion's own start; -inf where it does not run."""
+    t, states = np.array(motion.t), np.array(motion.states)
+    run = integrate(law, t, motion.states[0], max_evaluations=500_000, rtol=1e-8, atol=1e-10)
+    if run.outcome != "ok":
+        return -np.inf
+    total = float(((states - states.mean(axis=0)) ** 2).sum())
+    return 1.0 - float(((states - run.states) ** 2).sum()) / total
+
+
+def ode_found(job: tuple[OdeCase, float, float, int, str]) -> Found:
+    """Let a policy work on one law of ODEBench."""
+    case, noise, drop, seed, policy = job
+    task, truth = ode_task(case, noise, drop, seed)
+    blind = Truth(equation=None, params={}, hidden=())
+    began = time.process_time()
+    law, turns, reason = play(task, blind, policy, VerifierConfig(profile="strict", functions="extended"))
+    found = _judged(case.id, noise, task, truth, law)
+    cpu_s = time.process_time() - began
+    return replace(found, turns=turns, cpu_s=cpu_s, solved=reason in ("solved", "fits"))
+
+
+def system_found(job: tuple[str, float, int, str]) -> Found:
+    """Let a policy work on one task of a system, in `strict`."""
+    system_id, noise, seed, policy = job
+    task, truth = sample_task(system_id, seed, noise=noise)
+    began = time.process_time()
+    law, turns, reason = play(task, truth, policy, VerifierConfig(profile="strict"))
+    cpu_s = time.process_time() - began
+    clean = sample_task(system_id, seed, noise=0.0)[0].shown[:1]
+    found = _judged(system_id, noise, task, replace(truth, hidden=(*clean, *truth.hidden)), law)
+    return replace(found, turns=turns, cpu_s=cpu_s, solved=reason == "solved")
+
+
+def _judged(name: str, noise: float, task: Task, truth: Truth, law: Hypothesis) -> Found:
+    parsed = parse(law.equation, law.params, task.variables, functions="extended")
+    found = Found(
+        case=name,
+        noise=noise,
+        reconstructed=False,
+        generalised=False,
+        recovered=False,
+        form=False,
+        solved=False,
+        turns=0,
+        cpu_s=0.0,
+        equation=law.equation,
+        params={key: value for key, value in law.params.items() if value is not None},
+    )
+    if not isinstance(parsed, ParsedHypothesis):
+        return found
+    field = correctness(parsed, task, truth)
+    return replace(
+        found,
+        reconstructed=_r2(parsed, truth.hidden[0]) > GOOD,
+        generalised=all(_r2(parsed, one) > GOOD for one in truth.hidden[1:]),
+        recovered=field is not None and field.verdict != "different",
+        form=bool(same_structure(parsed, task, truth)),
+    )
+
+
+def _print(name: str, found: Sequence[Found], *, by: str) -> None:
+    columns = (by, "n", "reconst.", "general.", "recovered", "form", "passed", "turns", "CPU s", "most")
+    rows = []
+    for key in [*dict.fromkeys(str(getattr(one, by)) for one in found), "all"]:
+        own = [one for one in found if key in ("all", str(getattr(one, by)))]
+        shares = [
+            number(fmean(getattr(one, what) for one in own), 3)
+            for what in ("reconstructed", "generalised", "recovered", "form", "solved")
+        ]
+        cpu = [one.cpu_s for one in own]
+        turns = number(fmean(one.turns for one in own), 1)
+        rows.append((key, str(len(own)), *shares, turns, number(median(cpu), 2), number(max(cpu), 2)))
+    print(f"\n{name}")
+    lines(columns, rows, numbers=columns[1:])
+
+
+def main() -> None:
+    """Read the options, run, print."""
+    parser = argparse.ArgumentParser(description="How often does a policy find the law?")
+    parser.add_argument("suite", choices=("odebench", "systems"))
+    parser.add_argument("--policy", default="search")
+    parser.add_argument("--noise", type=float, nargs="+", default=[0.0, 0.01, 0.05])
+    parser.add_argument("--drop", type=float, default=0.0, help="share of ODEBench's points left out")
+    parser.add_argument("--seeds", type=int, default=1, help="noise seeds, or tasks per system")
+    parser.add_argument("--first-seed", type=int, default=0)
+    parser.add_argument("--cases", nargs="+", help="ids of systems, or numbers of ODEBench's laws")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--json", metavar="FILE", help="also write what was found, one object a line")
+    parser.add_argument("--laws", action="store_true", help="also print every law")
+    options = parser.parse_args()
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
+    with Pool(options.jobs) as pool:
+        if options.suite == "odebench":
+            cases = [c for c in odebench().cases if not options.cases or c.id[-2:] in options.cases]
+            jobs = [
+                (c, s, options.drop, seed, options.policy)
+                for s in options.noise
+                for seed in seeds
+                for c in cases
+            ]
+            found = pool.map(ode_found, jobs, chunksize=1)
+        else:
+            ids = options.cases or list(SYSTEMS)
+            found = pool.map(
+                system_found,
+                [(i, s, seed, options.policy) for s in options.noise for i in ids for seed in seeds],
+                chunksize=1,
+            )
+            for noise in options.noise:
+                own = [one for one in found if one.noise == noise]
+                _print(f"{options.policy}, noise {noise}", own, by="case")
+    if options.laws:
+        for one in found:
+            flags = "".join(
+                letter if getattr(one, what) else "."
+                for letter, what in (
+                    ("R", "reconstructed"),
+                    ("G", "generalised"),
+                    ("L", "recovered"),
+                    ("F", "form"),
+                    ("S", "solved"),
+                )
+            )
+            print(one.case, one.noise, flags, f"{one.turns}t {one.cpu_s:.1f}s", one.equation, one.params)
+    _print(f"{options.suite}, {options.policy}", found, by="noise")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(asdict(one)) + "\n" for one in found)
+
+
+if __name__ == "__main__":
+    main()

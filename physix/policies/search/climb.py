@@ -1,0 +1,281 @@
+"""The search itself: tier by tier, from candidate terms to laws that stand up to simulation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from physix.engine.floats import FloatArray
+from physix.engine.systems.targets import targets
+from physix.engine.systems.task import Task
+from physix.engine.verifier.prepared import prepare
+from physix.engine.verifier.types import FunctionSet
+from physix.policies.search.design import Design
+from physix.policies.search.laws import Choice, Place
+from physix.policies.search.library import TIERS, Ranges, library
+from physix.policies.search.refit import QUIETEST, Fitted, Fitter, explains
+from physix.policies.search.selection import Selection, Structure
+from physix.policies.search.smoothing import Run, smoothed_runs
+
+_MOST_TERMS = 6
+_ALONE, _JOINT = 16, 6  # structures tried by simulation: of a single equation, and of one among several
+_SWEEPS = 2
+_DROPS = 3  # terms, the least certain first, that elimination tries to do without at one step
+_CLOSE = 3.0  # chi² per sample below which a law's own motion is better than smoothed data
+_DIPS = 0.02  # share of its size that a positive variable may seem to go below zero
+_FEW = 3  # terms of one equation, on average: a law of more may hide a plainer one
+
+
+@dataclass(frozen=True, slots=True)
+class Climb:
+    """What a search found: laws by score, the best first, and the tier that it ended in.
+
+    `plainest` is the best law of one linear term an equation; None if none could be simulated.
+    """
+
+    laws: tuple[Fitted, ...]
+    plainest: Fitted | None
+    tier: int
+
+    @property
+    def stands(self) -> bool:
+        """The best law explains the data down to the noise."""
+        return bool(self.laws) and explains(self.laws[0])
+
+
+def climb(task: Task, functions: FunctionSet) -> Climb:
+    """Return the laws that explain a task's shown data best, from terms as plain as will do.
+
+    Tiers of terms are opened while chi² stands above the noise, or while what explains it takes many
+    terms. Every bound is a count: of structures, of fits, and of evaluations.
+    """
+    return _Search(task, functions).run()
+
+
+class _Search:
+    def __init__(self, task: Task, functions: FunctionSet) -> None:
+        self.task, self.functions = task, functions
+        self.wanted = targets(task.variables)
+        self.floor: FloatArray = QUIETEST * prepare(task).scale
+        self.runs = smoothed_runs(task, self.floor)
+        self.ranges = _ranges(task, self.runs)
+        self.designs = [Design(task, target, self.runs, self.floor) for target in self.wanted]
+        self.fitter = Fitter(task, self.wanted, self.floor, functions, _first(task, self.runs))
+        self.plainest: Fitted | None = None
+        self.laws: dict[tuple[frozenset[str], ...], Fitted] = {}
+
+    def run(self) -> Climb:
+        tier = 0
+        self._begin()
+        for tier in range(TIERS):
+            self._open(tier)
+            best = self.best
+            if best is not None and explains(best) and best.terms <= _FEW * len(self.wanted) and tier > 0:
+                break
+            if self.fitter.exhausted:
+                break
+        self._finish()
+        laws = sorted(self.laws.values(), key=lambda law: law.score)
+        return Climb(tuple(laws), self.plainest, tier)
+
+    @property
+    def best(self) -> Fitted | None:
+        return min(self.laws.values(), key=lambda law: law.score, default=None)
+
+    def _begin(self) -> None:
+        """Fit the plainest law: of each equation the linear term that explains most."""
+        choice = []
+        for target, design in zip(self.wanted, self.designs, strict=True):
+            terms = library(self.task, target, self.ranges, tier=0, functions=self.functions)
+            structures = Selection(design, [term for term in terms if term.linear]).best(1)
+            choice += structures[:1]
+        if len(choice) == len(self.wanted):
+            self.plainest = self._try(tuple(choice))
+
+    def _open(self, tier: int) -> None:
+        """Search with the terms of all tiers up to this one, and again along the motion of what was found."""
+        self._look(self.designs, tier)
+        best = self.best
+        if best is not None and not best.exact and best.reduced < _CLOSE:
+            designs = self._along(best)
+            if designs:
+                self._look(designs, tier)
+
+    def _along(self, law: Fitted) -> list[Design]:
+        """Return the equations' regressions with terms evaluated along a law's own motion.
+
+        It holds less noise than any smoothing of the data, once the law is nearly right.
+        """
+        motions = self.fitter.motions(law)
+        if motions is None:
+            return []
+        names = [variable.name for variable in self.task.variables]
+        runs = []
+        for run, motion in zip(self.runs, motions, strict=True):
+            states = motion[run.rows]
+            runs.append(replace(run, columns={**run.columns, **dict(zip(names, states.T, strict=True))}))
+        return [Design(self.task, target, runs, self.floor) for target in self.wanted]
+
+    def _look(self, designs: Sequence[Design], tier: int) -> None:
+        shortlists = []
+        for target, design in zip(self.wanted, designs, strict=True):
+            terms = library(self.task, target, self.ranges, tier=tier, functions=self.functions)
+            structures = Selection(design, terms).best(_MOST_TERMS)
+            shortlists.append(_shortlist(structures, _ALONE if len(self.wanted) == 1 else _JOINT))
+        if not all(shortlists):
+            return
+        if len(shortlists) == 1:
+            for structure in shortlists[0]:
+                self._try((structure,))
+        else:
+            self._sweep(shortlists)
+        best = self.best
+        if best is not None:
+            self._eliminate(best)
+
+    def _try(self, choice: Choice) -> Fitted | None:
+        best = self.best
+        if best is not None and best.exact and _size(choice) >= best.terms:
+            return None
+        fitted = self.fitter.fit(choice, near=None if best is None or best is self.plainest else best.starts)
+        if fitted is not None:
+            known = self.laws.get(fitted.key)
+            if known is None or fitted.score < known.score:
+                self.laws[fitted.key] = fitted
+        return fitted
+
+    def _sweep(self, shortlists: Sequence[Sequence[Structure]]) -> None:
+        """Vary one equation at a time about the best law so far."""
+        here = self._try(tuple(shortlist[0] for shortlist in shortlists))
+        for other in range(1, 4):
+            if here is None:
+                here = self._try(tuple(shortlist[min(other, len(shortlist) - 1)] for shortlist in shortlists))
+        best = self.best
+        if best is None:
+            return
+        for _ in range(_SWEEPS):
+            before = best.score
+            for i, shortlist in enumerate(shortlists):
+                for structure in shortlist:
+                    if structure.key != best.choice[i].key:
+                        found = self._try((*best.choice[:i], structure, *best.choice[i + 1 :]))
+                        if found is not None and found.score < best.score:
+                            best = found
+            if best.score >= before:
+                break
+
+    def _eliminate(self, law: Fitted) -> None:
+        """Take terms away from a law, the least certain first, while the score improves."""
+        while law.terms > 1:
+            ranked = sorted(_places(law.choice), key=lambda place: self._weight(law, place))
+            better = None
+            for i, j in ranked[:_DROPS]:
+                structure = law.choice[i]
+                if len(structure.chosen) < 2:
+                    continue
+                fewer = replace(structure, chosen=structure.chosen[:j] + structure.chosen[j + 1 :])
+                found = self._try((*law.choice[:i], fewer, *law.choice[i + 1 :]))
+                if found is not None and found.score < law.score:
+                    better = found
+                    break
+            if better is None:
+                return
+            law = better
+
+    def _weight(self, law: Fitted, place: Place) -> float:
+        """Return about how much of its equation a term makes up along the data."""
+        one = law.choice[place[0]].chosen[place[1]]
+        column = self.designs[place[0]].column(one.term, one.inner)
+        return 0.0 if column is None else abs(one.coefficient) * float(np.linalg.norm(column))
+
+    def _finish(self) -> None:
+        """Fit the best laws to every row, and let equal coefficients be one constant."""
+        ranked = sorted(self.laws.values(), key=lambda law: law.score)
+        for law in ranked[:2]:
+            whole = self.fitter.fit(law.choice, whole=True, near=law.starts)
+            if whole is not None:
+                tied = self._tied(whole)
+                # Scores of all rows and of some are not comparable: what is kept is the order.
+                self.laws[law.key] = replace(tied, score=law.score)
+
+    def _tied(self, law: Fitted) -> Fitted:
+        ties = _equal_coefficients(law, [target.driven for target in self.wanted])
+        if not ties:
+            return law
+        tied = self.fitter.fit(law.choice, ties, whole=True, near=law.starts)
+        return tied if tied is not None and tied.score < law.score else law
+
+
+def _ranges(task: Task, runs: Sequence[Run]) -> Ranges:
+    names = [v.name for v in task.variables]
+    pooled = {name: np.concatenate([run.columns[name] for run in runs]) for name in names}
+    size = {name: float(np.sqrt(np.mean(values**2))) or 1.0 for name, values in pooled.items()}
+    positive = frozenset(
+        name
+        for name, values in pooled.items()
+        if values.min() >= -_DIPS * size[name] and not _is_rate(task, name)
+    )
+    span = max(float(run.t[-1]) for run in runs)
+    fastest = 2.0 * np.pi / span
+    for run in runs:
+        for name in names:
+            off = run.columns[name] - run.columns[name].mean()
+            crossings = int(np.sum(np.diff(np.signbit(off))))
+            fastest = max(fastest, np.pi * crossings / float(run.t[-1]))
+    return Ranges(size, positive, fastest, np.pi / span)
+
+
+def _first(task: Task, runs: Sequence[Run]) -> FloatArray:
+    """Return where each motion begins, without the noise, shape (runs, D)."""
+    return np.array([[run.columns[v.name][0] for v in task.variables] for run in runs])
+
+
+def _is_rate(task: Task, name: str) -> bool:
+    return any(v.name == name and v.rate_of is not None for v in task.variables)
+
+
+def _shortlist(structures: Sequence[Structure], count: int) -> list[Structure]:
+    """Return the best structures and the best of each kind: how many terms it takes simulation decides."""
+    chosen = list(structures[:count])
+    kinds: dict[tuple[int, int], int] = {}
+    for structure in structures:
+        kind = (len(structure.chosen), sum(bool(one.inner) for one in structure.chosen))
+        kinds[kind] = kinds.get(kind, 0) + 1
+        if kinds[kind] <= (2 if count == _ALONE else 1) and kind[1] < 2 and structure not in chosen:
+            chosen.append(structure)
+    return chosen
+
+
+def _size(choice: Choice) -> int:
+    return sum(len(structure.chosen) for structure in choice)
+
+
+def _places(choice: Choice) -> Iterator[Place]:
+    for i, structure in enumerate(choice):
+        for j in range(len(structure.chosen)):
+            yield i, j
+
+
+def _equal_coefficients(law: Fitted, own: Sequence[str]) -> dict[Place, Place]:
+    """Return terms of equal role whose coefficients agree within their errors."""
+    ties: dict[Place, Place] = {}
+    seen: list[tuple[str, Place, float, float]] = []
+    for i, j in _places(law.choice):
+        one = law.choice[i].chosen[j]
+        name, _ = law.written.coefficients[i, j]
+        error = law.errors.get(name)
+        if error is None or one.term.inner:
+            continue
+        for text, place, size, other in seen:
+            if (
+                text == one.term.text
+                and place[0] != i
+                and abs(abs(one.coefficient) - size) < 2.0 * np.hypot(error, other)
+            ):
+                ties[i, j] = place
+                break
+        else:
+            seen.append((one.term.text, (i, j), abs(one.coefficient), error))
+    return ties

@@ -1,0 +1,251 @@
+"""Which few terms explain one equation: a beam forwards, elimination backwards, inner constants polished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from physix.engine.floats import FloatArray
+from physix.policies.search.design import Design
+from physix.policies.search.library import Term
+
+_BEAM, _WIDE_BEAM = 40, 160
+_FLOOR = 1e-14  # of the energy: rounding in the normal equations
+_RIDGE = 1e-12
+_POLISHED = 12  # structures of each size whose inner constants are moved to their best
+_STEPS = 8
+_LONGEST = 0.7  # share of an inner constant by which one step may change it
+_TIER_COST = (0.0, 2.0, 4.0, 8.0)  # nats of prior against far-fetched terms
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A term with its inner constants and its coefficient."""
+
+    term: Term
+    inner: tuple[float, ...]
+    coefficient: float
+
+
+@dataclass(frozen=True, slots=True)
+class Structure:
+    """A right-hand side, and its score: chi² with a price for every term, smaller is better."""
+
+    chosen: tuple[Chosen, ...]
+    score: float
+
+    @property
+    def key(self) -> frozenset[str]:
+        """The terms, whatever their constants."""
+        return frozenset(one.term.text for one in self.chosen)
+
+
+def badness(chi2: float, samples: int, floor: float) -> float:
+    """Return samples * log(chi² / samples): -2 log-likelihood of Gaussian noise of unknown size.
+
+    Told noise is an estimate, and what no law explains (a smoothing error, a missing term) may not make
+    every further term look certain.
+
+    Args:
+        chi2: sum of squared residuals in units of the noise as told.
+        samples: how many.
+        floor: mean square, in those units, of what arithmetic leaves over: nothing below it is explained.
+    """
+    return samples * float(np.log(chi2 / max(1, samples) + floor))
+
+
+def price(term: Term, samples: int, terms: int) -> float:
+    """Return what a term must gain: the information criterion's price, and a prior over the library.
+
+    Source: J. Chen and Z. Chen, "Extended Bayesian information criteria for model selection with large
+    model spaces", Biometrika 95 (2008).
+    """
+    return (
+        (1 + term.inner) * float(np.log(samples)) + 2.0 * float(np.log(max(2, terms))) + _TIER_COST[term.tier]
+    )
+
+
+Pick = tuple[Term, tuple[float, ...]]
+_SAME = 1.0 - 1e-11  # cosine of two columns that are one: x*abs(x) of a positive x is x**2
+
+
+class Selection:
+    """The columns of one equation's library, and the search over them."""
+
+    def __init__(self, design: Design, terms: Sequence[Term]) -> None:
+        self.design = design
+        picks, columns, sizes = [], [], []
+        for term in terms:
+            for inner in term.starts or ((),):
+                column = design.column(term, inner)
+                size = 0.0 if column is None else float(np.linalg.norm(column))
+                if column is not None and np.isfinite(size) and size > 0.0:
+                    picks.append((term, inner))
+                    columns.append(column / size)
+                    sizes.append(size)
+        matrix = np.stack(columns, axis=1) if columns else np.zeros((len(design.left), 0))
+        gram = matrix.T @ matrix
+        twins: NDArray[np.bool_] = np.any(np.triu(np.abs(gram) > _SAME, 1), axis=0)
+        self.terms: list[Pick] = [pick for pick, twin in zip(picks, twins.tolist(), strict=True) if not twin]
+        self.matrix, self.sizes = matrix[:, ~twins], np.array(sizes)[~twins]
+        self.gram = gram[np.ix_(~twins, ~twins)]
+        self.moment = self.matrix.T @ design.left
+        self.energy = float(design.left @ design.left)
+        families = {term.text: i for i, (term, _) in enumerate(self.terms)}
+        self.family = np.array([families[term.text] for term, _ in self.terms], dtype=int)
+        self.count = len(families)
+        self.prices = np.array([price(term, design.samples, self.count) for term, _ in self.terms])
+
+    def best(self, most: int) -> list[Structure]:
+        """Return structures of up to `most` terms, the best first, each set of terms once."""
+        found: dict[frozenset[str], Structure] = {}
+        for subsets in self._levels(most):
+            for structure in self._solved(subsets):
+                known = found.get(structure.key)
+                if known is None or structure.score < known.score:
+                    found[structure.key] = structure
+        return sorted(found.values(), key=lambda structure: structure.score)
+
+    def _levels(self, most: int) -> Iterable[list[tuple[int, ...]]]:
+        """Yield the best subsets of each size: of plain terms, and with one or two that hold constants.
+
+        A curve of one variable can be told by many a sum of far-fetched terms, which would crowd out
+        the plain ones that tell it exactly.
+        """
+        bent = np.array([term.inner > 0 for term, _ in self.terms])
+        for allowed in range(3 if bent.any() else 1):
+            yield from self._beam(most, bent, allowed)
+        yield from self._backwards(most)
+
+    def _beam(self, most: int, bent: NDArray[np.bool_], allowed: int) -> Iterable[list[tuple[int, ...]]]:
+        beam: list[tuple[int, ...]] = [()]
+        width = _WIDE_BEAM if not allowed and len(self.terms) - int(bent.sum()) <= _WIDE_BEAM // 4 else _BEAM
+        samples = self.design.samples
+        for _ in range(min(most, len(self.terms))):
+            scored: dict[tuple[int, ...], float] = {}
+            for subset in beam:
+                left, own = self._left_over(subset)
+                chi2 = np.maximum(left, _FLOOR * self.energy) / samples
+                scores = samples * np.log(chi2 + self.design.floor) + own + self.prices
+                scores[np.isin(self.family, self.family[list(subset)])] = np.inf
+                if bent[list(subset)].sum() >= allowed:
+                    scores[bent] = np.inf
+                for j in np.argsort(scores, kind="stable")[:width].tolist():
+                    if np.isfinite(scores[j]):
+                        scored[tuple(sorted((*subset, j)))] = float(scores[j])
+            beam = [s for s, _ in sorted(scored.items(), key=lambda pair: (pair[1], pair[0]))[:width]]
+            yield [subset for subset in beam if bent[list(subset)].sum() == allowed]
+
+    def _left_over(self, subset: tuple[int, ...]) -> tuple[FloatArray, float]:
+        """Return chi² of the subset joined by each column, and the price of the subset."""
+        index = list(subset)
+        if not index:
+            return self.energy - self.moment**2, 0.0
+        inner = self.gram[np.ix_(index, index)] + _RIDGE * np.eye(len(index))
+        solved = np.linalg.solve(inner, np.column_stack([self.moment[index], self.gram[index]]))
+        coefficients, projected = solved[:, 0], solved[:, 1:]
+        chi2 = self.energy - float(coefficients @ self.moment[index])
+        apart = 1.0 - np.einsum("kj,kj->j", self.gram[index], projected)
+        moment = self.moment - coefficients @ self.gram[index]
+        gain = np.where(apart > 1e-10, moment**2 / np.maximum(apart, 1e-10), 0.0)
+        return chi2 - gain, float(self.prices[index].sum())
+
+    def _backwards(self, most: int) -> Iterable[list[tuple[int, ...]]]:
+        """Yield what is left of all plain terms when the least useful one is taken away again and again."""
+        active = [j for j, (term, _) in enumerate(self.terms) if not term.inner]
+        active = active if len(active) < self.design.samples // 3 else []
+        while len(active) > 1:
+            inverse = np.linalg.inv(self.gram[np.ix_(active, active)] + 1e-10 * np.eye(len(active)))
+            coefficients = inverse @ self.moment[active]
+            del active[int(np.argmin(coefficients**2 / np.diag(inverse)))]
+            if len(active) <= most:
+                yield [tuple(active)]
+
+    def _solved(self, subsets: Sequence[tuple[int, ...]]) -> list[Structure]:
+        structures = []
+        polished = 0
+        for subset in subsets:
+            index = list(subset)
+            if any(self.terms[j][0].inner for j in subset):
+                if polished < _POLISHED:
+                    structures.append(self._polished(index))
+                polished += 1
+            else:
+                structures.append(
+                    self._structure([self.terms[j] for j in index], self.matrix[:, index], self.sizes[index])
+                )
+        return structures
+
+    def _structure(self, picks: Sequence[Pick], matrix: FloatArray, sizes: FloatArray) -> Structure:
+        coefficients, *_ = np.linalg.lstsq(matrix, self.design.left, rcond=1e-12)
+        off = self.design.left - matrix @ coefficients
+        cost = sum(price(term, self.design.samples, self.count) for term, _ in picks)
+        chosen = [
+            Chosen(term, inner, c)
+            for (term, inner), c in zip(picks, (coefficients / sizes).tolist(), strict=True)
+        ]
+        return Structure(
+            tuple(chosen), badness(float(off @ off), self.design.samples, self.design.floor) + cost
+        )
+
+    def _polished(self, index: list[int]) -> Structure:
+        """Return the structure with inner constants moved downhill, by damped Gauss-Newton steps."""
+        picks, matrix, sizes = [self.terms[j] for j in index], self.matrix[:, index], self.sizes[index]
+        best, damping = self._structure(picks, matrix, sizes), 1e-3
+        for _ in range(_STEPS):
+            step = self._downhill(best, matrix, sizes, damping)
+            if step is None:
+                return best
+            picks, matrix_there, sizes_there = step
+            found = self._structure(picks, matrix_there, sizes_there)
+            gain = best.score - found.score
+            if gain > 0.0:
+                best, matrix, sizes, damping = found, matrix_there, sizes_there, damping / 10.0
+            else:
+                damping *= 30.0
+            if abs(gain) < 1e-2 or damping > 1e3:
+                break
+        return best
+
+    def _downhill(
+        self, here: Structure, matrix: FloatArray, sizes: FloatArray, damping: float
+    ) -> tuple[list[Pick], FloatArray, FloatArray] | None:
+        """Return terms with moved inner constants and their columns; None where they are undefined."""
+        slopes, where = [], []
+        for i, one in enumerate(here.chosen):
+            for k, value in enumerate(one.inner):
+                step = 1e-4 * abs(value) or 1e-6
+                moved = self.design.column(one.term, (*one.inner[:k], value + step, *one.inner[k + 1 :]))
+                if moved is None:
+                    return None
+                slopes.append((moved - matrix[:, i] * sizes[i]) / step * one.coefficient)
+                where.append((i, k))
+        moves = self._steps(matrix, np.stack(slopes, axis=1), damping)
+        picks: list[Pick] = [(one.term, one.inner) for one in here.chosen]
+        for move, (i, k) in zip(moves.tolist(), where, strict=True):
+            term, inner = picks[i]
+            most = _LONGEST * abs(inner[k])
+            picks[i] = (term, (*inner[:k], inner[k] + float(np.clip(move, -most, most)), *inner[k + 1 :]))
+        matrix, sizes = matrix.copy(), sizes.copy()
+        for i in {i for i, _ in where}:
+            column = self.design.column(*picks[i])
+            size = 0.0 if column is None else float(np.linalg.norm(column))
+            if column is None or not np.isfinite(size) or size == 0.0:
+                return None
+            matrix[:, i], sizes[i] = column / size, size
+        return picks, matrix, sizes
+
+    def _steps(self, matrix: FloatArray, moves: FloatArray, damping: float) -> FloatArray:
+        """Return how far inner constants should go, all coefficients free to follow."""
+        size = np.linalg.norm(moves, axis=0)
+        size[size == 0.0] = 1.0
+        basis = np.linalg.qr(matrix)[0]
+        free = moves / size - basis @ (basis.T @ (moves / size))
+        off = self.design.left - basis @ (basis.T @ self.design.left)
+        normal = free.T @ free
+        lifted = normal + damping * np.diag(np.diag(normal)) + 1e-12 * np.eye(len(normal))
+        solved: FloatArray = np.linalg.solve(lifted, free.T @ off) / size
+        return solved
