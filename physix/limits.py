@@ -12,7 +12,7 @@ from typing import Final
 MAX_EQUATION_CHARACTERS: Final = 1_024
 MAX_EQUATION_TOKENS: Final = 256
 MAX_EQUATION_DEPTH: Final = 24
-MAX_NUMBER: Final = 1e12  # magnitude of a literal or a param
+MAX_NUMBER: Final = 1e30  # magnitude of a literal or a param: 1 MHz told in seconds squares to 4e13
 MAX_PARAMS: Final = 16
 MAX_NAME_CHARACTERS: Final = 32
 

@@ -24,11 +24,11 @@ CODES: Final[dict[str, str]] = {
     "expected_operand": "A number, a name or `(` should stand here.",
     "expected_operator": "An operator should stand here; multiplication is always written `*`.",
     "unbalanced_parenthesis": "A parenthesis is not closed or not opened.",
-    "number_too_large": "A number beyond 1e12 in magnitude.",
+    "number_too_large": "A number beyond 1e30 in magnitude.",
     "bad_params": "The params are no mapping of names to numbers.",
     "too_many_params": "More params than allowed.",
     "bad_param_name": "A param's name is no plain identifier.",
     "param_shadows": "A param has the name of a state variable, function or constant.",
     "undetermined_param": "A param is null, but the episode's rules do not fit constants.",
-    "bad_param_value": "A param's value is no finite real number within 1e12.",
+    "bad_param_value": "A param's value is no finite real number within 1e30.",
 }

@@ -27,8 +27,9 @@ from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import FitOutcome
 from physix.engine.verifier.uncertainty import inseparable_directions, kinds_of, uncertainty
 
-MAX_FIT_EVALUATIONS = 4_000_000  # of the right-hand side in simulations, for one hypothesis
+MAX_FIT_EVALUATIONS = 6_000_000  # of the right-hand side in simulations, for one hypothesis
 _FIT_EVALUATIONS, _EVALUATIONS_PER_ROW = 400_000, 2_000
+_DRIVEN = 4  # times as many with inputs: a solver stops at each of their kinks, one a sample
 _REFINED = 3  # of the starts, on the simulated trajectory
 _ROUNDS = 25
 LEAST_NOISE = 1e-3  # of a variable's spread: keeps noise-free data from weighing infinitely
@@ -105,7 +106,7 @@ def fit_free_params(parsed: ParsedHypothesis, task: Task) -> Fit:
 
     Where the task was measured the start of every trajectory is fitted along, and an estimated rate's
     start always; else the first sample is exact. Samples that are missing or estimated have no weight.
-    At most 400,000 evaluations in simulations (2,000 a row, at most 4,000,000, if that is more), and a
+    At most 400,000 evaluations in simulations (2,000 a row, 8,000 with inputs, never above 6,000,000), and a
     million along the data, many at a time, for the starts.
     """
     prepared = prepare(task)
@@ -190,7 +191,8 @@ def _fit(parsed: ParsedHypothesis, records: Sequence[Record], free: BoolArray, e
 
 def _allowed(records: Sequence[Record]) -> int:
     rows = sum(len(record.t) for record in records)
-    return min(MAX_FIT_EVALUATIONS, max(_FIT_EVALUATIONS, _EVALUATIONS_PER_ROW * rows))
+    each = _EVALUATIONS_PER_ROW * (_DRIVEN if any(record.inputs for record in records) else 1)
+    return min(MAX_FIT_EVALUATIONS, max(_FIT_EVALUATIONS, each * rows))
 
 
 def _refined(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -17,7 +18,9 @@ _ROWS = 2_048  # of all runs together, where all constants enter linearly
 _SEARCHED_ROWS = 128  # where some must be searched
 _FEWEST = 16  # rows of one run
 _PER_CROSSING = 6  # rows between two crossings of the mean that an integral needs
-_LEGS = 32  # pieces of the motion from which its speed is read
+_PIECES = 32  # of the motion, from which its speed is read
+_CROSSINGS_PER_LEG = 4  # of the mean: over many swings the integral of a sensor's offset outgrows theirs
+_ROWS_PER_LEG = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class _Target:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Leg:
-    """One run's part in the comparison with one target."""
+    """Some swings of one run, compared with one target from a start and a rate of their own."""
 
     rows: slice  # among the points of all runs
     steps: FloatArray  # shape (T - 1,), halved
@@ -111,13 +114,22 @@ def _target(parsed: ParsedHypothesis, equation: Equation, records: Sequence[Reco
 def _legs(records: Sequence[Record], target: _Target) -> list[_Leg]:
     legs, begin = [], 0
     for record in records:
-        weights = record.weights[:, target.column]
-        elapsed = (record.t - record.t[0]) / (record.t[-1] - record.t[0] or 1.0)
-        basis = np.stack([weights, weights * elapsed][: target.integrals], axis=1)
-        offsets = np.linalg.qr(basis)[0] if weights.any() else np.zeros_like(basis)
-        legs.append(_Leg(slice(begin, begin + len(record.t)), np.diff(record.t) / 2.0, weights, offsets))
-        begin += len(record.t)
+        for rows in _swings(record):
+            t, weights = record.t[rows], record.weights[rows, target.column]
+            elapsed = (t - t[0]) / (t[-1] - t[0] or 1.0)
+            basis = np.stack([weights, weights * elapsed][: target.integrals], axis=1)
+            offsets = np.linalg.qr(basis)[0] if weights.any() else np.zeros_like(basis)
+            legs.append(_Leg(slice(begin, begin + len(t)), np.diff(t) / 2.0, weights, offsets))
+            begin += len(t)
     return legs
+
+
+def _swings(record: Record) -> list[slice]:
+    """Return the rows of a run in pieces of a few swings; in one piece where it swings little or is short."""
+    rows = len(record.t)
+    count = max(1, min(_crossings(record) // _CROSSINGS_PER_LEG, rows // _ROWS_PER_LEG))
+    ends = np.linspace(0, rows, count + 1).round().astype(int).tolist()
+    return [slice(begin, end) for begin, end in pairwise(ends)]
 
 
 def _rate(records: Sequence[Record], target: _Target) -> float:
@@ -136,7 +148,7 @@ def _speed(records: Sequence[Record], column: int) -> float:
     """Return how far a column travels in a unit of time, from pieces of the motion; never zero."""
     travelled, elapsed = 0.0, 0.0
     for record in records:
-        every = max(1, len(record.t) // _LEGS)
+        every = max(1, len(record.t) // _PIECES)
         travelled += float(np.abs(np.diff(record.states[::every, column])).sum())
         elapsed += float(record.t[-1] - record.t[0])
     return travelled / elapsed if travelled and elapsed else 1.0

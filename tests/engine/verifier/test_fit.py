@@ -176,7 +176,7 @@ def test_units_of_time_and_state_do_not_matter(time: float, length: float) -> No
         # As close as a search ends: a small share of the standard error.
         close = 0.03 * here.errors[name] * scale[name]
         assert there.values[name] == pytest.approx(here.values[name] * scale[name], abs=close, rel=0.0)
-        assert there.errors[name] == pytest.approx(here.errors[name] * scale[name], rel=1e-3)
+        assert there.errors[name] == pytest.approx(here.errors[name] * scale[name], rel=5e-3)
     assert np.abs(pulls(here, {"a": 40.0, "r": 3.0, "b": 0.3})).max() < 4.0
 
 
@@ -188,6 +188,17 @@ def test_sixty_periods_are_no_obstacle() -> None:
     )
     assert found.outcome == "converged"
     assert np.abs(pulls(found, true)).max() < 4.0
+
+
+def test_the_offset_of_a_sensor_leads_no_long_fit_astray() -> None:
+    """Twice integrated over seventy periods it outgrows the motion, and the first guess with it."""
+    t = np.linspace(0.0, 115.0, 1700)
+    motion = oscillation(t, 14.75, 0.03) + np.array([0.03, 0.0])
+    task = measured((X, variable("vx", "x", estimated=True)), t, [motion], 0.005)
+    found = fitted(task, "d2x/dt2 = -a*x - b*vx", "a", "b")
+    assert found.outcome == "converged"
+    assert found.values["a"] == pytest.approx(14.75, rel=1e-3)
+    assert found.values["b"] == pytest.approx(0.03, rel=0.05)
 
 
 def test_an_estimated_rate_is_no_observation() -> None:

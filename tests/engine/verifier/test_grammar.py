@@ -66,7 +66,7 @@ REJECTIONS = [
     (OK + "1_000", "expected_operator"),
     (OK + "(y", "unbalanced_parenthesis"),
     (OK + "y)", "unbalanced_parenthesis"),
-    (OK + "1e13", "number_too_large"),
+    (OK + "1e31", "number_too_large"),
     (OK + "9e999", "number_too_large"),
     (OK + "9" * 400, "number_too_large"),
 ]
@@ -80,7 +80,7 @@ def test_a_wrong_text_is_rejected_with_its_code(text: str, code: str) -> None:
     assert rejection.message.isascii()
 
 
-BAD_VALUES: list[object] = [math.nan, math.inf, True, "1", [1.0], 1e13, 10**400, 10**5000, 1j, {}]
+BAD_VALUES: list[object] = [math.nan, math.inf, True, "1", [1.0], 1e31, 10**400, 10**5000, 1j, {}]
 BAD_PARAMS = [
     ({f"k{i}": 1.0 for i in range(17)}, "too_many_params"),
     ({"a b": 1.0}, "bad_param_name"),
