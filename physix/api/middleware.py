@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
+from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -28,7 +29,7 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class _TooLargeError(Exception):
-    """The body passed its bound while being read."""
+    """The body passed its bound while being read; whatever the app makes of it, the answer is ours."""
 
 
 class Guard:
@@ -92,6 +93,8 @@ class Guard:
 
         async def with_headers(message: Message) -> None:
             nonlocal started
+            if seen > limit and not started:
+                return
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
@@ -99,11 +102,10 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        try:
+        with suppress(_TooLargeError):
             await self._app(scope, counted, with_headers)
-        except _TooLargeError:
-            if not started:
-                await refusal(scope, receive, send)
+        if seen > limit and not started:
+            await refusal(scope, receive, send)
 
     def _admit(self, scope: Scope) -> bool:
         """Note in the scope who asks (`operator`, `bearer`), and tell whether they may ask at all."""

@@ -90,6 +90,28 @@ async def test_a_command_sent_many_times_together_is_one_turn_and_one_answer(ope
         assert len(await engine.log.read(name)) == 4
 
 
+@pytest.mark.parametrize("expected", [None, 1])
+async def test_an_answer_says_whether_it_was_given_before(open_one: Open, expected: int | None) -> None:
+    """What was given before is paid no second time."""
+    async with begun(open_one) as (engine, name):
+
+        async def send(one: EpisodeEngine) -> bool:
+            answered = await one.answer(name, LAW, provenance=ME, command_id="c", expected_version=expected)
+            assert len(answered.episode.turns) == 1
+            repeated.append(answered.repeated)
+            return answered.repeated
+
+        repeated: list[bool] = []
+        async with anyio.create_task_group() as tasks:
+            for _ in range(4):
+                tasks.start_soon(send, engine)
+        assert sorted(repeated) == [False, True, True, True]
+        assert await send(engine)
+        assert await send(EpisodeEngine(engine.log))
+        plain = await engine.answer(name, LAW, provenance=ME)
+        assert (plain.repeated, len(plain.episode.turns)) == (False, 2)
+
+
 async def test_a_whole_number_is_the_same_param_as_its_float(open_one: Open) -> None:
     async with begun(open_one) as (engine, name):
         first = await engine.submit(name, LAW, provenance=ME, command_id="c")

@@ -83,6 +83,18 @@ def test_repeating_a_hypothesis_earns_no_progress() -> None:
     assert episode.turns[1].rewarded.reward.progress == 0.0
 
 
+def test_progress_is_measured_from_the_best_turn_so_far() -> None:
+    episode = new_episode()
+    best = 0.0
+    for share in (0.2, 0.85, -0.5, 0.75, 0.9):
+        episode = after(episode, Hypothesis(equation="d2y/dt2 = -g", params={"g": share * TRUTH.params["g"]}))
+        reward = episode.turns[-1].rewarded.reward
+        assert reward.progress == pytest.approx(max(0.0, (reward.match - best) / (1.0 - best)))
+        best = max(best, reward.match)
+    last = episode.turns[-1].rewarded.reward
+    assert 0.0 < last.progress < last.match < 0.93
+
+
 def test_under_gain_the_emitted_rewards_sum_to_the_best_total() -> None:
     episode = new_episode(EpisodeConfig(reward_mode="gain"))
     for equation in ("d2y/dt2 = 3.0", "d2y/dt2 = -2.0", "d2y/dt2 = 3.0"):

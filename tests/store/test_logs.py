@@ -1,3 +1,4 @@
+import math
 import sqlite3
 import subprocess
 import sys
@@ -13,9 +14,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine
 
-from physix.engine.events import SCHEMA_VERSION, EpisodeStarted, Event, Provenance
+from physix.engine.events import SCHEMA_VERSION, EpisodeStarted, Event, Provenance, SimulationRun
 from physix.engine.systems.task import InputVariable, Noise, StateVariable, Trajectory, Truth
-from physix.engine.verifier.types import ParseReport, Simulation
+from physix.engine.verifier.types import Correctness, ParseReport, Prediction, Simulation
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, open_log
 from physix.store.codec import decode, encode
@@ -85,6 +86,63 @@ def test_a_trajectory_of_another_width_than_its_task_is_damaged() -> None:
     )
     with pytest.raises(StorageError, match="a trajectory of 2 columns, 4 or 5 wanted"):
         decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob)
+
+
+@pytest.mark.parametrize("event", [started(), turn(1)[1]], ids=["EpisodeStarted", "SimulationRun"])
+def test_arrays_of_another_size_than_they_say_are_damaged(event: EpisodeStarted | SimulationRun) -> None:
+    encoded = encode(event)
+    assert encoded.blob is not None
+    for blob in (encoded.blob + bytes(1), encoded.blob + bytes(8), encoded.blob[:-8], encoded.blob[:12], b""):
+        with pytest.raises(StorageError, match="damaged"):
+            decode(encoded.type, SCHEMA_VERSION, encoded.payload, blob)
+
+
+def test_numbers_whose_sum_is_no_float_are_numbers() -> None:
+    asked, ran, paid = turn(1)
+    huge = 1.7e308
+    events: list[Event] = [
+        replace(asked, params={"a": huge, "b": huge}),
+        replace(
+            ran, simulation=replace(ran.simulation, fitted={"a": huge, "b": huge}, starts=((-huge, -huge),))
+        ),
+        replace(paid, emitted=huge, reward=replace(paid.reward, total=huge)),
+    ]
+    for event in events:
+        encoded = encode(event)
+        assert decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob) == event
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_no_number_that_is_none_is_recorded_anywhere(value: float) -> None:
+    first, (asked, ran, paid) = started(), turn(1)
+    shown = first.task.shown[0]
+    hidden = replace(shown, states=((value, 0.0), *shown.states[1:]))
+    fit = next(iter(paid.fits))
+    events: list[Event] = [
+        replace(first, task=replace(first.task, noise=value)),
+        replace(first, task=replace(first.task, shown=(hidden,))),
+        replace(first, truth=replace(first.truth, hidden=(hidden,))),
+        replace(first, truth=replace(first.truth, params={"g": value})),
+        replace(asked, params={"a": value}),
+        replace(asked, provenance=replace(asked.provenance, latency_s=value)),
+        replace(asked, provenance=replace(asked.provenance, sampling={"temperature": value})),
+        replace(ran, simulation=replace(ran.simulation, t_reached=value)),
+        replace(ran, simulation=replace(ran.simulation, errors={"a": value})),
+        replace(ran, simulation=replace(ran.simulation, predictions=(Prediction(states=((value, 0.0),)),))),
+        replace(paid, emitted=value),
+        replace(paid, generalisation=value),
+        replace(paid, match_dense=value),
+        *(
+            replace(paid, reward=replace(paid.reward, **{name: value}))
+            for name in ("match", "progress", "simplicity", "format", "total")
+        ),
+        replace(paid, fits={**paid.fits, fit: replace(paid.fits[fit], r2=value)}),
+        replace(paid, correctness=Correctness(field_error=value, verdict="different")),
+        replace(finished(), best_match=value),
+    ]
+    for event in events:
+        with pytest.raises(StorageError, match="not finite"):
+            encode(event)
 
 
 def test_fitted_starts_and_errors_survive_the_codec_bit_for_bit() -> None:
@@ -216,7 +274,7 @@ async def test_the_migrations_create_exactly_the_tables_the_code_reads(tmp_path:
 _WRITER = """
 import anyio, sys
 from physix.store import open_log
-from physix.engine.verifier.types import ParseReport, Simulation
+from physix.engine.verifier.types import Correctness, ParseReport, Prediction, Simulation
 from physix.store.contract_events import started, turn
 async def main():
     async with open_log(sys.argv[1]) as log:

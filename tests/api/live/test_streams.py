@@ -140,6 +140,24 @@ async def test_a_comparison_is_resumed_after_any_id_while_it_runs_and_when_it_is
         assert await comparison(log, 17) == await comparison(log, 400) == ["nothing left"]
 
 
+async def test_a_comparison_of_two_ends_with_the_second() -> None:
+    async with open_log("memory://") as log:
+        for name in "ab":
+            await log.append(name, (started(),), expected_version=0)
+        seen: list[int | str] = []
+
+        async def follow() -> None:
+            seen.extend(await comparison(log, 0))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(follow)
+            await anyio.wait_all_tasks_blocked()
+            await log.append("a", (finished(),), expected_version=1)  # position 3
+            await anyio.wait_all_tasks_blocked()
+            await log.append("b", (*turn(1), finished()), expected_version=1)  # 4 to 7
+        assert seen == [*range(1, 8), "done"]
+
+
 def test_a_stopping_server_says_farewell_and_is_gone_within_its_grace(tmp_path: Path) -> None:
     port = free_port()
     base = f"http://127.0.0.1:{port}"

@@ -53,6 +53,18 @@ def test_the_verdict_follows_the_error_of_the_field(system_id: str) -> None:
     assert verdicts == ["exact", "recovered", "different"]
 
 
+@pytest.mark.parametrize("wrong", [0, 1])
+def test_of_several_equations_the_worst_one_counts(wrong: int) -> None:
+    _, truth = sample_task("charged_b_field", 2)
+    sides = [one.split("=") for one in (truth.equation or "").split(";")]
+    parts = [
+        f"{left}= {1.5 if place == wrong else 1.0}*({right})" for place, (left, right) in enumerate(sides)
+    ]
+    found = judge("charged_b_field", "; ".join(parts), truth.params)
+    assert found.field_error == pytest.approx(0.5)
+    assert found.verdict == "different"
+
+
 def test_a_law_that_is_undefined_nearby_is_different() -> None:
     assert judge("spring_mass", "d2x/dt2 = -(k/m)*x + 0*log(x)") == Correctness(
         field_error=None, verdict="different"

@@ -258,3 +258,19 @@ def test_strict_asks_what_is_hidden_and_classic_does_not(off: float, solved: boo
     law = "dx/dt = 1"
     assert judge(task, law, hidden=[hidden], true_law=law, rules=STRICT).solved is solved
     assert judge(task, law, hidden=[hidden], true_law=law, rules=VerifierConfig()).solved
+
+
+def test_constants_that_were_fitted_are_those_that_are_judged() -> None:
+    t = np.arange(20.0)
+    task = problem(motion((1.0 + 2.5 * t)[:, None].tolist(), t.tolist()))
+    law = Hypothesis(equation="dx/dt = a", params={"a": None})
+    truth = Truth(
+        equation="dx/dt = 2.5", params={}, hidden=(motion((7.0 + 2.5 * t)[:, None].tolist(), t.tolist()),)
+    )
+    found = verify(task, truth, law, best_match=0.0, config=VerifierConfig(constants="fitted"))
+    assert found.simulation.fitted["a"] == pytest.approx(2.5)
+    assert found.reward.match == pytest.approx(1.0)
+    assert found.generalisation == pytest.approx(1.0)
+    assert found.simulation.predictions[0].states[-1] == pytest.approx((1.0 + 2.5 * 19,))
+    assert found.correctness is not None
+    assert found.correctness.verdict in ("exact", "recovered")

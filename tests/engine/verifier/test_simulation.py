@@ -5,7 +5,7 @@ import pytest
 
 from physix.engine.systems.task import StateVariable, Task, Trajectory, Truth
 from physix.engine.verifier import ParsedHypothesis, integrate, parse, verify
-from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
+from physix.engine.verifier.types import Hypothesis, Simulation, Verification, VerifierConfig
 
 Y = StateVariable(name="y", unit="m", symbol="y", description="")
 VY = StateVariable(name="vy", unit="m/s", symbol="v_y", description="", rate_of="y")
@@ -76,6 +76,28 @@ def test_a_blow_up_is_called_one_however_the_run_ended(expression: str) -> None:
 def test_no_more_evaluations_run_than_allowed(allowed: int) -> None:
     result = integrate(law("-1e6*y"), TIMES, [1.0, 0.0], max_evaluations=allowed)
     assert (result.outcome, result.evaluations) == ("budget_exhausted", allowed)
+
+
+@pytest.mark.parametrize("runs", [2, 4])
+def test_all_trajectories_together_run_no_more_evaluations_than_allowed(runs: int) -> None:
+    t = tuple(np.linspace(0.0, 10.0, 50).tolist())
+    law = Hypothesis(equation="d2y/dt2 = -2500*y")
+
+    def simulated(count: int, allowed: int) -> Simulation:
+        task = Task(
+            task_id="x", system_id="x", title="", tier=None, seed=1, variables=(Y, VY), time_unit="s",
+            shown=(Trajectory(t=t, states=((1.0, 0.0),) * 50),) * count, noise=0.0, hint="",
+        )  # fmt: skip
+        config = VerifierConfig(max_evaluations=allowed)
+        truth = Truth(equation=None, params={}, hidden=())
+        return verify(task, truth, law, best_match=0.0, config=config).simulation
+
+    one = simulated(1, 1_000_000)
+    assert one.outcome == "ok"
+    enough = simulated(runs, runs * one.evaluations)
+    assert (enough.outcome, enough.evaluations) == ("ok", runs * one.evaluations)
+    short = simulated(runs, runs * one.evaluations - 1)
+    assert (short.outcome, short.evaluations) == ("budget_exhausted", runs * one.evaluations - 1)
 
 
 def test_a_chain_as_long_as_the_limits_allow_is_still_integrated() -> None:

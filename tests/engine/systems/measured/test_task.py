@@ -69,6 +69,9 @@ def test_of_several_runs_whole_ones_are_held_back(runs: int, hidden: int) -> Non
     task, truth = task_from_csv(text, hint="")
     assert (len(task.shown), len(truth.hidden)) == (runs - hidden, hidden)
     assert {len(one.t) for one in (*task.shown, *truth.hidden)} == {25}
+    # The last ones, in the order of the file.
+    starts = [one.states[0][0] for one in (*task.shown, *truth.hidden)]
+    assert starts == pytest.approx([math.cos(r) for r in range(runs)], abs=1e-6)
 
 
 def test_a_second_table_is_held_back_as_a_whole() -> None:

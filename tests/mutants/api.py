@@ -1,0 +1,226 @@
+"""Who may do what, what is told, streams, OpenEnv and quotas."""
+
+from tests.mutants.mutant import Mutant
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "no token is needed where one is set",
+        "physix/api/middleware.py",
+        "return operator or self._token is None or _equal(given, self._token)",
+        "return True",
+        ("tests/api/test_guard.py",),
+    ),
+    Mutant(
+        "another site acts with a remembered password",
+        "physix/api/middleware.py",
+        'given = _password(given) if _same_site(scope) else ""',
+        "given = _password(given)",
+        ("tests/api/test_app.py",),
+    ),
+    Mutant(
+        "a body without a length has no bound",
+        "physix/api/middleware.py",
+        "            if seen > limit:\n",
+        "            if False:\n",
+        ("tests/api/test_guard.py",),
+    ),
+    Mutant(
+        "a body with a length has no bound",
+        "physix/api/middleware.py",
+        "if length.isdigit() and int(length) > limit:",
+        "if False:",
+        ("tests/api/test_guard.py",),
+    ),
+    Mutant(
+        "scripts inside the page are allowed",
+        "physix/api/middleware.py",
+        "script-src 'self';",
+        "script-src 'self' 'unsafe-inline';",
+        ("tests/api/test_headers.py",),
+    ),
+    Mutant(
+        "answers may be sniffed for their type",
+        "physix/api/middleware.py",
+        '"X-Content-Type-Options": "nosniff",',
+        "",
+        ("tests/api/test_headers.py",),
+    ),
+    Mutant(
+        "a conflict is a failure of the server",
+        "physix/api/problems.py",
+        "(ConflictError, 409)",
+        "(ConflictError, 500)",
+        ("tests/api/test_app.py",),
+    ),
+    Mutant(
+        "the page's folder can be left",
+        "physix/api/page.py",
+        "if path and wanted.is_relative_to(STATIC) and wanted.is_file():",
+        "if path and wanted.is_file():",
+        ("tests/api/test_app.py::test_every_address_of_the_page_is_the_page",),
+    ),
+    Mutant(
+        "a stream sends its last event again",
+        "physix/api/live/streams.py",
+        (
+            "if recorded.version > after and (frame := await reader.frame(recorded,"
+            " recorded.version)):\n"
+            "                yield frame\n"
+            "        if finished:"
+        ),
+        (
+            "if recorded.version >= after and (frame := await reader.frame(recorded,"
+            " recorded.version)):\n"
+            "                yield frame\n"
+            "        if finished:"
+        ),
+        ("tests/api/test_app.py",),
+    ),
+    Mutant(
+        "a reconnecting browser starts anew",
+        "physix/api/live/streams.py",
+        "return int(last_event_id)",
+        "return after or 0",
+        ("tests/api/test_app.py",),
+    ),
+    Mutant(
+        "a resumed comparison repeats its past",
+        "physix/api/live/streams.py",
+        (
+            "            if recorded.position > after and (frame := await reader.frame(recorded,"
+            " recorded.position)):\n"
+            "                yield frame\n"
+            "        if playing:"
+        ),
+        (
+            "            if (frame := await reader.frame(recorded, recorded.position)):\n"
+            "                yield frame\n"
+            "        if playing:"
+        ),
+        (
+            "tests/api/live/test_streams.py::test_a_comparison_is_resumed_after_any_id_while_it_runs_and_when_it_is_over",
+        ),
+    ),
+    Mutant(
+        "a comparison is over when one member is",
+        "physix/api/live/streams.py",
+        "playing.difference_update(_ended([recorded]))\n                if not playing:",
+        "playing.difference_update(_ended([recorded]))\n                if _ended([recorded]):",
+        ("tests/api/live/test_streams.py::test_a_comparison_of_two_ends_with_the_second",),
+    ),
+    Mutant(
+        "a client that stopped reading is kept",
+        "physix/api/live/streams.py",
+        "        except SendTimeoutError:\n            return",
+        "        except SendTimeoutError:\n            raise",
+        ("tests/api/live/test_streams.py::test_a_client_that_stopped_reading_is_dropped",),
+    ),
+    Mutant(
+        "truth is told while the episode runs",
+        "physix/api/access.py",
+        "truth=ended and not held",
+        "truth=not held",
+        (
+            "tests/api/test_app.py",
+            "tests/api/test_secrets.py",
+        ),
+    ),
+    Mutant(
+        "the truth of evaluation tasks is told to players",
+        "physix/api/access.py",
+        "return self.hold_truth or is_evaluation(system_id, seed)",
+        "return self.hold_truth",
+        ("tests/api/test_secrets.py",),
+    ),
+    Mutant(
+        "anybody reads the turns of an owned episode on a held task",
+        "physix/api/access.py",
+        "return not held or started.token_sha256 is None or self.owns(started)",
+        "return True",
+        ("tests/api/test_secrets.py",),
+    ),
+    Mutant(
+        "any token plays an episode",
+        "physix/api/openenv/environment.py",
+        "if expected is None or token is None or not hmac.compare_digest(_sha256(token), expected):",
+        "if expected is None or token is None:",
+        ("tests/api/openenv/test_environment.py",),
+    ),
+    Mutant(
+        "a bare reset draws held-out systems",
+        "physix/api/openenv/environment.py",
+        "else not system.held_out)",
+        "else True)",
+        ("tests/api/openenv/test_rewards_and_draws.py",),
+    ),
+    Mutant(
+        "a running episode's task is given to another",
+        "physix/api/openenv/environment.py",
+        "if source.owned:",
+        "if False:",
+        ("tests/api/openenv/test_environment.py",),
+    ),
+    Mutant(
+        "the rubric forgets progress",
+        "physix/api/openenv/environment.py",
+        "rules.weight_progress * self.progress(action, observation)",
+        "rules.weight_progress * 0.0",
+        ("tests/api/openenv/test_rewards_and_draws.py",),
+    ),
+    Mutant(
+        "an agent is paid the total under gain",
+        "physix/api/openenv/observation.py",
+        "episode.turns[-1].rewarded.emitted",
+        "episode.turns[-1].rewarded.reward.total",
+        ("tests/api/openenv/test_rewards_and_draws.py",),
+    ),
+    Mutant(
+        "a frame may nest without a bound",
+        "physix/api/openenv/wire.py",
+        "if _too_deep(value, MAX_DEPTH):",
+        "if False:",
+        ("tests/api/openenv/test_wire.py",),
+    ),
+    Mutant(
+        "a session that works is idle",
+        "physix/api/openenv/wire.py",
+        "with anyio.move_on_after(self._idle_s) as waiting:\n                    message = await receive()",
+        (
+            "with anyio.move_on_after(self._idle_s) as waiting:\n"
+            "                    await anyio.sleep(self._idle_s / 2)\n"
+            "                    await anyio.sleep(self._idle_s)\n"
+            "                    message = await receive()"
+        ),
+        (
+            "tests/api/openenv/test_environment.py::test_a_session_that_works_longer_than_it_may_be_idle_is_not_closed",
+        ),
+    ),
+    Mutant(
+        "a quota never starts anew",
+        "physix/api/openenv/wire.py",
+        "if now - since >= _WINDOW_S:",
+        "if False:",
+        ("tests/api/openenv/test_environment.py",),
+    ),
+    Mutant(
+        "a comparison counts as one session",
+        "physix/api/openenv/wire.py",
+        "sessions = _members(body)",
+        "sessions = 1",
+        ("tests/api/openenv/test_environment.py",),
+    ),
+    Mutant(
+        "forks are not counted",
+        "physix/api/openenv/wire.py",
+        "if path in _SESSION_ROUTES or path.endswith(_FORK):",
+        "if path in _SESSION_ROUTES:",
+        ("tests/api/openenv/test_environment.py",),
+    ),
+    Mutant(
+        "every origin may call the server",
+        "physix/api/app.py",
+        "allow_origins=settings.cors_origins,",
+        'allow_origins=["*"],',
+        ("tests/api/test_cors.py",),
+    ),
+)
