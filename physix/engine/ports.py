@@ -27,8 +27,10 @@ class EventLog(Protocol):
     ) -> tuple[RecordedEvent, ...]:
         """Commit `events` as versions expected_version+1.. in one transaction and return them.
 
-        A `command_id` seen before on this episode with the same digest returns the first
-        answer and appends nothing. `recorded_at` (UTC) is for events that happened elsewhere.
+        A `command_id` seen before on this episode with the same digest returns the first answer and
+        appends nothing. Only what was appended now holds the very objects of `events`: so a caller
+        knows its own turn from one that another sent under the same id. `recorded_at` (UTC) is for
+        events that happened elsewhere.
 
         Raises:
             ConflictError: the stream is at another version (the message names it), the stream

@@ -247,7 +247,8 @@ class EpisodeEngine:
             command_id=command_id,
             command_digest=digest,
         )
-        if recorded[0].version != episode.version + 1:
+        # Not by the version: a twin of this command may have been first, from the same version.
+        if recorded[0].event is not events[0]:
             return Answered(await self._as_of(episode.episode_id, recorded[-1].version), repeated=True)
         return Answered(self._remember(_extend(episode, recorded)), repeated=False)
 

@@ -98,9 +98,15 @@ class LogContract:
             again = await log.append("e", turn(1), expected_version=1, command_id="c", command_digest="d")
             assert again == first
             assert await log.find_command("e", "c", "d") == first
+            repeated = turn(1)
+            own = await log.append("e", repeated, expected_version=1, command_id="c", command_digest="d")
+            assert not any(one.event is event for one, event in zip(own, repeated, strict=True))
+            new = turn(2)
+            own = await log.append("e", new, expected_version=4, command_id="c2", command_digest="d")
+            assert all(one.event is event for one, event in zip(own, new, strict=True))
             assert await log.find_command("e", "other", "d") is None
             with pytest.raises(ConflictError, match="another request"):
-                await log.append("e", turn(2), expected_version=4, command_id="c", command_digest="x")
+                await log.append("e", turn(3), expected_version=7, command_id="c", command_digest="x")
 
     async def test_nan_never_enters(self, open_one: OpenLog) -> None:
         async with open_one() as log:

@@ -36,7 +36,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "physix/policies/chat/reply.py",
         "for found in reversed(_found(text)):",
         "for found in _found(text):",
-        ("tests/policies/chat/test_reply.py",),
+        ("tests/policies/chat/test_prompt.py",),
     ),
     Mutant(
         "a thought that never ends is an answer",
@@ -90,13 +90,6 @@ MUTANTS: tuple[Mutant, ...] = (
         "self._attempt = self._attempt + 1 if observation.turn == self._turn else 1",
         "self._attempt = 1",
         ("tests/policies/chat/test_served_models.py",),
-    ),
-    Mutant(
-        "a silent model is waited for",
-        "physix/policies/chat/policy.py",
-        "with anyio.fail_after(self._settings.model_timeout_s):",
-        "with anyio.fail_after(self._settings.model_timeout_s + 5.0):",
-        ("tests/policies/chat/test_served_models.py::test_a_silent_server_is_given_up",),
     ),
     Mutant(
         "thoughts are not marked in a reply",

@@ -227,6 +227,35 @@ async def test_a_log_sealed_anew_shows_against_a_head_noted_elsewhere(new_url: N
     assert (told, audit.head_found) == (set(), False)
 
 
+async def test_a_transaction_that_was_sealed_anew_breaks_the_chain_at_the_next(new_url: NewUrl) -> None:
+    """Its own seal is right, over the right one before it; the next was made over another."""
+    url = new_url()
+    async with open_log(url) as log:
+        for name in "abc":
+            await begin(EpisodeEngine(log), name)  # a transaction and a position each
+
+    def forge(connection: Connection) -> None:
+        edit(2, "task", "hint", value="another")(connection)
+        rows = connection.execute(
+            text(
+                "SELECT e.*, t.blob FROM events e LEFT JOIN trajectories t USING (position) "
+                "WHERE position = 2"
+            )
+        )
+        own = [
+            Sealed(**{name: getattr(row, name) for name in Sealed._fields if name != "command"}, command="")
+            for row in rows
+        ]
+        before = connection.execute(text("SELECT seal FROM events WHERE position = 1")).scalar_one()
+        forged = {"s": seal(bytes(before), own)}
+        connection.execute(text("UPDATE events SET seal = :s WHERE position = 2"), forged)
+
+    tamper(url, forge)
+    async with open_log(url, read_only=True) as log:
+        assert isinstance(log, SqlLog)
+        assert {one.position for one in (await log.audit()).faults} == {3}
+
+
 async def test_a_walk_since_a_position_sees_what_came_after_it_and_not_before(new_url: NewUrl) -> None:
     url = new_url()
     await write(url)

@@ -90,6 +90,21 @@ async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url
         assert len(before) == len(STREAMS)
 
 
+async def test_a_rebuilt_list_is_still_narrowed_to_a_step_of_a_run(new_url: NewUrl) -> None:
+    async with open_log(new_url()) as log:
+        assert isinstance(log, SqlLog)
+        for name, labels in (("a", {"run": "r", "step": "1"}), ("b", {"run": "r", "step": "2"}), ("c", {})):
+            await log.append(name, (replace(started(), labels=labels),), expected_version=0)
+        await log.rebuild()
+        for wanted, found in (
+            (EpisodeFilter(run="r"), ["b", "a"]),
+            (EpisodeFilter(run="r", step="2"), ["b"]),
+            (EpisodeFilter(run="s"), []),
+        ):
+            page = await log.list_episodes(wanted)
+            assert [row.episode_id for row in page.items] == found
+
+
 async def test_a_row_says_what_the_engine_says_an_episode_came_to(new_url: NewUrl) -> None:
     dice = Random(5)  # noqa: S311  # no secret
     unparsed = Rejection(code="empty", message="m", column=0, found="")
