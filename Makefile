@@ -3,6 +3,7 @@
 # make check  lint, types, import contracts and the tests of the engine: within a minute
 # make mutants   break the important behaviours one by one and see that the tests of their own room notice
 # make soak   what takes long: kill tables, long fuzzing, reaches over many seeds
+# make conformance   hold the server to its own OpenAPI document for ten minutes (part of make soak)
 # make test-adapters   install verifiers and Inspect, each into an environment of its own, and test the adapters
 # make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
 .DEFAULT_GOAL := help
@@ -20,7 +21,7 @@ PAGE := physix/api/static/index.html
 PAGE_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) \
 	$(wildcard web/*.ts web/*.json web/*.html web/scripts/*)
 
-.PHONY: help demo page test check lint mutants soak test-web test-e2e test-python test-adapters types nano clean
+.PHONY: help demo page test check lint mutants soak test-web test-e2e test-python test-adapters conformance types nano clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -62,7 +63,7 @@ mutants: .venv/installed-dev $(PAGE)
 	tools/ensure-packages postgres
 	$(BIN)/python -m tests.mutants --write docs/testing.md
 
-soak: .venv/installed-dev $(PAGE)
+soak: .venv/installed-dev $(PAGE) conformance
 	tools/ensure-packages postgres
 	$(BIN)/python -m pytest -m soak --timeout=0
 
@@ -83,6 +84,14 @@ test-python: .venv/installed-dev $(PAGE)
 	tools/ensure-packages postgres
 	$(BIN)/python -m pytest
 
+# Schemathesis has pins of its own.
+.venv-conformance/bin/schemathesis: | .venv/installed-dev
+	.venv/bin/python -m venv .venv-conformance
+	.venv-conformance/bin/python -m pip --disable-pip-version-check install --quiet 'schemathesis>=4,<5'
+
+conformance: .venv-conformance/bin/schemathesis
+	tools/conformance .venv/bin/python $< 600
+
 .venv-adapters/%: adapters/pyproject.toml | .venv/installed-dev
 	.venv/bin/python -m venv $@
 	$@/bin/python -m pip --disable-pip-version-check install --quiet './adapters[$*]'
@@ -102,4 +111,4 @@ types: web/node_modules/.installed .venv/installed-dev
 	cd web && npm run --silent types
 
 clean:
-	rm -rf .venv .venv-adapters web/node_modules physix/api/static
+	rm -rf .venv .venv-adapters .venv-conformance web/node_modules physix/api/static

@@ -10,6 +10,7 @@ PhysixError
 ├── RunNotFoundError
 ├── EpisodeFinishedError     a turn after the end
 ├── ConflictError            another writer was first, or a command id was reused
+├── QuotaError               a public server has given this client enough for the minute
 ├── InfrastructureError      a server stayed away or failed: no episode may be scored by it
 ├── StorageError             the log cannot be opened, read or written
 └── PolicyError              a policy or its server failed to propose
@@ -94,6 +95,10 @@ class EpisodeFinishedError(PhysixError):
 
 class ConflictError(PhysixError):
     """The stream moved on, or a command id came back with another body."""
+
+
+class QuotaError(PhysixError):
+    """A client of a public server asked for more than a minute allows; the message says when to come back."""
 
 
 class InfrastructureError(PhysixError):

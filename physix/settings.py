@@ -33,6 +33,18 @@ class Settings(BaseSettings):
         default=("http://localhost:5173",),
         description="pages of other origins that may call the API, separated by commas; * for all",
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="names by which clients reach this server, beside addresses, names without a dot and "
+        "PHYSIX_HOST; separated by commas; * for all, which is the default with public",
+    )
+    proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas",
+    )
+    frame_ancestors: str = Field(
+        default="'self'", pattern=r"^[\w'*:/. -]+$", description="whose pages may frame the page"
+    )
     max_sessions: int = Field(default=64, ge=1)
     max_csv_body_bytes: int = Field(default=MAX_TABLE_BYTES, ge=1_024)
     max_body_bytes: int = Field(default=262_144, ge=1_024)
@@ -64,7 +76,7 @@ class Settings(BaseSettings):
         """Whether the truth of sampled tasks is kept from players."""
         return self.public if self.hold_truth is None else self.hold_truth
 
-    @field_validator("cors_origins", mode="before")
+    @field_validator("cors_origins", "allowed_hosts", "proxies", mode="before")
     @classmethod
     def _separate(cls, given: object) -> object:
         """Read `a,b` and `["a", "b"]` alike; origins have no path, so a slash at the end is a slip."""

@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import anyio
 import uvicorn
@@ -19,12 +20,14 @@ from pydantic import SecretStr
 
 from physix.api import page, problems
 from physix.api.access import EPISODE_TOKEN
-from physix.api.http import comparisons, datasets, demos, laws, operator, runs
+from physix.api.http import comparisons, datasets, demos, laws, operator, reference, runs
 from physix.api.http.routes import Services, router
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
 from physix.api.middleware import Guard
-from physix.api.openenv.wire import Quota, WireGuard
+from physix.api.openenv.wire import WireGuard
+from physix.api.origin import Neighbours
+from physix.api.quota import Quota
 from physix.engine import EpisodeEngine
 from physix.errors import BadInputError, PhysixError
 from physix.settings import Settings
@@ -33,6 +36,13 @@ from physix.training.runs import shipped_runs
 from physix.version import __version__
 
 _GRACE_S = 5
+
+
+class _App(FastAPI):
+    """The application, whose document says of every route, OpenEnv's too, that it answers with problems."""
+
+    def openapi(self) -> dict[str, Any]:
+        return problems.declare(super().openapi())
 
 
 def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
@@ -58,8 +68,16 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
             finally:
                 tasks.cancel_scope.cancel()
 
-    app = FastAPI(title="PhysiX-Live", version=__version__, lifespan=lifespan)
+    app = _App(
+        title="PhysiX-Live",
+        version=__version__,
+        lifespan=lifespan,
+        docs_url=None,  # FastAPI's page loads scripts of a CDN, which the page's policy forbids
+        redoc_url=None,
+        responses=problems.DECLARED,
+    )
     app.state.settings = settings
+    app.state.quota = quota = _quota(settings)
     problems.install(app)
     app.include_router(router)
     app.include_router(comparisons.router)
@@ -77,16 +95,16 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
             return services.engine
 
         register(app, engine_of, max_sessions=settings.max_sessions, salt=settings.eval_salt)
+    app.include_router(reference.router)
     app.include_router(page.router)
-    quota = None
-    if settings.public:
-        quota = Quota(sessions=settings.public_sessions_per_minute, turns=settings.public_turns_per_minute)
     app.add_middleware(WireGuard, max_bytes=settings.max_body_bytes, idle_s=settings.idle_s, quota=quota)
     app.add_middleware(
         Guard,
         max_body_bytes=settings.max_body_bytes,
         token=None if settings.token is None else settings.token.get_secret_value(),
         operator_token=operator.token_of(settings),
+        neighbours=neighbours(settings),
+        frame_ancestors=settings.frame_ancestors,
         larger=dict.fromkeys(comparisons.TABLE_PATHS, settings.max_csv_body_bytes),
     )
     # Outermost: a preflight carries no token, and a refusal must be readable to the page that caused it.
@@ -97,6 +115,20 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", EPISODE_TOKEN],
     )
     return app
+
+
+def _quota(settings: Settings) -> Quota | None:
+    if not settings.public:
+        return None
+    return Quota(sessions=settings.public_sessions_per_minute, turns=settings.public_turns_per_minute)
+
+
+def neighbours(settings: Settings) -> Neighbours:
+    """Return by which names the server may be asked, and by whose pages."""
+    hosts = {settings.host.lower(), *(name.lower() for name in settings.allowed_hosts)}
+    if settings.public and not settings.allowed_hosts:
+        hosts.add("*")  # it holds nothing back from anyone who can reach it
+    return Neighbours(hosts=frozenset(hosts), origins=frozenset(settings.cors_origins))
 
 
 def serve(settings: Settings) -> None:
@@ -128,6 +160,9 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         timeout_graceful_shutdown=_GRACE_S,
         log_level="warning",
+        # A client could claim any address, and with it another client's quota.
+        proxy_headers=bool(settings.proxies),
+        forwarded_allow_ips=list(settings.proxies),
         # Frames above max_body_bytes are answered, not fatal; only far above it the socket closes.
         ws_max_size=16 * settings.max_body_bytes,
     )

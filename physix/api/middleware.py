@@ -12,13 +12,17 @@ from http.cookies import CookieError, SimpleCookie
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from physix.api.origin import Neighbours
 from physix.api.problems import problem
 
-_SAFE = {
-    # KaTeX positions glyphs with inline styles; scripts come from files only.
-    "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+# KaTeX positions glyphs with inline styles; scripts come from files only.
+_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'",
+    "base-uri 'none'; form-action 'self'; frame-ancestors "
+)
+_EMBEDDED = ("/episodes/", "/compare/", "/demos/")
+_SAFE = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
 }
@@ -42,6 +46,8 @@ class Guard:
         max_body_bytes: int,
         token: str | None,
         operator_token: str,
+        neighbours: Neighbours,
+        frame_ancestors: str = "'self'",
         larger: Mapping[str, int] | None = None,
     ) -> None:
         self._app = app
@@ -49,6 +55,8 @@ class Guard:
         self._larger = dict(larger or {})  # bounds of the paths that take tables
         self._token = token
         self._operator_token = operator_token
+        self._neighbours = neighbours
+        self._frame_ancestors = frame_ancestors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse what is too large or not allowed; pass the rest on."""
@@ -56,11 +64,20 @@ class Guard:
             await self._app(scope, receive, send)
             return
         allowed = self._admit(scope)
+        stranger = self._neighbours.refuse_host(scope)
+        foreign = self._neighbours.refuse_origin(scope)
         if scope["type"] == "websocket":
-            if allowed:
+            if allowed and stranger is None and foreign is None:
                 await self._app(scope, receive, send)
             else:
                 await send({"type": "websocket.close", "code": 1008})
+            return
+        # A probe asks by whatever name its scheduler knows, and learns nothing but that the server lives.
+        if stranger is not None and scope["path"] != "/health":
+            await problem(400, stranger)(scope, receive, send)
+            return
+        if foreign is not None:
+            await problem(403, foreign)(scope, receive, send)
             return
         if scope["path"] not in _OPEN and not allowed:
             refusal = problem(
@@ -94,10 +111,11 @@ class Guard:
         async def with_headers(message: Message) -> None:
             nonlocal started
             if seen > limit and not started:
-                return
+                return  # whatever the route made of the error: 413 is the answer
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
+                headers.setdefault("Content-Security-Policy", _POLICY + self._framed_by(scope))
                 for name, value in _SAFE.items():
                     headers.setdefault(name, value)
             await send(message)
@@ -105,7 +123,14 @@ class Guard:
         with suppress(_TooLargeError):
             await self._app(scope, counted, with_headers)
         if seen > limit and not started:
+            # Some of the body is still on its way: whoever reads the answer must not send a request after it.
+            refusal.headers["Connection"] = "close"
             await refusal(scope, receive, send)
+
+    def _framed_by(self, scope: Scope) -> str:
+        """Return whose pages may frame this answer: an embedded replay is made for pages of others."""
+        embedded = b"embed=1" in scope.get("query_string", b"").split(b"&")
+        return "*" if embedded and scope["path"].startswith(_EMBEDDED) else self._frame_ancestors
 
     def _admit(self, scope: Scope) -> bool:
         """Note in the scope who asks (`operator`, `bearer`), and tell whether they may ask at all."""

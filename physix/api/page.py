@@ -1,14 +1,32 @@
-"""The built web page: files as they are, every other address its index."""
+"""The built web page: files as they are, its index for the addresses that the page itself knows."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.routing import BaseRoute, Match
 
 STATIC = Path(__file__).parent / "static"
+# The routes of web/src/app/router.tsx; a test compares them.
+ADDRESSES = (
+    "/",
+    "/run",
+    "/manual",
+    "/run/$episodeId",
+    "/manual/$episodeId",
+    "/episodes",
+    "/episodes/$episodeId",
+    "/compare",
+    "/compare/$comparisonId",
+    "/demos/$demoId",
+    "/file",
+    "/training",
+)
+_KNOWN = re.compile("|".join(re.sub(r"\$\w+", "[^/]+", address.rstrip("/")) + "/?" for address in ADDRESSES))
 _NOT_BUILT = (
     "<!doctype html><title>PhysiX-Live</title><h1>The page is not built</h1>"
     "<p>Run <code>make demo</code>, which builds it. The API is running.</p>"
@@ -17,19 +35,32 @@ _NOT_BUILT = (
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/{path:path}")
-async def page(path: str) -> Response:
+@router.api_route("/{path:path}", methods=["GET", "HEAD"])
+async def page(request: Request, path: str) -> Response:
     """Return a file of the page, or its index for the addresses that the page itself knows."""
-    if path.startswith(("api/", "interactive/")):
-        raise HTTPException(404, f"There is no /{path[:80]} here; /docs lists what there is.")
-    index = STATIC / "index.html"
-    if not index.is_file():
-        return HTMLResponse(_NOT_BUILT)
-    wanted = (STATIC / path).resolve() if "\0" not in path else index
+    wanted = (STATIC / path).resolve() if "\0" not in path else STATIC
     if path and wanted.is_relative_to(STATIC) and wanted.is_file():
         # Names under assets/ carry a hash of their content.
         age = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
         return FileResponse(wanted, headers={"Cache-Control": age})
-    if "." in path.rpartition("/")[2]:
-        raise HTTPException(404, f"The page has no file {path[:80]!r}.")
+    if not _KNOWN.fullmatch(f"/{path}"):
+        raise _no_such_address(request, path)
+    index = STATIC / "index.html"
+    if not index.is_file():
+        return HTMLResponse(_NOT_BUILT)
     return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+
+def _no_such_address(request: Request, path: str) -> HTTPException:
+    """Return 405 where another method is answered, as a router without the page would; else 404."""
+    routes: list[BaseRoute] = request.app.router.routes
+    if any(route.matches(request.scope)[0] is Match.PARTIAL for route in routes):
+        allowed = [m for m in ("POST", "PUT", "PATCH", "DELETE") if _answers(routes, request, m)]
+        told = f"/{path[:80]} takes {' and '.join(allowed) or 'another method'}, not {request.method}."
+        return HTTPException(405, told, headers={"Allow": ", ".join(allowed)})
+    return HTTPException(404, f"There is no /{path[:80]} here; /docs lists what there is.")
+
+
+def _answers(routes: list[BaseRoute], request: Request, method: str) -> bool:
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in routes)

@@ -9,6 +9,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from physix.errors import (
@@ -19,6 +20,7 @@ from physix.errors import (
     ForbiddenError,
     PhysixError,
     PromptNotFoundError,
+    QuotaError,
     RunNotFoundError,
     StorageError,
 )
@@ -31,9 +33,55 @@ _STATUS: tuple[tuple[type[PhysixError], int], ...] = (
     (EpisodeFinishedError, 409),
     (ConflictError, 409),
     (BadInputError, 422),
+    (QuotaError, 429),
     (StorageError, 503),
     (PhysixError, 500),
 )
+
+
+class ProblemView(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = Field(description="what was wrong and what would be right")
+    errors: list[dict[str, str]] | None = None
+
+
+def _declared(meaning: str) -> dict[str, Any]:
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemView"}}}
+    return {"description": meaning, "content": content}
+
+
+# What any route may answer instead of what it promises.
+DECLARED: dict[int | str, dict[str, Any]] = {
+    400: _declared("Not a request that this server understands, or not a name that it goes by."),
+    401: _declared("The server's token is missing."),
+    403: _declared("It belongs to another client, or its truth is held back."),
+    404: _declared("There is no such thing here."),
+    409: _declared("Somebody was first, or it has ended."),
+    413: _declared("The body is too large."),
+    422: _declared("A value is wrong; the detail says which, and what would be right."),
+    429: _declared("More than a public server allows one client in a minute."),
+    503: _declared("The log cannot be used at the moment."),
+}
+
+
+def declare(document: dict[str, Any]) -> dict[str, Any]:
+    """Return an OpenAPI document in which every refusal of every route is a problem document."""
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas["ProblemView"] = ProblemView.model_json_schema()
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(unused, None)
+    for path in document["paths"].values():
+        for call in path.values():
+            call["responses"] |= {
+                str(status): told
+                for status, told in DECLARED.items()
+                if str(status) in call["responses"] or status in (400, 401, 403, 404, 413, 422, 429)
+            }
+    return document
 
 
 def problem(status: int, detail: str, **extra: Any) -> JSONResponse:
@@ -62,7 +110,9 @@ def install(app: FastAPI) -> None:
             # OpenEnv hands pydantic's own list on, with a link to pydantic's site in every line.
             errors = _brief(detail)
             return problem(error.status_code, _in_words(errors), errors=errors)
-        return problem(error.status_code, ascii(str(detail))[1:-1][:2_000])
+        answer = problem(error.status_code, ascii(str(detail))[1:-1][:2_000])
+        answer.headers.update(error.headers or {})
+        return answer
 
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:

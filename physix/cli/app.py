@@ -209,7 +209,7 @@ def log_show(
 def main() -> None:
     """Run the command line; expected errors become one line and an exit code.
 
-    Exit codes: 2 for input that was wrong, 1 for anything else that is expected to fail.
+    Exit codes: 3 where a policy failed, 2 for input that was wrong, 1 for whatever else is expected to fail.
     """
     try:
         app()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import anyio
+import typer
 from rich.live import Live
 from rich.table import Table
 
 from physix.cli.measured import TableOptions, task_of_file
 from physix.cli.tables import add, console, show, table
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Turn
+from physix.engine.events import PolicyFailed
+from physix.engine.ports import EventLog
 from physix.engine.systems import sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.functions import default_functions
@@ -23,6 +26,10 @@ from physix.errors import BadInputError
 from physix.policies import open_policy
 from physix.settings import Settings
 from physix.store import open_log
+
+POLICY_FAILED = 3  # the exit code of a run whose policy gave up
+
+_Recorded = tuple[Episode, tuple[PolicyFailed, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,23 +48,31 @@ class RunRequest:
 
 
 def run_episode(request: RunRequest, *, db: str | None, as_json: bool) -> None:
-    """Play one episode to its end, showing every turn as it is committed."""
+    """Play one episode to its end, showing every turn as it is committed.
+
+    Raises:
+        Exit: with code 3 if the policy failed; what it did stands in the log and on stderr.
+    """
     task, truth = task_of(request)
-    episode = anyio.run(_play, request, task, truth, _log_url(db), as_json)
+    episode, failures = anyio.run(_play, request, task, truth, _log_url(db), as_json)
     if as_json:
-        sys.stdout.write(json.dumps(summary(episode)) + "\n")
+        sys.stdout.write(json.dumps(summary(episode, failures)) + "\n")
+    if episode.outcome.reason == "policy_failed":
+        told = " ".join(dict.fromkeys(failure.reason for failure in failures))
+        sys.stderr.write(f"physix: policy {request.policy} failed: {told}\n")
+        raise typer.Exit(POLICY_FAILED)
 
 
 def show_episode(episode_id: str, *, db: str | None, as_json: bool) -> None:
     """Print a recorded episode."""
-    episode = anyio.run(_load, episode_id, _log_url(db))
+    episode, failures = anyio.run(_load, episode_id, _log_url(db))
     if as_json:
-        sys.stdout.write(json.dumps(summary(episode)) + "\n")
+        sys.stdout.write(json.dumps(summary(episode, failures)) + "\n")
         return
-    show(_table(episode))
+    show(_table(episode, failures))
 
 
-def summary(episode: Episode) -> dict[str, object]:
+def summary(episode: Episode, failures: Sequence[PolicyFailed] = ()) -> dict[str, object]:
     """Return the episode as the object that `--json` prints."""
     finished = episode.finished
     return {
@@ -68,6 +83,7 @@ def summary(episode: Episode) -> dict[str, object]:
         "outcome": finished.reason if finished else "running",
         "best_r_match": episode.best_match,
         "turns": [_turn_summary(turn) for turn in episode.turns],
+        "failures": [{"turn": one.turn, "attempt": one.attempt, "reason": one.reason} for one in failures],
     }
 
 
@@ -111,12 +127,17 @@ def _log_url(db: str | None) -> str:
     return db or Settings().db
 
 
-async def _load(episode_id: str, url: str) -> Episode:
+async def _load(episode_id: str, url: str) -> _Recorded:
     async with open_log(url, read_only=True) as log:
-        return await EpisodeEngine(log).load(episode_id)
+        return await EpisodeEngine(log).load(episode_id), await _failures(log, episode_id)
 
 
-async def _play(request: RunRequest, task: Task, truth: Truth, url: str, as_json: bool) -> Episode:
+async def _failures(log: EventLog, episode_id: str) -> tuple[PolicyFailed, ...]:
+    events = [recorded.event for recorded in await log.read(episode_id)]
+    return tuple(event for event in events if isinstance(event, PolicyFailed))
+
+
+async def _play(request: RunRequest, task: Task, truth: Truth, url: str, as_json: bool) -> _Recorded:
     verifier = VerifierConfig(profile=request.profile, functions=default_functions(measured=task.measured))
     config = EpisodeConfig(verifier=verifier, max_turns=request.max_turns)
     async with open_log(url) as log:
@@ -132,12 +153,15 @@ async def _play(request: RunRequest, task: Task, truth: Truth, url: str, as_json
             return current
 
         if as_json:
-            return await play_on(lambda _: None)
+            return await play_on(lambda _: None), await _failures(log, episode.episode_id)
         with Live(_table(episode), console=console(), auto_refresh=False) as live:
-            return await play_on(lambda current: live.update(_table(current), refresh=True))
+            ended = await play_on(lambda current: live.update(_table(current), refresh=True))
+            failures = await _failures(log, episode.episode_id)
+            live.update(_table(ended, failures), refresh=True)
+        return ended, failures
 
 
-def _table(episode: Episode) -> Table:
+def _table(episode: Episode, failures: Sequence[PolicyFailed] = ()) -> Table:
     """Draw the episode: one row a turn, worst news last."""
     task = episode.task
     drawn = f"seed {task.seed} · " if task.seed is not None else ""
@@ -150,7 +174,7 @@ def _table(episode: Episode) -> Table:
         "what the verifier says",
         numbers=("turn", "match", "general.", "reward"),
         title=f"{task.title} · {drawn}{episode.started.policy}\n{task.hint}",
-        caption=_caption(episode),
+        caption="\n".join([_caption(episode), *map(_failure, failures)]),
     )
     for turn in episode.turns:
         rewarded = turn.rewarded
@@ -177,6 +201,12 @@ def _param_text(name: str, value: float | None, fitted: Mapping[str, float]) -> 
     if value is not None:
         return f"{name} = {value:.4g}"
     return f"{name} = {fitted[name]:.4g} (fitted)" if name in fitted else f"{name} left open"
+
+
+def _failure(failed: PolicyFailed) -> str:
+    return (
+        f"turn {failed.turn}, attempt {failed.attempt} of {failed.attempts_allowed} failed: {failed.reason}"
+    )
 
 
 def _caption(episode: Episode) -> str:

@@ -76,12 +76,16 @@ class EpisodeEngine:
         comparison_id: str | None = None,
         token_sha256: str | None = None,
         labels: Mapping[str, str] | None = None,
+        command_id: str | None = None,
+        command_digest: str = "",
     ) -> Episode:
         """Begin an episode and return it at version 1.
 
+        Repeating a `command_id` with the same `episode_id` and digest begins nothing.
+
         Raises:
             BadInputError: the config is out of range, or `episode_id` is no id.
-            ConflictError: `episode_id` is taken.
+            ConflictError: `episode_id` is taken, or the command id belongs to another digest.
         """
         started = core.start(
             task,
@@ -99,7 +103,9 @@ class EpisodeEngine:
                 f"episode_id {episode_id[:80]!a} cannot be used; write {EPISODE_ID_IN_WORDS}."
             )
         new_id = episode_id or uuid.uuid4().hex
-        recorded = await self._log.append(new_id, (started,), expected_version=0)
+        recorded = await self._log.append(
+            new_id, (started,), expected_version=0, command_id=command_id, command_digest=command_digest
+        )
         return self._remember(evolve(None, recorded[0]))
 
     async def load(self, episode_id: str) -> Episode:

@@ -14,11 +14,13 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired
 
 import anyio
 import orjson
 from anyio import to_thread
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict
 
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
 from physix.errors import BadInputError, ConflictError, PhysixError
@@ -29,6 +31,28 @@ FORMAT = "physix-log/1"
 _READ = 500
 _AT_ONCE = 128  # appends that an import keeps under way
 _MAX_LINE = 64 * 1024 * 1024
+
+
+_FRAME = {"format", "sha256"}  # of the first and the last line
+
+
+class _Command(TypedDict):
+    id: str
+    digest: str
+
+
+class _Row(TypedDict):
+    episode_id: str
+    version: int
+    recorded_at: str
+    type: str
+    schema_version: int
+    payload: str
+    blob: str | None
+    command: NotRequired[_Command]
+
+
+_ROW = TypeAdapter(_Row)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +142,10 @@ def check_file(path: Path) -> int:
         raise BadInputError(f"{path} was cut off: its last line is no checksum.")
     if trailer["sha256"] != digest.hexdigest() or trailer["events"] != lines - 2:
         raise BadInputError(f"{path} was changed after it was written: its checksum does not match.")
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if 1 < number < lines:
+                _row(line, path, number)
     return lines - 2
 
 
@@ -130,9 +158,9 @@ def read_lines(path: Path) -> Iterator[Line]:
     """
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            row = _loaded(line, path, number)
-            if "format" in row or "sha256" in row:
+            if _FRAME & _loaded(line, path, number).keys():
                 continue
+            row = _row(line, path, number)
             try:
                 blob = None if row["blob"] is None else b64decode(row["blob"], validate=True)
                 yield Line(
@@ -140,7 +168,7 @@ def read_lines(path: Path) -> Iterator[Line]:
                     version=row["version"],
                     recorded_at=datetime.fromisoformat(row["recorded_at"]),
                     event=decode(row["type"], row["schema_version"], row["payload"], blob),
-                    command=row.get("command"),
+                    command=_command(row),
                 )
             except (KeyError, TypeError, ValueError) as error:
                 raise BadInputError(f"{path}, line {number}, is no event: {str(error)[:200]}.") from error
@@ -224,6 +252,22 @@ def _is_present(chunk: list[Line], present: dict[int, RecordedEvent]) -> bool:
                 f"{chunk[0].version} on."
             )
     return True
+
+
+def _command(row: _Row) -> dict[str, str] | None:
+    command = row.get("command")
+    return None if command is None else {"id": command["id"], "digest": command["digest"]}
+
+
+def _row(line: bytes, path: Path, number: int) -> _Row:
+    """Return the row of an event, its fields of the types that `event_line` writes."""
+    try:
+        row = _ROW.validate_python(_loaded(line, path, number), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part)[:40] for part in first["loc"])
+        raise BadInputError(f"{path}, line {number}, is no event: {where}: {first['msg']}.") from error
+    return row
 
 
 def _loaded(line: bytes, path: Path, number: int) -> dict[str, Any]:

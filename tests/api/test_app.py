@@ -241,3 +241,35 @@ def test_finished_episodes_are_exported_as_the_log_holds_them_and_running_ones_a
     assert (head["format"], tail["events"]) == ("physix-log/1", 2)
     assert [line["type"] for line in lines] == ["EpisodeStarted", "EpisodeFinished"]
     assert client.get("/api/episodes/export?episode=nobody").status_code == 404
+
+
+def test_a_body_that_grows_beyond_its_bound_while_it_arrives_is_refused_too(client: TestClient) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b'{"equation": "'
+        for _ in range(40):
+            yield b"1" * 16_384
+        yield b'"}'
+
+    for path in ("/interactive/sessions/any/step", "/api/laws/simplify"):
+        answer = client.post(path, content=chunks(), headers={"content-type": "application/json"})
+        assert answer.status_code == 413, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_repeated_key_starts_one_session_and_one_comparison(client: TestClient) -> None:
+    body = {"system_id": "spring_mass", "seed": 1}
+    key = {"Idempotency-Key": "a-key-of-my-own"}
+    first = client.post("/interactive/sessions", json=body, headers=key).json()
+    assert client.post("/interactive/sessions", json=body, headers=key).json() == first
+    step(client, first["episode_id"])
+    again = client.post("/interactive/sessions", json=body, headers=key).json()
+    assert again["episode_id"] == first["episode_id"]
+    other = client.post("/interactive/sessions", json=body | {"seed": 2}, headers=key)
+    assert other.status_code == 409
+    assert client.get("/api/episodes").json()["total"] == 1
+    both = {"system_id": "free_fall", "policies": ["search", "nano"]}
+    started = client.post("/api/comparisons", json=both, headers=key).json()
+    repeated = client.post("/api/comparisons", json=both, headers=key).json()
+    assert repeated["comparison_id"] == started["comparison_id"]
+    assert client.post("/api/comparisons", json=both | {"seed": 3}, headers=key).status_code == 409
+    assert client.get("/api/episodes").json()["total"] == 3

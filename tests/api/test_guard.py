@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from physix.api.app import create_app
 from physix.api.middleware import Guard
+from physix.api.origin import Neighbours
 from physix.settings import Settings
 
 LIMIT = 2_048
@@ -84,7 +85,8 @@ async def test_no_more_is_read_of_a_body_than_its_bound(told: int | None, reads:
 
     headers = [] if told is None else [(b"content-length", str(told).encode())]
     scope: Scope = {"type": "http", "method": "POST", "path": "/any", "headers": headers}
-    guard = Guard(read_all, max_body_bytes=LIMIT, token=None, operator_token="o")  # noqa: S106  # of this test
+    nobody = Neighbours(hosts=(), origins=())
+    guard = Guard(read_all, max_body_bytes=LIMIT, token=None, operator_token="o", neighbours=nobody)  # noqa: S106
     await guard(scope, receive, send)
     assert [message.get("status") for message in sent if message["type"] == "http.response.start"] == [413]
     assert taken == reads

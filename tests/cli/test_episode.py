@@ -1,11 +1,15 @@
 """What the terminal shows of an episode, whatever was recorded."""
 
 import io
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
+from physix.cli.app import app
 from physix.cli.episode import _table, summary
 from physix.cli.tables import add, number, table
 from physix.engine import Episode, EpisodeConfig, Provenance
@@ -61,3 +65,22 @@ def test_what_is_shown_is_no_markup() -> None:
     assert "–" in out.getvalue()
     assert number(None) == "–"
     assert number(2.0, 1) == "2.0"
+
+
+def test_a_run_whose_policy_fails_says_why_and_exits_with_3(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path}/log.db"
+    settings = {"PHYSIX_OPENAI_BASE_URL": "http://127.0.0.1:9", "PHYSIX_RETRY_WAIT_S": "0"}
+    arguments = ["run", "--system", "free_fall", "--policy", "openai:nobody", "--db", db]
+    done = CliRunner().invoke(app, arguments, env=settings)
+    assert done.exit_code == 3
+    assert "policy openai:nobody failed: " in done.stderr
+    assert "attempt 3 of 3 failed: " in done.stdout
+    told = CliRunner().invoke(app, [*arguments, "--json"], env=settings)
+    assert told.exit_code == 3
+    recorded = json.loads(told.stdout)
+    assert [one["attempt"] for one in recorded["failures"]] == [1, 2, 3]
+    again = CliRunner().invoke(app, ["log", "show", recorded["episode_id"], "--db", db, "--json"])
+    assert json.loads(again.stdout) == recorded
+    assert again.exit_code == 0
+    shown = CliRunner().invoke(app, ["log", "show", recorded["episode_id"], "--db", db]).stdout
+    assert "attempt 1 of 3 failed: " in shown

@@ -1,4 +1,6 @@
+import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -132,3 +134,35 @@ async def test_importing_twice_appends_once_and_what_is_new_is_added(tmp_path: P
         done = await import_file(target, path)
         assert (done.events, done.known) == (4, 12)
         assert await target.read_all() == await source.read_all()
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "words"),
+    [
+        ("episode_id", 7, "line 3, is no event: episode_id: Input should be a valid string"),
+        ("version", "1", "line 3, is no event: version: Input should be a valid integer"),
+        ("version", True, "line 3, is no event: version"),
+        ("recorded_at", 5, "line 3, is no event: recorded_at"),
+        ("payload", {}, "line 3, is no event: payload"),
+        ("blob", [], "line 3, is no event: blob"),
+        ("command", {"id": 5, "digest": "d"}, "line 3, is no event: command.id"),
+        ("type", None, "line 3, is no event: type"),
+    ],
+)
+async def test_a_field_of_the_wrong_type_is_refused_with_its_line_before_anything_is_imported(
+    tmp_path: Path, field: str, value: object, words: str
+) -> None:
+    path = tmp_path / "log.jsonl"
+    async with open_log("memory://") as log:
+        await filled(log)
+        await export(log, path)
+    file = anyio.Path(path)
+    head, *lines, _ = (await file.read_text()).splitlines(keepends=True)
+    lines[1] = json.dumps({**json.loads(lines[1]), field: value}) + "\n"
+    body = "".join([head, *lines])
+    trailer = {"events": len(lines), "sha256": hashlib.sha256(body.encode()).hexdigest()}
+    await file.write_text(body + json.dumps(trailer) + "\n")
+    async with open_log("memory://") as log:
+        with pytest.raises(BadInputError, match=re.escape(words)):
+            await import_file(log, path)
+        assert await log.read_all() == ()

@@ -7,23 +7,28 @@ import uuid
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from physix.api.access import Access, Caller
 from physix.api.http import schemas
 from physix.api.http.routes import (
     After,
+    CommandId,
     LastEventId,
     Services,
     Wired,
     config_of,
+    digest_of,
+    named_by,
     require_policy,
     table_of,
     task_of,
     task_of_table,
+    turns_left,
 )
 from physix.api.live.streams import comparison_stream, resume_after
+from physix.api.quota import bill, costs
 from physix.engine import EpisodeStarted, RecordedEvent
 from physix.engine.comparison import load_members, member_id, summarise
 from physix.engine.fork import fork
@@ -40,15 +45,21 @@ router = APIRouter()
 
 @router.post("/api/comparisons", status_code=201)
 async def start_comparison(
-    wired: Wired, caller: Caller, body: schemas.NewComparison
+    wired: Wired,
+    caller: Caller,
+    request: Request,
+    body: schemas.NewComparison,
+    command_id: CommandId = None,
 ) -> schemas.ComparisonView:
-    """Start the same task under several policies at once."""
+    """Start the same task under several policies at once; a repeated key starts no second comparison."""
     if len(set(body.policies)) != len(body.policies):
         raise BadInputError("A policy is named twice; name each once.")
+    bill(request, "sessions", len(body.policies))
     for name in body.policies:
         await require_policy(wired, caller, name)
     task, truth = await task_of(wired, body)
-    comparison_id = uuid.uuid4().hex
+    comparison_id = uuid.uuid4().hex if command_id is None else named_by(caller, command_id)
+    repeated = command_id is not None and await wired.log.read(member_id(comparison_id, 0)) != ()
     for index, name in enumerate(body.policies):
         await wired.engine.start(
             task,
@@ -58,8 +69,10 @@ async def start_comparison(
             door="interactive",
             episode_id=member_id(comparison_id, index),
             comparison_id=comparison_id,
+            command_id=command_id,
+            command_digest=digest_of(body),
         )
-    for index, name in enumerate(body.policies):
+    for index, name in enumerate(() if repeated else body.policies):
         await wired.drivers.start(member_id(comparison_id, index), name)
     return await _view(wired, caller, comparison_id)
 
@@ -81,11 +94,14 @@ async def pause_comparison(
 
 
 @router.post("/api/comparisons/{comparison_id}/run", status_code=202)
-async def run_comparison(wired: Wired, caller: Caller, comparison_id: ComparisonId) -> schemas.ComparisonView:
+async def run_comparison(
+    wired: Wired, caller: Caller, request: Request, comparison_id: ComparisonId
+) -> schemas.ComparisonView:
     """Let all policies that have not finished play on."""
     for events in await load_members(wired.log, comparison_id):
         member = summarise(events)
         if member.outcome.reason is None and not wired.drivers.drives(member.episode_id):
+            bill(request, "turns", turns_left(await wired.engine.load(member.episode_id)))
             await wired.drivers.start(member.episode_id, member.policy)
     return await _view(wired, caller, comparison_id)
 
@@ -114,7 +130,7 @@ async def comparison_events(
     )
 
 
-@router.post("/interactive/sessions/{episode_id}/fork", status_code=201)
+@router.post("/interactive/sessions/{episode_id}/fork", status_code=201, dependencies=[costs("sessions")])
 async def fork_session(
     wired: Wired, caller: Caller, episode_id: str, body: schemas.ForkBody
 ) -> schemas.EpisodeView:
@@ -142,7 +158,7 @@ async def fork_session(
     return schemas.EpisodeView.of(forked, caller, driven=False)
 
 
-@router.post("/api/csv/check")
+@router.post("/api/csv/check", dependencies=[costs("turns")])
 async def check_table(wired: Wired, body: schemas.TableBody) -> schemas.TableView:
     """Read a table and say what it holds; nothing is started."""
     return await to_thread.run_sync(_checked, body, limiter=wired.reading)

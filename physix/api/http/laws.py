@@ -8,6 +8,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from physix.api.http.schemas import Body
+from physix.api.quota import costs
 from physix.engine.verifier.symbolic import Compared, Simplified, same_law, simplify
 from physix.limits import MAX_EQUATION_CHARACTERS
 
@@ -29,13 +30,13 @@ class LawsBody(Body):
     second: str = Field(max_length=MAX_EQUATION_CHARACTERS)
 
 
-@router.post("/api/laws/simplify")
+@router.post("/api/laws/simplify", dependencies=[costs("turns")])
 async def simplify_law(body: LawBody) -> Simplified:
     """Write a law with fewer operators, where algebra finds a way."""
     return await to_thread.run_sync(simplify, body.law, limiter=_PROCESSES)
 
 
-@router.post("/api/laws/same")
+@router.post("/api/laws/same", dependencies=[costs("turns")])
 async def compare_laws(body: LawsBody) -> Compared:
     """Tell whether two laws are the same function of the same names."""
     return await to_thread.run_sync(same_law, body.first, body.second, limiter=_PROCESSES)

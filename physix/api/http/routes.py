@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, cast, get_args
@@ -9,6 +10,7 @@ from typing import Annotated, cast, get_args
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import checkpoint
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from physix.api.access import Access, Caller
@@ -16,6 +18,7 @@ from physix.api.http import schemas
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
 from physix.api.live.streams import episode_stream, log_stream, resume_after
+from physix.api.quota import bill, costs
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.measured import MeasuredTask, Role, Table, all_roles, measured_task, read_table
@@ -242,18 +245,29 @@ async def log_event_stream(
     return log_stream(wired.log, resume_after(last_event_id, after), episode, access=caller, live=wired.live)
 
 
-@router.post("/interactive/sessions", status_code=201)
-async def start_session(wired: Wired, caller: Caller, body: schemas.NewSession) -> schemas.EpisodeView:
-    """Start an episode from a system and seed, or from a CSV."""
+@router.post("/interactive/sessions", status_code=201, dependencies=[costs("sessions")])
+async def start_session(
+    wired: Wired, caller: Caller, body: schemas.NewSession, command_id: CommandId = None
+) -> schemas.EpisodeView:
+    """Start an episode from a system and seed, or from a CSV; a repeated key starts no second one."""
     task, truth = await task_of(wired, body)
     if body.policy != PERSON:
         await require_policy(wired, caller, body.policy)
     config = config_of(body)
-    started = await wired.engine.start(task, truth, config=config, policy=body.policy, door="interactive")
+    started = await wired.engine.start(
+        task,
+        truth,
+        config=config,
+        policy=body.policy,
+        door="interactive",
+        episode_id=None if command_id is None else named_by(caller, command_id),
+        command_id=command_id,
+        command_digest=digest_of(body),
+    )
     return _view(wired, caller, started)
 
 
-@router.post("/interactive/sessions/{episode_id}/step")
+@router.post("/interactive/sessions/{episode_id}/step", dependencies=[costs("turns")])
 async def step(
     wired: Wired, caller: Caller, episode_id: str, body: schemas.HypothesisBody, command_id: CommandId = None
 ) -> schemas.EpisodeView:
@@ -269,7 +283,7 @@ async def step(
     return _view(wired, caller, played)
 
 
-@router.post("/interactive/sessions/{episode_id}/preview")
+@router.post("/interactive/sessions/{episode_id}/preview", dependencies=[costs("turns")])
 async def preview_hypothesis(
     wired: Wired, episode_id: str, body: schemas.HypothesisBody
 ) -> schemas.PreviewView:
@@ -281,7 +295,7 @@ async def preview_hypothesis(
     return schemas.PreviewView(parse=parsed, simulation=simulation)
 
 
-@router.post("/interactive/sessions/{episode_id}/llm-step")
+@router.post("/interactive/sessions/{episode_id}/llm-step", dependencies=[costs("turns")])
 async def policy_step(
     wired: Wired, caller: Caller, episode_id: str, body: schemas.PolicyBody | None = None
 ) -> schemas.EpisodeView:
@@ -293,11 +307,16 @@ async def policy_step(
 
 @router.post("/interactive/sessions/{episode_id}/run", status_code=202)
 async def run(
-    wired: Wired, caller: Caller, episode_id: str, body: schemas.PolicyBody | None = None
+    wired: Wired,
+    caller: Caller,
+    request: Request,
+    episode_id: str,
+    body: schemas.PolicyBody | None = None,
 ) -> schemas.EpisodeView:
     """Let a policy play to the end in the background."""
     await _require_open(wired, episode_id)
     name = await _policy_name(wired, caller, episode_id, body)
+    bill(request, "turns", turns_left(await wired.engine.load(episode_id)))
     await wired.drivers.start(episode_id, name, _temperature(body))
     return _view(wired, caller, await wired.engine.load(episode_id))
 
@@ -315,6 +334,21 @@ async def abandon(wired: Wired, caller: Caller, episode_id: str) -> schemas.Epis
     caller.require_control((await wired.engine.load(episode_id)).started, episode_id)
     await wired.drivers.stop(episode_id)
     return _view(wired, caller, await wired.engine.abandon(episode_id))
+
+
+def named_by(caller: Access, command_id: str) -> str:
+    """Return the id of what a command starts: the same key of the same caller names the same thing."""
+    return hashlib.sha256(f"{caller.token_sha256}\0{command_id}".encode()).hexdigest()[:32]
+
+
+def digest_of(body: BaseModel) -> str:
+    """Identify the body of a command: a key that comes back with another body is a mistake."""
+    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+
+
+def turns_left(episode: Episode) -> int:
+    """Return how many turns a policy may play on; one that has ended still costs the asking."""
+    return max(1, episode.config.max_turns - len(episode.turns))
 
 
 async def _require_open(wired: Services, episode_id: str) -> None:

@@ -6,32 +6,31 @@ surrogates, deep nesting, frames that are no objects, binary frames. They are an
 
 from __future__ import annotations
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable
 from typing import Any, Literal
 
 import anyio
 import orjson
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
 
 from physix.api.problems import problem
+from physix.api.quota import Kind, Quota
 
 MAX_DEPTH = 32
-_WINDOW_S = 60.0
-_MAX_CLIENTS = 10_000
 _TASK_ROUTES = ("/tasks", "/task", "/num_tasks", "/task_range")
 _FRAME_TYPES = ("reset", "step", "state", "close")
-_COMPARISONS = "/api/comparisons"
-_SESSION_ROUTES = ("/reset", "/interactive/sessions", _COMPARISONS)
-_FORK = "/fork"
-_TURN_ROUTES = ("/step", "/llm-step", "/run")
+# OpenEnv's WSErrorCode, whose import costs seconds; a test holds them to it.
+Code = Literal["INVALID_JSON", "UNKNOWN_TYPE", "VALIDATION_ERROR", "CAPACITY_REACHED", "SESSION_ERROR"]
 
-Kind = Literal["sessions", "turns"]
+_COSTS: dict[str, Kind] = {"/reset": "sessions", "/step": "turns"}
 
 
 class WireFaultError(ValueError):
-    """Bytes that are no JSON this server reads; the message says why."""
+    """Bytes that are no JSON this server reads; the message says why, the code is OpenEnv's."""
+
+    def __init__(self, message: str, code: Code = "VALIDATION_ERROR") -> None:
+        super().__init__(message)
+        self.code = code
 
 
 def strict_json(raw: str | bytes) -> Any:
@@ -43,7 +42,8 @@ def strict_json(raw: str | bytes) -> Any:
     try:
         value = orjson.loads(raw)
     except ValueError as error:
-        raise WireFaultError(f"not valid JSON ({ascii(str(error))[1:-1][:120]})") from error
+        said = f"not valid JSON ({ascii(str(error))[1:-1][:120]})"
+        raise WireFaultError(said, "INVALID_JSON") from error
     if _too_deep(value, MAX_DEPTH):
         raise WireFaultError(f"JSON nested deeper than {MAX_DEPTH} levels")
     return value
@@ -55,32 +55,6 @@ def _too_deep(value: object, levels: int) -> bool:
     if isinstance(value, list):
         return levels == 0 or any(_too_deep(child, levels - 1) for child in value)
     return False
-
-
-class Quota:
-    """Counts sessions and turns per client and minute; the oldest clients are forgotten first."""
-
-    def __init__(self, *, sessions: int, turns: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limits: dict[Kind, int] = {"sessions": sessions, "turns": turns}
-        self._clock = clock
-        self._used: OrderedDict[tuple[str, Kind], tuple[float, int]] = OrderedDict()
-
-    def refuse(self, client: str, kind: Kind, number: int = 1) -> str | None:
-        """Count what is asked for; return why it is too many, None if it is not."""
-        now = self._clock()
-        since, used = self._used.get((client, kind), (now, 0))
-        if now - since >= _WINDOW_S:
-            since, used = now, 0
-        if used + number > self._limits[kind]:
-            return (
-                f"This public server allows {self._limits[kind]} {kind} per client and minute; "
-                f"try again in {_WINDOW_S - (now - since):.0f} s."
-            )
-        self._used[client, kind] = (since, used + number)
-        self._used.move_to_end((client, kind))
-        while len(self._used) > _MAX_CLIENTS:
-            self._used.popitem(last=False)
-        return None
 
 
 class WireGuard:
@@ -100,18 +74,14 @@ class WireGuard:
             # Each connection would hold a session slot, and the environment offers no MCP tools.
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "websocket":
-            await self._app(scope, self._checked_frames(scope, receive, send), send)
+            quiet = _quiet(send)
+            await self._app(scope, self._checked_frames(scope, receive, quiet), quiet)
         else:
             await self._app(scope, receive, send)
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        sessions = 1
-        if self._quota is not None and path == _COMPARISONS:
-            body = await _read(receive)
-            sessions = _members(body)
-            receive = _replayed(body, receive)
-        reason = self._over_quota(scope, _kind_of(path), sessions)
+        reason = self._over_quota(scope, _COSTS.get(path))
         if reason is not None:
             await problem(429, reason)(scope, receive, send)
             return
@@ -128,11 +98,11 @@ class WireGuard:
             receive = _replayed(body, receive)
         await self._app(scope, receive, send)
 
-    def _over_quota(self, scope: Scope, kind: Kind | None, number: int = 1) -> str | None:
+    def _over_quota(self, scope: Scope, kind: Kind | None) -> str | None:
         if self._quota is None or kind is None:
             return None
         client = scope.get("client")
-        return self._quota.refuse(client[0] if client else "", kind, number)
+        return self._quota.refuse(client[0] if client else "", kind)
 
     def _checked_frames(self, scope: Scope, receive: Receive, send: Send) -> Receive:
         async def checked() -> Message:
@@ -150,7 +120,7 @@ class WireGuard:
                 try:
                     return {"type": "websocket.receive", "text": self._checked(scope, message)}
                 except WireFaultError as error:
-                    await send(_error("VALIDATION_ERROR", f"The message is refused: {error}."))
+                    await send(_error(error.code, f"The message is refused: {error}."))
 
         return checked
 
@@ -161,33 +131,40 @@ class WireGuard:
         if len(text) > self._max_bytes:
             raise WireFaultError(f"it is longer than {self._max_bytes} characters")
         frame = strict_json(text)
-        if not isinstance(frame, dict) or frame.get("type") not in _FRAME_TYPES:
-            raise WireFaultError(f"it must be an object whose type is one of {', '.join(_FRAME_TYPES)}")
+        if not isinstance(frame, dict):
+            raise WireFaultError("it must be a JSON object")
+        if frame.get("type") not in _FRAME_TYPES:
+            known = ", ".join(_FRAME_TYPES)
+            raise WireFaultError(f"its type must be one of {known}", "UNKNOWN_TYPE")
         if not isinstance(frame.get("data", {}), dict):
             raise WireFaultError("its data must be an object")
-        kinds: dict[str, Kind] = {"reset": "sessions", "step": "turns"}
-        reason = self._over_quota(scope, kinds.get(frame["type"]))
+        reason = self._over_quota(scope, _COSTS.get(f"/{frame['type']}"))
         if reason is not None:
-            raise WireFaultError(reason.rstrip("."))
+            raise WireFaultError(reason.rstrip("."), "CAPACITY_REACHED")
         return orjson.dumps(frame).decode()
 
 
-def _kind_of(path: str) -> Kind | None:
-    if path in _SESSION_ROUTES or path.endswith(_FORK):
-        return "sessions"
-    return "turns" if path.endswith(_TURN_ROUTES) else None
+def _quiet(send: Send) -> Send:
+    """Return a `send` that drops what nobody is there to read: a client may leave at any moment.
+
+    OpenEnv answers a failed send with another one, and the server's log gets a traceback of both.
+    """
+    gone = False
+
+    async def sent(message: Message) -> None:
+        nonlocal gone
+        if gone:
+            return
+        try:
+            await send(message)
+        except (OSError, RuntimeError, WebSocketDisconnect):
+            gone = True
+        gone = gone or message["type"] == "websocket.close"
+
+    return sent
 
 
-def _members(body: bytes) -> int:
-    """Return how many episodes a comparison starts; 1 where the body is wrong, which its route says."""
-    try:
-        policies = strict_json(body).get("policies")
-    except (WireFaultError, AttributeError):
-        return 1
-    return max(1, len(policies)) if isinstance(policies, list) else 1
-
-
-def _error(code: str, message: str) -> Message:
+def _error(code: Code, message: str) -> Message:
     frame = {"type": "error", "data": {"message": message, "code": code}}
     return {"type": "websocket.send", "text": orjson.dumps(frame).decode()}
 

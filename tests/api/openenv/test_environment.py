@@ -3,17 +3,19 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import anyio
 import pytest
 from fastapi.testclient import TestClient
 from openenv.cli._validation import validate_running_environment
+from openenv.core.env_server.types import WSErrorCode
 from starlette.types import Message, Receive, Scope, Send
 
 from physix.api.app import create_app
 from physix.api.openenv.client import PhysiXAction, PhysiXEnv, PhysiXResetObservation
-from physix.api.openenv.wire import Quota, WireGuard
+from physix.api.openenv.wire import Code, WireGuard
+from physix.api.quota import Quota
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import SPLITS, draw, split_task
 from physix.settings import Settings
@@ -246,6 +248,51 @@ def test_no_frame_kills_a_session(client: TestClient) -> None:
 def test_no_body_is_a_server_error(client: TestClient, path: str, body: str) -> None:
     answer = client.post(path, content=body, headers={"content-type": "application/json"})
     assert answer.status_code < 500, answer.text
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        ("{", "INVALID_JSON"),
+        ('{"type": "step", "data": {"equation": "x", "params": {"k": NaN}}}', "INVALID_JSON"),
+        ('{"type": "dance"}', "UNKNOWN_TYPE"),
+        ('{"type": 5}', "UNKNOWN_TYPE"),
+        ("[]", "VALIDATION_ERROR"),
+        ('{"type": "step", "data": []}', "VALIDATION_ERROR"),
+        ('{"type": "step", "data": {"equation": 7}}', "VALIDATION_ERROR"),
+        ('{"type": "reset", "data": {"system_id": "perpetuum"}}', "EXECUTION_ERROR"),
+    ],
+)
+def test_a_refused_frame_bears_the_code_that_openenv_gives_it(
+    client: TestClient, frame: str, code: str
+) -> None:
+    with client.websocket_connect("/ws") as socket:
+        socket.send_text(frame)
+        assert socket.receive_json()["data"]["code"] == code
+
+
+def test_our_codes_are_openenvs() -> None:
+    assert set(get_args(Code)) <= {code.value for code in WSErrorCode}
+
+
+async def test_nothing_is_said_to_a_client_that_left() -> None:
+    said: list[str] = []
+
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        # As OpenEnv does: an answer that cannot be sent is followed by an error that cannot be sent.
+        for _ in range(3):
+            await send({"type": "websocket.send", "text": "answer"})
+
+    async def gone(message: Any) -> None:
+        said.append(message["type"])
+        raise OSError("The client left.")
+
+    async def receive() -> Any:
+        return {"type": "websocket.disconnect", "code": 1006}
+
+    guard = WireGuard(app, max_bytes=1_000, idle_s=1.0, quota=None)
+    await guard({"type": "websocket", "path": "/ws"}, receive, gone)
+    assert said == ["websocket.send"]
 
 
 def test_mcp_opens_no_session(client: TestClient) -> None:

@@ -15,7 +15,7 @@ export interface paths {
         put?: never;
         /**
          * Start Comparison
-         * @description Start the same task under several policies at once.
+         * @description Start the same task under several policies at once; a repeated key starts no second comparison.
          */
         post: operations["start_comparison_api_comparisons_post"];
         delete?: never;
@@ -475,7 +475,7 @@ export interface paths {
         put?: never;
         /**
          * Start Session
-         * @description Start an episode from a system and seed, or from a CSV.
+         * @description Start an episode from a system and seed, or from a CSV; a repeated key starts no second one.
          */
         post: operations["start_session_interactive_sessions_post"];
         delete?: never;
@@ -495,7 +495,7 @@ export interface paths {
         put?: never;
         /**
          * Abandon
-         * @description End the episode as abandoned.
+         * @description End the episode as abandoned; one that a client holds the token of, for that client or the operator.
          */
         post: operations["abandon_interactive_sessions__episode_id__abandon_post"];
         delete?: never;
@@ -629,6 +629,49 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * ColumnRole
+         * @description What a column of measured data is.
+         */
+        ColumnRole: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "time" | "state" | "rate" | "input" | "sigma" | "run" | "ignore";
+            /**
+             * Of
+             * @description rate, sigma: of which column
+             */
+            of?: string | null;
+            /**
+             * Order
+             * @description state without a rate column: 2 estimates its velocity
+             */
+            order?: (1 | 2) | null;
+            /**
+             * Unit
+             * @description replaces what the file says
+             */
+            unit?: string | null;
+        };
+        /**
+         * ColumnView
+         * @description One column of a file, its role, and why.
+         */
+        ColumnView: {
+            /** First */
+            first: (number | null)[];
+            /** Label */
+            label: string;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+            /** Unit */
+            unit: string | null;
+            /** Why */
+            why: string;
+        };
+        /**
          * Compared
          * @description Whether two laws are the same function of the same names, and how that is known.
          */
@@ -714,6 +757,33 @@ export interface components {
             system_id: string;
             /** Title */
             title: string;
+        };
+        /**
+         * Dialect
+         * @description How a file is written. Line numbers count from 1; None where there is no such line.
+         */
+        Dialect: {
+            /**
+             * Decimal
+             * @default .
+             */
+            decimal: string;
+            /**
+             * Delimiter
+             * @default
+             */
+            delimiter: string;
+            /**
+             * Encoding
+             * @default
+             */
+            encoding: string;
+            /** First Data Line */
+            first_data_line: number | null;
+            /** Header Line */
+            header_line: number | null;
+            /** Units Line */
+            units_line: number | null;
         };
         /**
          * EpisodeConfig
@@ -981,11 +1051,6 @@ export interface components {
             /** Turn */
             turn: number;
         };
-        /** HTTPValidationError */
-        HTTPValidationError: {
-            /** Detail */
-            detail: components["schemas"]["ValidationError"][];
-        };
         /**
          * HypothesisBody
          * @description A person's hypothesis.
@@ -1123,13 +1188,16 @@ export interface components {
              * @enum {string}
              */
             constants?: "declared" | "fitted";
-            /** Csv */
+            /**
+             * Csv
+             * @description the text of a file of measurements
+             */
             csv?: string | null;
             /**
-             * Estimate
-             * @description columns whose velocity is estimated from the data
+             * Csv Base64
+             * @description or its bytes, where the server is to find out the encoding
              */
-            estimate?: string[];
+            csv_base64?: string | null;
             /**
              * Functions
              * @description basic or extended; absent: extended for measured data, else basic
@@ -1147,10 +1215,9 @@ export interface components {
             hint?: string;
             /**
              * Hold Back
-             * @description last share of the rows, kept hidden
-             * @default 0
+             * @description share of the last rows, or of the runs, kept hidden; null: 0.25 from 40 rows on
              */
-            hold_back?: number;
+            hold_back?: number | null;
             /**
              * Max Turns
              * @default 8
@@ -1173,12 +1240,12 @@ export interface components {
              */
             reward_mode?: "total" | "gain";
             /**
-             * Second Order
-             * @description velocity column to position; null: recognised by name
+             * Roles
+             * @description what a column is, by its name in /api/csv/check; those not named keep the proposal
              */
-            second_order?: {
-                [key: string]: string;
-            } | null;
+            roles?: {
+                [key: string]: components["schemas"]["ColumnRole"];
+            };
             /**
              * Seed
              * @default 0
@@ -1208,13 +1275,16 @@ export interface components {
              * @enum {string}
              */
             constants?: "declared" | "fitted";
-            /** Csv */
+            /**
+             * Csv
+             * @description the text of a file of measurements
+             */
             csv?: string | null;
             /**
-             * Estimate
-             * @description columns whose velocity is estimated from the data
+             * Csv Base64
+             * @description or its bytes, where the server is to find out the encoding
              */
-            estimate?: string[];
+            csv_base64?: string | null;
             /**
              * Functions
              * @description basic or extended; absent: extended for measured data, else basic
@@ -1232,10 +1302,9 @@ export interface components {
             hint?: string;
             /**
              * Hold Back
-             * @description last share of the rows, kept hidden
-             * @default 0
+             * @description share of the last rows, or of the runs, kept hidden; null: 0.25 from 40 rows on
              */
-            hold_back?: number;
+            hold_back?: number | null;
             /**
              * Max Turns
              * @default 8
@@ -1262,12 +1331,12 @@ export interface components {
              */
             reward_mode?: "total" | "gain";
             /**
-             * Second Order
-             * @description velocity column to position; null: recognised by name
+             * Roles
+             * @description what a column is, by its name in /api/csv/check; those not named keep the proposal
              */
-            second_order?: {
-                [key: string]: string;
-            } | null;
+            roles?: {
+                [key: string]: components["schemas"]["ColumnRole"];
+            };
             /**
              * Seed
              * @default 0
@@ -1396,6 +1465,58 @@ export interface components {
         PreviewView: {
             parse: components["schemas"]["ParseReport"];
             simulation: components["schemas"]["Simulation"];
+        };
+        /**
+         * Problem
+         * @description One thing found in a file, and what would be right.
+         *
+         *     An `error` keeps the table from becoming a task; a `warning` says what was changed or is
+         *     doubtful; a `note` says how something was read.
+         */
+        Problem: {
+            /** Column */
+            column: string | null;
+            /** Line */
+            line: number | null;
+            /** Message */
+            message: string;
+            /**
+             * Remedy
+             * @default
+             */
+            remedy: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "error" | "warning" | "note";
+        };
+        /**
+         * ProblemView
+         * @description A problem document (RFC 9457).
+         */
+        ProblemView: {
+            /**
+             * Detail
+             * @description what was wrong and what would be right
+             */
+            detail: string;
+            /**
+             * Errors
+             * @default null
+             */
+            errors?: {
+                [key: string]: string;
+            }[] | null;
+            /** Status */
+            status: number;
+            /** Title */
+            title: string;
+            /**
+             * Type
+             * @default about:blank
+             */
+            type?: string;
         };
         /**
          * PromptMessage
@@ -1536,6 +1657,27 @@ export interface components {
             type: "RewardComputed";
             /** Version */
             version: number;
+        };
+        /**
+         * Role
+         * @description What a column of measured data is.
+         *
+         *     `of` names the column whose rate of change, or whose standard deviation, this one holds.
+         *     `order` is for a state without a rate column: 1 writes `dx/dt = ...`, 2 writes `d2x/dt2 = ...`
+         *     and estimates the missing velocity. `unit` replaces what the file says; None keeps it.
+         */
+        Role: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "time" | "state" | "rate" | "input" | "sigma" | "run" | "ignore";
+            /** Of */
+            of: string | null;
+            /** Order */
+            order: (1 | 2) | null;
+            /** Unit */
+            unit: string | null;
         };
         /**
          * RoleView
@@ -1895,13 +2037,16 @@ export interface components {
          * @description A table of measurements and how to read it.
          */
         TableBody: {
-            /** Csv */
+            /**
+             * Csv
+             * @description the text of a file of measurements
+             */
             csv?: string | null;
             /**
-             * Estimate
-             * @description columns whose velocity is estimated from the data
+             * Csv Base64
+             * @description or its bytes, where the server is to find out the encoding
              */
-            estimate?: string[];
+            csv_base64?: string | null;
             /**
              * Held Back Csv
              * @description another table, kept hidden
@@ -1914,17 +2059,16 @@ export interface components {
             hint?: string;
             /**
              * Hold Back
-             * @description last share of the rows, kept hidden
-             * @default 0
+             * @description share of the last rows, or of the runs, kept hidden; null: 0.25 from 40 rows on
              */
-            hold_back?: number;
+            hold_back?: number | null;
             /**
-             * Second Order
-             * @description velocity column to position; null: recognised by name
+             * Roles
+             * @description what a column is, by its name in /api/csv/check; those not named keep the proposal
              */
-            second_order?: {
-                [key: string]: string;
-            } | null;
+            roles?: {
+                [key: string]: components["schemas"]["ColumnRole"];
+            };
             /**
              * Title
              * @default
@@ -1933,22 +2077,52 @@ export interface components {
         };
         /**
          * TableView
-         * @description How a table was read.
+         * @description How a table was read. What comes of it is there only if no problem is an error.
          */
         TableView: {
-            /** Held Back Rows */
+            /** Columns */
+            columns: components["schemas"]["ColumnView"][];
+            dialect: components["schemas"]["Dialect"];
+            /** File Rows */
+            file_rows: number;
+            /**
+             * Held Back Rows
+             * @default 0
+             */
             held_back_rows: number;
-            /** Noise */
+            /**
+             * Inputs
+             * @default []
+             */
+            inputs: components["schemas"]["InputVariable"][];
+            /**
+             * Noise
+             * @default 0
+             */
             noise: number;
-            /** Rows */
+            /**
+             * Noises
+             * @default []
+             */
+            noises: components["schemas"]["Noise"][];
+            /** Problems */
+            problems: components["schemas"]["Problem"][];
+            /**
+             * Rows
+             * @default 0
+             */
             rows: number;
-            /** States */
-            states: number[][];
-            /** T */
-            t: number[];
+            /**
+             * Shown
+             * @default []
+             */
+            shown: components["schemas"]["Trajectory"][];
             /** Time Unit */
             time_unit: string | null;
-            /** Variables */
+            /**
+             * Variables
+             * @default []
+             */
             variables: components["schemas"]["StateVariable"][];
         };
         /**
@@ -2111,19 +2285,6 @@ export interface components {
             /** Turn */
             turn: number;
         };
-        /** ValidationError */
-        ValidationError: {
-            /** Context */
-            ctx: Record<string, never>;
-            /** Input */
-            input: unknown;
-            /** Location */
-            loc: (string | number)[];
-            /** Message */
-            msg: string;
-            /** Error Type */
-            type: string;
-        };
         /**
          * VariableFit
          * @description Fit of one state variable over the shown trajectories; never rewarded by itself.
@@ -2214,7 +2375,9 @@ export interface operations {
     start_comparison_api_comparisons_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2231,15 +2394,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ComparisonView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2262,15 +2416,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ComparisonView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2297,15 +2442,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     pause_comparison_api_comparisons__comparison_id__pause_post: {
@@ -2328,15 +2464,6 @@ export interface operations {
                     "application/json": components["schemas"]["ComparisonView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     run_comparison_api_comparisons__comparison_id__run_post: {
@@ -2357,15 +2484,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ComparisonView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2392,15 +2510,6 @@ export interface operations {
                     "application/json": components["schemas"]["TableView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     sft_api_datasets_sft_get: {
@@ -2423,15 +2532,6 @@ export interface operations {
                 };
                 content: {
                     "application/x-ndjson": unknown;
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2476,15 +2576,6 @@ export interface operations {
                     "application/json": components["schemas"]["DemoReplay"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     episodes_api_episodes_get: {
@@ -2517,15 +2608,6 @@ export interface operations {
                     "application/json": components["schemas"]["EpisodeList"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     export_episodes_api_episodes_export_get: {
@@ -2545,15 +2627,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
             };
         };
     };
@@ -2575,15 +2648,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2610,15 +2674,6 @@ export interface operations {
                 };
                 content?: never;
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     episode_events_api_episodes__episode_id__events_json_get: {
@@ -2641,15 +2696,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": (components["schemas"]["StartedEvent"] | components["schemas"]["SubmittedEvent"] | components["schemas"]["SimulatedEvent"] | components["schemas"]["RewardedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["FinishedEvent"])[];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2675,15 +2721,6 @@ export interface operations {
                     "application/json": components["schemas"]["PromptView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     log_event_stream_api_events_get: {
@@ -2706,15 +2743,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
             };
         };
     };
@@ -2740,15 +2768,6 @@ export interface operations {
                     "application/json": components["schemas"]["Compared"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     simplify_law_api_laws_simplify_post: {
@@ -2771,15 +2790,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Simplified"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2866,15 +2876,6 @@ export interface operations {
                     "application/json": components["schemas"]["RunMetrics"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     systems_api_systems_get: {
@@ -2900,7 +2901,9 @@ export interface operations {
     start_session_interactive_sessions_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -2917,15 +2920,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2948,15 +2942,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -2985,15 +2970,6 @@ export interface operations {
                     "application/json": components["schemas"]["EpisodeView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     policy_step_interactive_sessions__episode_id__llm_step_post: {
@@ -3020,15 +2996,6 @@ export interface operations {
                     "application/json": components["schemas"]["EpisodeView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     pause_interactive_sessions__episode_id__pause_post: {
@@ -3049,15 +3016,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3086,15 +3044,6 @@ export interface operations {
                     "application/json": components["schemas"]["PreviewView"];
                 };
             };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
-                };
-            };
         };
     };
     run_interactive_sessions__episode_id__run_post: {
@@ -3119,15 +3068,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };
@@ -3156,15 +3096,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
-                };
-            };
-            /** @description Validation Error */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["HTTPValidationError"];
                 };
             };
         };

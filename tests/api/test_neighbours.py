@@ -1,0 +1,152 @@
+"""Who may ask: by which name, from whose page, through which proxy; and who may frame the page."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from fastapi.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+
+from physix.api import page
+from physix.api.app import create_app, serve
+from physix.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+BODY = {"system_id": "free_fall"}
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[TestClient]:
+    settings = Settings(db="memory://", host="lab.example", allowed_hosts=("physix.example",))
+    with TestClient(create_app(settings)) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    ("host", "known"),
+    [
+        ("127.0.0.1:8000", True),
+        ("localhost", True),
+        ("physix.localhost:8000", True),
+        ("[::1]:8000", True),
+        ("192.168.0.7:8000", True),  # an address cannot be rebound
+        ("workstation:8000", True),  # nor can a name without a dot
+        ("lab.example", True),
+        ("LAB.example:8000", True),
+        ("physix.example", True),
+        ("evil.example", False),
+        ("physix.example.evil.example", False),
+        ("127.0.0.1.evil.example:8000", False),
+        ("localhost.evil.example", False),
+        ("user@localhost", False),
+        ("localhost:99999999", False),
+        ("localhost/evil.example", False),
+    ],
+)
+def test_a_name_that_a_stranger_could_own_is_refused_on_every_route(
+    client: TestClient, host: str, known: bool
+) -> None:
+    for path in ("/api/systems", "/", "/openapi.json"):
+        answer = client.get(path, headers={"Host": host})
+        assert (answer.status_code == 200) == known, path
+    if not known:
+        assert answer.status_code == 400
+        assert "PHYSIX_ALLOWED_HOSTS" in answer.json()["detail"]
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws", headers={"Host": host}):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "own"),
+    [
+        ("http://127.0.0.1:8000", "127.0.0.1:8000", True),
+        ("http://localhost:5173", "127.0.0.1:8000", True),  # the development server
+        ("https://lab.example", "lab.example", True),  # behind a proxy that ended TLS
+        ("https://physix.example", "127.0.0.1:8000", True),  # behind one that asks by another name
+        ("http://127.0.0.1:3000", "127.0.0.1:8000", False),
+        ("http://lab.example:3000", "lab.example", False),
+        ("https://evil.example", "127.0.0.1:8000", False),
+        ("null", "127.0.0.1:8000", False),
+        ("http://[", "127.0.0.1:8000", False),
+    ],
+)
+def test_a_page_of_another_origin_acts_through_no_door(
+    client: TestClient, origin: str, host: str, own: bool
+) -> None:
+    headers = {"Origin": origin, "Host": host}
+    answer = client.post("/interactive/sessions", json=BODY, headers=headers)
+    assert answer.status_code == (201 if own else 403)
+    assert client.post("/reset", json={}, headers=headers).status_code == (200 if own else 403)
+    if own:
+        with client.websocket_connect("/ws", headers=headers) as socket:
+            socket.send_json({"type": "state"})
+            assert socket.receive_json()["type"] == "state"
+    else:
+        assert "PHYSIX_CORS_ORIGINS" in answer.json()["detail"]
+        with pytest.raises(WebSocketDisconnect), client.websocket_connect("/ws", headers=headers):
+            pass
+
+
+def test_a_public_server_answers_to_any_name_unless_it_names_its_own() -> None:
+    for hosts, status in (((), 200), (("space.example",), 400)):
+        settings = Settings(db="memory://", public=True, allowed_hosts=hosts)
+        with TestClient(create_app(settings, openenv=False)) as client:
+            assert client.get("/api/systems", headers={"Host": "evil.example"}).status_code == status
+            assert client.get("/health", headers={"Host": "evil.example"}).status_code != 400
+
+
+@pytest.mark.parametrize(
+    ("address", "ancestors"),
+    [
+        ("/", "'self'"),
+        ("/?embed=1", "'self'"),
+        ("/manual?embed=1", "'self'"),
+        ("/episodes/x", "'self'"),
+        ("/episodes/x?embed=1", "*"),
+        ("/compare/x?turn=2&embed=1", "*"),
+        ("/demos/x?embed=11", "'self'"),
+    ],
+)
+def test_only_an_embedded_replay_may_be_framed_by_anyone(
+    client: TestClient, address: str, ancestors: str
+) -> None:
+    policy = client.get(address).headers["content-security-policy"]
+    assert policy.endswith(f"frame-ancestors {ancestors}")
+
+
+def test_a_forwarded_address_is_believed_from_named_proxies_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[dict[str, object]] = []
+    monkeypatch.setattr(uvicorn, "run", lambda _app, **options: told.append(options))
+    serve(Settings(db="memory://"))
+    serve(Settings(db="memory://", proxies=("10.0.0.0/8", "192.0.2.1")))
+    kept = [(one["proxy_headers"], one["forwarded_allow_ips"]) for one in told]
+    assert kept == [(False, []), (True, ["10.0.0.0/8", "192.0.2.1"])]
+
+
+def test_an_address_that_only_another_method_knows_is_405_and_an_unknown_one_404(client: TestClient) -> None:
+    for path, allowed in (("/reset", "POST"), ("/step", "POST"), ("/interactive/sessions", "POST")):
+        answer = client.get(path)
+        assert (answer.status_code, answer.headers["allow"]) == (405, allowed)
+        assert answer.headers["content-type"] == "application/problem+json"
+    for path in ("/nowhere", "/run/a/b", "/episodes/a/b/c", "/robots.txt", "/api/nowhere", "/wp-login.php"):
+        assert client.get(path).status_code == 404, path
+
+
+def test_the_server_knows_the_addresses_of_the_page() -> None:
+    router = (ROOT / "web/src/app/router.tsx").read_text()
+    assert re.findall(r'^  path: "([^"]+)"', router, re.MULTILINE) == list(page.ADDRESSES)
+
+
+def test_docs_need_no_script_and_no_network(client: TestClient) -> None:
+    text = client.get("/docs").text
+    assert "<script" not in text
+    links = set(re.findall(r"""(?:src|href)=["']?([^\s"'>]+)""", text))
+    assert {link for link in links if not link.startswith("#")} == {"/openapi.json"}
+    document = client.get("/openapi.json").json()
+    for path, calls in document["paths"].items():
+        for method in calls:
+            assert f"<b>{method.upper()}</b> {path}" in text
+    for name in re.findall(r'href="#([^"]+)"', text):
+        assert f'id="{name}"' in text

@@ -1,0 +1,114 @@
+"""Quotas of a public server: every route that costs bills, by what it sets going."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from fastapi.routing import APIRoute
+from fastapi.testclient import TestClient
+
+from physix.api.app import create_app
+from physix.api.http import comparisons, datasets, demos, laws, operator, runs
+from physix.api.http.routes import router
+from physix.api.quota import Quota
+from physix.settings import Settings
+
+LAWS = {"first": "dx/dt = -k*x", "second": "dx/dt = -x*k"}
+# They stop work, or start none.
+FREE = {
+    "/interactive/sessions/{episode_id}/pause",
+    "/interactive/sessions/{episode_id}/abandon",
+    "/api/comparisons/{comparison_id}/pause",
+}
+# They bill in their own words: by members, by turns.
+BY_NUMBER = {
+    "/interactive/sessions/{episode_id}/run",
+    "/api/comparisons",
+    "/api/comparisons/{comparison_id}/run",
+}
+
+
+def posts() -> Iterator[APIRoute]:
+    for module_router in (
+        router,
+        comparisons.router,
+        demos.router,
+        datasets.router,
+        runs.router,
+        laws.router,
+        operator.router,
+    ):
+        for route in module_router.routes:
+            if isinstance(route, APIRoute) and "POST" in (route.methods or ()):
+                yield route
+
+
+def test_no_post_is_forgotten() -> None:
+    billed = {
+        route.path
+        for route in posts()
+        if any(getattr(d.dependency, "__name__", "").startswith("costs_") for d in route.dependencies)
+    }
+    assert {route.path for route in posts()} == billed | FREE | BY_NUMBER
+
+
+def public(**limits: int) -> TestClient:
+    return TestClient(create_app(Settings(db="memory://", public=True, **limits), openenv=False))  # type: ignore[arg-type]
+
+
+def session(client: TestClient, **body: Any) -> str:
+    answer = client.post("/interactive/sessions", json={"system_id": "spring_mass", "seed": 1} | body)
+    assert answer.status_code == 201, answer.text
+    return f"/interactive/sessions/{answer.json()['episode_id']}"
+
+
+def test_a_run_in_the_background_is_billed_by_its_turns() -> None:
+    with public(public_turns_per_minute=10) as client:
+        first, second = session(client, max_turns=8), session(client, max_turns=8)
+        assert client.post(f"{first}/run", json={"policy": "search"}).status_code == 202
+        refused = client.post(f"{second}/run", json={"policy": "search"})
+        assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
+        assert client.post(f"{second}/llm-step", json={"policy": "search"}).status_code == 200
+
+
+def test_looking_costs_as_much_as_playing() -> None:
+    law = {"equation": "d2x/dt2 = -k*x", "params": {"k": 4.0}}
+    table = {"csv": "t,x\n" + "\n".join(f"{i / 10},{2.0 ** (-i / 10)}" for i in range(40))}
+    with public(public_turns_per_minute=3) as client:
+        path = session(client)
+        assert client.post(f"{path}/preview", json=law).status_code == 200
+        assert client.post("/api/csv/check", json=table).status_code == 200
+        assert client.post("/api/laws/same", json=LAWS).status_code == 200
+        for address, body in (
+            (f"{path}/preview", law),
+            ("/api/csv/check", table),
+            ("/api/laws/same", LAWS),
+            ("/api/laws/simplify", {"law": LAWS["first"]}),
+        ):
+            assert client.post(address, json=body).status_code == 429, address
+
+
+def test_a_server_for_one_has_no_quota() -> None:
+    settings = Settings(db="memory://", public_turns_per_minute=1)
+    with TestClient(create_app(settings, openenv=False)) as client:
+        path = session(client)
+        law = {"equation": "d2x/dt2 = -k*x", "params": {"k": 4.0}}
+        assert [client.post(f"{path}/preview", json=law).status_code for _ in range(3)] == [200] * 3
+
+
+def test_a_quota_counts_each_client_and_kind_apart_for_a_minute() -> None:
+    now = [0.0]
+    quota = Quota(sessions=2, turns=3, clock=lambda: now[0])
+
+    def allowed(client: str, kind: str, number: int = 1) -> bool:
+        return quota.refuse(client, kind, number) is None  # type: ignore[arg-type]  # one of the two
+
+    assert [allowed("a", "sessions") for _ in range(3)] == [True, True, False]
+    assert [allowed("a", "turns") for _ in range(4)] == [True, True, True, False]
+    assert allowed("b", "sessions")
+    now[0] = 59.9
+    assert not allowed("a", "sessions")
+    now[0] = 60.0
+    assert allowed("a", "sessions")
+    assert not allowed("a", "sessions", 2)  # one is left: nothing is counted of what is refused
+    assert allowed("a", "sessions", 1)
+    assert not allowed("c", "turns", 4)
