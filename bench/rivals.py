@@ -21,8 +21,8 @@ import numpy as np
 from physix.engine.floats import FloatArray
 from physix.engine.systems import SYSTEMS, System
 from physix.engine.systems.task import Task, Truth
-from physix.engine.verifier.grammar import MAX_PARAMS
 from physix.engine.verifier.types import Hypothesis
+from physix.limits import MAX_PARAMS
 
 _SUBSTEPS = 2  # of the Runge-Kutta scheme between two samples
 _ROUNDS = 14  # of Levenberg-Marquardt

@@ -36,7 +36,7 @@ from numpy.random import PCG64, Generator
 from bench.rivals import FAMILIES, fit, holds
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.noise import estimate_noise
-from physix.engine.systems.task import Noise, StateVariable, Task, Trajectory, Truth
+from physix.engine.systems.task import MEASURED, Noise, StateVariable, Task, Trajectory, Truth
 from physix.engine.verifier import verify
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.simulate import integrate
@@ -162,7 +162,7 @@ def measured(
         noises = estimate_noise((shown,))
     task = Task(
         task_id=f"{motion.name}+{noise_seed}",
-        system_id="csv",
+        system_id=MEASURED,
         title="Measured",
         tier=None,
         seed=None,

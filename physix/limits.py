@@ -64,6 +64,15 @@ MAX_MAGNITUDE: Final = 1e12  # of a state: beyond it a simulation diverged
 MAX_TABLE_BYTES: Final = 8 * 1024 * 1024  # in a request
 MAX_FILE_BYTES: Final = 64 * 1024 * 1024  # of a file on this machine
 MAX_FILE_COLUMNS: Final = 256  # of a file, before roles are chosen
+MAX_LINES: Final = 2_000_000  # of a file
+MAX_LINE: Final = 100_000  # characters
+MAX_CELL: Final = 400  # characters of a number
+MAX_HEADER: Final = 200  # characters that are kept of a header or of a word in a cell
+MAX_HEADER_NAME: Final = 24  # leaves room for the v of an estimated velocity in MAX_NAME_CHARACTERS
+MAX_MEASURED: Final = 1e60  # magnitude of a number in a file: its square and its cube are still numbers
+MAX_RUNS: Final = 64
+MIN_RUN_ROWS: Final = 5
+MAX_INPUTS: Final = 8
 MIN_ROWS: Final = 8
 MAX_ROWS: Final = 10_000
 MAX_COLUMN_NAME: Final = 32
@@ -72,11 +81,15 @@ MAX_HINT: Final = 1_000
 MAX_TITLE: Final = 120
 MAX_HOLD_BACK: Final = 0.5
 
+# What models write
+MAX_REPLY_CHARACTERS: Final = 60_000  # of a reply; the record keeps MAX_RECORDED_COMPLETION
+
 # Lists and streams
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 200
 MAX_COUNTED: Final = 10_000  # episodes that a filter shows: counting more takes longer than a page
 MAX_EXPORTED: Final = 200  # episodes in one download
+MAX_CURVE_POINTS: Final = 2_000  # of a training run's metrics in one answer
 MAX_FOLLOWED: Final = 64  # episodes on one stream
 MAX_POSITION: Final = MAX_SEED
 MAX_CURSOR: Final = 512

@@ -23,6 +23,7 @@ import anyio
 import pytest
 
 from physix.engine.events import EpisodeFinished, Event, ForkPoint, PolicyFailed, RecordedEvent
+from physix.engine.systems.task import MEASURED
 from physix.errors import BadInputError, ConflictError, StorageError
 from physix.store import EpisodeFilter, EpisodeOrder, EpisodeRow, Log, SortKey
 from physix.store.contract_events import finished, started, turn
@@ -296,14 +297,14 @@ class LogContract:
     async def test_no_public_list_finds_an_evaluation_task_by_its_system(self, open_one: OpenLog) -> None:
         first = started()
         hidden = replace(first, task=replace(first.task, seed=None))
-        measured = replace(first, task=replace(first.task, seed=None, system_id="csv"))
+        measured = replace(first, task=replace(first.task, seed=None, system_id=MEASURED))
         async with open_one() as log:
             for name, event in (("open", first), ("hidden", hidden), ("measured", measured)):
                 await log.append(name, (event,), expected_version=0)
             for system, public, found in (
                 ("free_fall", True, ["open"]),
                 ("free_fall", False, ["hidden", "open"]),
-                ("csv", True, ["measured"]),
+                (MEASURED, True, ["measured"]),
                 (None, True, ["measured", "hidden", "open"]),
             ):
                 page = await log.list_episodes(EpisodeFilter(system=system, public=public))

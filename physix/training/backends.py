@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from physix.errors import BadInputError
 
-BackendName = Literal["auto", "unsloth", "peft", "full"]
 _LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 

@@ -17,10 +17,9 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from physix.errors import BadInputError
-from physix.limits import FILE_NAME
+from physix.limits import FILE_NAME, MAX_CURVE_POINTS
 
 RunStatus = Literal["running", "finished", "failed", "stopped_early"]
-MAX_POINTS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +114,7 @@ def read_run(roots: Sequence[Path], run_id: str) -> RunManifest | None:
     return _read(_folder(roots, run_id) / "run.json")
 
 
-def read_metrics(roots: Sequence[Path], run_id: str, *, limit: int = MAX_POINTS) -> list[MetricLine]:
+def read_metrics(roots: Sequence[Path], run_id: str, *, limit: int = MAX_CURVE_POINTS) -> list[MetricLine]:
     """Return the run's metrics in the order of their steps, thinned evenly to at most `limit` lines.
 
     Lines of one step are joined. A line cut short by a crash is left out. After a resume from an older

@@ -10,7 +10,8 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel
 
 from physix.errors import RunNotFoundError
-from physix.training.runs import MAX_POINTS, RunManifest, list_runs, read_metrics, read_run
+from physix.limits import MAX_CURVE_POINTS
+from physix.training.runs import RunManifest, list_runs, read_metrics, read_run
 
 router = APIRouter()
 
@@ -67,7 +68,7 @@ def runs(request: Request) -> RunList:
 def run_metrics(
     request: Request,
     run_id: str,
-    limit: Annotated[int, Query(ge=2, le=MAX_POINTS)] = MAX_POINTS,
+    limit: Annotated[int, Query(ge=2, le=MAX_CURVE_POINTS)] = MAX_CURVE_POINTS,
 ) -> RunMetrics:
     """Return a run's manifest and its metrics over steps, thinned evenly to `limit` points."""
     roots = _roots(request)
@@ -90,7 +91,7 @@ def run_metrics(
 
 
 def _summary(roots: tuple[Path, ...], manifest: RunManifest) -> RunSummary:
-    lines = read_metrics(roots, manifest.id, limit=MAX_POINTS)
+    lines = read_metrics(roots, manifest.id, limit=MAX_CURVE_POINTS)
     last = lines[-1] if lines else {}
     return RunSummary(
         id=manifest.id,

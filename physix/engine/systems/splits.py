@@ -14,13 +14,11 @@ import hashlib
 import hmac
 import json
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from physix.engine.systems.registry import SYSTEMS, sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.errors import BadInputError
 
-SplitName = Literal["train", "validation", "test"]
 PUBLIC_SALT = "physix-public-1"
 DATASET_VERSION = "physix-public-2"  # as `openenv.yaml` declares it
 _PER_SYSTEM: dict[str, int] = {"train": 1_000, "validation": 40, "test": 100}

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from physix.engine.greek import GREEK
 from physix.engine.systems.targets import Target, left_side, targets
 from physix.engine.systems.task import InputVariable, StateVariable
 from physix.engine.verifier.functions import FUNCTIONS, allowed
@@ -35,24 +36,18 @@ from physix.limits import (
     MAX_NAME_CHARACTERS,
     MAX_NUMBER,
     MAX_PARAMS,
+    RESERVED_WORDS,
     TIME,
 )
 
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z0-9_]*)|(?P<operator>\*\*|[-+*/(),])"
 )
+_EQUATION = r"[^;\n]+"
 _LEFT_SIDE = re.compile(
     r"\s*(?:d2(?P<second>[A-Za-z_]\w*?)\s*/\s*dt2|d(?P<first>[A-Za-z_]\w*?)\s*/\s*dt)\s*=", re.ASCII
 )
 _IDENTIFIER = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}", re.ASCII)
-GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψω",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
-        "upsilon phi chi psi omega".split(),
-        strict=True,
-    )
-)
 _MINUS_SIGNS = "−–—‐‑‒"  # these are the characters that are refused
 
 
@@ -103,6 +98,28 @@ def parse(
         return ParsedHypothesis(equations, checked, tuple(variables), tuple(inputs), free)
     except _RejectedError as rejected:
         return rejected.rejection
+
+
+def stated(text: str) -> tuple[tuple[str, int, str], ...]:
+    """Return variable, order and right side of every equation of a law that no task has asked for.
+
+    Nothing is judged: what begins with no left side is passed over, and `parse` says what is wrong.
+    """
+    found = []
+    for segment in re.findall(_EQUATION, text):
+        if match := _LEFT_SIDE.match(segment):
+            variable, order = _derivative(match)
+            found.append((variable, order, segment[match.end() :]))
+    return tuple(found)
+
+
+def names_in(text: str) -> set[str]:
+    """Return the names in expressions that are no function, constant or `t`."""
+    return set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", text, re.ASCII)) - RESERVED_WORDS
+
+
+def _derivative(match: re.Match[str]) -> tuple[str, int]:
+    return (match["second"], 2) if match["second"] else (match["first"], 1)
 
 
 def _check_characters(text: object) -> None:
@@ -221,7 +238,7 @@ def _parse_equations(
     expected = targets(variables)
     found: dict[str, Equation] = {}
     tokens_left = MAX_EQUATION_TOKENS
-    for match in re.finditer(r"[^;\n]+", text):
+    for match in re.finditer(_EQUATION, text):
         if not match.group().strip():
             continue
         variable, order, start = _parse_left_side(match.group(), match.start(), expected, variables)
@@ -261,7 +278,7 @@ def _parse_left_side(
             offset + indent,
             segment.strip(),
         )
-    variable, order = (match["second"], 2) if match["second"] else (match["first"], 1)
+    variable, order = _derivative(match)
     target = left_side(variable, order)
     if any(one.left == target for one in expected):
         return variable, order, offset + match.end()

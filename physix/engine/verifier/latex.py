@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from physix.engine.greek import TEX_GREEK
 from physix.engine.systems.task import InputVariable, StateVariable
 from physix.engine.verifier.functions import FUNCTIONS
-from physix.engine.verifier.grammar import GREEK
 from physix.engine.verifier.tree import (
     Binary,
     Call,
@@ -25,7 +25,6 @@ from physix.engine.verifier.tree import (
 from physix.engine.verifier.types import Term
 
 # LaTeX has no command for an omicron, nor for capitals that look Latin.
-_GREEK = {*GREEK.values(), *"Gamma Delta Theta Lambda Xi Pi Sigma Phi Psi Omega".split()} - {"omicron"}
 
 
 def latex(parsed: ParsedHypothesis) -> str:
@@ -62,7 +61,7 @@ def _name(name: str) -> str:
     if match is None:
         return r"\mathrm{" + name.replace("_", r"\_") + "}"
     base, digits, suffix = match.groups()
-    head = f"\\{base}" if base in _GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}"
+    head = f"\\{base}" if base in TEX_GREEK else base if len(base) == 1 else rf"\mathrm{{{base}}}"
     below = digits or (rf"\mathrm{{{suffix}}}" if suffix else "")
     return f"{head}_{{{below}}}" if below else head
 

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from physix.engine.floats import FloatArray
 from physix.engine.verifier.compile import Inputs, Program
 from physix.engine.verifier.simulate import integrate_program
+from physix.limits import MAX_NUMBER
 
-BOUND = 1e30  # on the magnitude of a fitted constant
 _RTOL, _ATOL = 1e-8, 1e-10  # the latter as a share of each variable's spread
 _COARSER = 100.0  # with inputs: their kinks cost a solver most, and between samples they are a guess
 _EVALUATIONS = 3_000  # of the right-hand side for one run, and
@@ -127,7 +127,7 @@ class Shooting:
 
     def at(self, constants: FloatArray, starts: FloatArray, rows: Sequence[int]) -> Point:
         """Return the residuals of the first `rows` of each run."""
-        constants = np.clip(constants, -BOUND, BOUND)
+        constants = np.clip(constants, -MAX_NUMBER, MAX_NUMBER)
         self._base[self.slots] = constants
         compiled = replace(self.compiled, constants=tuple(self._base.tolist()))
         parts, complete = [], True
@@ -252,7 +252,7 @@ class Shooting:
             if 0.03 < moved < 30.0:
                 break
             step *= min(max(1.0 / moved, 1e-4), 1e4) if moved > 0.0 else 1e4
-            if not abs(step) < BOUND:
+            if not abs(step) < MAX_NUMBER:
                 return np.zeros_like(point.residuals)
         self._steps[j] = step
         if not central:

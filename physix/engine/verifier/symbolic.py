@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal
 
 from physix.engine.systems.task import StateVariable
-from physix.engine.verifier.grammar import parse
+from physix.engine.verifier.grammar import names_in, parse, stated
 from physix.engine.verifier.latex import latex
 from physix.engine.verifier.tree import (
     Binary,
@@ -36,7 +35,7 @@ from physix.engine.verifier.tree import (
 )
 from physix.engine.verifier.types import Rejection
 from physix.errors import BadInputError
-from physix.limits import EXTENDED_FUNCTIONS, MAX_EQUATION_CHARACTERS, MAX_PARAMS, RESERVED_WORDS
+from physix.limits import EXTENDED_FUNCTIONS, MAX_EQUATION_CHARACTERS, MAX_PARAMS
 
 if TYPE_CHECKING:
     import sympy
@@ -116,10 +115,10 @@ def read_law(law: str) -> ParsedHypothesis:
     """
     if not isinstance(law, str) or len(law) > MAX_EQUATION_CHARACTERS:
         raise BadInputError(f"A law is a text of at most {MAX_EQUATION_CHARACTERS} characters.")
-    first = set(re.findall(r"\bd([A-Za-z_]\w*?)\s*/\s*dt\s*=", law, re.ASCII))
-    second = set(re.findall(r"\bd2([A-Za-z_]\w*?)\s*/\s*dt2\s*=", law, re.ASCII))
-    sides = re.sub(r"\bd2?[A-Za-z_]\w*?\s*/\s*dt2?\s*=", " ", law, flags=re.ASCII)
-    names = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", sides, re.ASCII)) - RESERVED_WORDS - first - second
+    equations = stated(law)
+    first = {variable for variable, order, _ in equations if order == 1}
+    second = {variable for variable, order, _ in equations if order == 2}
+    names = names_in(" ".join(right for _, _, right in equations)) - first - second
     variables = [_variable(name) for name in sorted(first)]
     for name in sorted(second):
         rate = "v" + name if "v" + name not in first | second else "rate_of_" + name

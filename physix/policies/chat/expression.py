@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from physix.engine.greek import GREEK
 from physix.engine.systems.targets import left_side, targets
 from physix.engine.systems.task import InputVariable, StateVariable
 from physix.engine.verifier.functions import FUNCTIONS
-from physix.engine.verifier.grammar import GREEK
 from physix.engine.verifier.tree import Binary, Call, Extremum, Name, Negate, Node, Number
 from physix.limits import CONSTANTS, MAX_EQUATION_DEPTH, MAX_EQUATION_TOKENS, MAX_NUMBER, TIME
 from physix.policies.chat.algebra import UnreadableError

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import InputVariable, StateVariable
-from physix.engine.verifier.grammar import parse
+from physix.engine.verifier.grammar import names_in, parse
 from physix.engine.verifier.tree import Name, Node, ParsedHypothesis, show, walk
 from physix.limits import CONSTANTS, MAX_PARAMS, RESERVED_WORDS, TIME
 from physix.policies.chat.algebra import UnreadableError, solve, substitute
@@ -119,7 +119,7 @@ def _as_written(
     """Return a text that is of the grammar already, word for word."""
     words = Vocabulary(variables, inputs, params)
     sides = " ".join(part.partition("=")[2] for part in re.split(r"[;\n]", text))
-    used = set(re.findall(r"(?<![\w.])[A-Za-z_]\w*", sides, re.ASCII)) - RESERVED_WORDS - words.columns
+    used = names_in(sides) - words.columns
     if "e" in used - params or len(used) > MAX_PARAMS:
         return None
     if any(words.name(name) != name or words.split(name) for name in used - params):

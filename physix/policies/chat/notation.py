@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from physix.engine.verifier.grammar import GREEK
+from physix.engine.greek import GREEK, GREEK_VARIANTS
 from physix.policies.chat.algebra import UnreadableError
 
-_LETTERS = GREEK | {"ς": "sigma", "ϑ": "theta", "ϕ": "phi", "ϵ": "epsilon", "µ": "mu"}
+_LETTERS = GREEK | GREEK_VARIANTS | {"µ": "mu"}
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUBSCRIPTS = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 _SIGNS = str.maketrans(

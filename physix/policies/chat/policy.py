@@ -18,11 +18,10 @@ import anyio
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.errors import PolicyError
+from physix.limits import MAX_REPLY_CHARACTERS
 from physix.policies.chat.prompt import PROMPT_VERSION, Prompt, render
 from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.settings import Settings
-
-MAX_REPLY_CHARACTERS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from physix.engine.episode import evolve, observe
 from physix.engine.ports import EventLog
 from physix.engine.systems import SYSTEMS
 from physix.engine.systems.splits import is_for_evaluation
+from physix.engine.systems.task import MEASURED
 from physix.errors import BadInputError
 from physix.training.data.renderers import Prompt, Renderer, renderer_named
 
@@ -57,7 +58,7 @@ class MiningRules:
             raise BadInputError(f"min_generalisation is {self.min_generalisation}; it must be from 0 to 1.")
         if self.best_of < 0 or self.balance < 0:
             raise BadInputError("best_of and balance count rows; they cannot be negative.")
-        unknown = [name for name in self.systems if name not in SYSTEMS and name != "csv"]
+        unknown = [name for name in self.systems if name not in SYSTEMS and name != MEASURED]
         if unknown:
             raise BadInputError(f"Unknown systems: {', '.join(unknown)[:200]}. Known: {', '.join(SYSTEMS)}.")
 

@@ -7,8 +7,8 @@ import pytest
 from physix.engine.systems import sample_task
 from physix.engine.verifier import CODES, verify
 from physix.engine.verifier.separable import MAX_POINTS
-from physix.engine.verifier.shooting import BOUND
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
+from physix.limits import MAX_NUMBER
 from tests.engine.verifier.hostile import CASES, Case
 
 TASK, TRUTH = sample_task("free_fall", 5)
@@ -69,5 +69,5 @@ def test_fitted_constants_open_no_hole() -> None:
         json.dumps(asdict(verified), allow_nan=False)
         # Simulations and the slopes at their end, and points along the data.
         assert verified.simulation.fit_evaluations <= 500_000 + MAX_POINTS
-        assert all(abs(value) <= BOUND for value in verified.simulation.fitted.values())
+        assert all(abs(value) <= MAX_NUMBER for value in verified.simulation.fitted.values())
         assert (verified.simulation.fit == "failed") is (verified.simulation.outcome == "fit_failed")

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.measured.clock import epoch_unit
 from physix.engine.systems.measured.evidence import rate_agreement
 from physix.engine.systems.measured.names import plain
-from physix.engine.systems.measured.table import MIN_RUN_ROWS, Column, FloatArray, Problem, Roles
+from physix.engine.systems.measured.table import Column, Problem, Roles
 from physix.engine.systems.measured.units import factor_between, in_radians, parse_unit, rate_unit
+from physix.limits import MIN_RUN_ROWS
 
 _GOOD = 0.9
 _SAME = 0.1

@@ -10,6 +10,7 @@ from itertools import chain
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.measured.cells import (
     Kind,
     clock_seconds,
@@ -28,11 +29,11 @@ from physix.engine.systems.measured.names import (
     canonical_unit,
     split_label,
 )
-from physix.engine.systems.measured.table import MAX_LABEL, Dialect, FloatArray, Problem
+from physix.engine.systems.measured.table import Dialect, Problem
 from physix.errors import CsvError
+from physix.limits import MAX_HEADER, MAX_MEASURED
 
 _CHUNK = 20_000
-MAX_VALUE = 1e60
 _MAX_WORDS = 64  # different words in a column that may tell runs apart
 _SAMPLE_CELLS = 20_000
 _DEEPEST = 5_000  # lines of preamble
@@ -72,7 +73,7 @@ class _Reader:
         if is_missing(text):
             return np.nan
         if self.kind == "word":
-            return float(self.words.setdefault(text[:MAX_LABEL], len(self.words)))
+            return float(self.words.setdefault(text[:MAX_HEADER], len(self.words)))
         found: float | None
         if self.kind == "clock":
             found = clock_seconds(text)
@@ -378,9 +379,9 @@ def _append_fast(lines: Sequence[str], grid: Grid, readers: Sequence[_Reader]) -
 
 def _raw(reader: _Reader, heading: Heading, units: dict[int, str]) -> RawColumn:
     values = np.concatenate(reader.parts) if reader.parts else np.empty(0)
-    reader.over += int((np.abs(values) > MAX_VALUE).sum())
+    reader.over += int((np.abs(values) > MAX_MEASURED).sum())
     values = np.where(np.isfinite(values), bounded(values), np.nan)
-    label = heading.names.get(reader.index, "").strip()[:MAX_LABEL]
+    label = heading.names.get(reader.index, "").strip()[:MAX_HEADER]
     name, unit = split_label(label)
     if reader.index in heading.units:
         unit = canonical_unit(heading.units[reader.index]) or unit
@@ -397,7 +398,7 @@ def _raw(reader: _Reader, heading: Heading, units: dict[int, str]) -> RawColumn:
         label=label if name else label or "",
         unit="s" if reader.kind in ("clock", "date") else unit,
         values=values,
-        group=heading.groups.get(reader.index, "")[:MAX_LABEL],
+        group=heading.groups.get(reader.index, "")[:MAX_HEADER],
         clock=reader.kind in ("clock", "date"),
         date=reader.kind == "date",
         words=words,
@@ -423,7 +424,7 @@ def raw_column(label: str, cells: Sequence[str], problems: list[Problem]) -> Raw
 def bounded(values: FloatArray) -> FloatArray:
     """Return the values without those whose squares no float holds; what is as small counts as zero."""
     size = np.abs(values)
-    return np.where(size > MAX_VALUE, np.nan, np.where(size < 1.0 / MAX_VALUE, 0.0, values))
+    return np.where(size > MAX_MEASURED, np.nan, np.where(size < 1.0 / MAX_MEASURED, 0.0, values))
 
 
 def _past_midnight(values: FloatArray) -> FloatArray:
@@ -465,8 +466,8 @@ def _bad_cells(reader: _Reader, heading: Heading) -> Problem:
     if reader.first_bad is None:
         return Problem(
             severity="warning",
-            message=f"Column {name!r}: {reader.over} cells are out of range (inf, OL, beyond {MAX_VALUE:g}) "
-            "and count as missing.",
+            message=f"Column {name!r}: {reader.over} cells are out of range (inf, OL, above {MAX_MEASURED:g})"
+            " and count as missing.",
         )
     line, text = reader.first_bad
     return Problem(

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Literal
 
-MAX_CELL = 400  # characters of a number
+from physix.limits import MAX_CELL
+
 Kind = Literal["number", "clock", "date", "word"]
 
 _EXPONENT = r"(?:[eEdD][+-]?\d{1,4})?"

@@ -7,7 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from physix.engine.systems.measured.table import MAX_RUNS, MIN_RUN_ROWS, FloatArray, Problem
+from physix.engine.floats import FloatArray
+from physix.engine.systems.measured.table import Problem
+from physix.limits import MAX_RUNS, MIN_RUN_ROWS
 
 IndexArray = NDArray[np.intp]
 Say = Callable[[Problem], None]

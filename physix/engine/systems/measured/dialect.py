@@ -15,9 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from physix.engine.systems.measured.cells import decimal_of, is_missing, kind_of
-from physix.engine.systems.measured.table import MAX_LINE, MAX_LINES
 from physix.errors import CsvError
-from physix.limits import MAX_FILE_BYTES, MAX_FILE_COLUMNS
+from physix.limits import MAX_FILE_BYTES, MAX_FILE_COLUMNS, MAX_LINE, MAX_LINES
 
 HEAD = 400  # lines in which a header is looked for
 _SAMPLE = 200  # lines from the middle and from the end

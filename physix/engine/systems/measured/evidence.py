@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from physix.engine.systems.measured.table import FloatArray
+from physix.engine.floats import FloatArray
 
 Span = tuple[FloatArray, FloatArray]  # times and values of one run, finite, times increasing
 _TOO_COARSE = 0.05

@@ -6,18 +6,11 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
 
-from physix.engine.systems.measured.table import MAX_NAME
+from physix.engine.greek import GREEK, GREEK_VARIANTS
 from physix.engine.systems.measured.units import measures, parse_unit
-from physix.limits import MAX_UNIT, RESERVED_WORDS
+from physix.limits import MAX_HEADER_NAME, MAX_UNIT, RESERVED_WORDS
 
-_GREEK = dict(
-    zip(
-        "αβγδεζηθικλμνξοπρστυφχψωςϑϕϵ",
-        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau "
-        "upsilon phi chi psi omega sigma theta phi epsilon".split(),
-        strict=True,
-    )
-)
+_LETTERS = GREEK | GREEK_VARIANTS
 _FOLD = {
     "ß": "ss",
     "ø": "o",
@@ -122,17 +115,17 @@ def legal_name(label: str, taken: Collection[str], *, fallback: str) -> str:
     rate = _DERIVATIVE.match(label)
     text = f"{rate[2]}_{'ddot' if rate[1] else 'dot'}" if rate else _fold(label)
     text = re.sub(r"([A-Za-z])['’′]", r"\1_dot", text)
-    text = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:MAX_NAME].strip("_")
+    text = re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")[:MAX_HEADER_NAME].strip("_")
     if not text:
         text = fallback
     if not text[0].isalpha():
-        text = f"c{text}"[:MAX_NAME]
+        text = f"c{text}"[:MAX_HEADER_NAME]
     if text not in RESERVED and text not in taken:
         return text
     number = 2 if text in taken and text not in RESERVED else 1
-    while f"{text[: MAX_NAME - 4]}_{number}" in taken:
+    while f"{text[: MAX_HEADER_NAME - 4]}_{number}" in taken:
         number += 1
-    return f"{text[: MAX_NAME - 4]}_{number}"
+    return f"{text[: MAX_HEADER_NAME - 4]}_{number}"
 
 
 def is_units_row(cells: Sequence[str]) -> bool:
@@ -211,8 +204,8 @@ def _fold(text: str) -> str:
     spelled = []
     for letter in text:
         lower = letter.lower()
-        if lower in _GREEK and letter not in "µ":
-            word = _GREEK[lower]
+        if lower in _LETTERS:
+            word = _LETTERS[lower]
             spelled.append(word if letter == lower else word.capitalize())
         else:
             spelled.append(_FOLD.get(letter, letter))

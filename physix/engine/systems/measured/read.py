@@ -13,9 +13,9 @@ from physix.engine.systems.measured.body import RawColumn, bounded, raw_column, 
 from physix.engine.systems.measured.dialect import read_grid
 from physix.engine.systems.measured.roles import ROW_NUMBERS, name_columns, propose
 from physix.engine.systems.measured.runs import prepare_runs
-from physix.engine.systems.measured.table import MAX_LINES, Dialect, Problem, Table
+from physix.engine.systems.measured.table import Dialect, Problem, Table
 from physix.errors import CsvError
-from physix.limits import MAX_FILE_COLUMNS
+from physix.limits import MAX_FILE_COLUMNS, MAX_LINES
 
 
 def read_table(source: bytes | str) -> Table:

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.measured.body import RawColumn
 from physix.engine.systems.measured.evidence import (
     rate_agreement,
@@ -16,8 +17,9 @@ from physix.engine.systems.measured.evidence import (
 from physix.engine.systems.measured.names import is_time_name, legal_name, plain, split_label
 from physix.engine.systems.measured.order import MECHANICAL, order_by_name, order_by_numbers
 from physix.engine.systems.measured.seen import Seen, Spans
-from physix.engine.systems.measured.table import MAX_RUNS, MIN_RUN_ROWS, Column, FloatArray, Role
+from physix.engine.systems.measured.table import Column, Role
 from physix.engine.systems.measured.units import factor_between, measures, parse_unit, rate_unit
+from physix.limits import MAX_RUNS, MIN_RUN_ROWS
 
 _INDEX_NAMES = frozenset(
     "index idx frame frames frameno framenumber row rows rownames rowname rowname rownumber nr no num "

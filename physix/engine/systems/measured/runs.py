@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.measured.agree import (
     Run,
     check_angles,
@@ -21,17 +22,17 @@ from physix.engine.systems.measured.agree import (
     warning,
 )
 from physix.engine.systems.measured.clock import average_equal, from_zero, on_grid, runs_of
-from physix.engine.systems.measured.table import (
-    MAX_INPUTS,
-    MAX_RUNS,
-    MIN_RUN_ROWS,
-    Column,
-    FloatArray,
-    Problem,
-    Roles,
-)
+from physix.engine.systems.measured.table import Column, Problem, Roles
 from physix.engine.systems.measured.thin import thinned
-from physix.limits import MAX_MAGNITUDE, MAX_ROWS, MAX_STATES, MIN_ROWS
+from physix.limits import (
+    MAX_INPUTS,
+    MAX_MAGNITUDE,
+    MAX_ROWS,
+    MAX_RUNS,
+    MAX_STATES,
+    MIN_ROWS,
+    MIN_RUN_ROWS,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

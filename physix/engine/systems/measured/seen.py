@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from physix.engine.systems.measured.table import MAX_RUNS, MIN_RUN_ROWS, Column, FloatArray
+from physix.engine.floats import FloatArray
+from physix.engine.systems.measured.table import Column
+from physix.limits import MAX_RUNS, MIN_RUN_ROWS
 
 _MAX_EVIDENCE = 20_000  # rows that a proposal looks at
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from physix.engine.systems.measured.table import FloatArray
+from physix.engine.floats import FloatArray
 
 _WIDTHS = (5, 7, 9, 13, 19, 27, 39, 55, 79)
 _PROBES = 200

@@ -6,20 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
+from physix.engine.floats import FloatArray
 
-FloatArray = NDArray[np.float64]
 RoleKind = Literal["time", "state", "rate", "input", "sigma", "run", "ignore"]
 Severity = Literal["error", "warning", "note"]
-
-MAX_LINES = 2_000_000
-MAX_LINE = 100_000
-MAX_LABEL = 200
-MAX_NAME = 24  # leaves room for the v of an estimated velocity in the grammar's 32
-MIN_RUN_ROWS = 5
-MAX_RUNS = 64
-MAX_INPUTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
+from physix.engine.greek import TEX_GREEK
 from physix.engine.systems.measured.agree import Run
 from physix.engine.systems.measured.choice import Choice, all_roles, choose
 from physix.engine.systems.measured.read import read_table
 from physix.engine.systems.measured.runs import Prepared, prepare_runs
 from physix.engine.systems.measured.slopes import estimated_rate
-from physix.engine.systems.measured.table import Column, FloatArray, Problem, Role, Roles, Table
+from physix.engine.systems.measured.table import Column, Problem, Role, Roles, Table
 from physix.engine.systems.measured.units import rate_unit
 from physix.engine.systems.noise import estimate_noise
-from physix.engine.systems.task import InputVariable, Noise, StateVariable, Task, Trajectory, Truth
+from physix.engine.systems.task import MEASURED, InputVariable, Noise, StateVariable, Task, Trajectory, Truth
 from physix.errors import BadInputError, CsvError
 from physix.limits import MAX_HINT, MAX_HOLD_BACK, MAX_STATES, MAX_TITLE, MIN_ROWS
 
@@ -25,10 +26,6 @@ HOLD_BACK = 0.25  # of the rows, or of the runs, unless said otherwise
 HOLD_BACK_FROM = 40  # rows; fewer are needed to find a law at all
 MIN_HELD_BACK = 3
 _TOLD = 6  # problems spelled out in one message
-
-_GREEK = re.compile(
-    "alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|rho|sigma|tau|phi|chi|psi|omega"
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +124,7 @@ def measured_task(
     shown, hidden = (tuple(_with_sigma(one, noises) for one in part) for part in (shown, hidden))
     task = Task(
         task_id=f"csv/{_digest(variables, shown, hidden)}",
-        system_id="csv",
+        system_id=MEASURED,
         title=title.strip() or "Your data",
         tier=None,
         seed=None,
@@ -399,7 +396,7 @@ def _symbol(name: str, rate_of: str | None) -> str:
         return f"v_{{{position}}}" if name.startswith("v") else rf"\dot{{{position}}}"
     escaped = stem.replace("_", r"\_")
     plain = stem if len(stem) == 1 else rf"\mathrm{{{escaped}}}"
-    base = rf"\{stem}" if _GREEK.fullmatch(stem) else plain
+    base = rf"\{stem}" if stem in TEX_GREEK else plain
     return f"{base}_{{{number}}}" if number else base
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from physix.engine.systems.measured.table import FloatArray
+from physix.engine.floats import FloatArray
 
 _REACH = 1.5  # half-width of the window, in kept samples
 

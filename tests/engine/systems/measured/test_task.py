@@ -39,6 +39,7 @@ def test_the_same_table_is_the_same_task() -> None:
         ("t,theta,omega", [r"\theta", r"\dot{\theta}"]),
         ("t,y,vy", ["y", "v_{y}"]),
         ("t,x1,v1", ["x_{1}", "v_{1}"]),
+        ("t,upsilon,Omega", [r"\upsilon", r"\Omega"]),
     ],
 )
 def test_columns_have_latex_symbols(header: str, symbols: list[str]) -> None:
