@@ -3,13 +3,16 @@
     python -m bench.discovery odebench --noise 0 0.01 0.05
     python -m bench.discovery systems --noise 0 0.01 0.05 --seeds 5
     python -m bench.discovery odebench --noise 0.05 --drop 0.5 --policy sindy
+    python -m bench.discovery files --folder FOLDER
 
 ODEBench: 512 points on [0, 10], multiplicative noise x (1 + s N), a share of the points dropped; nothing
 is held back that could end an episode early, the policy sees the noisy table alone, its last law is
 judged. `reconst.` is the share of laws with variance-weighted R² > 0.9 on the clean trajectory, from its
 start; `general.` the same from the second start; `recovered` the share whose field is within 1 % of the
 true one over a box about both motions; `form` those that some constants would turn into the truth.
-Source: d'Ascoli et al., "ODEFormer", ICLR 2024, arXiv:2310.05573. The systems are played in `strict`.
+Source: d'Ascoli et al., "ODEFormer", ICLR 2024, arXiv:2310.05573. The systems are played in `strict`;
+so are files of measurements, read with the roles that the importer proposes: whether a law is right, a
+person has to say.
 """
 
 from __future__ import annotations
@@ -20,6 +23,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import Pool
+from pathlib import Path
 from statistics import fmean, median
 
 import anyio
@@ -30,13 +34,15 @@ from physix.cli.tables import lines, number
 from physix.engine import EpisodeConfig, EpisodeEngine
 from physix.engine.floats import FloatArray
 from physix.engine.systems import SYSTEMS, sample_task
+from physix.engine.systems.measured import measured_task, read_table
 from physix.engine.systems.noise import estimate_noise
 from physix.engine.systems.task import Task, Trajectory, Truth
-from physix.engine.verifier import correctness, parse
+from physix.engine.verifier import correctness, parse, verify
 from physix.engine.verifier.correctness import same_structure
 from physix.engine.verifier.simulate import integrate
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.errors import CsvError
 from physix.policies import make_policy
 from physix.store import open_log
 from physix.training.suites import OdeCase, odebench
@@ -149,6 +155,27 @@ def system_found(job: tuple[str, float, int, str]) -> Found:
     return replace(found, turns=turns, cpu_s=cpu_s, solved=reason == "solved")
 
 
+def file_found(job: tuple[Path, str]) -> str:
+    """Let a policy work on one file; return a line of what it found."""
+    path, policy = job
+    try:
+        made = measured_task(read_table(path.read_bytes()))
+    except CsvError as error:
+        return f"{path.stem}: refused: {error}"
+    orders = ", ".join(f"{v.name}{'~' if v.estimated else ''}" for v in made.task.variables)
+    began = time.process_time()
+    config = VerifierConfig(profile="strict", functions="extended")
+    law, turns, reason = play(made.task, made.truth, policy, config)
+    cpu_s = time.process_time() - began
+    verdict = verify(made.task, made.truth, law, best_match=0.0, config=config)
+    shares = f"match {verdict.reward.match:.3f}"
+    if verdict.generalisation is not None:
+        shares += f", held back {verdict.generalisation:.3f}"
+    values = ", ".join(f"{name} {value:.4g}" for name, value in law.params.items() if value is not None)
+    head = f"{path.stem} ({orders}): {reason}, {turns} turns, {cpu_s:.1f} s, {shares}"
+    return f"{head}\n    {law.equation}  [{values}]"
+
+
 def _judged(name: str, noise: float, task: Task, truth: Truth, law: Hypothesis) -> Found:
     parsed = parse(law.equation, law.params, task.variables, functions="extended")
     found = Found(
@@ -195,7 +222,8 @@ def _print(name: str, found: Sequence[Found], *, by: str) -> None:
 def main() -> None:
     """Read the options, run, print."""
     parser = argparse.ArgumentParser(description="How often does a policy find the law?")
-    parser.add_argument("suite", choices=("odebench", "systems"))
+    parser.add_argument("suite", choices=("odebench", "systems", "files"))
+    parser.add_argument("--folder", type=Path, help="of files of measurements")
     parser.add_argument("--policy", default="search")
     parser.add_argument("--noise", type=float, nargs="+", default=[0.0, 0.01, 0.05])
     parser.add_argument("--drop", type=float, default=0.0, help="share of ODEBench's points left out")
@@ -206,6 +234,15 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", help="also write what was found, one object a line")
     parser.add_argument("--laws", action="store_true", help="also print every law")
     options = parser.parse_args()
+    if options.suite == "files":
+        if options.folder is None:
+            parser.error("files: name a --folder")
+        paths = sorted(options.folder.glob("*.csv"))
+        paths = [path for path in paths if not options.cases or path.stem in options.cases]
+        with Pool(options.jobs) as pool:
+            for line in pool.imap(file_found, [(path, options.policy) for path in paths], chunksize=1):
+                print(line, flush=True)
+        return
     seeds = range(options.first_seed, options.first_seed + options.seeds)
     with Pool(options.jobs) as pool:
         if options.suite == "odebench":

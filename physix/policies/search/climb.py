@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from physix.engine.floats import FloatArray
-from physix.engine.systems.targets import targets
+from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import Task
 from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.types import FunctionSet
@@ -23,7 +24,9 @@ _MOST_TERMS = 6
 _ALONE, _JOINT = 16, 6  # structures tried by simulation: of a single equation, and of one among several
 _SWEEPS = 2
 _DROPS = 3  # terms, the least certain first, that elimination tries to do without at one step
+_CLEAN = 0.5  # chi² per sample below which there is hardly noise, and longer laws explain arithmetic
 _CLOSE = 3.0  # chi² per sample below which a law's own motion is better than smoothed data
+_UNSEEN = 1e-3  # share of the spread that motions with inputs are trusted to
 _DIPS = 0.02  # share of its size that a positive variable may seem to go below zero
 _FEW = 3  # terms of one equation, on average: a law of more may hide a plainer one
 
@@ -58,11 +61,12 @@ class _Search:
     def __init__(self, task: Task, functions: FunctionSet) -> None:
         self.task, self.functions = task, functions
         self.wanted = targets(task.variables)
-        self.floor: FloatArray = QUIETEST * prepare(task).scale
+        # What an input does between its samples nobody knows.
+        self.floor: FloatArray = (_UNSEEN if task.inputs else QUIETEST) * prepare(task).scale
         self.runs = smoothed_runs(task, self.floor)
         self.ranges = _ranges(task, self.runs)
         self.designs = [Design(task, target, self.runs, self.floor) for target in self.wanted]
-        self.fitter = Fitter(task, self.wanted, self.floor, functions, _first(task, self.runs))
+        self.fitter = Fitter(task, self.wanted, self.floor, functions, self.runs)
         self.plainest: Fitted | None = None
         self.laws: dict[tuple[frozenset[str], ...], Fitted] = {}
 
@@ -72,13 +76,20 @@ class _Search:
         for tier in range(TIERS):
             self._open(tier)
             best = self.best
-            if best is not None and explains(best) and best.terms <= _FEW * len(self.wanted) and tier > 0:
+            if best is not None and explains(best) and self._is_plain(best, tier):
                 break
             if self.fitter.exhausted:
                 break
         self._finish()
         laws = sorted(self.laws.values(), key=lambda law: law.score)
         return Climb(tuple(laws), self.plainest, tier)
+
+    def _is_plain(self, law: Fitted, tier: int) -> bool:
+        """Tell whether no further tier could hold a plainer law."""
+        if len(self.wanted) == 1 and not law.exact:
+            # A curve of one variable has many good descriptions; the next tier may have the shortest.
+            return tier > (1 if self.wanted[0].order == 1 else 0)
+        return tier > 0 and law.terms <= _FEW * len(self.wanted)
 
     @property
     def best(self) -> Fitted | None:
@@ -137,7 +148,8 @@ class _Search:
 
     def _try(self, choice: Choice) -> Fitted | None:
         best = self.best
-        if best is not None and best.exact and _size(choice) >= best.terms:
+        longer = 0 if best is None else _size(choice) - best.terms
+        if best is not None and ((best.exact and longer >= 0) or (best.reduced < _CLEAN and longer > 0)):
             return None
         fitted = self.fitter.fit(choice, near=None if best is None or best is self.plainest else best.starts)
         if fitted is not None:
@@ -149,8 +161,14 @@ class _Search:
     def _sweep(self, shortlists: Sequence[Sequence[Structure]]) -> None:
         """Vary one equation at a time about the best law so far."""
         here = self._try(tuple(shortlist[0] for shortlist in shortlists))
+        for size in range(1, _MOST_TERMS):
+            # Bodies that attract each other move right only if all their equations are.
+            alike = [_of_size(shortlist, size) for shortlist in shortlists]
+            found = self._try(tuple(s for s in alike if s is not None)) if all(alike) else None
+            if found is not None and explains(found):
+                break
         for other in range(1, 4):
-            if here is None:
+            if here is None and self.best in (None, self.plainest):
                 here = self._try(tuple(shortlist[min(other, len(shortlist) - 1)] for shortlist in shortlists))
         best = self.best
         if best is None:
@@ -159,7 +177,7 @@ class _Search:
             before = best.score
             for i, shortlist in enumerate(shortlists):
                 for structure in shortlist:
-                    if structure.key != best.choice[i].key:
+                    if not self.fitter.tired and structure.key != best.choice[i].key:
                         found = self._try((*best.choice[:i], structure, *best.choice[i + 1 :]))
                         if found is not None and found.score < best.score:
                             best = found
@@ -201,7 +219,7 @@ class _Search:
                 self.laws[law.key] = replace(tied, score=law.score)
 
     def _tied(self, law: Fitted) -> Fitted:
-        ties = _equal_coefficients(law, [target.driven for target in self.wanted])
+        ties = _equal_coefficients(law, self.wanted)
         if not ties:
             return law
         tied = self.fitter.fit(law.choice, ties, whole=True, near=law.starts)
@@ -227,11 +245,6 @@ def _ranges(task: Task, runs: Sequence[Run]) -> Ranges:
     return Ranges(size, positive, fastest, np.pi / span)
 
 
-def _first(task: Task, runs: Sequence[Run]) -> FloatArray:
-    """Return where each motion begins, without the noise, shape (runs, D)."""
-    return np.array([[run.columns[v.name][0] for v in task.variables] for run in runs])
-
-
 def _is_rate(task: Task, name: str) -> bool:
     return any(v.name == name and v.rate_of is not None for v in task.variables)
 
@@ -252,30 +265,41 @@ def _size(choice: Choice) -> int:
     return sum(len(structure.chosen) for structure in choice)
 
 
+def _of_size(structures: Sequence[Structure], size: int) -> Structure | None:
+    return next((one for one in structures if len(one.chosen) == size), None)
+
+
 def _places(choice: Choice) -> Iterator[Place]:
     for i, structure in enumerate(choice):
         for j in range(len(structure.chosen)):
             yield i, j
 
 
-def _equal_coefficients(law: Fitted, own: Sequence[str]) -> dict[Place, Place]:
+def _equal_coefficients(law: Fitted, wanted: Sequence[Target]) -> dict[Place, Place]:
     """Return terms of equal role whose coefficients agree within their errors."""
     ties: dict[Place, Place] = {}
-    seen: list[tuple[str, Place, float, float]] = []
+    seen: list[tuple[set[str], Place, float, float]] = []
     for i, j in _places(law.choice):
         one = law.choice[i].chosen[j]
         name, _ = law.written.coefficients[i, j]
         error = law.errors.get(name)
         if error is None or one.term.inner:
             continue
-        for text, place, size, other in seen:
+        texts = {one.term.text, _role(one.term.text, wanted[i])}
+        for known, place, size, other in seen:
             if (
-                text == one.term.text
+                texts & known
                 and place[0] != i
                 and abs(abs(one.coefficient) - size) < 2.0 * np.hypot(error, other)
             ):
                 ties[i, j] = place
                 break
         else:
-            seen.append((one.term.text, (i, j), abs(one.coefficient), error))
+            seen.append((texts, (i, j), abs(one.coefficient), error))
     return ties
+
+
+def _role(text: str, target: Target) -> str:
+    """Return a term with its equation's own variable and rate renamed: drag is drag in every direction."""
+    own = re.sub(rf"^{re.escape(target.variable)}(?=[*/])", "own", text)
+    return re.sub(rf"^{re.escape(target.driven)}(?=[*/])", "own_rate", own)

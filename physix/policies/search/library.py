@@ -196,8 +196,8 @@ def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
         )
         yield Term(f"1/(1 + exp({{0}} - {{1}}*{name}))", "y", 2, steps)
         waves = tuple((turns / size,) for turns in (1.0, 2.0, 4.0, 7.0))
-        yield Term(f"sin({{0}}*{name})", "w", 2, waves)
-        yield Term(f"cos({{0}}*{name})", "u", 2, waves)
+        yield Term(f"sin({{0}}*{name})", "w", 3, waves)
+        yield Term(f"cos({{0}}*{name})", "u", 3, waves)
     for name in _rates(task):
         soft = tuple((share * ranges.size[name],) for share in (0.02, 0.1, 0.4))
         yield Term(f"tanh({name}/{{0}})", "f", 2, soft)

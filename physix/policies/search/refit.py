@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target
@@ -18,16 +19,22 @@ from physix.engine.verifier.types import FunctionSet
 from physix.engine.verifier.uncertainty import kinds_of, uncertainty
 from physix.policies.search.laws import Choice, Ties, Written, write
 from physix.policies.search.selection import badness, price
+from physix.policies.search.smoothing import Run
 
 _ROWS = 400  # of all runs together while structures are compared; the chosen law sees every row
 _ROUNDS, _FEW_ROUNDS = 10, 5
-_EVALUATIONS = 60_000  # of the right-hand side, for one law while structures are compared
+_PROMISING = 0.01  # of its chi² is left after few steps: a law worth more of them
+_EVALUATIONS = 100_000  # of the right-hand side, for one law while structures are compared
 _ALL_EVALUATIONS = 600_000
-_TOTAL = 2_000_000  # for all laws of one task
+_TOTAL = 2_500_000  # for all laws of one task
+_SWEPT = 0.6  # of it, for trying structures
 
 
 QUIETEST = 1e-7  # share of the spread that even noise-free data is trusted to
 _NEAR = 2e-4  # the same for laws that something is left over of: nearer is no nearer to the truth
+_SWINGS, _PART_ROWS = 4, 24  # through the mean, and samples, of one part of a long run
+_INDEPENDENT = 30  # residuals of a variable that count as independent where they resemble each other
+_UNEXPLAINED = 40.0  # nats against a law that leaves something over
 _SURE = 4.0  # standard deviations of chi² that a right law may be off
 _EXACT = 10.0  # times what arithmetic leaves over: nothing is left to explain
 
@@ -91,7 +98,7 @@ class Fitter:
         wanted: Sequence[Target],
         floor: FloatArray,
         functions: FunctionSet,
-        starts: FloatArray,
+        runs: Sequence[Run],
     ) -> None:
         self._task, self._wanted, self._functions = task, wanted, functions
         prepared = prepare(task)
@@ -101,15 +108,27 @@ class Fitter:
         ]
         size = np.hypot(prepared.rms_sigma, floor)
         self._near = float(np.mean((_NEAR * prepared.scale / size) ** 2))
-        first = np.array([record.states[0] for record in self._records])
-        self._starts = np.where(self._free, starts, first)
         self._early = prepared.early
-        total = sum(len(record.t) for record in self._records)
         used = np.concatenate([(record.weights * floor).ravel() for record in self._records])
         self._floor = float(np.mean(used[used > 0.0] ** 2)) if used.any() else 1.0
-        self._thin = [_thinned(record, total) for record in self._records]
+        names = [variable.name for variable in task.variables]
+        smooth = [np.stack([run.columns[name] for name in names], axis=1) for run in runs]
+        self._parts = [
+            part
+            for i, (record, run, states) in enumerate(zip(self._records, runs, smooth, strict=True))
+            for part in _parts(i, record, run, states, self._free)
+        ]
+        total = sum(len(record.t) for record in self._records)
+        self._thin = [_thinned(self._cut(part), total) for part in self._parts]
+        self._begins = np.array([part.start for part in self._parts])
+        self._firsts = [k for k, part in enumerate(self._parts) if part.begin == 0]
         self.spent = 0
         self._known: dict[object, Fitted | None] = {}
+
+    @property
+    def tired(self) -> bool:
+        """What is left is for taking terms away."""
+        return self.spent >= _SWEPT * _TOTAL
 
     @property
     def exhausted(self) -> bool:
@@ -130,8 +149,8 @@ class Fitter:
         Args:
             choice: its terms, with constants to begin with.
             ties: coefficients that are one constant.
-            near: shape (runs, D), starts of a law that this one differs little from: steps are taken over
-                the whole motion at once, and few. None: over ever longer parts of it.
+            near: shape (runs, D), starts of a law that this one differs little from: few steps will do.
+                None: those of the smoothed data.
             whole: look at every row, and find how well the constants are known; else at most 400 rows.
             terms: how many there were to choose from.
         """
@@ -153,6 +172,7 @@ class Fitter:
         whole: bool,
         terms: int,
     ) -> Fitted | None:
+        rounds = _ROUNDS if near is None else _FEW_ROUNDS
         records = self._records if whole else self._thin
         left = _ALL_EVALUATIONS if whole else _EVALUATIONS
 
@@ -171,13 +191,18 @@ class Fitter:
         point: Point | None = None
         known: dict[str, float | None] = {}
         try:
+            if near is not None and len(near) != len(records):
+                near = near[self._firsts]
             constants = np.array([written.parsed.params[n] for n in names])
             if near is None:
-                begun = Point(constants, self._starts, np.zeros(0), complete=False)
+                near = self._begins[self._firsts] if whole else self._begins
+            begun = shooting.at(constants, near, shooting.full)
+            if whole or not begun.complete:
                 point = shooting.fit(begun, _ROUNDS)
             else:
-                begun = shooting.at(constants, near, shooting.full)
-                point = shooting.descend(begun, _FEW_ROUNDS, shooting.full) if begun.complete else begun
+                point = shooting.descend(begun, rounds, shooting.full)
+                if not point.converged and point.chi2 < _PROMISING * begun.chi2:
+                    point = shooting.descend(point, _ROUNDS, shooting.full)
             if whole:
                 left = shooting.most_for_slopes()
                 kinds = kinds_of([record.weights for record in records])
@@ -206,15 +231,25 @@ class Fitter:
             score=self._price(chosen, ties, samples, terms),
             errors=known,
         )
-        floor = self._floor if explains(found) else self._near
-        chi2 = max(point.chi2, _EXACT * self._floor * samples)
-        return replace(found, score=found.score + badness(chi2, samples, floor))
+        return replace(found, score=found.score + self._badness(found))
+
+    def _badness(self, law: Fitted) -> float:
+        """Return what a law's residuals cost.
+
+        While something is left over that is no noise, neighbouring residuals say the same: they count as
+        few, or every further term would look certain.
+        """
+        if explains(law):
+            return badness(max(law.chi2, _EXACT * law.floor * law.samples), law.samples, law.floor)
+        few = min(law.samples, _INDEPENDENT * len(self._free))
+        return _UNEXPLAINED + few * float(np.log(law.reduced + self._near))
 
     def motions(self, law: Fitted) -> list[FloatArray] | None:
         """Return the law's own motion at every row of every run, shape (T, D); None where it ends early."""
         compiled = program(law.written.parsed)
-        found = []
-        for record, start in zip(self._records, law.starts, strict=True):
+        found: list[list[FloatArray]] = [[] for _ in self._records]
+        for part, start in zip(self._parts, law.starts, strict=True):
+            record = self._cut(part)
             run = integrate_program(
                 compiled,
                 record.t,
@@ -227,8 +262,12 @@ class Fitter:
             self.spent += run.evaluations
             if len(run.states) < len(record.t):
                 return None
-            found.append(run.states)
-        return found
+            found[part.run].append(run.states)
+        return [np.concatenate(states) for states in found]
+
+    def _cut(self, part: _Part) -> Record:
+        record, rows = self._records[part.run], slice(part.begin, part.end)
+        return Record(record.t[rows], record.states[rows], record.weights[rows], record.inputs)
 
     def _price(self, choice: Choice, ties: Ties, samples: int, terms: int) -> float:
         return sum(
@@ -237,6 +276,30 @@ class Fitter:
             for j, one in enumerate(structure.chosen)
             if (i, j) not in ties
         )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A stretch of a run that is short enough to be followed from its own start, however long the run."""
+
+    run: int
+    begin: int
+    end: int
+    start: FloatArray  # shape (D,), without the noise
+
+
+def _parts(i: int, record: Record, run: Run, states: FloatArray, free: NDArray[np.bool_]) -> list[_Part]:
+    """Cut a run after every few swings, where a start may be anything."""
+    off = states - states.mean(axis=0)
+    sides = [np.sign(one[np.abs(one) > 0.5 * one.std()]) for one in off.T]
+    swings = max(int(np.sum(side[1:] != side[:-1])) for side in sides)
+    count = max(1, min(swings // _SWINGS, len(states) // _PART_ROWS)) if free.any() else 1
+    edges = np.linspace(0, len(states), count + 1).round().astype(int)[:-1].tolist()
+    first = np.where(free, states[0], record.states[0])
+    begins = [0, *(int(run.rows[edge]) for edge in edges[1:])]
+    ends = [*begins[1:], len(record.t)]
+    starts = [first, *(states[edge] for edge in edges[1:])]
+    return [_Part(i, *part) for part in zip(begins, ends, starts, strict=True)]
 
 
 def _thinned(record: Record, total: int) -> Record:

@@ -18,7 +18,7 @@ _RIDGE = 1e-12
 _POLISHED = 12  # structures of each size whose inner constants are moved to their best
 _STEPS = 8
 _LONGEST = 0.7  # share of an inner constant by which one step may change it
-_TIER_COST = (0.0, 2.0, 4.0, 8.0)  # nats of prior against far-fetched terms
+_TIER_COST = (0.0, 3.0, 10.0, 16.0)  # nats of prior against far-fetched terms
 
 
 @dataclass(frozen=True, slots=True)
