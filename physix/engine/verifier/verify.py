@@ -142,7 +142,7 @@ def _judge(
         solved=right
         and not unconfirmed
         and (generalised is None or carries_over(prepared, hidden, generalised, config))
-        and arrives(compiled, prepared, run, [one for one, _ in hidden], config),
+        and arrives(parsed, task, truth, run, [one for one, _ in hidden], config),
         passed=right and unconfirmed,
     )
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.random import PCG64, Generator
 from scipy.linalg import expm
 
 from physix.engine.floats import FloatArray
@@ -342,3 +343,36 @@ def test_a_preview_looks_at_first_states_only() -> None:
     assert shown.starts == ()
     assert shown.fit_evaluations == 0
     assert shown.predictions[0].states[0] == made[0].shown[0].states[0]
+
+
+def filmed_fall(seed: int, *, wobble: float = 0.0) -> tuple[Task, Truth]:
+    """Three seconds of a fall at 15 frames a second; `wobble`: of the camera, slower than the frames."""
+    t = np.arange(45) / 15.0
+    random = Generator(PCG64(seed))
+    y = 45.0 - 4.905 * t**2 + wobble * np.sin(6.0 * t + seed) + 0.03 * random.standard_normal(len(t))
+    states = np.column_stack([y, np.gradient(y, t)])
+    noises = [Noise(absolute=0.03), Noise(absolute=0.0)]
+    return table(
+        variables("y vy", rates={"vy": "y"}, estimated="vy"), t, states, noises=noises, hold_back=0.25
+    )
+
+
+@pytest.mark.parametrize("wobble", [0.0, 0.05])
+def test_a_forecast_allows_for_what_constants_are_uncertain_by(wobble: float) -> None:
+    """At the end of the shown rows g is known to half a percent: a dozen frames later that is 0.2 m."""
+    solved = declared = wrong = 0
+    for seed in range(20):
+        task, truth = filmed_fall(seed, wobble=wobble)
+
+        def judge(law: str, value: float | None, task: Task = task, truth: Truth = truth) -> Verification:
+            hypothesis = Hypothesis(equation=f"d2y/dt2 = {law}", params={"k": value})
+            rules = VerifierConfig(constants="fitted")
+            return verify(task, truth, hypothesis, best_match=0.0, config=rules)
+
+        right = judge("-k", None)
+        solved += right.solved
+        declared += judge("-k", right.simulation.fitted["k"]).solved
+        wrong += judge("-k*y", None).solved + judge("k*vy", None).solved
+    assert solved >= 19
+    assert declared >= 19
+    assert wrong == 0
