@@ -4,6 +4,7 @@ import asyncio
 
 import verifiers.v1 as vf
 from physix_adapters.verifiers import PhysixConfig, PhysixTaskset, PhysixToolset
+from verifiers.v1.types import AssistantMessage, Request, ToolCall, ToolMessage
 
 
 async def main() -> None:
@@ -15,6 +16,14 @@ async def main() -> None:
     print(await tools.observe())
     for gravity in (5.0, 10.0, 15.0):
         print(await tools.submit_hypothesis("d2y/dt2 = -g", {"g": gravity}))
+    # Of two calls in one message the first counts: verifiers asks the task about each.
+    calls = [
+        ToolCall(id=name, name="physix_submit_hypothesis", arguments="{}") for name in ("first", "second")
+    ]
+    for call in calls:
+        result = ToolMessage(tool_call_id=call.id, content="")
+        asked = Request(messages=[AssistantMessage(content="", tool_calls=calls), result])
+        print(call.id, "is turned down:", await task.first_call_counts(asked) is not None)
     await task.score(trace)
     print("reward", trace.rewards["best_total"].value)
 

@@ -5,9 +5,11 @@ The rollout's own state holds the episode: the task starts it, the tool server p
 
 from __future__ import annotations
 
-import asyncio
+from typing import Literal
 
 import verifiers.v1 as vf
+from pydantic import BaseModel
+from verifiers.v1.types import AssistantMessage, Request, ToolMessage
 
 from physix_adapters import wire
 
@@ -50,7 +52,7 @@ class PhysixToolset(vf.Toolset[vf.ToolsetConfig, PhysixState]):
         if state.done:
             return "The episode is over; no more proposals are accepted."
         try:
-            turn = await asyncio.to_thread(wire.submit, state.episode_id, state.token, equation, params)
+            turn = await wire.submit(state.episode_id, state.token, equation, params)
         except wire.PhysixRefusedError as error:
             return f"Refused: {error}"
         except wire.PhysixServerError as error:
@@ -61,9 +63,19 @@ class PhysixToolset(vf.Toolset[vf.ToolsetConfig, PhysixState]):
         return turn.answer
 
 
-class PhysixTaskConfig(vf.TaskConfig):
-    """The tool server's runtime."""
+class PhysixRules(BaseModel):
+    """The rules of an episode; None leaves one to the server's default for trainers."""
 
+    max_turns: int | None = None
+    profile: Literal["strict", "classic"] | None = None
+    constants: Literal["declared", "fitted"] | None = None
+    hint: bool | None = None
+
+
+class PhysixTaskConfig(vf.TaskConfig):
+    """The tool server's runtime, and the rules."""
+
+    rules: PhysixRules = PhysixRules()
     tools: vf.ToolsetConfig = vf.ToolsetConfig()
 
 
@@ -77,9 +89,23 @@ class PhysixTask(vf.Task[PhysixData, PhysixState, PhysixTaskConfig]):
 
     async def setup(self, trace: vf.Trace, runtime: vf.Runtime) -> None:
         """Start the episode."""
-        started = await asyncio.to_thread(wire.start, None, split=self.data.split, index=self.data.index)
+        rules = self.config.rules.model_dump(exclude_none=True)
+        started = await wire.start(None, split=self.data.split, index=self.data.index, **rules)
         trace.state.episode_id, trace.state.token = started.episode_id, started.token
         trace.state.question = started.question
+
+    @vf.intercept
+    async def first_call_counts(self, request: Request) -> Request | None:
+        """Turn down all but the first proposal of a message: blind series of guesses are learnt otherwise."""
+        last = request.messages[-1]
+        asked = next((m for m in reversed(request.messages[:-1]) if isinstance(m, AssistantMessage)), None)
+        if not isinstance(last, ToolMessage) or asked is None:
+            return None
+        proposals = [call.id for call in asked.tool_calls or () if call.name.endswith("submit_hypothesis")]
+        if last.tool_call_id not in proposals[1:] or last.content == wire.NOT_COUNTED:
+            return None
+        denied = last.model_copy(update={"content": wire.NOT_COUNTED})
+        return request.model_copy(update={"messages": [*request.messages[:-1], denied]})
 
     @vf.reward(weight=1.0)
     async def best_total(self, trace: vf.Trace) -> float:
@@ -111,6 +137,8 @@ class PhysixTaskset(vf.Taskset[PhysixTask, PhysixConfig]):
             for row in wire.rows(self.config.split, self.config.num_tasks)
         ]
 
+
+__all__ = ["PhysixTaskset"]
 
 if __name__ == "__main__":
     PhysixToolset.run()

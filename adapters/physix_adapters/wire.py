@@ -6,13 +6,16 @@ by default); this package needs nothing of physix-live, so the rule stands here 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import httpx
 
@@ -27,6 +30,7 @@ NOT_COUNTED = (
 )
 _DEFAULTS = {"profile": "strict", "reward_mode": "gain"}  # what pays for the truth
 _TIMEOUT = httpx.Timeout(60.0, connect=5.0)
+_CLIENTS: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 _AWAY = frozenset({429, 502, 503, 504})
 _REFUSED = frozenset({400, 413, 422})
 
@@ -66,7 +70,7 @@ class Turn:
     done: bool
 
 
-def start(url: str | None = None, **options: Any) -> Started:
+async def start(url: str | None = None, **options: Any) -> Started:
     """Start an episode with the options of `reset`.
 
     Raises:
@@ -77,15 +81,15 @@ def start(url: str | None = None, **options: Any) -> Started:
     run = os.environ.get("PHYSIX_RUN")
     wanted = {**_DEFAULTS, **options, **({"run": run} if run else {}), **own}
     try:
-        seen = _post(url, "/reset", wanted)["observation"]
+        seen = (await _post(url, "/reset", wanted))["observation"]
     except PhysixConflictError:
-        seen = _post(url, "/reset", {**own, "resume": True})["observation"]
+        seen = (await _post(url, "/reset", {**own, "resume": True}))["observation"]
     variables = ", ".join(f"{v['name']} [{v['unit'] or '?'}]" for v in seen["variables"])
     question = f"{seen['instructions']}\n\n{seen['hint']}\nVariables: {variables}\n{seen['table']}"
     return Started(seen["episode_id"], seen["token"], question)
 
 
-def submit(
+async def submit(
     episode_id: str,
     token: str,
     equation: str,
@@ -105,7 +109,7 @@ def submit(
         "token": token,
         "request_id": secrets.token_hex(16),
     }
-    answer = _post(url, "/step", body)
+    answer = await _post(url, "/step", body)
     seen = answer["observation"]
     reward = seen["reward_breakdown"]
     end = "The episode is over." if answer["done"] else f"Proposals left: {seen['turns_remaining']}."
@@ -114,18 +118,23 @@ def submit(
 
 
 def rows(split: str, count: int, *, url: str | None = None) -> list[dict[str, Any]]:
-    """Return the first rows of a split.
+    """Return the first rows of a split; blocking, as the frameworks ask for it before their loop runs.
 
     Raises:
         PhysixServerError: there is no such split, or no server.
     """
-    found: list[dict[str, Any]] = _post(
-        url, "/physix/task_range", {"split": split, "start": 0, "stop": count}
-    )["tasks"]
-    return found
+
+    async def asked() -> list[dict[str, Any]]:
+        body = {"split": split, "start": 0, "stop": count}
+        found: list[dict[str, Any]] = (await _post(url, "/physix/task_range", body))["tasks"]
+        return found
+
+    # In a thread of its own: somebody's loop may be running here after all.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, asked()).result()
 
 
-def _post(url: str | None, path: str, body: dict[str, Any]) -> dict[str, Any]:
+async def _post(url: str | None, path: str, body: dict[str, Any]) -> dict[str, Any]:
     base = (url or os.environ.get("PHYSIX_URL", "http://127.0.0.1:8000")).rstrip("/")
     token = os.environ.get("PHYSIX_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -133,7 +142,7 @@ def _post(url: str | None, path: str, body: dict[str, Any]) -> dict[str, Any]:
     waiting = pauses(limit_s)
     while True:
         try:
-            answer = httpx.post(base + path, json=body, headers=headers, timeout=_TIMEOUT)
+            answer = await _client().post(base + path, json=body, headers=headers)
             if answer.status_code not in _AWAY:
                 return _read(answer, path)
             reason = f"{path} answered {answer.status_code}: {answer.text[:300]}"
@@ -144,7 +153,16 @@ def _post(url: str | None, path: str, body: dict[str, Any]) -> dict[str, Any]:
             raise PhysixOutageError(
                 f"Cannot reach {base} within {limit_s:g} s ({reason}). Is `physix serve` running?"
             )
-        time.sleep(wait)
+        await asyncio.sleep(wait)
+
+
+def _client() -> httpx.AsyncClient:
+    """Return the loop's one client: all rollouts of a process share its connections, as many as there are."""
+    loop = asyncio.get_running_loop()
+    if loop not in _CLIENTS:
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=128)
+        _CLIENTS[loop] = httpx.AsyncClient(timeout=_TIMEOUT, limits=limits)
+    return _CLIENTS[loop]
 
 
 def pauses(limit_s: float) -> Iterator[float]:
@@ -161,8 +179,18 @@ def _read(answer: httpx.Response, path: str) -> dict[str, Any]:
     if answer.status_code == httpx.codes.CONFLICT:
         raise PhysixConflictError(said)
     if answer.status_code in _REFUSED:
-        raise PhysixRefusedError(said)
+        raise PhysixRefusedError(_detail(answer) or said)
     if not answer.is_success:
         raise PhysixOutageError(said)
     found: dict[str, Any] = answer.json()
     return found
+
+
+def _detail(answer: httpx.Response) -> str | None:
+    """Return what a problem document says, in plain words: a model is shown it."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return None
+    detail = body.get("detail") if isinstance(body, dict) else None
+    return detail if isinstance(detail, str) else None

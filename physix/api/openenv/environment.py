@@ -27,7 +27,7 @@ from physix.engine.systems.splits import PUBLIC_SALT, SPLITS, count, salt_finger
 from physix.engine.systems.task import Task, Truth, is_evaluation
 from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Profile, VerifierConfig
-from physix.errors import BadInputError, ForbiddenError
+from physix.errors import BadInputError, ConflictError, ForbiddenError
 from physix.limits import (
     DEFAULT_TURNS,
     EPISODE_ID,
@@ -131,7 +131,6 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
 
         Raises:
             BadInputError: an option is unknown or out of range, or two contradict each other.
-            ConflictError: the episode id is taken.
             ForbiddenError: the episode to resume needs its token.
         """
         wanted = _options({**options, "seed": seed, "episode_id": episode_id})
@@ -153,16 +152,28 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
         token = wanted.token or secrets.token_urlsafe(24)
         given = {"split": wanted.split, "run": wanted.run}
         labels = {name: value for name, value in given.items() if value is not None}
-        self._episode = await self._engine_of().start(
-            task,
-            truth,
-            config=config,
-            policy="openenv",
-            door="openenv",
-            episode_id=wanted.episode_id,
-            token_sha256=_sha256(token),
-            labels=labels,
-        )
+
+        async def start(episode_id: str | None) -> Episode:
+            return await self._engine_of().start(
+                task,
+                truth,
+                config=config,
+                policy="openenv",
+                door="openenv",
+                episode_id=episode_id,
+                token_sha256=_sha256(token),
+                labels=labels,
+            )
+
+        try:
+            self._episode = await start(wanted.episode_id)
+        except ConflictError:
+            # A trainer that names its episodes must not stop where a run is repeated. A reset sent again,
+            # as its answer was lost, is no new episode: it bears the token that only its sender knows.
+            known = await self._engine_of().load(wanted.episode_id or "")
+            same = (known.started.token_sha256, known.version, known.task, known.config)
+            repeated = same == (_sha256(token), 1, task, config)
+            self._episode = known if repeated else await start(None)
         self._reset_rubric()
         return first_observation(self._episode, token)
 

@@ -184,6 +184,25 @@ def test_an_owned_episode_is_ended_by_its_owner_and_by_the_operator_alone() -> N
             assert step(client, first).status_code == 409
 
 
+def test_a_name_that_is_taken_gives_a_new_one_and_a_reset_that_is_sent_again_does_not(
+    client: TestClient,
+) -> None:
+    named = {"episode_id": "mine", "system_id": "free_fall", "seed": 1}
+    first = reset(client, **named)
+    assert first["episode_id"] == "mine"
+    second = reset(client, **named)
+    assert second["episode_id"] != "mine"
+    assert second["token"] != first["token"]
+    assert step(client, second).json()["observation"]["turn"] == 1
+    assert step(client, first).json()["observation"]["turn"] == 1
+    own = {"episode_id": "ours", "token": "a-token-of-my-own", "system_id": "free_fall", "seed": 1}
+    sent = reset(client, **own)
+    assert reset(client, **own) == sent
+    assert reset(client, **own | {"seed": 2})["episode_id"] != "ours"
+    step(client, sent)
+    assert reset(client, **own)["episode_id"] != "ours"
+
+
 def test_another_socket_resumes_with_the_token_alone(client: TestClient) -> None:
     with client.websocket_connect("/ws") as socket:
         first = say(socket, "reset", system_id="damped_spring", seed=1)["data"]["observation"]
