@@ -12,6 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from importlib.util import find_spec
+from itertools import product
 
 import numpy as np
 from anyio import to_thread
@@ -28,29 +29,36 @@ from physix.errors import PolicyError
 from physix.policies.chat.laws import tidy
 
 Finder = Callable[[Task], list[str]]
-_THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_THRESHOLDS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_MODELS = 20  # of PySINDy's own bagging
+_MOST_CUBED = 3  # variables with products of three
+_SEED = 1
 _OPERON_SEEDS = (1, 2, 3)
 
 
 def find_with_sindy(task: Task) -> list[str]:
-    """Return the laws that PySINDy finds over a grid of thresholds and two derivatives."""
+    """Return the laws that PySINDy finds: a grid of thresholds, two derivatives, alone and bagged."""
     import pysindy as ps
 
     names = [variable.name for variable in task.variables]
-    angles = [i for i, variable in enumerate(task.variables) if variable.unit == "rad"]
+    angles = [i for i, v in enumerate(task.variables) if v.unit in ("rad", None) and v.rate_of is None]
     states = [np.array(trajectory.states) for trajectory in task.shown]
     times = [np.array(trajectory.t) for trajectory in task.shown]
     laws = []
     for differentiation in (ps.FiniteDifference, ps.SmoothedFiniteDifference):
-        for threshold in _THRESHOLDS:
-            library = ps.PolynomialLibrary(degree=2)
+        for threshold, bagged in product(_THRESHOLDS, (False, True)):
+            library = ps.PolynomialLibrary(degree=3 if len(names) <= _MOST_CUBED else 2)
             if angles:
                 library = ps.GeneralizedLibrary(
                     [library, ps.FourierLibrary(n_frequencies=1)],
                     inputs_per_library=[list(range(len(names))), angles],
                 )
+            optimizer = ps.STLSQ(threshold=threshold)
+            if bagged:
+                np.random.seed(_SEED)  # PySINDy draws its bags from NumPy's global generator
+                optimizer = ps.EnsembleOptimizer(opt=optimizer, bagging=True, n_models=_MODELS)
             model = ps.SINDy(
-                optimizer=ps.STLSQ(threshold=threshold),
+                optimizer=optimizer,
                 feature_library=library,
                 differentiation_method=differentiation(),
             )
@@ -80,9 +88,9 @@ def find_with_operon(task: Task) -> list[str]:
 
     names = [variable.name for variable in task.variables]
     inputs = np.concatenate([np.asarray(trajectory.states) for trajectory in task.shown])
-    symbols = "add,sub,mul,constant,variable"
+    symbols = "add,sub,mul,div,constant,variable"
     if any(variable.unit in ("rad", None) for variable in task.variables):
-        symbols += ",sin"
+        symbols += ",sin,cos"
     laws = []
     for seed in _OPERON_SEEDS:
         sides = []
@@ -90,10 +98,10 @@ def find_with_operon(task: Task) -> list[str]:
             rates = _rates(task, names.index(target.driven))
             regressor = SymbolicRegressor(
                 allowed_symbols=symbols,
-                max_length=15,
-                population_size=200,
-                generations=60,
-                max_evaluations=60_000,
+                max_length=20,
+                population_size=500,
+                generations=100,
+                max_evaluations=200_000,
                 n_threads=1,
                 random_state=seed,
             )
@@ -138,9 +146,9 @@ class RegressorPolicy:
             self._laws, self._task = self._ranked(observation.task), observation.task
         tried = {turn.equation for turn in observation.history}
         untried = [law for law in self._laws if law not in tried]
-        if not untried:
-            raise PolicyError(f"{self.name} found {len(self._laws)} laws; all of them were tried.")
-        return untried[0]
+        if not self._laws:
+            raise PolicyError(f"{self.name} found no law in these data.")
+        return (untried or self._laws)[0]
 
     def _ranked(self, task: Task) -> list[str]:
         """Return the different laws, the best match first; the verifier is public, so asking it is fair."""

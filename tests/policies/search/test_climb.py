@@ -1,0 +1,117 @@
+"""What the search finds in data that tests make: forms by name, constants against those that made them."""
+
+import numpy as np
+import pytest
+from numpy.random import PCG64, Generator
+from scipy.integrate import solve_ivp
+
+from physix.engine.systems.noise import estimate_noise
+from physix.engine.systems.task import InputVariable, StateVariable, Task, Trajectory
+from physix.policies.search.climb import climb
+from physix.policies.search.refit import explains
+from physix.policies.search.selection import badness
+
+
+def variable(name: str, unit: str | None = None, rate_of: str | None = None) -> StateVariable:
+    return StateVariable(name=name, unit=unit, symbol=name, description="", rate_of=rate_of)
+
+
+def task(
+    variables: list[StateVariable],
+    runs: list[Trajectory],
+    inputs: tuple[InputVariable, ...] = (),
+) -> Task:
+    return Task(
+        task_id="t",
+        system_id="csv",
+        title="",
+        tier=None,
+        seed=None,
+        variables=tuple(variables),
+        time_unit=None,
+        shown=tuple(runs),
+        noise=0.0,
+        hint="",
+        inputs=inputs,
+        measured=True,
+        noises=estimate_noise(runs),
+    )
+
+
+def motion(field, start, t, noise=0.0, seed=1) -> Trajectory:  # type: ignore[no-untyped-def]
+    run = solve_ivp(field, (t[0], t[-1]), start, t_eval=t, rtol=1e-10, atol=1e-12).y.T
+    run = run + noise * run.std(axis=0) * Generator(PCG64(seed)).standard_normal(run.shape)
+    return Trajectory(t=tuple(t.tolist()), states=tuple(map(tuple, run.tolist())))
+
+
+def found(problem: Task) -> tuple[str, dict[str, float]]:
+    best = climb(problem, "extended").laws[0]
+    return best.written.parsed.canonical, best.written.parsed.params
+
+
+def test_bodies_that_attract_are_found_together() -> None:
+    def kepler(_: float, s: np.ndarray) -> list[float]:
+        pull = -30.0 / (s[0] ** 2 + s[1] ** 2) ** 1.5
+        return [s[2], s[3], pull * s[0], pull * s[1]]
+
+    names = [variable("x"), variable("y"), variable("vx", rate_of="x"), variable("vy", rate_of="y")]
+    law, params = found(task(names, [motion(kepler, [1.1, 0, 0.3, 4.6], np.linspace(0, 2, 120))]))
+    one, other = law.replace("M2", "M").split("; ")
+    assert one == "d2x/dt2 = -M*x/sqrt(x**2 + y**2)**3"
+    assert other == "d2y/dt2 = -M*y/sqrt(x**2 + y**2)**3"
+    assert params["M"] == pytest.approx(30.0, rel=1e-3)
+
+
+def test_saturation_is_no_polynomial() -> None:
+    t = np.linspace(0, 30, 120)
+    shown = motion(lambda _, s: [-0.9 * s[0] / (0.8 + s[0])], [9.0], t, noise=0.003)
+    law, params = found(task([variable("S")], [shown]))
+    assert law == "dS/dt = -m*S/(h + S)"
+    assert params["m"] == pytest.approx(0.9, rel=0.03)
+    assert params["h"] == pytest.approx(0.8, rel=0.1)
+
+
+@pytest.mark.parametrize("second", [1.0, 1e6])
+def test_the_same_motion_in_other_units_of_time_is_the_same_law(second: float) -> None:
+    t = np.linspace(0, 8, 160)
+    clean = motion(lambda _, s: [s[1], -4 * s[0] - 0.3 * s[1]], [1.0, 0.0], t)
+    rows = tuple((x, v / second) for x, v in clean.states)
+    shown = Trajectory(t=tuple((t * second).tolist()), states=rows)
+    law, params = found(task([variable("x", "m"), variable("v", "m/s", "x")], [shown]))
+    assert law == "d2x/dt2 = -k*x - b*v"
+    assert params["k"] * second**2 == pytest.approx(4.0, rel=1e-4)
+    assert params["b"] * second == pytest.approx(0.3, rel=1e-4)
+
+
+def test_several_runs_share_one_law() -> None:
+    def prey(_: float, s: np.ndarray) -> list[float]:
+        return [1.1 * s[0] - 0.5 * s[0] * s[1], -0.8 * s[1] + 0.3 * s[0] * s[1]]
+
+    runs = [motion(prey, start, np.linspace(0, 8, 80), 0.01) for start in ([2.0, 1.0], [4.0, 3.0])]
+    law, params = found(task([variable("n"), variable("m")], runs))
+    assert law == "dn/dt = k*n - p*n*m; dm/dt = -k2*m + p2*n*m"
+    assert [params[name] for name in ("k", "p", "k2", "p2")] == pytest.approx([1.1, 0.5, 0.8, 0.3], rel=0.03)
+
+
+def test_an_input_drives_the_motion() -> None:
+    t = np.linspace(0, 12, 240)
+    shown = motion(lambda time, s: [-0.7 * s[0] + 2.0 * np.sin(1.3 * time)], [0.5], t, noise=0.002)
+    driven = Trajectory(t=shown.t, states=shown.states, inputs=tuple((float(u),) for u in np.sin(1.3 * t)))
+    given = InputVariable(name="u", unit=None, symbol="u", description="")
+    law, params = found(task([variable("x")], [driven], (given,)))
+    assert law in ("dx/dt = -k*x + g*u", "dx/dt = g*u - k*x")
+    assert params == pytest.approx({"k": 0.7, "g": 2.0}, rel=0.02)
+
+
+def test_a_curve_that_no_law_of_its_variable_makes_is_not_explained() -> None:
+    t = np.linspace(0, 10, 60)
+    bump = 5.0 * np.exp(-((t - 5.0) ** 2) / 2.0) + 0.02 * Generator(PCG64(3)).standard_normal(len(t))
+    shown = Trajectory(t=tuple(t.tolist()), states=tuple((float(x),) for x in bump))
+    best = climb(task([variable("n")], [shown]), "extended").laws[0]
+    # First order and autonomous, it cannot rise and fall again; a drive of its own time may.
+    assert not explains(best) or "*t" in best.written.parsed.canonical
+
+
+def test_residuals_cost_what_a_likelihood_says() -> None:
+    assert badness(200.0, 100, 0.0) == pytest.approx(100 * np.log(2.0))
+    assert badness(0.0, 100, 1e-4) == pytest.approx(100 * np.log(1e-4))
