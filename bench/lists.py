@@ -8,29 +8,36 @@ the best of 15, as other work on the machine only ever adds. The ratio should st
 
 from __future__ import annotations
 
+import argparse
 import random
-import sys
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import get_args
 
 import anyio
 
 from physix.engine.events import Event
+from physix.limits import PERSON
 from physix.store import EpisodeFilter, EpisodeOrder, Log, SortKey, open_log
 from physix.store.contract_events import finished, started, turn
 
 _SYSTEMS = ("Free fall", "Spring", "Damped spring", "Pendulum", "Drag", "Predators", "Charge", "Chain")
-_POLICIES = ("search", "nano", "hf:a", "ollama:b", "you")
+_POLICIES = ("search", "nano", "hf:a", "ollama:b", PERSON)
 _WRITERS = 128
 _REPEATS = 15
 
 Listing = tuple[EpisodeFilter, EpisodeOrder]
 
 
-def main(arguments: Sequence[str]) -> None:
-    urls, sizes = arguments[0::2], [int(size) for size in arguments[1::2]]
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("logs", nargs="+", metavar="URL EPISODES", help="logs, each with its size")
+    logs = parser.parse_args().logs
+    if len(logs) % 2 or not all(size.isdigit() for size in logs[1::2]):
+        parser.error("name a number of episodes after each URL")
+    urls, sizes = logs[0::2], [int(size) for size in logs[1::2]]
     timed = [anyio.run(_measure, url, size) for url, size in zip(urls, sizes, strict=True)]
     print(f"{'first page of 50':28}" + "".join(f"{size:>11,}" for size in sizes))
     for name, least in timed[0].items():
@@ -120,4 +127,4 @@ def _episode(dice: random.Random, number: int) -> list[Event]:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import subprocess
@@ -38,7 +39,12 @@ def server() -> float:
             process.wait()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    argparse.ArgumentParser(description=__doc__).parse_args()
     for name, measure in (("physix --version", version), ("server ready", server)):
         seconds = sorted(measure() for _ in range(5))
         print(f"{name:18} median {seconds[2]:.2f} s, min {seconds[0]:.2f}, max {seconds[-1]:.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from physix.api.app import create_app
 from physix.engine.systems import sample_task
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
+from physix.settings import Settings
 from physix.store.catalogue import catalogue
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -29,6 +31,20 @@ def test_the_event_catalogue_is_the_one_the_types_give() -> None:
     text = (DOCS / "event-log.md").read_text()
     written = text.partition("<!-- catalogue -->\n")[2].partition("<!-- end -->")[0]
     assert written == catalogue()
+
+
+def test_every_route_is_told_of() -> None:
+    told = re.sub(r"\{\w+\}", "{}", (DOCS / "api.md").read_text())
+    untold = []
+    for route in create_app(Settings(), openenv=False).openapi()["paths"]:
+        path = re.sub(r"\{\w+\}", "{}", route)
+        above, _, last = path.rpartition("/")
+        beside = (
+            f"`/{last}`" in told and f"{above}/" in told
+        )  # a row may name several that share their beginning
+        if path not in told and not beside:
+            untold.append(route)
+    assert untold == []
 
 
 def test_the_turn_at_the_top_of_the_readme_is_what_the_verifier_says() -> None:
