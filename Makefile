@@ -84,20 +84,20 @@ test-python: .venv/installed-dev $(PAGE)
 	tools/ensure-packages postgres
 	$(BIN)/python -m pytest
 
-# Schemathesis has pins of its own.
-.venv-conformance/bin/schemathesis: | .venv/installed-dev
-	.venv/bin/python -m venv .venv-conformance
-	.venv-conformance/bin/python -m pip --disable-pip-version-check install --quiet 'schemathesis>=4,<5'
+# Schemathesis has pins of its own. (Inside .venv: `openenv validate .` refuses links elsewhere.)
+.venv/conformance/bin/schemathesis: | .venv/installed-dev
+	.venv/bin/python -m venv .venv/conformance
+	.venv/conformance/bin/python -m pip --disable-pip-version-check install --quiet 'schemathesis>=4,<5'
 
-conformance: .venv-conformance/bin/schemathesis
+conformance: .venv/conformance/bin/schemathesis
 	tools/conformance .venv/bin/python $< 600
 
-.venv-adapters/%: adapters/pyproject.toml | .venv/installed-dev
+.venv/adapters/%: adapters/pyproject.toml | .venv/installed-dev
 	.venv/bin/python -m venv $@
 	$@/bin/python -m pip --disable-pip-version-check install --quiet './adapters[$*]'
 	touch $@
 
-test-adapters: .venv-adapters/verifiers .venv-adapters/inspect
+test-adapters: .venv/adapters/verifiers .venv/adapters/inspect
 	$(BIN)/python -m pytest tests/api/test_adapters.py
 
 # Stages whose results are in runs/nano are not run again; remove the folder to start afresh.
@@ -111,4 +111,4 @@ types: web/node_modules/.installed .venv/installed-dev
 	cd web && npm run --silent types
 
 clean:
-	rm -rf .venv .venv-adapters .venv-conformance web/node_modules physix/api/static
+	rm -rf .venv web/node_modules physix/api/static

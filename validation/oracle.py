@@ -24,7 +24,7 @@ def main() -> None:
     split, index = sys.argv[1:3] if len(sys.argv) == 3 else ("train", "0")
     _, truth = split_task(split, int(index), salt=Settings().eval_salt)
     with PhysiXEnv(base_url=os.environ.get("PHYSIX_URL", "http://127.0.0.1:8000")).sync() as env:
-        env.reset(split=split, index=int(index))
+        env.reset(split=split, index=int(index), profile="classic")
         result = env.step(PhysiXAction(**oracle_action(truth)))
     most = ceiling(result.observation.reward_breakdown["simplicity"])
     sys.stdout.write(json.dumps({"reward": result.reward, "ceiling": most, "done": result.done}) + "\n")

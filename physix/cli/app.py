@@ -34,6 +34,7 @@ from physix.cli.measured import (
     read_file_command,
 )
 from physix.cli.train import train_app
+from physix.cli.validate import validate
 from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
 
@@ -55,6 +56,7 @@ app.command("bundle")(bundle)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(train_app, name="train")
 app.command()(rollout)
+app.command()(validate)
 app.command()(simplify)
 app.command()(same)
 log_app.command("list")(log_list)

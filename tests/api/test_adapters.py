@@ -9,7 +9,7 @@ import pytest
 from tests.api.test_server import free_port, server
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENTS = Path(os.environ.get("PHYSIX_ADAPTER_ENVIRONMENTS", ROOT / ".venv-adapters"))
+ENVIRONMENTS = Path(os.environ.get("PHYSIX_ADAPTER_ENVIRONMENTS", ROOT / ".venv/adapters"))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ const read = (path) => readFileSync(path, "utf8");
 
 const current = run("../.venv/bin/python", "-m", "physix.api.openapi");
 const types = run(
-  "node_modules/.bin/openapi-typescript",
+  process.execPath,
+  "node_modules/openapi-typescript/bin/cli.js",
   "src/api/openapi.json",
   "--default-non-nullable",
   "false",

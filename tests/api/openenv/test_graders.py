@@ -28,9 +28,12 @@ from openenv.validation.runner import default_grader_registry
 from openenv.validation.runtime.collector import collect_runtime_evidence
 from openenv.validation.runtime.contracts import load_runtime_plan
 from openenv.validation.runtime.scheduler import execute_graders
+from typer.testing import CliRunner
 
 from physix.api.openenv.graders import GRADERS, LocalGrader, canaries, leaks
+from physix.cli.app import app
 from physix.engine.systems import sample_task
+from physix.engine.systems.splits import SPLITS
 from physix.errors import PhysixError
 from tests.api.test_server import free_port, server
 
@@ -127,3 +130,16 @@ def test_the_oracle_script_reaches_the_maximum(url: str) -> None:
     )
     assert done.returncode == 0, done.stderr + done.stdout
     assert json.loads(done.stdout)["done"] is True
+
+
+def test_physix_validate_runs_every_grader_and_prints_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    quick = tuple(one for one in GRADERS if one.check_id in ("runtime.task_declaration_accuracy",))
+    monkeypatch.setattr("physix.api.openenv.validation.GRADERS", quick)
+    done = CliRunner().invoke(app, ["validate", str(ROOT), "--json"])
+    assert done.exit_code == 0, done.output
+    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["pass"]
+    assert "task_declaration" in CliRunner().invoke(app, ["validate", str(ROOT)]).stdout
+    monkeypatch.setattr("physix.api.openenv.graders.SPLITS", {"test": SPLITS["test"]})
+    assert CliRunner().invoke(app, ["validate", str(ROOT)]).exit_code == 1
+    nowhere = CliRunner().invoke(app, ["validate", str(ROOT / "docs")])
+    assert "openenv.yaml" in str(nowhere.exception)
