@@ -394,7 +394,7 @@ def config_of(body: schemas.NewTask) -> EpisodeConfig:
         verifier=VerifierConfig(
             profile=body.profile,
             constants=body.constants,
-            functions=body.functions or default_functions(measured=body.csv is not None),
+            functions=body.functions or default_functions(measured=body.system_id is None),
         ),
         max_turns=body.max_turns,
         reward_mode=body.reward_mode,

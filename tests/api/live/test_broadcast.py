@@ -265,6 +265,18 @@ def test_a_file_in_any_encoding_is_sent_as_its_bytes(client: httpx.Client) -> No
         assert view["shown"][0]["states"][1] == [89.5]
 
 
+def test_a_law_of_measured_data_may_use_the_extended_functions_however_the_file_was_sent(
+    client: httpx.Client,
+) -> None:
+    text = "t (s),x (m)\n" + "\n".join(f"{0.1 * i:.1f},{0.9**i:.6f}" for i in range(30))
+    law = {"equation": "d2x/dt2 = -k*sign(vx)", "params": {"k": 0.1}}
+    for table in ({"csv": text}, {"csv_base64": base64.b64encode(text.encode()).decode()}):
+        started = client.post("/interactive/sessions", json=table).json()
+        step = client.post(f"/interactive/sessions/{started['episode_id']}/step", json=law)
+        assert step.status_code in (200, 201), step.text
+        assert "unknown" not in step.text
+
+
 @pytest.mark.parametrize("roles", [{"z": {"kind": "ignore"}}, {"x": {"kind": "hero"}}, {"x": {"colour": 1}}])
 def test_roles_of_columns_that_are_not_there_are_refused(client: httpx.Client, roles: object) -> None:
     rows = "\n".join(f"{i},{i * i}" for i in range(20))

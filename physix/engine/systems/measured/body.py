@@ -236,13 +236,17 @@ def _find_data(grid: Grid, sample: Sequence[Line], data: Sequence[int]) -> tuple
     before: list[Line] = []
     for line in chain(grid.head(), grid.read(grid.lines[HEAD:_DEEPEST], HEAD + 1)):
         if line.comment is None:
-            kinds = [kind_of(_cell(line, index)) for index in common if _has(line, index)]
-            if "word" not in kinds and len(kinds) * 2 >= len(common):
+            cells = [_cell(line, index) for index in common if _has(line, index)]
+            if cells and all(with_unit(cell) for cell in cells):
                 return before, [line]
-            if kinds and all(with_unit(_cell(line, i)) for i in common if _has(line, i)):
+            if len(cells) * 2 >= len(common) and all(map(_measures, cells)):
                 return before, [line]
         before.append(line)
     raise CsvError(_no_numbers(grid))
+
+
+def _measures(cell: str) -> bool:
+    return kind_of(cell) != "word" or with_unit(cell) is not None
 
 
 def _has(line: Line, index: int) -> bool:

@@ -17,6 +17,7 @@ Say = Callable[[Problem], None]
 _EPOCHS = ((1.0, "s"), (1e3, "ms"), (1e6, "us"), (1e9, "ns"))
 _FAR = 1e4  # spans that a start may lie from zero before it is moved there
 _COARSE = 0.02  # of a time step: resolution from which rounding is put right
+_BEATS = 4  # longer steps from which a rounded spacing is told from a regular one with samples missing
 
 
 def runs_of(t: FloatArray, groups: FloatArray | None, say: Say) -> list[IndexArray]:
@@ -88,13 +89,31 @@ def on_grid(t: FloatArray) -> FloatArray | None:
     resolution = _resolution(t)
     index = np.arange(len(t), dtype=np.float64)
     slope, start = np.polyfit(index, t, 1)
-    if resolution is None or slope <= 0.0 or resolution < _COARSE * slope:
+    if resolution is None or slope <= 0.0 or resolution < _COARSE * slope or _has_holes(t):
         return None
     grid = start + slope * index
     off = np.abs(t - grid).max()
     if off > 0.8 * resolution or off < 1e-6 * slope:
         return None
     return np.asarray(grid - grid[0] + t[0])
+
+
+def _has_holes(t: FloatArray) -> bool:
+    """Return whether the times are even but for a few steps of twice, three times the length.
+
+    0, 1, 2, 4, 5 may be 1.2 apart and rounded, yet a sample that was lost is far more common. Rounding
+    makes longer steps at intervals that differ by one at most, losses do not.
+    """
+    steps = np.diff(t)
+    shortest = float(steps.min())
+    if shortest <= 0.0:
+        return False
+    multiples = steps / shortest
+    even = bool(np.all(np.abs(multiples - np.round(multiples)) < 1e-3))
+    longer = np.flatnonzero(multiples > 1.5)
+    if len(longer) < min(_BEATS, len(steps) // 4):
+        return even
+    return even and len(longer) < 0.1 * len(steps) and bool(np.ptp(np.diff(longer)) > 1)
 
 
 def _resolution(t: FloatArray) -> float | None:

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from physix.engine.systems.measured.cells import decimal_of, is_missing, kind_of
+from physix.engine.systems.measured.cells import decimal_of, is_missing, kind_of, with_unit
 from physix.errors import CsvError
 from physix.limits import MAX_FILE_BYTES, MAX_FILE_COLUMNS, MAX_LINE, MAX_LINES
 
@@ -283,7 +283,7 @@ def _delimiter(lines: Iterable[str]) -> tuple[str, bool]:
         for line in sample:
             cells = [cell.strip().strip('"') for cell in split_plain(line, delimiter)[: MAX_FILE_COLUMNS + 1]]
             full = [cell for cell in cells if not is_missing(cell)]
-            numbers = sum(kind_of(cell) != "word" or _PAIR.fullmatch(cell) is not None for cell in full)
+            numbers = sum(map(_holds_number, full))
             words = len(full) - numbers
             widths[len(cells)] += 1
             if numbers >= 2:
@@ -293,6 +293,10 @@ def _delimiter(lines: Iterable[str]) -> tuple[str, bool]:
         if score > best_score:
             best, best_score = delimiter, score
     return best, quoted
+
+
+def _holds_number(cell: str) -> bool:
+    return kind_of(cell) != "word" or with_unit(cell) is not None or _PAIR.fullmatch(cell) is not None
 
 
 def _keys(lines: list[str], delimiter: str) -> tuple[tuple[str, ...], list[str]]:

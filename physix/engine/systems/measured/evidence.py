@@ -30,7 +30,9 @@ def turns_back(spans: Sequence[Span]) -> bool:
 
 def _turns(values: FloatArray) -> bool:
     spread = float(np.ptp(values))
-    edge = max(0.1 * spread, 8.0 * noise_of(values))
+    # Noise that grows with the value is largest where a growth has ended: the noisiest third counts.
+    noise = max(noise_of(part) for part in (values, *np.array_split(values, 3)))
+    edge = max(0.1 * spread, 8.0 * noise)
     if spread <= edge:
         return False
     up = values - np.minimum.accumulate(values)

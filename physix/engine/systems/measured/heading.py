@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from physix.engine.systems.measured.cells import number_of
+from physix.engine.systems.measured.cells import kind_of, number_of
 from physix.engine.systems.measured.dialect import Grid, Line
 from physix.engine.systems.measured.names import (
     all_known_units,
@@ -98,7 +98,7 @@ def _candidates(before: Sequence[Line], grid: Grid, columns: Sequence[int]) -> l
             plain.append((line.number, dict(enumerate(cells))))
         elif line.comment:
             cells = _fit(_split(line.comment, grid), line.comment, grid, width, len(columns), exact=True)
-            if cells is not None:
+            if cells is not None and not any(kind_of(cell) == "date" for cell in cells):
                 comments.append((line.number, dict(enumerate(cells))))
     rows = plain or comments
     wide = [row for row in rows if len([c for c in row[1].values() if c.strip()]) > 1 or len(columns) <= 2]

@@ -133,6 +133,8 @@ def is_units_row(cells: Sequence[str]) -> bool:
     full = [cell.strip() for cell in cells if cell.strip()]
     if not full or any(len(cell) > MAX_UNIT or is_time_label(cell) for cell in full):
         return False
+    if any(re.fullmatch(r"[A-Za-z]+1", cell) for cell in full):
+        return False  # `h1`, `V1`, `m1` count tanks and masses: nobody writes an exponent of one
     units = [_is_known(cell) for cell in full]
     parsed = [parse_unit(cell) is not None for cell in full]
     return sum(units) * 2 >= len(full) and all(

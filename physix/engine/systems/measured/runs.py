@@ -179,13 +179,13 @@ def _cut(
     for number, rows in enumerate(cuts):
         there = np.any([np.isfinite(settled[name].values[rows]) for name in states], axis=0)
         counts["empty"] = counts.get("empty", 0) + int((~there).sum())
-        rows = rows[there]
-        if len(rows) < MIN_RUN_ROWS:
+        if there.sum() < MIN_RUN_ROWS:
             counts["short"] = counts.get("short", 0) + 1
             continue
-        run = _run(
-            t[rows], {name: c.values[rows] for name, c in settled.items()}, clock=time.clock, counts=counts
-        )
+        # The grid is that of all rows: those without a state are no gaps in it.
+        stamps = _stamps(t[rows], clock=time.clock, counts=counts)[there]
+        rows = rows[there]
+        run = _run(stamps, {name: c.values[rows] for name, c in settled.items()}, counts=counts)
         if len(run.t) < MIN_RUN_ROWS:
             counts["short"] = counts.get("short", 0) + 1
             continue
@@ -217,13 +217,15 @@ def _cut(
     return runs
 
 
-def _run(t: FloatArray, columns: dict[str, FloatArray], *, clock: bool, counts: dict[str, int]) -> Run:
+def _stamps(t: FloatArray, *, clock: bool, counts: dict[str, int]) -> FloatArray:
     t, moved = from_zero(t, clock=clock)
     counts["moved"] = counts.get("moved", 0) + moved
     grid = on_grid(t)
-    if grid is not None:
-        counts["grid"] = counts.get("grid", 0) + 1
-        t = grid
+    counts["grid"] = counts.get("grid", 0) + (grid is not None)
+    return t if grid is None else grid
+
+
+def _run(t: FloatArray, columns: dict[str, FloatArray], *, counts: dict[str, int]) -> Run:
     repeated = int((np.diff(t) == 0.0).sum())
     if repeated:
         counts["repeated"] = counts.get("repeated", 0) + repeated

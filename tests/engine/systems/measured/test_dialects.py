@@ -270,3 +270,27 @@ def test_only_the_cells_that_are_empty_are_left_out() -> None:
     assert {column for _, column in run.missing} == {1}
     # What is drawn there lies between its neighbours.
     assert run.states[14][1] == pytest.approx((run.states[13][1] + run.states[15][1]) / 2)
+
+
+@pytest.mark.parametrize("unit", ["%", " V", "kg", " °C"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_one_column_may_carry_its_unit_in_every_cell_and_the_time_none(unit: str, separator: str) -> None:
+    text = f"t{separator}x\n" + "".join(f"{t:.2f}{separator}{x:.4f}{unit}\n" for t, x, _ in ROWS)
+    table = read_table(text)
+    assert [(c.name, c.role.kind) for c in table.columns] == [("t", "time"), ("x", "state")]
+    assert table.columns[1].values == pytest.approx([x for _, x, _ in ROWS], abs=1e-4)
+    assert table.columns[1].unit == {" °C": "degC"}.get(unit, unit.strip())
+
+
+def test_numbered_names_below_a_preamble_are_no_units() -> None:
+    text = (
+        "LabVIEW Measurement\t\nSeparator\tTab\n***End_of_Header***\t\n\t\nChannels\t2\t\t\n"
+        "X_Dimension\tTime\tTime\t\nDelta_X\t0.04\t0.04\t\n***End_of_Header***\t\t\t\n"
+        "X_Value\th1\th2\tComment\n" + lines("{t:.6f}\t{x:.6f}\t{v:.6f}\t")
+    )
+    assert [c.label for c in read_table(text).columns] == ["X_Value", "h1", "h2"]
+
+
+def test_a_comment_with_a_date_names_no_columns() -> None:
+    table = read_table("# spring, 2019-05-06\n" + lines("{t:.3f}   {x:.4f}"))
+    assert not any("2019" in c.label for c in table.columns)

@@ -356,3 +356,12 @@ def test_angles_that_look_like_degrees_are_asked_about() -> None:
     (problem,) = read_table(text_of(t=T, theta=80 * SWING)).proposal
     assert problem.severity == "warning"
     assert "--unit theta=deg" in problem.remedy
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_growth_whose_noise_grows_along_does_not_turn_back_on_its_plateau(seed: int) -> None:
+    t = np.arange(0.0, 48.0, 0.5)
+    size = 930.0 / (1.0 + (930.0 / 8.0 - 1.0) * np.exp(-0.27 * t))
+    noisy = size * (1.0 + 0.03 * np.random.default_rng(seed).normal(size=len(t)))
+    (population,) = (c for c in read_table(text_of(time=t, N=noisy)).columns if c.name == "N")
+    assert population.role.order == 1

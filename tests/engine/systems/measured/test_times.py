@@ -36,6 +36,31 @@ def test_times_that_are_even_or_truly_irregular_stay_as_they_are() -> None:
     assert made(irregular, np.cos(irregular)).task.shown[0].t == pytest.approx(irregular, abs=1e-6)
 
 
+@pytest.mark.parametrize("lost", [[30], [10, 70], [5, 40, 90], [18, 39, 61, 80]])
+@pytest.mark.parametrize("step", [0.01, 0.1, 1.0])
+def test_a_sample_that_was_lost_leaves_a_hole_and_moves_no_other(step: float, lost: list[int]) -> None:
+    t = np.delete(np.arange(100) * step, lost)
+    task = made(t, np.cos(t / step / 9), fmt="{:.2f}")
+    assert task.task.shown[0].t == pytest.approx(t, abs=1e-9)
+    assert "even grid" not in said(task)
+
+
+def test_a_row_without_a_state_is_no_hole_in_a_rounded_grid() -> None:
+    t = np.arange(120) / 120
+    rows = [f"{a:.2f},{np.cos(5 * a):.6f}" for a in t]
+    for empty in (20, 21, 50, 90):
+        rows[empty] = rows[empty].split(",")[0] + ","
+    task = measured_task(read_table("t,x\n" + "\n".join(rows)), hold_back=0.0)
+    assert task.task.shown[0].t == pytest.approx(np.delete(t, [20, 21, 50, 90]), abs=5e-3)
+    assert np.diff(task.task.shown[0].t)[:19] == pytest.approx(np.full(19, 1 / 120), rel=5e-3)
+
+
+def test_99_samples_a_second_stamped_in_hundredths_go_back_on_their_grid() -> None:
+    t = np.arange(600) / 99
+    task = made(t, np.cos(5 * t), fmt="{:.2f}")
+    assert np.diff(task.task.shown[0].t) == pytest.approx(np.full(599, 1 / 99), rel=1e-3)
+
+
 def test_rows_of_one_time_are_averaged_and_that_is_said() -> None:
     t = np.array([0, 0.11, 0.23, 0.23, 0.31, 0.47, 0.52, 0.68, 0.7, 0.9])
     x = np.array([5.0, 4, 3, 2, 1, 0, -1, -2, -3, -4])
