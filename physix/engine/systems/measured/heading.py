@@ -13,6 +13,7 @@ from physix.engine.systems.measured.names import (
     is_time_label,
     is_time_name,
     is_units_row,
+    unit_of_name,
 )
 
 
@@ -54,6 +55,8 @@ def heading_of(before: Sequence[Line], grid: Grid, columns: Sequence[int], data:
         names_at = timed[-1] if timed else names_at
     names = rows[names_at] if 0 <= names_at < len(rows) else None
     units = rows[units_at] if units_at is not None else None
+    if names is not None and units is not None and _names_a_time(units) and _is_remark(names):
+        names = None  # `millis,tempC` below a remark of as many words
     if names is None and units is not None:
         # `Second,Volt` alone: the units serve as names.
         names = units
@@ -146,6 +149,17 @@ def _units_like(row: _Row, data: Sequence[int]) -> bool:
     cells = [row[1].get(index, "").strip() for index in data]
     words = [cell for cell in cells if not re.fullmatch(r"[+-]?[\d.,]+([eE][+-]?\d+)?", cell) or cell == "1"]
     return bool([w for w in words if w]) and is_units_row(words)
+
+
+def _names_a_time(row: _Row) -> bool:
+    return any(unit_of_name(cell) for cell in row[1].values())
+
+
+def _is_remark(row: _Row) -> bool:
+    """Return whether a row above `Second,Volt` names neither a time nor an axis nor a channel."""
+    cells = [cell for cell in row[1].values() if cell.strip()]
+    axes = ("x", "source", "x-axis", "in s", "sequence", "channel")
+    return not any(is_time_name(cell) or cell.strip().lower() in axes for cell in cells)
 
 
 def _groups(above: _Row, names: _Row | None, columns: Sequence[int]) -> dict[int, str]:

@@ -294,3 +294,11 @@ def test_numbered_names_below_a_preamble_are_no_units() -> None:
 def test_a_comment_with_a_date_names_no_columns() -> None:
     table = read_table("# spring, 2019-05-06\n" + lines("{t:.3f}   {x:.4f}"))
     assert not any("2019" in c.label for c in table.columns)
+
+
+@pytest.mark.parametrize("remark", ["DS18B20 found", "Software Version,7.1.6", "ready, go"])
+@pytest.mark.parametrize("names", ["millis,tempC", "Second,Volt"])
+def test_a_header_of_unit_words_below_a_remark_names_the_columns(remark: str, names: str) -> None:
+    table = read_table(f"Booting\n{remark}\n{names}\n" + lines("{t:.3f},{x:.4f}"))
+    assert [c.label for c in table.columns] == names.split(",")
+    assert table.columns[0].unit == {"millis": "ms", "Second": "s"}[names.split(",")[0]]
