@@ -191,6 +191,7 @@ def _past_turn(turn: Turn) -> PastTurn:
         reward=turn.rewarded.reward,
         fits=turn.rewarded.fits,
         mismatch=turn.rewarded.mismatch,
+        findings=turn.rewarded.findings,
     )
 
 
@@ -287,6 +288,7 @@ def play(
             match_dense=verification.match_dense,
             correctness=verification.correctness,
             passed=verification.passed,
+            findings=verification.findings,
         ),
     )
     reason = _end_after(episode, number, verification)

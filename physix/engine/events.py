@@ -9,6 +9,7 @@ from typing import Literal
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import (
     Correctness,
+    Mismatch,
     ParseReport,
     Reward,
     Simulation,
@@ -116,6 +117,9 @@ class RewardComputed:
     match_dense: float | None = None
     correctness: Correctness | None = None
     passed: bool = False  # on what is shown; nothing is held back that could confirm it
+    findings: Mismatch | None = (
+        None  # what `mismatch` says, as a value; None: unparsed, or recorded before it was kept
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from physix.engine.events import Event, Provenance, RecordedEvent, RewardMode
 from physix.engine.systems.task import Task
-from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Reward, VariableFit
+from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Mismatch, Reward, VariableFit
 
 
 class EventLog(Protocol):
@@ -83,6 +83,7 @@ class PastTurn:
     reward: Reward
     fits: dict[str, VariableFit]
     mismatch: str
+    findings: Mismatch | None = None  # what `mismatch` says; None: unparsed, or recorded before it was kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

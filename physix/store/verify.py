@@ -42,7 +42,7 @@ from physix.version import __version__
 
 TOLERANCE = 1e-6
 _SHARE = 50  # episodes that a worker takes at once
-_ENVIRONMENT_BOUND = frozenset({"mismatch", "message", "evaluations", "fit_evaluations"})
+_ENVIRONMENT_BOUND = frozenset({"mismatch", "findings", "message", "evaluations", "fit_evaluations"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

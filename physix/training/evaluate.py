@@ -236,7 +236,14 @@ async def mismatch_ablation(
 
         def alter(history: tuple[PastTurn, ...]) -> tuple[PastTurn, ...]:
             told = [
-                replace(p, fits=donor.fits, mismatch=donor.mismatch, outcome=donor.outcome) for p in history
+                replace(
+                    p,
+                    fits=donor.fits,
+                    mismatch=donor.mismatch,
+                    findings=donor.findings,
+                    outcome=donor.outcome,
+                )
+                for p in history
             ]
             return tuple(told)
 

@@ -42,6 +42,7 @@ from physix.engine.verifier.types import (
     Constants,
     Correctness,
     FunctionSet,
+    Mismatch,
     ParseReport,
     Profile,
     Reward,
@@ -321,6 +322,7 @@ class TurnView(BaseModel):
         description="against the true law; only when the episode has ended"
     )
     mismatch: str
+    findings: Mismatch | None = Field(description="what `mismatch` says, as a value")
     solved: bool
     raw_completion: str | None
     provenance: Provenance
@@ -344,6 +346,7 @@ class TurnView(BaseModel):
             match_dense=rewarded.match_dense,
             correctness=rewarded.correctness if told.truth else None,
             mismatch=rewarded.mismatch,
+            findings=rewarded.findings,
             solved=rewarded.solved,
             raw_completion=submitted.raw_completion,
             provenance=submitted.provenance,

@@ -26,12 +26,13 @@ from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import check_units, correctness, parse, verify
 from physix.engine.verifier.compile import forget_compiled, program
-from physix.engine.verifier.mismatch import describe
+from physix.engine.verifier.mismatch import find_mismatch
 from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.score import fit_variables
 from physix.engine.verifier.simulate import run_program
 from physix.engine.verifier.tree import ParsedHypothesis, show
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.verifier.words import describe
 
 CONFIG = VerifierConfig()
 SEED = 7
@@ -88,6 +89,10 @@ def _measure(system_id: str, repeats: int) -> list[list[float]]:
     def score(text: str) -> object:
         return fit_variables(prepared, run_program(program(_parsed(task, text)), task, CONFIG))
 
+    def words() -> str:
+        found = find_mismatch(task, wrong, prepared, wrong_run, wrong_fits, CONFIG.max_evaluations)
+        return describe(found, task.variables, None)
+
     shown_only = replace(truth, hidden=())
 
     def whole(text: str) -> object:
@@ -105,7 +110,7 @@ def _measure(system_id: str, repeats: int) -> list[list[float]]:
         (with_hidden, False),
         (lambda text: recipe(task, text), False),
         (lambda _: check_units(law, task.time_unit), False),
-        (lambda _: describe(task, wrong, prepared, wrong_run, wrong_fits), False),
+        (lambda _: words(), False),
         (lambda _: correctness(law, task, truth), False),
     ]
     spent: list[list[float]] = [[] for _ in work]

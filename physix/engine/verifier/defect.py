@@ -1,9 +1,8 @@
 """What the equations lack, read off the data without solving anything.
 
-If dv/dt = f held for the observed motion, v(t) - v(0) would be the integral of f along it. The
-defect is the difference; what it is proportional to, among integrals of the hypothesis's own
-terms and of a few plain ones, names the term that is too strong, too weak, of the wrong sign or
-missing. Integrals, because differentiating noisy data amplifies the noise.
+The defect of an equation is what its left side, measured, differs from the integral of its right side
+along the data (see `along`); the term that it is proportional to is too strong, too weak, of the
+wrong sign or missing (see `choice`).
 """
 
 from __future__ import annotations
@@ -11,15 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 
 from physix.engine.floats import FloatArray
-from physix.engine.systems.task import StateVariable
+from physix.engine.systems.task import Task
+from physix.engine.verifier.along import Motion, Response, motion_of, response_of
+from physix.engine.verifier.choice import Choice, Problem, choose, explained, precision
+from physix.engine.verifier.drive import Drive, find_drive
 from physix.engine.verifier.functions import FUNCTIONS
-from physix.engine.verifier.prepared import Prepared, Same
 from physix.engine.verifier.tree import (
     Binary,
     Call,
@@ -34,188 +33,271 @@ from physix.engine.verifier.tree import (
     summands,
     walk,
 )
+from physix.engine.verifier.types import Finding, FindingKind, Role
 
-Role = Literal["damping", "driving", "restoring", "constant", "coupling", "other"]
+_PART = 0.5  # what a part of a summand must explain beyond the whole
+_MISSING = 6.0  # what a missing term must beyond one of the law's own: there are more to choose from
+_CROSS = 0.1  # of the largest finding, below which those in other equations wait for the next turn
+_SHARE = 0.01  # of what the whole change takes off chi², below which a part of it waits for the next turn
+_MATTERS = 9.0  # what a change among several must take off chi² to be named
+_NOTHING = 0.05  # a factor below in size: the term should go
+_SIGN_ERROR = -0.3  # a factor below: the term should point the other way
+_SURELY = 2.0  # standard errors
+MAX_PARTS = 24  # of an equation's right-hand side multiplied out
+_SAME = 0.9999  # cosine from which two terms are one
+_SURE = 4.0  # standard deviations of chi² within which an equation holds
+_DIGITS = 5  # of what is told: the last bits differ between machines
 
-_EXPLAINS = 0.6  # of the defect's variance: less, and no single term is to blame
-_AUDIBLE = 1.5  # times the noise: a smaller defect says nothing
-_OWN_IS_SIMPLER = 0.03  # an own term is blamed unless a missing one explains this much more
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defects:
+    """What is wrong with the equations along the data."""
 
-@dataclass(frozen=True, slots=True)
-class Defect:
-    """One term of one equation that explains most of what is wrong.
-
-    For an own term `factor` is what it should be multiplied by; for a missing one it is the
-    coefficient that it should have.
-    """
-
-    equation: Equation
-    term: str  # source text, with its sign
-    own: bool
-    factor: float
-    role: Role
-    explained: float  # share of the defect's variance
+    holds: bool
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Feature:
+class _Own:
+    """A term of the law, its values along the data with sign and constants."""
+
     term: str
-    own: bool
     names: frozenset[str]
-    work: float  # its sum over the samples, times the driven velocity: negative where it brakes
-    integral: FloatArray  # running, all trajectories one after another, see _flat
+    values: FloatArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Motion:
-    """The shown data as columns by name, one mapping per trajectory, and what follows from it alone."""
-
-    columns: tuple[Mapping[str, FloatArray], ...]
-    driven: str
-    measured: FloatArray  # the driven variable, see _flat
-    noise: float  # of the driven variable
-    plain: tuple[_Feature, ...]
-
-
-def find_defect(parsed: ParsedHypothesis, prepared: Prepared) -> Defect | None:
-    """Return the term that explains the largest defect of any equation; None if no single one does."""
-    found: list[tuple[float, Defect]] = []
+def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
+    """Return the changes that explain what the noise does not, the largest first."""
+    motion = motion_of(task)
+    holds = True
+    found: list[Finding] = []
     with np.errstate(all="ignore"):
         for equation in parsed.equations:
-            driven = _driven(equation, parsed.variables)
-            motion = _motion(Same(prepared), driven, equation.variable, parsed.variables)
-            defect = _examine(equation, parsed, motion)
-            if defect is not None:
-                found.append(defect)
-    return max(found, key=lambda pair: pair[0])[1] if found else None
+            one = _examine(equation, parsed, motion, response_of(task, equation.variable))
+            holds = holds and one.holds
+            found += one.findings
+    found.sort(key=lambda finding: -finding.size)
+    largest = found[0].size if found else 0.0
+    return Defects(
+        holds=holds,
+        findings=tuple(f for f in found if f.size > _CROSS * largest or f.target == found[0].target),
+    )
 
 
-def _examine(equation: Equation, parsed: ParsedHypothesis, motion: _Motion) -> tuple[float, Defect] | None:
-    """Return the size of an equation's defect in units of the noise, and what explains it."""
-    own = [_own_term(negative, node, motion, parsed) for negative, node in summands(equation.expression)]
-    defect = motion.measured - sum(feature.integral for feature in own)
-    energy = float(defect @ defect)
-    size = math.sqrt(energy / len(defect)) / motion.noise
-    if not size >= _AUDIBLE or math.isinf(size):
-        return None
-    best: dict[bool, tuple[float, float, _Feature]] = {}
-    for feature in (*own, *motion.plain):
-        own_energy = float(feature.integral @ feature.integral)
-        if not own_energy > 1e-18 * energy or math.isinf(own_energy):
+def _examine(equation: Equation, parsed: ParsedHypothesis, motion: Motion, response: Response) -> Defects:
+    whole = [_own(negative, node, motion, parsed) for negative, node in summands(equation.expression)]
+    own = whole + _finer(equation, motion, parsed)
+    values = np.column_stack([term.values for term in own])
+    if not np.isfinite(values).all():
+        return Defects(holds=False, findings=())
+    rows = response.weighted(values)
+    defect = response.measured - rows[:, : len(whole)].sum(axis=1)
+    problem = _problem(rows, defect, len(whole), response)
+    if not math.isfinite(problem.before):
+        return Defects(holds=False, findings=())
+    chosen = choose(problem)
+    left = problem.before if chosen.choice is None else chosen.choice.chi2
+    if left > explained(problem.degrees) or (chosen.choice is not None and len(chosen.choice.columns) > 1):
+        drive = find_drive(defect, response, motion, left, chosen)
+        if drive is not None:
+            return Defects(holds=False, findings=(_drive_finding(drive, equation),))
+    if chosen.choice is None:
+        within = problem.degrees + _SURE * math.sqrt(2.0 * problem.degrees)
+        return Defects(holds=problem.before <= within, findings=())
+    findings = _findings(chosen.choice, problem, chosen.noise, equation, own, response)
+    return Defects(holds=False, findings=tuple(findings))
+
+
+def _drive_finding(drive: Drive, equation: Equation) -> Finding:
+    phase = f" {'-' if drive.phase < 0.0 else '+'} {abs(drive.phase):.4g}"
+    return Finding(
+        kind="missing",
+        target=equation.target,
+        term=f"cos({drive.frequency:.5g}*t{phase})",
+        factor=_rounded(drive.amplitude),
+        error=_rounded(drive.error),
+        size=_rounded(drive.size),
+        role="other",
+    )
+
+
+def _problem(rows: FloatArray, defect: FloatArray, whole: int, response: Response) -> Problem:
+    own = rows.shape[1]
+    products = rows.T @ rows
+    cross = rows.T @ response.rows
+    gram = np.empty((own + cross.shape[1],) * 2)
+    gram[:own, :own], gram[:own, own:], gram[own:, :own], gram[own:, own:] = (
+        products,
+        cross,
+        cross.T,
+        response.gram,
+    )
+    onto = np.concatenate([rows.T @ defect, response.rows.T @ defect])
+    left = np.concatenate([rows.T @ response.measured, response.onto])
+    # Squares that leave the range of floats say nothing of a column.
+    beyond = ~(np.isfinite(np.diag(gram)) & np.isfinite(onto) & np.isfinite(left))
+    if beyond.any():
+        gram[beyond, :] = gram[:, beyond] = 0.0
+        onto[beyond] = left[beyond] = 0.0
+    sizes = np.maximum(np.diag(gram), 1e-300)
+    before = float(defect @ defect)
+    doubts = np.concatenate([np.zeros(whole), np.full(own - whole, _PART), _MISSING + response.doubts])
+    cosines = gram[:own, own:] ** 2 / np.outer(sizes[:own], sizes[own:])
+    # What cannot be told from a term of the law's own is that term.
+    doubts[own:][(cosines > _SAME**2).any(axis=0)] = math.inf
+    doubts[(sizes < 1e-18 * before) | (sizes <= 1e-300)] = math.inf
+    return Problem(
+        gram=gram,
+        sizes=sizes,
+        onto=onto,
+        doubts=doubts,
+        response=left,
+        energy=response.energy,
+        own=own,
+        whole=whole,
+        before=before,
+        degrees=response.degrees,
+        blur=response.blur,
+    )
+
+
+def _findings(
+    choice: Choice,
+    problem: Problem,
+    noise: float,
+    equation: Equation,
+    own: Sequence[_Own],
+    response: Response,
+) -> list[Finding]:
+    found = []
+    total = (problem.before - choice.chi2) / noise
+    for column, change, weight in zip(
+        choice.columns, choice.changes, precision(problem, choice).tolist(), strict=True
+    ):
+        size = change**2 * weight / noise
+        if len(choice.columns) + len(choice.dropped) > 1 and size < max(_MATTERS, _SHARE * total):
             continue
-        projection = float(feature.integral @ defect)
-        explained = (projection / own_energy) * (projection / energy)
-        if feature.own not in best or explained > best[feature.own][0]:
-            best[feature.own] = (explained, projection / own_energy, feature)
-    chosen = _choose(best)
-    if chosen is None:
-        return None
-    explained, coefficient, feature = chosen
-    role = _role(feature, equation, motion.driven, parsed.variables, 1.0 if feature.own else coefficient)
-    factor = 1.0 + coefficient if feature.own else coefficient
-    return size, Defect(equation, feature.term, feature.own, factor, role, explained)
+        error = math.sqrt(noise / weight)
+        if column < len(own):
+            term = own[column]
+            kind, factor = _kind(1.0 + change, error)
+            role = _role(term.names, term.values, equation, response)
+            text = term.term
+        else:
+            candidate = response.library[column - len(own)]
+            kind, factor, text = "missing", change, candidate.term
+            role = _role(candidate.names, change * candidate.values, equation, response)
+        found.append(
+            Finding(
+                kind=kind,
+                target=equation.target,
+                term=text,
+                factor=_rounded(factor),
+                error=_rounded(error),
+                size=_rounded(size),
+                role=role,
+            )
+        )
+    for column in choice.dropped:
+        term = own[column]
+        role = _role(term.names, term.values, equation, response)
+        found.append(
+            Finding(
+                kind="superfluous",
+                target=equation.target,
+                term=term.term,
+                factor=0.0,
+                error=0.0,
+                size=_rounded(total),
+                role=role,
+            )
+        )
+    return sorted(found, key=lambda finding: -finding.size)
 
 
-def _choose(best: dict[bool, tuple[float, float, _Feature]]) -> tuple[float, float, _Feature] | None:
-    own, missing = best.get(True), best.get(False)
-    chosen = own
-    if own is None or (missing is not None and missing[0] > own[0] + _OWN_IS_SIMPLER):
-        chosen = missing
-    return chosen if chosen is not None and chosen[0] >= _EXPLAINS else None
+def _kind(factor: float, error: float) -> tuple[FindingKind, float]:
+    """Return what is wrong with an own term that should be multiplied by `factor`, and by what."""
+    if abs(factor) < max(_NOTHING, min(_SURELY * error, -_SIGN_ERROR)):
+        return "superfluous", 0.0
+    return ("sign" if factor < _SIGN_ERROR else "strength"), factor
 
 
-def _driven(equation: Equation, variables: tuple[StateVariable, ...]) -> str:
-    """Return the variable whose derivative the equation gives."""
-    return next((v.name for v in variables if v.rate_of == equation.variable), equation.variable)
+def _rounded(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
 
 
-@lru_cache(maxsize=512)
-def _motion(same: Same, driven: str, variable: str, variables: tuple[StateVariable, ...]) -> _Motion:
-    (prepared,) = same.values
-    assert isinstance(prepared, Prepared)  # noqa: S101  # for the type checker
-    columns = tuple(
-        dict(zip(prepared.names, samples.states.T, strict=True)) | {"t": samples.t}
-        for samples in prepared.shown
-    )
-    index = prepared.names.index(driven)
-    return _Motion(
-        columns=columns,
-        driven=driven,
-        measured=_flat([c[driven] for c in columns]),
-        noise=max(prepared.noise, 1e-3) * float(prepared.scale[index]),
-        plain=tuple(
-            _feature(term, False, names, values, columns, driven)
-            for term, names, values in _plain_terms(driven, variables, columns)
-        ),
-    )
-
-
-def _own_term(negative: bool, node: Node, motion: _Motion, parsed: ParsedHypothesis) -> _Feature:
+def _own(negative: bool, node: Node, motion: Motion, parsed: ParsedHypothesis) -> _Own:
     signed = Negate(node) if negative else node
-    values = [_on(signed, c, parsed.params) for c in motion.columns]
     names = frozenset(n.name for n in walk(node) if isinstance(n, Name)) - set(parsed.params)
-    return _feature(show(signed), True, names, values, motion.columns, motion.driven)
+    return _Own(show(signed), names, _on(signed, motion.columns, parsed.params))
 
 
-def _feature(
-    term: str,
-    own: bool,
-    names: frozenset[str],
-    values: Sequence[FloatArray],
-    columns: Sequence[Mapping[str, FloatArray]],
-    driven: str,
-) -> _Feature:
-    work = sum(float(v @ c[driven]) for v, c in zip(values, columns, strict=True))
-    integral = _flat([_integral(c["t"], v) for c, v in zip(columns, values, strict=True)])
-    return _Feature(term, own, names, work, integral)
+def _finer(equation: Equation, motion: Motion, parsed: ParsedHypothesis) -> list[_Own]:
+    """Return the parts of summands that are products of sums: `-k*T` and `k*A` of `-k*(T - A)`."""
+    parts: list[_Own] = []
+    for negative, node in summands(equation.expression):
+        count = _count(node)
+        if count > 1 and len(parts) + count <= MAX_PARTS:
+            parts += [_own(sign, part, motion, parsed) for sign, part in expanded(node, negative=negative)]
+    return parts
 
 
-def _plain_terms(
-    driven: str, variables: tuple[StateVariable, ...], columns: Sequence[Mapping[str, FloatArray]]
-) -> Iterator[tuple[str, frozenset[str], list[FloatArray]]]:
-    """Yield terms that laws of motion are made of: constant, linear, quadratic resistance, coupling."""
-    yield "1", frozenset(), [np.ones(len(c["t"])) for c in columns]
-    for variable in variables:
-        yield variable.name, frozenset({variable.name}), [c[variable.name] for c in columns]
-    rates = [v.name for v in variables if v.rate_of is not None]
-    if driven not in rates:
+def _count(node: Node) -> int:
+    """Return how many summands multiplying out would give: it doubles with every factor that is a sum."""
+    match node:
+        case Binary("+" | "-", left, right):
+            return _count(left) + _count(right)
+        case Negate(operand) | Binary("/", operand, _):
+            return _count(operand)
+        case Binary("*", left, right):
+            return _count(left) * _count(right)
+        case _:
+            return 1
+
+
+def expanded(node: Node, *, negative: bool = False) -> Iterator[tuple[bool, Node]]:
+    """Yield (negative, term) for each summand, products and quotients of sums multiplied out.
+
+    An expression that would give more than MAX_PARTS is only split into its summands.
+    """
+    if _count(node) > MAX_PARTS:
+        yield from summands(node, negative=negative)
         return
-    yield (
-        f"{driven}*abs({driven})",
-        frozenset({driven}),
-        [c[driven] * np.abs(c[driven]) for c in columns],
-    )
-    if len(rates) > 1:
-        speed = "sqrt(" + " + ".join(f"{rate}**2" for rate in rates) + ")"
-        values = [c[driven] * np.sqrt(sum(c[rate] ** 2 for rate in rates)) for c in columns]
-        yield f"{driven}*{speed}", frozenset(rates), values
+    for sign, part in summands(node, negative=negative):
+        match part:
+            case Binary("*", left, right):
+                rights = list(expanded(right))
+                for first, a in expanded(left):
+                    for second, b in rights:
+                        yield sign ^ first ^ second, Binary("*", a, b)
+            case Binary("/", left, right):
+                for first, a in expanded(left):
+                    yield sign ^ first, Binary("/", a, right)
+            case _:
+                yield sign, part
 
 
-def _role(
-    feature: _Feature, equation: Equation, driven: str, variables: tuple[StateVariable, ...], sign: float
-) -> Role:
-    states = {v.name for v in variables}
-    if driven != equation.variable and driven in feature.names:
-        return "damping" if sign * feature.work < 0 else "driving"
-    if feature.names & states - {driven, equation.variable}:
+def _role(names: frozenset[str], values: FloatArray, equation: Equation, response: Response) -> Role:
+    if response.driven != equation.variable and response.driven in names:
+        work = float(values @ response.driven_values)
+        return "damping" if work < 0.0 else "driving"
+    if names & response.states - {response.driven, equation.variable}:
         return "coupling"
-    if feature.names & states:
+    if names & response.states:
         return "restoring"
-    return "other" if "t" in feature.names else "constant"
+    return "other" if names else "constant"
 
 
 def _on(node: Node, columns: Mapping[str, FloatArray], params: Mapping[str, float]) -> FloatArray:
     """Evaluate an expression on whole columns; NaN or infinite where it is undefined."""
-    some = columns["t"]
     match node:
         case Number(value):
-            return np.full(len(some), value)
+            return np.full(len(columns["t"]), value)
         case Name("pi"):
-            return np.full(len(some), math.pi)
+            return np.full(len(columns["t"]), math.pi)
         case Name(name):
             if name in params:
-                return np.full(len(some), params[name])
+                return np.full(len(columns["t"]), params[name])
             return columns[name]
         case Negate(operand):
             return -_on(operand, columns, params)
@@ -240,16 +322,3 @@ def _on(node: Node, columns: Mapping[str, FloatArray], params: Mapping[str, floa
                     return a / b
                 case _:
                     return np.power(a, b)
-
-
-def _integral(t: FloatArray, values: FloatArray) -> FloatArray:
-    """Return the running integral by the trapezoidal rule, 0 at the start."""
-    running = np.zeros(len(t))
-    np.cumsum(np.diff(t) * (values[1:] + values[:-1]) / 2.0, out=running[1:])
-    return running
-
-
-def _flat(parts: Sequence[FloatArray]) -> FloatArray:
-    """Join per-trajectory series, each without its mean: the start's own noise must not count."""
-    centred = [part - part.mean() for part in parts]
-    return centred[0] if len(centred) == 1 else np.concatenate(centred)

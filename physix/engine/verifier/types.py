@@ -22,6 +22,22 @@ UnitsVerdict = Literal["ok", "literals", "inconsistent", "undeclared"]
 Constants = Literal["declared", "fitted"]
 FunctionSet = Literal["basic", "extended"]
 Recovery = Literal["exact", "recovered", "different"]
+FindingKind = Literal["strength", "sign", "superfluous", "missing"]
+Role = Literal["damping", "driving", "restoring", "constant", "coupling", "other"]
+ShapeKind = Literal[
+    "runaway",
+    "no swing",
+    "period",
+    "undamped",
+    "overdamped",
+    "centre",
+    "amplitude",
+    "phase",
+    "bend",
+    "runs on",
+    "levels off",
+    "growth",
+]
 FitOutcome = Literal["converged", "not_converged", "budget_exhausted", "failed"]
 
 # The rules of the verdict. A change after which the same hypothesis about the same task may earn
@@ -134,6 +150,52 @@ class Correctness:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One change of one equation that would explain what the noise does not.
+
+    A missing term is mended by adding `factor*(term)` to the equation's right-hand side; one of the
+    law's own by adding `(factor - 1)*(term)`, as `factor` is what it should be multiplied by.
+    """
+
+    kind: FindingKind
+    target: str  # the derivative whose equation is to blame: "d2y/dt2"
+    term: str  # source in the grammar, an own one with its sign and the law's own params
+    factor: float
+    error: float  # standard error of `factor`
+    size: float  # what the change takes off chi², in units of the noise's variance
+    role: Role
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worst:
+    """The variable that fits worst, and where in the first shown trajectory it is furthest off."""
+
+    variable: str
+    t: float
+    off: float  # predicted minus observed there, in the variable's own unit
+    r2: float | None  # as in VariableFit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurveShape:
+    """What the predicted curve of the worst variable looks like beside the observed one."""
+
+    kind: ShapeKind
+    value: float | None = None  # a ratio to the observed one, an offset, a time or a rate, as the kind says
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mismatch:
+    """What the verifier found wrong with one hypothesis, from the shown data alone."""
+
+    within_noise: bool  # the prediction matches every variable
+    holds: bool  # along the data the equations hold within the noise, wherever the prediction went
+    worst: Worst | None = None  # None: nothing was simulated to the end, or all is well
+    shape: CurveShape | None = None
+    findings: tuple[Finding, ...] = ()  # to be mended together, the largest first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verification:
     """Everything one hypothesis earns. A pure function of task, truth, history and hypothesis."""
 
@@ -147,6 +209,7 @@ class Verification:
     mismatch: str
     solved: bool
     passed: bool = False  # on what is shown; nothing is held back that could confirm it
+    findings: Mismatch | None = None  # what `mismatch` says, as a value; None: the text did not parse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from physix.engine.verifier.fit import Fit, fit_free_params
 from physix.engine.verifier.forecast import arrives
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex, terms
-from physix.engine.verifier.mismatch import describe, describe_rejection
+from physix.engine.verifier.mismatch import find_mismatch
 from physix.engine.verifier.prepared import Same, prepare, prepare_hidden
 from physix.engine.verifier.score import (
     carries_over,
@@ -29,6 +29,7 @@ from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import (
     Correctness,
     Hypothesis,
+    Mismatch,
     ParseReport,
     Rejection,
     Reward,
@@ -38,6 +39,7 @@ from physix.engine.verifier.types import (
     VerifierConfig,
 )
 from physix.engine.verifier.units import UnitsReport, check_units
+from physix.engine.verifier.words import describe, describe_rejection
 from physix.limits import MAX_EQUATION_CHARACTERS, MAX_PARAMS
 
 
@@ -130,6 +132,13 @@ def _judge(
     right = ran and passes(prepared, run, reward, config)
     # Measured data know no law: only what was held back can tell a law from a curve that fits.
     unconfirmed = task.measured and not truth.hidden and truth.equation is None
+    # A law whose constants could not be determined is no law to find fault with.
+    uncertain = Mismatch(within_noise=False, holds=False)
+    findings = (
+        uncertain
+        if fit and fit.caution
+        else find_mismatch(task, parsed, prepared, run, fits, config.max_evaluations)
+    )
     return Verification(
         parse=report(parsed, units),
         simulation=_with_fit(run.recorded({}, 0), fit),
@@ -138,7 +147,8 @@ def _judge(
         generalisation=generalised,
         match_dense=math.sqrt(reward.match),
         correctness=correctness(parsed, task, truth),
-        mismatch=(fit and fit.caution) or describe(task, parsed, prepared, run, fits),
+        mismatch=(fit and fit.caution) or describe(findings, task.variables, None if ran else run.message),
+        findings=findings,
         solved=right
         and not unconfirmed
         and (generalised is None or carries_over(prepared, hidden, generalised, config))

@@ -25,7 +25,7 @@ from physix.engine.systems.targets import left_side
 from physix.engine.systems.task import StateVariable, Task
 from physix.engine.verifier import ParsedHypothesis, parse
 from physix.engine.verifier.tree import Binary, Call, Name, Negate, Node, Number, summands
-from physix.engine.verifier.types import Hypothesis, Rejection
+from physix.engine.verifier.types import Hypothesis, Mismatch, Rejection, ShapeKind
 
 CODEC_VERSION = "nano-1"
 SAMPLES = 25
@@ -200,79 +200,76 @@ def _past(task: Task, frame: Frame, past: PastTurn) -> str:
     return f"{law} > {_feedback(task, frame, past, known)}"
 
 
-# The verifier's sentences about the curves, and the word each becomes here.
-_SHAPES = (
-    (re.compile(r"runs away"), "runaway"),
-    (re.compile(r"oscillates but the prediction does not"), "still"),
-    (re.compile(r"period is (?P<number>[-+.e\d]+) times"), "period"),
-    (re.compile(r"damping is missing or too weak"), "undamped"),
-    (re.compile(r"there is too much damping\."), "overdamped"),
-    (re.compile(r"swings about a centre"), "centre"),
-    (re.compile(r"amplitude of .* is (?P<number>[-+.e\d]+) times"), "amplitude"),
-    (re.compile(r"drifts out of phase"), "phase"),
-    (re.compile(r"bends the other way"), "bend"),
-    (re.compile(r"wrong asymptote"), "asymptote"),
-    (re.compile(r"the error changes by"), "growth"),
-)
-_WHERE = re.compile(
-    r"^(?P<name>\w+) fits worst.*?: at t = (?P<t>[-+.e\d]+) the prediction is (?P<size>[-+.e\d]+)"
-    r".*? too (?P<side>high|low)\."
-)
-# And those about the term to blame: one of the law's own, or one that it lacks.
-_OWN = re.compile(
-    r"In (?P<target>d2\w+/dt2) (?:there is too (?:much|little) damping from )?the term (?P<term>[^:]+?)"
-    r"(?: has the wrong sign| is too strong| is too weak)?: "
-    r"(?:(?P<factor>[-+.e\d]+) times it would fit|it should not be there)\."
-)
-_MISSING = re.compile(
-    r"In (?P<target>d2\w+/dt2) "
-    r"(?:damping is missing: |a coupling is missing: |a constant offset is missing: )?(?:a term like )?"
-    r"(?P<term>[^: ]+) (?:would explain|is missing and would)"
-)
+# What the curves look like, as the verifier names it, and the word that it becomes here.
+_SHAPES: dict[ShapeKind, str] = {
+    "runaway": "runaway",
+    "no swing": "still",
+    "period": "period",
+    "undamped": "undamped",
+    "overdamped": "overdamped",
+    "centre": "centre",
+    "amplitude": "amplitude",
+    "phase": "phase",
+    "bend": "bend",
+    "runs on": "asymptote",
+    "levels off": "asymptote",
+    "growth": "growth",
+}
+_WITH_NUMBER = frozenset({"period", "amplitude"})
 
 
 def _feedback(task: Task, frame: Frame, past: PastTurn, params: Mapping[str, float]) -> str:
     """Return the mismatch in a few tokens: fits, where, how much, what it looks like, which term."""
-    blame = _blame(task, frame, past.mismatch, params)
+    if past.outcome == "not_parsed":
+        return "unparsed"
+    found = past.findings or Mismatch(within_noise=False, holds=False)
+    blame = _blame(task, frame, found, params)
     if past.outcome != "ok":
-        return "unparsed" if past.outcome == "not_parsed" else f"failed{blame}"
+        return f"failed{blame}"
     fits = "".join(_share(past.fits[name].r2) for name in (frame.variable, frame.rate) if name in past.fits)
-    where = _WHERE.search(past.mismatch)
-    if where is None or where["name"] not in (frame.variable, frame.rate):
-        return f"{fits} {'fine' if 'matches every variable' in past.mismatch else 'elsewhere'}{blame}"
-    letter, scale = ("q", frame.length) if where["name"] == frame.variable else ("v", frame.speed)
-    at = _share(float(where["t"]) / frame.duration)
-    size = _share(float(where["size"]) / scale / 2.0)
-    return f"{fits} {letter} {at} {where['side']} {size}{_shape(past.mismatch)}{blame}"
+    worst = found.worst
+    if worst is None or worst.variable not in (frame.variable, frame.rate):
+        return f"{fits} {'fine' if found.within_noise else 'elsewhere'}{blame}"
+    letter, scale = ("q", frame.length) if worst.variable == frame.variable else ("v", frame.speed)
+    at = _share(_said(worst.t) / frame.duration)
+    side = "high" if worst.off > 0 else "low"
+    size = _share(_said(abs(worst.off)) / scale / 2.0)
+    return f"{fits} {letter} {at} {side} {size}{_shape(found)}{blame}"
 
 
-def _shape(mismatch: str) -> str:
-    for pattern, word in _SHAPES:
-        found = pattern.search(mismatch)
-        if found:
-            return f" {word} {number(float(found['number']))}" if found.groupdict() else f" {word}"
-    return ""
+def _said(value: float) -> float:
+    """Return a number to the three digits of the verifier's sentence: what the models learned from."""
+    return float(f"{value:.3g}")
 
 
-def _blame(task: Task, frame: Frame, mismatch: str, params: Mapping[str, float]) -> str:
+def _shape(found: Mismatch) -> str:
+    if found.shape is None:
+        return ""
+    word = _SHAPES[found.shape.kind]
+    if word in _WITH_NUMBER and found.shape.value is not None:
+        return f" {word} {number(_said(found.shape.value))}"
+    return f" {word}"
+
+
+def _blame(task: Task, frame: Frame, found: Mismatch, params: Mapping[str, float]) -> str:
     """Return ` drop v`, ` fit sin(q) 112e-2` (times which it would fit) or ` add -234e-2*v`; "" if unsaid."""
     target = left_side(frame.variable, 2)
-    own = _OWN.search(mismatch)
-    if own is not None and own["target"] == target:
-        parsed = parse(f"{target} = {own['term']}", params, _own_variables(task, frame))
-        terms = None if isinstance(parsed, Rejection) else _terms(parsed, frame)
-        if not terms:
-            return ""
-        name = "*".join(terms[0].factors) or "1"
-        if own["factor"] is None:
-            return f" drop {name}"
-        factor = float(own["factor"])
-        return f" fit {name} {'-' if factor < 0 else ''}{number(factor)}"
-    missing = _MISSING.search(mismatch)
-    if missing is not None and missing["target"] == target:
-        law = _write(parse(f"{target} = {missing['term']}", {}, _own_variables(task, frame)), frame)
+    finding = next((f for f in found.findings if f.target == target), None)
+    if finding is None:
+        return ""
+    variables = _own_variables(task, frame)
+    if finding.kind == "missing":
+        added = parse(f"{target} = {_said(finding.factor)!r}*{finding.term}", {}, variables)
+        law = _write(added, frame)
         return "" if law is None else f" add{law.removeprefix(_LEFT)}"
-    return ""
+    parsed = parse(f"{target} = {finding.term}", params, variables)
+    terms = None if isinstance(parsed, Rejection) else _terms(parsed, frame)
+    if not terms:
+        return ""
+    name = "*".join(terms[0].factors) or "1"
+    if finding.kind == "superfluous":
+        return f" drop {name}"
+    return f" fit {name} {'-' if finding.factor < 0 else ''}{number(_said(finding.factor))}"
 
 
 def _share(value: float | None) -> str:

@@ -719,6 +719,19 @@ export interface components {
             verdict: "exact" | "recovered" | "different";
         };
         /**
+         * CurveShape
+         * @description What the predicted curve of the worst variable looks like beside the observed one.
+         */
+        CurveShape: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "runaway" | "no swing" | "period" | "undamped" | "overdamped" | "centre" | "amplitude" | "phase" | "bend" | "runs on" | "levels off" | "growth";
+            /** Value */
+            value: number | null;
+        };
+        /**
          * DemoReplay
          * @description A recorded comparison, whole.
          */
@@ -1002,6 +1015,35 @@ export interface components {
             version: number;
         };
         /**
+         * Finding
+         * @description One change of one equation that would explain what the noise does not.
+         *
+         *     A missing term is mended by adding `factor*(term)` to the equation's right-hand side; one of the
+         *     law's own by adding `(factor - 1)*(term)`, as `factor` is what it should be multiplied by.
+         */
+        Finding: {
+            /** Error */
+            error: number;
+            /** Factor */
+            factor: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "strength" | "sign" | "superfluous" | "missing";
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "damping" | "driving" | "restoring" | "constant" | "coupling" | "other";
+            /** Size */
+            size: number;
+            /** Target */
+            target: string;
+            /** Term */
+            term: string;
+        };
+        /**
          * FinishedEvent
          * @description The episode ended.
          */
@@ -1176,6 +1218,23 @@ export interface components {
             turns: number;
             /** Turns To Solve */
             turns_to_solve: number | null;
+        };
+        /**
+         * Mismatch
+         * @description What the verifier found wrong with one hypothesis, from the shown data alone.
+         */
+        Mismatch: {
+            /**
+             * Findings
+             * @default []
+             */
+            findings: components["schemas"]["Finding"][];
+            /** Holds */
+            holds: boolean;
+            shape: components["schemas"]["CurveShape"] | null;
+            /** Within Noise */
+            within_noise: boolean;
+            worst: components["schemas"]["Worst"] | null;
         };
         /**
          * NewComparison
@@ -1606,6 +1665,7 @@ export interface components {
             correctness: components["schemas"]["Correctness"] | null;
             /** Emitted */
             emitted: number;
+            findings: components["schemas"]["Mismatch"] | null;
             /** Fits */
             fits: {
                 [key: string]: components["schemas"]["VariableFit"];
@@ -2253,6 +2313,8 @@ export interface components {
             emitted: number;
             /** Equation */
             equation: string;
+            /** @description what `mismatch` says, as a value */
+            findings: components["schemas"]["Mismatch"] | null;
             /** Fits */
             fits: {
                 [key: string]: components["schemas"]["VariableFit"];
@@ -2362,6 +2424,20 @@ export interface components {
              * @default 0.2
              */
             weight_simplicity: number;
+        };
+        /**
+         * Worst
+         * @description The variable that fits worst, and where in the first shown trajectory it is furthest off.
+         */
+        Worst: {
+            /** Off */
+            off: number;
+            /** R2 */
+            r2: number | null;
+            /** T */
+            t: number;
+            /** Variable */
+            variable: string;
         };
     };
     responses: never;

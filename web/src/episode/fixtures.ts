@@ -102,6 +102,7 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
         fits: { x: { r2: match, nrmse: 0.1, valid_time: 1 } },
         generalisation: null,
         mismatch: "The prediction follows the data.",
+        findings: null,
         solved: match > 0.93,
         match_dense: Math.sqrt(match),
         correctness: null,

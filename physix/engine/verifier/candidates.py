@@ -1,0 +1,148 @@
+"""The terms that laws of motion are made of, as text and as columns: what a law may be lacking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from physix.engine.floats import FloatArray
+from physix.engine.systems.task import InputVariable, StateVariable
+
+MAX_CANDIDATES = 96
+_RARE = 12.0  # doubt about terms that hardly any law holds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A term without its coefficient, and its values along the data, shape (N,)."""
+
+    term: str
+    names: frozenset[str]
+    values: FloatArray
+    doubt: float  # how much more than a plain term it must explain, in units of chi²
+
+
+def candidates(
+    driven: str,
+    variables: Sequence[StateVariable],
+    inputs: Sequence[InputVariable],
+    columns: dict[str, FloatArray],
+) -> Iterator[Candidate]:
+    """Yield up to MAX_CANDIDATES finite terms for the equation that drives `driven`, the plainest first.
+
+    Args:
+        driven: the variable whose rate of change the equation gives.
+        variables: the state.
+        inputs: what drives the motion from outside.
+        columns: values of every variable, input and `t` along the data, shape (N,).
+    """
+    seen: set[str] = set()
+    for term, names, values, doubt in _terms(driven, variables, inputs, columns):
+        if term in seen or not np.isfinite(values).all():
+            continue
+        seen.add(term)
+        yield Candidate(term, frozenset(names), values, doubt)
+        if len(seen) == MAX_CANDIDATES:
+            return
+
+
+_Term = tuple[str, tuple[str, ...], FloatArray, float]
+
+
+def _terms(
+    driven: str,
+    variables: Sequence[StateVariable],
+    inputs: Sequence[InputVariable],
+    c: dict[str, FloatArray],
+) -> Iterator[_Term]:
+    names = [v.name for v in variables]
+    rates = [v.name for v in variables if v.rate_of is not None]
+    positions = [v.rate_of for v in variables if v.rate_of is not None]
+    yield "1", (), np.ones(len(c["t"])), 0.0
+    for name in (*names, *(i.name for i in inputs)):
+        yield name, (name,), c[name], 0.0
+    yield from _resistance(driven, rates, c)
+    yield from _differences(positions, rates, c)
+    yield from _central(positions, c)
+    for q in positions:
+        yield f"sin({q})", (q,), np.sin(c[q]), 1.0
+    yield from _powers(variables, c)
+    yield "t", (), c["t"], 3.0
+    for q in positions:
+        yield f"cos({q})", (q,), np.cos(c[q]), 3.0
+    for a, b in combinations(positions, 2):
+        yield f"sin({a} - {b})", (a, b), np.sin(c[a] - c[b]), 3.0
+    for i in inputs:
+        for name in names:
+            yield f"{i.name}*{name}", (i.name, name), c[i.name] * c[name], 3.0
+    yield from _others(names, c)
+
+
+def _resistance(driven: str, rates: Sequence[str], c: dict[str, FloatArray]) -> Iterator[_Term]:
+    if driven not in rates:
+        return
+    yield f"{driven}*abs({driven})", (driven,), c[driven] * np.abs(c[driven]), 0.0
+    if len(rates) > 1:
+        speed = "sqrt(" + " + ".join(f"{rate}**2" for rate in rates) + ")"
+        values = c[driven] * np.sqrt(sum(c[rate] ** 2 for rate in rates))
+        yield f"{driven}*{speed}", tuple(rates), values, 0.0
+
+
+def _differences(positions: Sequence[str], rates: Sequence[str], c: dict[str, FloatArray]) -> Iterator[_Term]:
+    """Yield what a spring or a dashpot between two bodies depends on."""
+    for group in (positions, rates):
+        for a, b in combinations(group, 2):
+            yield f"({a} - {b})", (a, b), c[a] - c[b], 2.0
+
+
+def _central(positions: Sequence[str], c: dict[str, FloatArray]) -> Iterator[_Term]:
+    """Yield pulls towards the origin: the inverse square in a plane or in space."""
+    if not 2 <= len(positions) <= 3:
+        return
+    square = sum(c[q] ** 2 for q in positions)
+    text = " + ".join(f"{q}**2" for q in positions)
+    with np.errstate(all="ignore"):
+        for q in positions:
+            yield f"{q}/({text})**1.5", tuple(positions), c[q] / square**1.5, 2.0
+
+
+def _powers(variables: Sequence[StateVariable], c: dict[str, FloatArray]) -> Iterator[_Term]:
+    """Yield monomials up to the third degree.
+
+    Forces that mix the place along one axis with the velocity along another are rare: in doubt, none.
+    """
+    names = [v.name for v in variables]
+    axis = {v.name: v.rate_of or v.name for v in variables}
+    rates = {v.name for v in variables if v.rate_of is not None}
+
+    def doubt(*factors: str) -> float:
+        mixed = len({axis[f] for f in factors}) > 1 and bool(rates.intersection(factors))
+        return _RARE if mixed else float(len(factors) - 1)
+
+    for i, a in enumerate(names):
+        yield f"{a}**2", (a,), c[a] ** 2, doubt(a, a)
+        for b in names[i + 1 :]:
+            yield f"{a}*{b}", (a, b), c[a] * c[b], doubt(a, b)
+    for a in names:
+        yield f"{a}**3", (a,), c[a] ** 3, doubt(a, a, a)
+    for a in names:
+        for b in names:
+            if a != b:
+                yield f"{a}**2*{b}", (a, b), c[a] ** 2 * c[b], doubt(a, a, b)
+    for x, y, z in combinations(names, 3):
+        yield f"{x}*{y}*{z}", (x, y, z), c[x] * c[y] * c[z], doubt(x, y, z) + 1.0
+
+
+def _others(names: Sequence[str], c: dict[str, FloatArray]) -> Iterator[_Term]:
+    with np.errstate(all="ignore"):
+        for a in names:
+            if float(np.abs(c[a]).min()) > 0.05 * float(np.abs(c[a]).max()):
+                yield f"1/{a}", (a,), 1.0 / c[a], _RARE
+                yield f"1/{a}**2", (a,), 1.0 / c[a] ** 2, _RARE
+            if float(c[a].min()) >= 0.0:
+                yield f"sqrt({a})", (a,), np.sqrt(c[a]), _RARE
+            if float(np.abs(c[a]).max()) < 20.0:
+                yield f"exp(-{a})", (a,), np.exp(-c[a]), _RARE
