@@ -65,6 +65,8 @@ def heading_of(before: Sequence[Line], grid: Grid, columns: Sequence[int], data:
     if names is not None and units is not None and names[1].get(0, "").lower() == "source":
         names = (names[0], {**names[1], 0: "t"})  # Siglent writes `Source,CH1` above `Second,Volt`
     numbers = {}
+    if names is units and units is not None:
+        units = (units[0], {i: c for i, c in units[1].items() if all_known_units([c])})
     if units is not None:
         found = {i: number_of(c.strip(), grid.decimal, grouped=False) for i, c in units[1].items()}
         numbers = {i: value for i, value in found.items() if value is not None}

@@ -95,11 +95,14 @@ def split_label(label: str) -> tuple[str, str | None]:
         name, inside, rest = match[1].strip(), match[2].strip(), match[3].strip()
         whole = f"{name} {rest}".strip()
         if inside in ("t", "time"):
-            return whole, None
+            return split_label(whole)  # `x(t) (m)`
         if _is_known(inside) or ("[" in text and _is_unit(inside)):
             return whole, _canonical(inside)
     if match is not None and not match[1].strip() and not match[3].strip() and _is_known(match[2]):
         return "", _canonical(match[2])
+    own = re.match(r"^([\[(].+[\])])\s*[\[(]([^\[\]()]+)[\])]$", text)
+    if own is not None and _is_known(own[2]):
+        return own[1], _canonical(own[2])  # `[S] (µM)`: a concentration has brackets of its own
     for pattern in (r"^(.+?)\s*/\s*(\S.*)$", r"^(.+?)\s+in\s+(\S+)$", r"^(.+?),\s*(\S+)$"):
         found = re.match(pattern, text)
         if found is not None and _is_known(found[2]):

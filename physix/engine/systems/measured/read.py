@@ -65,7 +65,8 @@ def _memory_column(name: str, values: Sequence[object] | NDArray[Any], problems:
         )
     if array.dtype.kind == "M":
         stamps = array.astype("datetime64[ns]")
-        seconds = (stamps - stamps[0]).astype(np.float64) * 1e-9
+        there = stamps[~np.isnat(stamps)]
+        seconds = (stamps - (there[0] if len(there) else stamps[:1])).astype(np.float64) * 1e-9
         return RawColumn(
             label=name, unit="s", values=np.where(np.isnat(stamps), np.nan, seconds), clock=True, date=True
         )

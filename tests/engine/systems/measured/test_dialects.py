@@ -301,4 +301,12 @@ def test_a_comment_with_a_date_names_no_columns() -> None:
 def test_a_header_of_unit_words_below_a_remark_names_the_columns(remark: str, names: str) -> None:
     table = read_table(f"Booting\n{remark}\n{names}\n" + lines("{t:.3f},{x:.4f}"))
     assert [c.label for c in table.columns] == names.split(",")
-    assert table.columns[0].unit == {"millis": "ms", "Second": "s"}[names.split(",")[0]]
+    assert [c.unit for c in table.columns] == {"millis,tempC": ["ms", None], "Second,Volt": ["s", "V"]}[names]
+
+
+@pytest.mark.parametrize(
+    ("label", "name", "unit"), [("[S] (µM)", "S", "uM"), ("[A] [mM]", "A", "mM"), ("x(t) (m)", "x", "m")]
+)
+def test_brackets_that_belong_to_a_name_hide_no_unit(label: str, name: str, unit: str) -> None:
+    column = read_table(f"t (s),{label}\n" + lines("{t:.3f},{x:.4f}")).columns[1]
+    assert (column.name, column.unit) == (name, unit)

@@ -110,3 +110,11 @@ def test_thinning_keeps_a_quadratic_exactly_on_uneven_times_and_averages_noise()
     noisy = table_from_columns({"t": t, "y": np.ones_like(t) + 0.1 * rng.standard_normal(len(t))})
     (run,) = measured_task(noisy, hold_back=0.0).task.shown
     assert np.array(run.states)[:, 0].std() < 0.08
+
+
+def test_stamps_of_a_frame_count_from_the_first_that_is_there() -> None:
+    stamps = np.datetime64("2024-01-01", "ns") + np.arange(50) * np.timedelta64(3, "s")
+    stamps[0] = np.datetime64("NaT")
+    table = table_from_columns({"t": stamps, "x": np.cos(np.arange(50) / 5.0)})
+    assert table.columns[0].role.kind == "time"
+    assert table.columns[0].values[1:4] == pytest.approx([0.0, 3.0, 6.0])
