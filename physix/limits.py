@@ -35,6 +35,7 @@ MAX_SYSTEM_ID: Final = 64
 MAX_POLICY_NAME: Final = 128
 MIN_TOKEN: Final = 16  # characters of the secret that owns an episode
 MAX_TOKEN: Final = 128
+PUBLIC_SALT: Final = "physix-public-1"  # of evaluation tasks that every laboratory draws alike
 
 # Episodes
 DEFAULT_TURNS: Final = 8

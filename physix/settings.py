@@ -7,7 +7,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from physix.limits import MAX_TABLE_BYTES
+from physix.limits import MAX_TABLE_BYTES, PUBLIC_SALT
 
 
 class Settings(BaseSettings):
@@ -15,11 +15,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PHYSIX_", extra="ignore")
 
-    host: str = "127.0.0.1"
-    port: int = Field(default=8000, ge=1, le=65_535)
-    db: str = "sqlite:///physix.db"
-    runs: str = "runs"  # the folder of training runs that the server shows
-    public: bool = False
+    host: str = Field(default="127.0.0.1", description="address to listen on")
+    port: int = Field(default=8000, ge=1, le=65_535, description="port to listen on")
+    db: str = Field(default="sqlite:///physix.db", description="the event log")
+    runs: str = Field(default="runs", description="the folder of training runs that the server shows")
+    public: bool = Field(default=False, description="serve strangers: no token, quotas for each client")
     token: SecretStr | None = Field(
         default=None, description="what every client must send; None: anyone may play"
     )
@@ -45,23 +45,27 @@ class Settings(BaseSettings):
     frame_ancestors: str = Field(
         default="'self'", pattern=r"^[\w'*:/. -]+$", description="whose pages may frame the page"
     )
-    max_sessions: int = Field(default=64, ge=1)
-    max_csv_body_bytes: int = Field(default=MAX_TABLE_BYTES, ge=1_024)
-    max_body_bytes: int = Field(default=262_144, ge=1_024)
-    eval_salt: str = Field(default="physix-public-1", min_length=1, max_length=256)
-    idle_s: float = Field(default=3_600.0, gt=0)
-    public_sessions_per_minute: int = Field(default=30, ge=1)
-    public_turns_per_minute: int = Field(default=120, ge=1)
+    max_sessions: int = Field(default=64, ge=1, description="OpenEnv sessions at a time")
+    max_csv_body_bytes: int = Field(
+        default=MAX_TABLE_BYTES, ge=1_024, description="of a request that carries measured data"
+    )
+    max_body_bytes: int = Field(default=262_144, ge=1_024, description="of any other request, and of a frame")
+    eval_salt: str = Field(
+        default=PUBLIC_SALT, min_length=1, max_length=256, description="draws the evaluation tasks"
+    )
+    idle_s: float = Field(default=3_600.0, gt=0, description="a silent socket is closed after this long")
+    public_sessions_per_minute: int = Field(default=30, ge=1, description="of each client, with public")
+    public_turns_per_minute: int = Field(default=120, ge=1, description="of each client, with public")
 
     # Where models are served. Only these settings name servers; a request never does.
-    ollama_host: str = "http://127.0.0.1:11434"
-    openai_base_url: str | None = None
-    openai_api_key: SecretStr | None = None
+    ollama_host: str = Field(default="http://127.0.0.1:11434", description="the Ollama daemon")
+    openai_base_url: str | None = Field(default=None, description="a server with OpenAI's chat API")
+    openai_api_key: SecretStr | None = Field(default=None, description="its key, if it asks for one")
     hf_models: str = Field(default="", description="models that requests may name, separated by commas")
 
-    temperature: float = Field(default=0.7, ge=0.0, le=2.0)
-    max_reply_tokens: int = Field(default=1_024, ge=16, le=32_768)
-    prompt_tokens: int = Field(default=2_048, ge=1_536)
+    temperature: float = Field(default=0.7, ge=0.0, le=2.0, description="of a model's replies")
+    max_reply_tokens: int = Field(default=1_024, ge=16, le=32_768, description="a longer reply is cut")
+    prompt_tokens: int = Field(default=2_048, ge=1_536, description="what a prompt is thinned to")
     model_timeout_s: float = Field(
         default=120.0, gt=0.0, description="the longest silence of a model's server"
     )

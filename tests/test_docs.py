@@ -33,6 +33,25 @@ def test_the_event_catalogue_is_the_one_the_types_give() -> None:
     assert written == catalogue()
 
 
+def test_every_setting_is_told_of_as_it_is() -> None:
+    told = (DOCS / "settings.md").read_text()
+    rows = [
+        f"| `PHYSIX_{name.upper()}` | {field.description} | {_said(field.default)} |"
+        for name, field in Settings.model_fields.items()
+    ]
+    assert [row for row in rows if row not in told] == []
+
+
+def _said(default: object) -> str:
+    match default:
+        case None | "" | ():
+            return ""
+        case tuple():
+            return f"`{','.join(default)}`"
+        case _:
+            return f"`{default}`"
+
+
 def test_every_route_is_told_of() -> None:
     told = re.sub(r"\{\w+\}", "{}", (DOCS / "api.md").read_text())
     untold = []

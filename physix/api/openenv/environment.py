@@ -23,7 +23,7 @@ from physix.api.openenv.observation import first_observation, step_observation
 from physix.api.openenv.wire import WireFaultError, strict_json
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
 from physix.engine.systems import SYSTEMS, sample_task
-from physix.engine.systems.splits import PUBLIC_SALT, SPLITS, count, salt_fingerprint, split_task, task_row
+from physix.engine.systems.splits import SPLITS, count, salt_fingerprint, split_task, task_row
 from physix.engine.systems.task import Task, Truth, is_evaluation
 from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Profile, VerifierConfig
@@ -40,6 +40,7 @@ from physix.limits import (
     MAX_TRAJECTORIES,
     MAX_TURNS,
     MIN_TOKEN,
+    PUBLIC_SALT,
 )
 from physix.version import __version__
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass, replace
 from physix.engine.systems.registry import SYSTEMS, sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.errors import BadInputError
+from physix.limits import PUBLIC_SALT
 
-PUBLIC_SALT = "physix-public-1"
 DATASET_VERSION = "physix-public-2"  # as `openenv.yaml` declares it
 _PER_SYSTEM: dict[str, int] = {"train": 1_000, "validation": 40, "test": 100}
 # Named here, not read from the registry: a system that somebody adds must not move anybody's tasks.
