@@ -60,7 +60,7 @@ def run(mutant: Mutant, tree: Path) -> Result:
     whole = file.read_text()
     if whole.count(mutant.before) != 1:
         sys.exit(f"{mutant.name}: {mutant.file} holds the text {whole.count(mutant.before)} times, not once.")
-    file.write_text(whole.replace(mutant.before, mutant.after))
+    _write(file, whole.replace(mutant.before, mutant.after))
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *mutant.tests]
     done = subprocess.run(
@@ -69,9 +69,9 @@ def run(mutant: Mutant, tree: Path) -> Result:
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONPATH": str(tree)},
     )
-    file.write_text(whole)
+    _write(file, whole)
     # 1: tests failed; 2: the mutant broke a collection. Anything else tells of a broken command.
     if done.returncode not in (0, 1, 2):
         sys.exit(
@@ -80,6 +80,13 @@ def run(mutant: Mutant, tree: Path) -> Result:
     lines = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     killer = lines[0].split(" ")[1] if lines else ""
     return Result(mutant, done.returncode != 0, killer, time.monotonic() - began)
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a module and forget its bytecode, whose time stamp is too coarse to tell two edits apart."""
+    file.write_text(text)
+    for compiled in (file.parent / "__pycache__").glob(f"{file.stem}.*.pyc"):
+        compiled.unlink()
 
 
 def table(results: list[Result]) -> str:

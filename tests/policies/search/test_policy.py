@@ -6,6 +6,7 @@ import pytest
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, observe
 from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
 from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.types import VerifierConfig
 from physix.errors import BadInputError, PolicyError, UnknownPolicyError
 from physix.policies import list_policies, make_policy
 from physix.store import open_log
@@ -33,6 +34,22 @@ def test_the_same_task_gets_the_same_turns() -> None:
     first, second = (play(*sample_task("damped_pendulum", 5)) for _ in range(2))
     assert [t.submitted.equation for t in first.turns] == [t.submitted.equation for t in second.turns]
     assert [t.submitted.params for t in first.turns] == [t.submitted.params for t in second.turns]
+
+
+def test_no_law_is_proposed_twice_before_it_is_said_that_none_is_left() -> None:
+    rules = EpisodeConfig(max_turns=6, verifier=VerifierConfig(solved_threshold=1.0))  # nothing passes
+
+    async def run() -> Episode:
+        async with open_log("memory://") as log:
+            engine = EpisodeEngine(log)
+            task, truth = sample_task("damped_spring", 2, noise=0.05)
+            started = await engine.start(task, truth, config=rules, policy="search", door="test")
+            return await engine.run(started.episode_id, make_policy("search"))
+
+    turns = [turn.submitted for turn in anyio.run(run).turns]
+    new = [one for one in turns if not one.rationale.startswith("Nothing better")]
+    assert len({(one.equation, str(sorted(one.params.items()))) for one in new}) == len(new) >= 2
+    assert turns[: len(new)] == new
 
 
 def test_a_fresh_instance_continues_where_another_stopped() -> None:
