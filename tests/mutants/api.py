@@ -15,7 +15,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "physix/api/middleware.py",
         'given = _password(given) if _same_site(scope) else ""',
         "given = _password(given)",
-        ("tests/api/test_app.py",),
+        ("tests/api/test_app.py::test_another_site_cannot_act_with_a_remembered_password",),
     ),
     Mutant(
         "a body without a length has no bound",
@@ -50,7 +50,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "physix/api/problems.py",
         "(ConflictError, 409)",
         "(ConflictError, 500)",
-        ("tests/api/test_app.py",),
+        ("tests/api/test_app.py::test_a_repeated_key_plays_one_turn",),
     ),
     Mutant(
         "the page's folder can be left",
@@ -74,14 +74,14 @@ MUTANTS: tuple[Mutant, ...] = (
             "                yield frame\n"
             "        if finished:"
         ),
-        ("tests/api/test_app.py",),
+        ("tests/api/test_app.py::test_a_stream_resumes_after_the_last_id_seen",),
     ),
     Mutant(
         "a reconnecting browser starts anew",
         "physix/api/live/streams.py",
         "return int(last_event_id)",
         "return after or 0",
-        ("tests/api/test_app.py",),
+        ("tests/api/test_app.py::test_a_stream_resumes_after_the_last_id_seen",),
     ),
     Mutant(
         "a resumed comparison repeats its past",
@@ -120,31 +120,34 @@ MUTANTS: tuple[Mutant, ...] = (
         "physix/api/access.py",
         "truth=ended and not held",
         "truth=not held",
-        (
-            "tests/api/test_app.py",
-            "tests/api/test_secrets.py",
-        ),
+        ("tests/api/test_app.py::test_no_truth_leaves_the_server_while_the_episode_runs",),
     ),
     Mutant(
         "the truth of evaluation tasks is told to players",
         "physix/api/access.py",
         "return self.hold_truth or is_evaluation(system_id, seed)",
         "return self.hold_truth",
-        ("tests/api/test_secrets.py",),
+        (
+            "tests/api/test_secrets.py::test_no_route_tells_a_player_a_secret",
+            "tests/api/openenv/test_environment.py::test_an_evaluation_episode_names_neither_seed_nor_system",
+        ),
     ),
     Mutant(
         "anybody reads the turns of an owned episode on a held task",
         "physix/api/access.py",
         "return not held or started.token_sha256 is None or self.owns(started)",
         "return True",
-        ("tests/api/test_secrets.py",),
+        (
+            "tests/api/test_secrets.py::test_an_episodes_own_token_reads_its_turns_but_not_its_truth",
+            "tests/api/test_secrets.py::test_no_route_tells_a_player_a_secret",
+        ),
     ),
     Mutant(
         "any token plays an episode",
         "physix/api/openenv/environment.py",
         "if expected is None or token is None or not hmac.compare_digest(_sha256(token), expected):",
         "if expected is None or token is None:",
-        ("tests/api/openenv/test_environment.py",),
+        ("tests/api/openenv/test_environment.py::test_a_step_over_http_needs_the_episode_and_its_token",),
     ),
     Mutant(
         "a bare reset draws held-out systems",
@@ -158,7 +161,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "physix/api/openenv/environment.py",
         "if source.owned:",
         "if False:",
-        ("tests/api/openenv/test_environment.py",),
+        ("tests/api/openenv/test_environment.py::test_no_copy_of_a_running_episode_gives_its_truth_away",),
     ),
     Mutant(
         "the rubric forgets progress",

@@ -36,31 +36,30 @@ MUTANTS: tuple[Mutant, ...] = (
         "physix/policies/chat/reply.py",
         "for found in reversed(_found(text)):",
         "for found in _found(text):",
-        ("tests/policies/chat/test_prompt.py",),
+        ("tests/policies/chat/test_prompt.py::test_a_reply_means_what_its_writer_meant",),
     ),
     Mutant(
         "a thought that never ends is an answer",
         "physix/policies/chat/reply.py",
         "    if thinking_from is not None:\n",
         "    if False:\n",
-        (
-            "tests/policies/chat/test_prompt.py",
-            "tests/policies/chat/test_reply.py",
-        ),
+        ("tests/policies/chat/test_prompt.py::test_a_reply_means_what_its_writer_meant",),
     ),
     Mutant(
         "a constant beside the equation is not seen",
         "physix/policies/chat/reply.py",
         "beside = _assignments(around) | beside",
         "beside = dict(beside)",
-        ("tests/policies/chat/test_reply.py",),
+        ("tests/policies/chat/test_reply.py::test_a_reply_means_what_its_writer_meant_or_is_refused",),
     ),
     Mutant(
         "a name that no param declares is lost where constants are fitted",
         "physix/policies/chat/reply.py",
         "        if self.fitted:\n            params |=",
         "        if False:\n            params |=",
-        ("tests/policies/chat/test_prompt.py",),
+        (
+            "tests/policies/chat/test_prompt.py::test_where_constants_are_fitted_an_undeclared_name_is_left_open",
+        ),
     ),
     Mutant(
         "a prompt exceeds its budget",
@@ -75,28 +74,32 @@ MUTANTS: tuple[Mutant, ...] = (
             "        prompt = _render(observation, rows, turns)\n"
             "        if prompt.estimated_tokens <= 2 * budget_tokens:"
         ),
-        ("tests/policies/chat/test_prompt.py",),
+        ("tests/policies/chat/test_prompt.py::test_a_prompt_stays_within_its_budget",),
     ),
     Mutant(
         "the best turn is dropped from a tight prompt",
         "physix/policies/chat/prompt.py",
         "if turn is not best][:count]",
         "][:count]",
-        ("tests/policies/chat/test_prompt.py",),
+        (
+            "tests/policies/chat/test_prompt.py::test_a_tight_budget_drops_rows_then_the_oldest_turns_but_not_the_best",
+        ),
     ),
     Mutant(
         "a second attempt draws the seed of the first",
         "physix/policies/chat/policy.py",
         "self._attempt = self._attempt + 1 if observation.turn == self._turn else 1",
         "self._attempt = 1",
-        ("tests/policies/chat/test_served_models.py",),
+        (
+            "tests/policies/chat/test_served_models.py::test_a_reply_without_a_hypothesis_is_kept_and_the_next_attempt_is_drawn_anew",
+        ),
     ),
     Mutant(
         "thoughts are not marked in a reply",
         "physix/policies/chat/policy.py",
         "added = mark + chunk.text",
         "added = chunk.text",
-        ("tests/policies/chat/test_served_models.py",),
+        ("tests/policies/chat/test_served_models.py::test_thinking_is_kept_apart_from_the_answer",),
     ),
     Mutant(
         "the codec scales damping like stiffness",
