@@ -65,6 +65,17 @@ def test_verify_says_true_of_an_honest_log_and_exits_1_for_a_forged_one(played: 
     done = CliRunner().invoke(app, ["log", "verify", "--db", f"sqlite:///{forged}"])
     assert done.exit_code == 1
     assert "RewardComputed.reward.format: recorded 0.5, now 1.0" in done.stdout
+    # Named one by one, episodes are played again and no seal is asked: the numbers alone must tell.
+    rows = [
+        json.loads(row) for row in physix("log", "list", "--db", f"sqlite:///{played}", "--json").splitlines()
+    ]
+    for row in rows:
+        done = CliRunner().invoke(
+            app, ["log", "verify", row["episode_id"], "--db", f"sqlite:///{forged}", "--json"]
+        )
+        assert done.exit_code == 1
+        *lines, counts = map(json.loads, done.stdout.splitlines())
+        assert counts["differences"] == len(lines) > 0
 
 
 def test_verify_prints_a_head_that_a_later_run_finds_and_workers_say_the_same(played: Path) -> None:

@@ -210,14 +210,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "physix/api/http/comparisons.py",
         'bill(request, "sessions", len(body.policies))',
         'bill(request, "sessions", 1)',
-        ("tests/api/openenv/test_environment.py",),
+        (
+            "tests/api/openenv/test_environment.py::test_quotas_count_forks_the_members_of_a_comparison_and_frames",
+        ),
     ),
     Mutant(
         "forks are not counted",
         "physix/api/http/comparisons.py",
         '"/interactive/sessions/{episode_id}/fork", status_code=201, dependencies=[costs("sessions")]',
         '"/interactive/sessions/{episode_id}/fork", status_code=201',
-        ("tests/api/openenv/test_environment.py",),
+        (
+            "tests/api/openenv/test_environment.py::test_quotas_count_forks_the_members_of_a_comparison_and_frames",
+        ),
     ),
     Mutant(
         "every origin may call the server",
