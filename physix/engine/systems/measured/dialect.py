@@ -194,6 +194,9 @@ def _decode(content: bytes) -> tuple[str, str]:
     for mark, encoding in _BOMS:
         if content.startswith(mark):
             return content[len(mark) :].decode(encoding, errors="replace"), encoding
+    if content.endswith(_PADDING):
+        # A logger that lost power leaves the end of its preallocated file as zeros.
+        content = content.rstrip(b"\0")
     head = content[:4096]
     if head.count(0) > len(head) // 4:
         encoding = "utf-16-le" if head[1::2].count(0) >= head[0::2].count(0) else "utf-16-be"
@@ -210,11 +213,16 @@ def _decode(content: bytes) -> tuple[str, str]:
 
 
 def _lines(text: str) -> list[str]:
-    text = text.removeprefix("\ufeff")
-    if any(letter in text for letter in "\0\x01\x02\x03\x04\x05\x06\x07\x08") or (
-        not text.isascii() and _SURROGATE.search(text)
-    ):
-        raise CsvError("The file contains characters that are no text. Export it as CSV or plain text.")
+    text = text.removeprefix("\ufeff").rstrip("\0")
+    odd = [at for letter in _CONTROL if (at := text.find(letter)) >= 0]
+    if not text.isascii() and (half := _SURROGATE.search(text)):
+        odd.append(half.start())
+    if odd:
+        line = text.count("\n", 0, min(odd)) + 1
+        raise CsvError(
+            f"Line {line} of the file holds a character that is no text. Export it as CSV or plain text, "
+            "or remove that line."
+        )
     if text.count("\n") + text.count("\r") > 2 * MAX_LINES:
         raise CsvError(f"The file has more than {MAX_LINES} lines. Keep every tenth row, say.")
     if not text.isascii():
@@ -238,6 +246,8 @@ def _lines(text: str) -> list[str]:
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_PADDING = bytes(8)  # UTF-16 ends in one zero at most
+_CONTROL = "\0\x01\x02\x03\x04\x05\x06\x07\x08"
 
 
 def _check_width(lines: Sequence[str], delimiter: str) -> None:

@@ -310,3 +310,15 @@ def test_a_header_of_unit_words_below_a_remark_names_the_columns(remark: str, na
 def test_brackets_that_belong_to_a_name_hide_no_unit(label: str, name: str, unit: str) -> None:
     column = read_table(f"t (s),{label}\n" + lines("{t:.3f},{x:.4f}")).columns[1]
     assert (column.name, column.unit) == (name, unit)
+
+
+def test_zeros_at_the_end_of_a_logger_that_lost_power_are_no_data() -> None:
+    rows = "\n".join(f"{i / 10},{2.0 + i * i / 100}" for i in range(30))
+    whole = read_table(f"t,x\n{rows}\n".encode())
+    cut = read_table(f"t,x\n{rows}\n".encode() + bytes(512))
+    assert cut.rows == whole.rows == 30
+
+
+def test_a_character_that_is_no_text_is_named_with_its_line() -> None:
+    with pytest.raises(CsvError, match="Line 3 of the file holds a character that is no text"):
+        read_table(b"t,x\n0,1\n1,\x002\n2,3\n")
