@@ -21,7 +21,8 @@ from physix.engine.ports import EventLog
 from physix.engine.systems import sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.functions import default_functions
-from physix.engine.verifier.types import Profile, VerifierConfig
+from physix.engine.verifier.types import Hypothesis, Profile, VerifierConfig
+from physix.engine.verifier.whole import refit_on_all
 from physix.errors import BadInputError
 from physix.policies import open_policy
 from physix.settings import Settings
@@ -57,6 +58,8 @@ def run_episode(request: RunRequest, *, db: str | None, as_json: bool) -> None:
     episode, failures = anyio.run(_play, request, task, truth, _log_url(db), as_json)
     if as_json:
         sys.stdout.write(json.dumps(summary(episode, failures)) + "\n")
+    else:
+        _say_constants(episode)
     if episode.outcome.reason == "policy_failed":
         told = " ".join(dict.fromkeys(failure.reason for failure in failures))
         sys.stderr.write(f"physix: policy {request.policy} failed: {told}\n")
@@ -70,6 +73,32 @@ def show_episode(episode_id: str, *, db: str | None, as_json: bool) -> None:
         sys.stdout.write(json.dumps(summary(episode, failures)) + "\n")
         return
     show(_table(episode, failures))
+    _say_constants(episode)
+
+
+def _say_constants(episode: Episode) -> None:
+    if told := _by_all_rows(episode):
+        console().print(f"\n{told}", highlight=False)
+
+
+def _by_all_rows(episode: Episode) -> str | None:
+    """Return the constants of the law that ended an episode on measured data, from all of its rows.
+
+    The verdict stays the one on the held-back rows, which these constants have seen.
+    """
+    if episode.outcome.reason not in ("solved", "fits") or not episode.task.measured:
+        return None
+    submitted = episode.turns[-1].submitted
+    hypothesis = Hypothesis(equation=submitted.equation, params=submitted.params)
+    fit = refit_on_all(episode.task, episode.started.truth, hypothesis, episode.config.verifier)
+    if fit is None or fit.outcome == "failed":
+        return None
+    constants = [
+        f"{name} = {value:.5g} ± {fit.errors[name]:.2g}" if name in fit.errors else f"{name} = {value:.5g}"
+        for name, value in fit.values.items()
+    ]
+    apart = "".join(f" These data cannot tell {' and '.join(names)} apart." for names in fit.undetermined)
+    return f"From all rows, with standard errors: {', '.join(constants)}.{apart}"
 
 
 def summary(episode: Episode, failures: Sequence[PolicyFailed] = ()) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -84,3 +85,16 @@ def test_a_run_whose_policy_fails_says_why_and_exits_with_3(tmp_path: Path) -> N
     assert again.exit_code == 0
     shown = CliRunner().invoke(app, ["log", "show", recorded["episode_id"], "--db", db]).stdout
     assert "attempt 1 of 3 failed: " in shown
+
+
+def test_a_law_of_measured_data_ends_with_its_constants_from_all_rows(tmp_path: Path) -> None:
+    rows = "\n".join(f"{i / 30:.4f},{20 - 4.905 * (i / 30) ** 2 + 0.004 * (-1) ** i}" for i in range(60))
+    file = tmp_path / "drop.csv"
+    file.write_text(f"t,y\ns,m\n{rows}\n")
+    done = CliRunner().invoke(
+        app, ["run", "--csv", str(file), "--hint", "A stone falls.", "--db", "memory://"]
+    )
+    assert done.exit_code == 0, done.output
+    found = re.search(r"From all rows, with standard errors: a = (\S+) ± (\S+)\.", done.output)
+    assert found is not None, done.output
+    assert abs(float(found[1]) - 9.81) < 4 * float(found[2])

@@ -10,7 +10,7 @@ import numpy as np
 
 from physix.engine.floats import FloatArray
 from physix.engine.greek import TEX_GREEK
-from physix.engine.systems.measured.agree import Run
+from physix.engine.systems.measured.agree import Run, warning
 from physix.engine.systems.measured.choice import Choice, all_roles, choose
 from physix.engine.systems.measured.read import read_table
 from physix.engine.systems.measured.runs import Prepared, prepare_runs
@@ -18,6 +18,7 @@ from physix.engine.systems.measured.slopes import estimated_rate
 from physix.engine.systems.measured.table import Column, Problem, Role, Roles, Table
 from physix.engine.systems.measured.units import rate_unit
 from physix.engine.systems.noise import estimate_noise
+from physix.engine.systems.record import hardly_moving
 from physix.engine.systems.task import MEASURED, InputVariable, Noise, StateVariable, Task, Trajectory, Truth
 from physix.errors import BadInputError, CsvError
 from physix.limits import MAX_HINT, MAX_HOLD_BACK, MAX_STATES, MAX_TITLE, MIN_ROWS
@@ -137,9 +138,15 @@ def measured_task(
         measured=True,
         noises=noises if noise is None else (),
     )
-    return MeasuredTask(
-        task=task, truth=Truth(equation=None, params={}, hidden=hidden), problems=tuple(problems)
-    )
+    truth = Truth(equation=None, params={}, hidden=hidden)
+    if plateau := hardly_moving(task, truth):
+        problems.append(
+            warning(
+                f"What is held back of {', '.join(plateau)} hardly moves, so it confirms little of a law.",
+                "Hold back another share or another run.",
+            )
+        )
+    return MeasuredTask(task=task, truth=truth, problems=tuple(problems))
 
 
 def review(table: Table, roles: Roles) -> tuple[tuple[Column, ...], tuple[Problem, ...]]:

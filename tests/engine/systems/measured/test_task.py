@@ -142,3 +142,16 @@ def test_the_shipped_files_need_no_roles(path: Path) -> None:
     task = measured_task(table).task
     expected = ["hare", "lynx"] if path.stem == "hare_lynx" else ["y", "vy"]
     assert [variable.name for variable in task.variables] == expected
+
+
+def test_held_back_rows_that_hardly_move_are_said() -> None:
+    def said(seconds: float) -> list[str]:
+        times = [seconds * i / 79 for i in range(80)]
+        rows = "\n".join(
+            f"{t:.4f},{10 * (1 - math.exp(-2 * t)) + 0.01 * (-1) ** i}" for i, t in enumerate(times)
+        )
+        found = measured_task(read_table(f"t,U\ns,V\n{rows}\n"))
+        return [str(problem) for problem in found.problems if "hardly moves" in str(problem)]
+
+    assert "held back of U hardly moves" in said(8.0)[0]
+    assert said(1.0) == []
