@@ -13,8 +13,8 @@ function refused(place: string, from: string): boolean {
   mkdirSync(dirname(join(house, place)), { recursive: true });
   writeFileSync(join(house, place), `export { x } from "${from}";\n`);
   const { stdout, stderr, status } = spawnSync(
-    resolve("node_modules/.bin/biome"),
-    ["lint", place],
+    process.execPath,
+    [resolve("node_modules/@biomejs/biome/bin/biome"), "lint", place],
     { cwd: house, encoding: "utf8" },
   );
   const named = (stdout + stderr).includes("noRestrictedImports");
