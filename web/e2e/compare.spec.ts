@@ -11,9 +11,9 @@ test("the trained and the untrained model are compared on one task, on one strea
   await page.getByLabel("Seed").fill("7");
   await page.getByRole("button", { name: "Compare" }).click();
   const standings = page.getByRole("table", { name: "Standings" });
-  await expect(standings.getByRole("row", { name: /^Trained nano / })).toContainText("solved");
+  await expect(standings.getByRole("row", { name: /^Trained nano / })).toContainText("Solved");
   await expect(standings.getByRole("row", { name: /^Untrained nano-untrained / })).toContainText(
-    "budget exhausted",
+    "Ran out of turns",
   );
   await expect(standings.getByRole("row", { name: /^Difference/ })).toBeVisible();
   await expect(page.getByRole("region", { name: "Episode of nano-untrained" })).toContainText(

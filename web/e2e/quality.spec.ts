@@ -18,7 +18,6 @@ async function screens(page: Page): Promise<[string, string][]> {
     ["/demos/damped-pendulum", "Demo"],
     ["/training", "Training"],
     ["/file", "File"],
-    ["/nowhere", "Not found"],
   ];
 }
 
