@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numpy.random import PCG64, Generator
 from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular, solveh_banded
 
@@ -29,6 +30,7 @@ _LEAST_ROWS = 16  # of each trajectory
 _ORDER = 3  # of the differences that smoothing keeps small
 _UNDER = 2  # decades that the terms are smoothed less than cross-validation advises
 _BLUR = 3.0  # times the squared noise: how much of a defect noise inside the terms may leave
+_SEED = 20_261_103
 _PIECE = 200_000  # multiplications
 
 
@@ -37,6 +39,7 @@ class Motion:
     """The shown data smoothed, as columns by name, all trajectories one after another."""
 
     columns: dict[str, FloatArray]  # states, inputs and t, shape (N,)
+    shaken: dict[str, FloatArray]  # with each state moved by its noise, this way or that
     calm: dict[str, FloatArray]  # smoothed further, for what is estimated from their derivatives
     cuts: tuple[slice, ...]  # of each trajectory
     steps: tuple[FloatArray, ...]  # time between its samples
@@ -77,6 +80,7 @@ class Response:
     driven: str  # the variable whose derivative the equation gives
     driven_values: FloatArray  # smoothed, shape (N,)
     states: frozenset[str]  # names of all state variables
+    given: frozenset[str]  # names of the inputs, and t
     parts: tuple[_Part, ...]
     measured: FloatArray  # shape (R,)
     degrees: int  # rows less what the starts take
@@ -85,6 +89,7 @@ class Response:
     gram: FloatArray  # rows' products, shape (C, C)
     onto: FloatArray  # rows' products with what was measured, shape (C,)
     energy: float  # what was measured, squared
+    rate_noise: FloatArray  # what the noise in the states is taken to do to f at each sample, shape (N,)
     blur: float  # of a defect's square, what noise inside the terms leaves however right a change is
     doubts: FloatArray  # of the library, shape (C,)
 
@@ -152,11 +157,13 @@ def _motion(same: Same) -> Motion:
     prepared = prepare(task)
     names = [*prepared.names, *(i.name for i in task.inputs), "t"]
     cuts, steps, begin = [], [], 0
-    columns: dict[str, list[FloatArray]] = {"smooth": [], "calm": []}
+    signs = Generator(PCG64(_SEED))
+    columns: dict[str, list[FloatArray]] = {"smooth": [], "shaken": [], "calm": []}
     for samples, trajectory in zip(prepared.shown, task.shown, strict=True):
         smooth, calm = _smoothed(samples, prepared)
+        shaken = smooth + signs.choice([-1.0, 1.0], smooth.shape) * samples.sigma
         inputs = np.array(trajectory.inputs).reshape(len(samples.t), len(task.inputs))
-        for kind, states in (("smooth", smooth), ("calm", calm)):
+        for kind, states in (("smooth", smooth), ("shaken", shaken), ("calm", calm)):
             columns[kind].append(np.column_stack([states, inputs, samples.t]))
         cuts.append(slice(begin, begin + len(samples.t)))
         steps.append(np.diff(samples.t))
@@ -164,7 +171,7 @@ def _motion(same: Same) -> Motion:
     by_name = {
         kind: dict(zip(names, np.concatenate(parts).T.copy(), strict=True)) for kind, parts in columns.items()
     }
-    return Motion(by_name["smooth"], by_name["calm"], tuple(cuts), tuple(steps))
+    return Motion(by_name["smooth"], by_name["shaken"], by_name["calm"], tuple(cuts), tuple(steps))
 
 
 def floor_of(prepared: Prepared) -> FloatArray:
@@ -249,6 +256,7 @@ def _response(same: Same, variable: str) -> Response:
             driven=driven,
             driven_values=motion.columns[driven],
             states=frozenset(prepared.names),
+            given=frozenset(motion.columns) - frozenset(prepared.names),
             parts=parts,
             measured=left,
             degrees=max(1, len(rows) - (2 * len(parts) if twice else 0)),
@@ -257,6 +265,7 @@ def _response(same: Same, variable: str) -> Response:
             gram=_product(rows.T.copy(), rows),
             onto=rows.T @ left,
             energy=float(left @ left),
+            rate_noise=_rate_noise(prepared, motion, driven),
             blur=_BLUR * _relative_noise(prepared) ** 2,
             doubts=np.array([c.doubt for c in library]),
         )

@@ -12,6 +12,8 @@ from physix.engine.floats import FloatArray
 from physix.engine.systems.task import InputVariable, StateVariable
 
 MAX_CANDIDATES = 96
+_AWAY = 0.05  # of a variable's size that it must keep from 0 to be divided by
+_TURN, _MANY_TURNS = 2.0, 60.0  # how far a first-order variable goes whose sine may be meant
 _RARE = 12.0  # doubt about terms that hardly any law holds
 
 
@@ -67,12 +69,9 @@ def _terms(
     yield from _resistance(driven, rates, c)
     yield from _differences(positions, rates, c)
     yield from _central(positions, c)
-    for q in positions:
-        yield f"sin({q})", (q,), np.sin(c[q]), 1.0
+    yield from _waves([v.name for v in variables if v.rate_of is None], positions, c)
     yield from _powers(variables, c)
     yield "t", (), c["t"], 3.0
-    for q in positions:
-        yield f"cos({q})", (q,), np.cos(c[q]), 3.0
     for a, b in combinations(positions, 2):
         yield f"sin({a} - {b})", (a, b), np.sin(c[a] - c[b]), 3.0
     for i in inputs:
@@ -137,12 +136,16 @@ def _powers(variables: Sequence[StateVariable], c: dict[str, FloatArray]) -> Ite
 
 
 def _others(names: Sequence[str], c: dict[str, FloatArray]) -> Iterator[_Term]:
-    with np.errstate(all="ignore"):
-        for a in names:
-            if float(np.abs(c[a]).min()) > 0.05 * float(np.abs(c[a]).max()):
-                yield f"1/{a}", (a,), 1.0 / c[a], _RARE
-                yield f"1/{a}**2", (a,), 1.0 / c[a] ** 2, _RARE
-            if float(c[a].min()) >= 0.0:
-                yield f"sqrt({a})", (a,), np.sqrt(c[a]), _RARE
-            if float(np.abs(c[a]).max()) < 20.0:
-                yield f"exp(-{a})", (a,), np.exp(-c[a]), _RARE
+    for a in names:
+        if float(np.abs(c[a]).min()) > _AWAY * float(np.abs(c[a]).max()):
+            yield f"1/{a}", (a,), 1.0 / c[a], _RARE
+            yield f"1/{a}**2", (a,), 1.0 / c[a] ** 2, _RARE
+
+
+def _waves(names: Sequence[str], positions: Sequence[str], c: dict[str, FloatArray]) -> Iterator[_Term]:
+    """Yield sines: of angles, and of whatever else goes so far round that no polynomial stands for it."""
+    for q in names:
+        angle = q in positions
+        if angle or _TURN < float(np.ptp(c[q])) < _MANY_TURNS:
+            yield f"sin({q})", (q,), np.sin(c[q]), 1.0 if angle else 3.0
+            yield f"cos({q})", (q,), np.cos(c[q]), 3.0 if angle else 5.0

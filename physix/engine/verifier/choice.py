@@ -69,6 +69,12 @@ class Chosen:
 
 def choose(problem: Problem) -> Chosen:
     """Return the simplest choice that explains the defect."""
+    # Columns that are dependent divide by nothing, and are left out for it.
+    with np.errstate(all="ignore"):
+        return _choose(problem)
+
+
+def _choose(problem: Problem) -> Chosen:
     plain = _single(problem)
     if (
         plain.chi2 <= explained(problem.degrees)
@@ -177,6 +183,8 @@ def _refits(problem: Problem) -> Iterator[Choice]:
     price = BLAME + (len(basis) - 1) * _MORE
     if len(basis) > 1:
         yield Choice(tuple(basis), tuple(refit.tolist()), chi2, price, joint=True)
+    if own == len(sizes):
+        return
     # What the refitted law leaves of the other columns, and of the defect on them.
     cross = problem.gram[basis, own:]
     through = inverse @ cross

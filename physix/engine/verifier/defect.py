@@ -44,6 +44,7 @@ _NOTHING = 0.05  # a factor below in size: the term should go
 _SIGN_ERROR = -0.3  # a factor below: the term should point the other way
 _SURELY = 2.0  # standard errors
 MAX_PARTS = 24  # of an equation's right-hand side multiplied out
+_CLEAR = 1_000.0  # times its price: no noise does that
 _SAME = 0.9999  # cosine from which two terms are one
 _SURE = 4.0  # standard deviations of chi² within which an equation holds
 _DIGITS = 5  # of what is told: the last bits differ between machines
@@ -61,9 +62,18 @@ class Defects:
 class _Own:
     """A term of the law, its values along the data with sign and constants."""
 
-    term: str
-    names: frozenset[str]
+    node: Node  # with its sign
     values: FloatArray
+
+    @property
+    def term(self) -> str:
+        """Source text."""
+        return show(self.node)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What it depends on, params included."""
+        return frozenset(n.name for n in walk(self.node) if isinstance(n, Name))
 
 
 def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
@@ -104,8 +114,25 @@ def _examine(equation: Equation, parsed: ParsedHypothesis, motion: Motion, respo
     if chosen.choice is None:
         within = problem.degrees + _SURE * math.sqrt(2.0 * problem.degrees)
         return Defects(holds=problem.before <= within, findings=())
+    worth = (problem.before - chosen.choice.chi2) / (chosen.noise * chosen.choice.price)
+    if worth < _CLEAR and worth < _felt(
+        equation, parsed, motion, values[:, : len(whole)].sum(axis=1), response
+    ):
+        return Defects(holds=True, findings=())
     findings = _findings(chosen.choice, problem, chosen.noise, equation, own, response)
     return Defects(holds=False, findings=tuple(findings))
+
+
+def _felt(
+    equation: Equation, parsed: ParsedHypothesis, motion: Motion, smooth: FloatArray, response: Response
+) -> float:
+    """Return how many times more the law makes of the noise in its states than was taken for granted.
+
+    What fluctuates about a slow motion may be pulled back fast: how fast, only a law can tell.
+    """
+    off = _on(equation.expression, motion.shaken, parsed.params) - smooth
+    felt = float(np.mean((off / response.rate_noise) ** 2))
+    return max(1.0, felt) if math.isfinite(felt) else 1.0
 
 
 def _drive_finding(drive: Drive, equation: Equation) -> Finding:
@@ -228,8 +255,8 @@ def _rounded(value: float) -> float:
 
 def _own(negative: bool, node: Node, motion: Motion, parsed: ParsedHypothesis) -> _Own:
     signed = Negate(node) if negative else node
-    names = frozenset(n.name for n in walk(node) if isinstance(n, Name)) - set(parsed.params)
-    return _Own(show(signed), names, _on(signed, motion.columns, parsed.params))
+    values = _on(signed, motion.columns, parsed.params)
+    return _Own(signed, np.broadcast_to(values, motion.columns["t"].shape))
 
 
 def _finer(equation: Equation, motion: Motion, parsed: ParsedHypothesis) -> list[_Own]:
@@ -285,19 +312,24 @@ def _role(names: frozenset[str], values: FloatArray, equation: Equation, respons
         return "coupling"
     if names & response.states:
         return "restoring"
-    return "other" if names else "constant"
+    return "other" if names & response.given else "constant"
 
 
-def _on(node: Node, columns: Mapping[str, FloatArray], params: Mapping[str, float]) -> FloatArray:
-    """Evaluate an expression on whole columns; NaN or infinite where it is undefined."""
+def _on(
+    node: Node, columns: Mapping[str, FloatArray], params: Mapping[str, float]
+) -> FloatArray | np.float64:
+    """Evaluate an expression on whole columns; NaN or infinite where it is undefined.
+
+    A constant stays a number, one of NumPy's: Python's own raise where these are infinite.
+    """
     match node:
         case Number(value):
-            return np.full(len(columns["t"]), value)
+            return np.float64(value)
         case Name("pi"):
-            return np.full(len(columns["t"]), math.pi)
+            return np.float64(math.pi)
         case Name(name):
             if name in params:
-                return np.full(len(columns["t"]), params[name])
+                return np.float64(params[name])
             return columns[name]
         case Negate(operand):
             return -_on(operand, columns, params)

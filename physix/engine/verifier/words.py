@@ -34,7 +34,7 @@ def describe(mismatch: Mismatch, variables: Sequence[StateVariable], failure: st
         if mismatch.shape is not None:
             parts.append(_shape(mismatch.worst.variable, mismatch.shape, blamed=bool(mismatch.findings)))
     if mismatch.findings:
-        parts.append(_explain(mismatch.findings[0]))
+        parts.append(explain(mismatch.findings[0]))
         parts.append(_further(mismatch.findings[1:]))
     elif mismatch.holds:
         parts.append(
@@ -112,8 +112,8 @@ def _drifts(name: str, value: float) -> str:
     return f"The prediction of {name} ends {side} the data; {pace}"
 
 
-def _explain(finding: Finding) -> str:
-    """Return the sentence about the term to blame."""
+def explain(finding: Finding) -> str:
+    """Return the sentence about one term to blame."""
     target, term, factor = finding.target, finding.term, finding.factor
     if finding.kind == "missing":
         what = {"damping": "damping", "coupling": "a coupling", "constant": "a constant offset"}.get(

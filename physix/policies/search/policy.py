@@ -21,6 +21,7 @@ from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.verifier.words import explain
 from physix.errors import PolicyError
 from physix.policies.search.climb import Climb, climb
 from physix.policies.search.laws import write
@@ -114,5 +115,6 @@ def _rationale(law: Fitted, best: Fitted, observation: Observation) -> str:
         return (
             f"The law that explains most with least, of {terms}: {worth}. A plainer one would pass as well."
         )
-    last = observation.history[-1].mismatch.rstrip(".").rpartition(". ")[2]
-    return f"{last}; of all laws tried this one of {terms} explains most with least: {worth}."
+    found = observation.history[-1].findings
+    told = f"{explain(found.findings[0]).rstrip('.')}; of" if found and found.findings else "Of"
+    return f"{told} all laws tried this one of {terms} explains most with least: {worth}."
