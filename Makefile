@@ -56,8 +56,12 @@ demo: .venv/installed $(PAGE)
 # Last in line is pytest: its summary closes the output.
 test: lint test-web test-e2e test-python
 
+# What sweeps over many laws, files or threads waits for `make test`.
+SWEEPS := $(addprefix tests/engine/,systems/measured verifier/test_fuzz.py verifier/test_profiles.py \
+	verifier/test_determinism.py verifier/test_wrong_laws.py verifier/test_measured.py verifier/test_along.py \
+	verifier/test_mismatch.py)
 check: lint
-	$(BIN)/python -m pytest -q -p no:cacheprovider tests/engine
+	$(BIN)/python -m pytest -q -p no:cacheprovider tests/engine $(addprefix --ignore=,$(SWEEPS))
 
 mutants: .venv/installed-dev $(PAGE)
 	tools/ensure-packages postgres
