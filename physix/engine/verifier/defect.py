@@ -38,8 +38,8 @@ from physix.engine.verifier.types import Finding, FindingKind, Role
 _PART = 0.5  # what a part of a summand must explain beyond the whole
 _MISSING = 6.0  # what a missing term must beyond one of the law's own: there are more to choose from
 _CROSS = 0.1  # of the largest finding, below which those in other equations wait for the next turn
-_SHARE = 0.01  # of what the whole change takes off chi², below which a part of it waits for the next turn
-_MATTERS = 9.0  # what a change among several must take off chi² to be named
+_SHARE = 0.02  # of what the whole change takes off chi², below which a part of it waits for the next turn
+_MATTERS = 16.0  # what a change among several must take off chi² to be named
 _NOTHING = 0.05  # a factor below in size: the term should go
 _SIGN_ERROR = -0.3  # a factor below: the term should point the other way
 _SURELY = 2.0  # standard errors
