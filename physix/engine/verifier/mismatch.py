@@ -23,6 +23,7 @@ from physix.engine.verifier.types import CurveShape, Finding, Mismatch, ShapeKin
 
 RUNAWAY = 2.5  # times the range of the data, from its middle
 _MIN_CROSSINGS = 3  # of the mean, to call a motion oscillating
+_MOST = 1e300  # of a number in a finding
 _SLIGHT = 0.03  # an own term off by less: the simulated motion knows it better
 _CLEAR_BEND = 0.3  # distance from the chord, in spreads
 
@@ -101,9 +102,18 @@ def _mismatch(defects: Defects, worst: Worst | None, shape: CurveShape | None) -
         within_noise=False,
         holds=defects.holds,
         worst=worst,
-        shape=shape,
-        findings=defects.findings,
+        shape=shape if shape is None or math.isfinite(shape.value or 0.0) else None,
+        findings=tuple(_bounded(one) for one in defects.findings if math.isfinite(one.factor)),
     )
+
+
+def _bounded(finding: Finding) -> Finding:
+    """Return the finding with numbers that a log can hold: squares of absurd residuals overflow."""
+    return replace(finding, error=_at_most(finding.error), size=_at_most(finding.size))
+
+
+def _at_most(value: float) -> float:
+    return _MOST if math.isnan(value) else min(value, _MOST)
 
 
 def _fair(shape: CurveShape, defects: Defects) -> CurveShape | None:

@@ -283,3 +283,12 @@ def test_a_summary_stays_short_and_in_ascii() -> None:
         assert text.isascii()
         assert len(text) <= 400
         assert len(re.findall(r"\.(?= |$)", text)) <= 4
+
+
+def test_a_finding_about_an_absurd_term_holds_finite_numbers() -> None:
+    """What a term of 1e-150 would take off chi² overflows; a log holds no infinity."""
+    task, truth = sample_task("free_fall", 7)
+    law = Hypothesis(equation="d2y/dt2 = y*sqrt(1e-300)", params={})
+    verified = verify(task, truth, law, best_match=0.0, config=VerifierConfig())
+    assert verified.findings is not None
+    json.dumps(asdict(verified), allow_nan=False)
