@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from physix.api import page, problems
 from physix.api.access import EPISODE_TOKEN
-from physix.api.http import comparisons, datasets, demos, laws, operator, reference, runs
+from physix.api.http import comparisons, datasets, demos, laws, manual, operator, reference, runs
 from physix.api.http.routes import Services, router
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
@@ -85,6 +85,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(datasets.router)
     app.include_router(runs.router)
     app.include_router(laws.router)
+    app.include_router(manual.router)
     app.include_router(operator.router)
     app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:

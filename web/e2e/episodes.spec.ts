@@ -55,9 +55,9 @@ test("an exported file is opened again, and a changed one is refused", async ({ 
   const id = await played(page);
   const exported = await page.request.get(`/api/episodes/export?episode=${id}`);
   const text = await exported.text();
-  await page.goto("/episodes");
+  await page.goto("/file");
   const choose = (body: string) =>
-    page.getByLabel(/An exported file/).setInputFiles({
+    page.getByLabel(/Exported log/).setInputFiles({
       name: "one.jsonl",
       mimeType: "application/jsonl",
       buffer: Buffer.from(body),

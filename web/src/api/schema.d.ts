@@ -244,6 +244,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/episodes/{episode_id}/elsewhere": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * From Elsewhere
+         * @description Show a law, and the true one beside it, from a start of your own; once the episode has ended.
+         */
+        post: operations["from_elsewhere_api_episodes__episode_id__elsewhere_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/episodes/{episode_id}/events": {
         parameters: {
             query?: never;
@@ -618,6 +638,26 @@ export interface paths {
          * @description Play one turn with a person's hypothesis.
          */
         post: operations["step_interactive_sessions__episode_id__step_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/interactive/sessions/{episode_id}/try": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try Hypothesis
+         * @description Try a hypothesis on the shown data: no turn spent, no reward. Only in a session that a person plays.
+         */
+        post: operations["try_hypothesis_interactive_sessions__episode_id__try_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1235,6 +1275,22 @@ export interface components {
             /** Within Noise */
             within_noise: boolean;
             worst: components["schemas"]["Worst"] | null;
+        };
+        /**
+         * Motion
+         * @description A law and, where the task has one, the true law from the same start.
+         */
+        Motion: {
+            /** Found */
+            found: number[][];
+            /** R2 */
+            r2: {
+                [key: string]: number;
+            };
+            /** T */
+            t: number[];
+            /** Truth */
+            truth: number[][] | null;
         };
         /**
          * NewComparison
@@ -1967,6 +2023,25 @@ export interface components {
             turns_to_solve: number | null;
         };
         /**
+         * StartBody
+         * @description A law, and where it is to start.
+         */
+        StartBody: {
+            /** Equation */
+            equation: string;
+            /** Params */
+            params?: {
+                [key: string]: number | null;
+            };
+            /**
+             * Rationale
+             * @default
+             */
+            rationale?: string;
+            /** Start */
+            start: number[];
+        };
+        /**
          * StartedEvent
          * @description An episode began.
          */
@@ -2289,6 +2364,66 @@ export interface components {
             states: number[][];
             /** T */
             t: number[];
+        };
+        /**
+         * Trial
+         * @description A hypothesis on the shown data: no reward, no turn, nothing that is held back.
+         */
+        Trial: {
+            /** Fits */
+            fits: {
+                [key: string]: components["schemas"]["VariableFit"];
+            };
+            parse: components["schemas"]["ParseReport"];
+            /** R2 */
+            r2: number | null;
+            /**
+             * Simplicity
+             * @default 0
+             */
+            simplicity: number;
+            simulation: components["schemas"]["Simulation"];
+        };
+        /**
+         * TrialBody
+         * @description A hypothesis that is being written, in any notation that a model's reply may have.
+         */
+        TrialBody: {
+            /** Equation */
+            equation: string;
+            /**
+             * Params
+             * @description values known so far; null asks for a fit, a constant without a value counts as 1
+             */
+            params?: {
+                [key: string]: number | null;
+            };
+        };
+        /**
+         * TrialView
+         * @description What a hypothesis would do on the shown data.
+         */
+        TrialView: {
+            /**
+             * Equation
+             * @description in the grammar, as it was understood: this is what to submit
+             */
+            equation: string;
+            /**
+             * Meant
+             * @description names that look like a slip, and what may have been meant
+             */
+            meant: {
+                [key: string]: string;
+            };
+            /**
+             * Params
+             * @description every constant of the equation
+             */
+            params: {
+                [key: string]: number | null;
+            };
+            trial: components["schemas"]["Trial"];
         };
         /**
          * TruthView
@@ -2724,6 +2859,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
+                };
+            };
+        };
+    };
+    from_elsewhere_api_episodes__episode_id__elsewhere_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["StartBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Motion"];
                 };
             };
         };
@@ -3172,6 +3333,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
+                };
+            };
+        };
+    };
+    try_hypothesis_interactive_sessions__episode_id__try_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TrialBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialView"];
                 };
             };
         };

@@ -27,7 +27,7 @@ interface Props {
 }
 
 /** All episodes, newest first or by another column, as far as the filters let them through. */
-export function EpisodeList({ search, onSearch }: Props) {
+export default function EpisodeList({ search, onSearch }: Props) {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
   const list = useInfiniteQuery({
     queryKey: ["episodes", search],
@@ -60,6 +60,9 @@ export function EpisodeList({ search, onSearch }: Props) {
             Compare selected
           </Link>
         )}
+        <Link to="/file" className="ml-auto text-sm">
+          Open an exported log
+        </Link>
         {!bundled && selected.size > 0 && (
           <a className="button" download href={exportAddress([...selected])}>
             Export selected

@@ -1,12 +1,13 @@
-import { useQueryClient } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
-import type { LocalEpisodes } from "../../episode/files";
+import { skipToken, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
+import { type LocalEpisodes, readExport } from "../../episode/files";
 import { emptyEpisode, reduce } from "../../episode/reduce";
 import { recorded } from "../../episode/useEpisode";
 import { Compared } from "../../panel/Compared";
 import { EpisodeBody } from "../../panel/EpisodePanel";
+import { Failure } from "../../shared/parts";
 import type { CompareSearch } from "../../shared/search";
-import { LOCAL_FILE } from "./DropZone";
+import { LOCAL_FILE } from "./kept";
 
 interface Props {
   view: CompareSearch;
@@ -15,13 +16,12 @@ interface Props {
 
 /** Episodes out of a file, folded as if they came from the server. */
 export default function LocalFile({ view, onView }: Props) {
-  const file = useQueryClient().getQueryData<LocalEpisodes>(LOCAL_FILE);
-  if (!file)
-    return (
-      <p>
-        No file is open. <Link to="/episodes">Drop one on the list of episodes</Link>.
-      </p>
-    );
+  const { data: file } = useQuery<LocalEpisodes>({
+    queryKey: LOCAL_FILE,
+    queryFn: skipToken,
+    gcTime: Number.POSITIVE_INFINITY,
+  });
+  if (!file) return <OpenLog />;
   const members = file.ids.map((id) => ({
     id,
     ...recorded,
@@ -39,6 +39,37 @@ export default function LocalFile({ view, onView }: Props) {
       ) : (
         <Compared members={members} view={view} onView={onView} />
       )}
+    </div>
+  );
+}
+
+/** The way to a file that needs no mouse. */
+function OpenLog() {
+  const client = useQueryClient();
+  const [error, setError] = useState<Error | null>(null);
+  const open = async (file: File | undefined) => {
+    if (!file) return;
+    try {
+      client.setQueryData(LOCAL_FILE, await readExport(file.name, file));
+    } catch (failure) {
+      setError(failure instanceof Error ? failure : new Error(String(failure)));
+    }
+  };
+  return (
+    <div className="panel grid max-w-xl gap-3">
+      <p>
+        Episodes that were exported as JSONL are replayed here as they happened, without a server.
+      </p>
+      <label>
+        Exported log (JSONL): choose it here, or drop it anywhere on the page
+        <input
+          className="field"
+          type="file"
+          accept=".jsonl"
+          onChange={(event) => open(event.target.files?.[0])}
+        />
+      </label>
+      {error && <Failure error={error} />}
     </div>
   );
 }

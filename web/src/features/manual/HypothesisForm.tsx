@@ -15,7 +15,7 @@ interface Props {
 }
 
 /** A hypothesis typed by a person: verdict and preview while typing, one turn when submitted. */
-export function HypothesisForm({ id, onPreview }: Props) {
+export default function HypothesisForm({ id, onPreview }: Props) {
   const stored = useQuery({ queryKey: ["episode", id, "form"], queryFn: () => api.episode(id) });
   if (stored.error) return <Failure error={stored.error} again={() => stored.refetch()} />;
   if (!stored.data) return <div className="panel" aria-busy="true" style={{ minHeight: 400 }} />;

@@ -1,0 +1,140 @@
+"""Routes for a person at the bench: try a hypothesis, fit its constants, see a law from another start."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import Annotated
+
+from anyio import to_thread
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from physix.api.access import Caller
+from physix.api.http.routes import Wired
+from physix.api.http.schemas import Body, Finite, HypothesisBody
+from physix.api.quota import costs
+from physix.engine.systems.task import Task
+from physix.engine.verifier.functions import allowed
+from physix.engine.verifier.grammar import names_in
+from physix.engine.verifier.trial import Motion, Trial, elsewhere, tried
+from physix.engine.verifier.types import FunctionSet, Hypothesis, Rejection
+from physix.errors import BadInputError, ConflictError, ForbiddenError
+from physix.limits import CONSTANTS, MAX_PARAMS, MAX_RECORDED_EQUATION, PERSON, TIME
+from physix.policies.chat.algebra import UnreadableError
+from physix.policies.chat.laws import read_law
+
+router = APIRouter()
+_LIKE = 0.66  # how alike a name must be to be taken for a slip of the pen
+
+
+class TrialBody(Body):
+    """A hypothesis that is being written, in any notation that a model's reply may have."""
+
+    equation: str = Field(max_length=MAX_RECORDED_EQUATION)
+    params: dict[str, Finite | None] = Field(
+        default_factory=dict,
+        max_length=4 * MAX_PARAMS,
+        description="values known so far; null asks for a fit, a constant without a value counts as 1",
+    )
+
+
+class TrialView(BaseModel):
+    """What a hypothesis would do on the shown data."""
+
+    equation: str = Field(description="in the grammar, as it was understood: this is what to submit")
+    params: dict[str, float | None] = Field(description="every constant of the equation")
+    meant: dict[str, str] = Field(description="names that look like a slip, and what may have been meant")
+    trial: Trial
+
+
+class StartBody(HypothesisBody):
+    """A law, and where it is to start."""
+
+    start: Annotated[list[Finite], Field(min_length=1, max_length=8)]
+
+
+@router.post("/interactive/sessions/{episode_id}/try", dependencies=[costs("turns")])
+async def try_hypothesis(wired: Wired, episode_id: str, body: TrialBody) -> TrialView:
+    """Try a hypothesis on the shown data: no turn spent, no reward. Only in a session that a person plays."""
+    episode = await wired.engine.load(episode_id)
+    started = episode.started
+    if started.token_sha256 is not None or started.policy != PERSON or started.door != "interactive":
+        raise ForbiddenError(
+            episode_id,
+            f"Episode {episode_id[:80]} is not a person's to try; /preview tells no score.",
+        )
+    task, config = started.task, started.config.verifier
+    equation = understood(body.equation, task, config.functions, body.params)
+    names = constants_in(equation, task)
+    params = {name: body.params.get(name, 1.0) for name in names}
+    made = Hypothesis(equation=equation, params=params)
+    trial = await to_thread.run_sync(tried, task, made, config, limiter=wired.reading)
+    return TrialView(
+        equation=equation,
+        params=params | trial.simulation.fitted,
+        meant=slips(equation, task, config.functions),
+        trial=trial,
+    )
+
+
+@router.post("/api/episodes/{episode_id}/elsewhere", dependencies=[costs("turns")])
+async def from_elsewhere(wired: Wired, caller: Caller, episode_id: str, body: StartBody) -> Motion:
+    """Show a law, and the true one beside it, from a start of your own; once the episode has ended."""
+    episode = await wired.engine.load(episode_id)
+    started = episode.started
+    caller.require_read(started, episode_id)
+    if episode.finished is None:
+        raise ConflictError(f"Episode {episode_id} still runs: other starts are shown once it has ended.")
+    count = len(started.task.variables)
+    if len(body.start) != count:
+        raise BadInputError(f"start has {len(body.start)} values; the task has {count} state variables.")
+    told = caller.told(started, ended=True)
+    law = Hypothesis(equation=body.equation, params=dict(body.params))
+    moved = await to_thread.run_sync(
+        elsewhere,
+        started.task,
+        started.truth if told.truth else None,
+        law,
+        body.start,
+        started.config.verifier,
+        limiter=wired.reading,
+    )
+    if isinstance(moved, Rejection):
+        raise BadInputError(moved.message)
+    return moved
+
+
+def understood(text: str, task: Task, functions: FunctionSet, params: dict[str, float | None]) -> str:
+    """Return an equation in the grammar: carets, Greek letters and LaTeX become what they mean.
+
+    What cannot be read stays as it is, for the parser to name the column.
+    """
+    try:
+        return read_law(text, task.variables, inputs=task.inputs, params=params).equation
+    except UnreadableError:
+        return text
+
+
+def constants_in(equation: str, task: Task) -> list[str]:
+    """Return the names on the right sides that are neither of the task nor of the language, in order."""
+    sides = " ".join(part.partition("=")[2] for part in re.split(r"[;\n]", equation))
+    own = {*_columns(task), TIME, *CONSTANTS}
+    found = re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\w|\s*\()", sides, re.ASCII)
+    return [name for name in dict.fromkeys(found) if name in names_in(name) - own]
+
+
+def slips(equation: str, task: Task, functions: FunctionSet) -> dict[str, str]:
+    """Return names that are none of the task's or the language's, though nearly: `thta` for `theta`."""
+    words = [*_columns(task), *allowed(functions)]
+    sides = " ".join(part.partition("=")[2] for part in re.split(r"[;\n]", equation))
+    meant = {}
+    for name in sorted(names_in(sides) - set(words) - {TIME, *CONSTANTS}):
+        close = get_close_matches(name, [word for word in words if len(word) > 2], n=1, cutoff=_LIKE)
+        if len(name) > 2 and close:
+            meant[name] = close[0]
+    return meant
+
+
+def _columns(task: Task) -> list[str]:
+    return [*(one.name for one in task.variables), *(one.name for one in task.inputs)]

@@ -1,0 +1,187 @@
+// The screens of someone at work: by hand, with data of their own, over many runs. Each is loaded when it is opened.
+
+import { createRoute } from "@tanstack/react-router";
+import { lazy, type ReactNode, Suspense, useCallback, useState } from "react";
+import { bundled } from "../api/bundle";
+import { DemoCards } from "../features/demos/Demos";
+import { StartForm } from "../features/run/StartForm";
+import { EpisodePanel } from "../panel/EpisodePanel";
+import { Loading } from "../shared/parts";
+import {
+  compareSearch,
+  episodeSearch,
+  episodesSearch,
+  formSearch,
+  pairSearch,
+  trainingSearch,
+} from "../shared/search";
+import { root, split } from "./root";
+
+const comparison = () => import("../features/compare/Comparison");
+const CompareForm = lazy(async () => ({ default: (await comparison()).CompareForm }));
+const ComparisonScreen = lazy(async () => ({ default: (await comparison()).ComparisonScreen }));
+const Members = lazy(async () => ({ default: (await comparison()).Members }));
+const EpisodeList = lazy(() => import("../features/episodes/EpisodeList"));
+const HypothesisForm = lazy(() => import("../features/manual/HypothesisForm"));
+const LocalFile = lazy(() => import("../features/files/LocalFile"));
+const Training = lazy(() => import("../features/training/Training"));
+
+/** A screen under its heading, with outlines until it has been loaded. */
+function Screen({ name, children }: { name: string; children: ReactNode }) {
+  return (
+    <>
+      <h1 className="mb-4">{name}</h1>
+      <Suspense fallback={<Loading what={name} height={480} />}>{children}</Suspense>
+    </>
+  );
+}
+
+const manual = createRoute({
+  getParentRoute: () => root,
+  path: "/manual",
+  validateSearch: formSearch,
+  component: function Manual() {
+    const search = manual.useSearch();
+    const go = manual.useNavigate();
+    return (
+      <Screen name="Manual">
+        <div className={split}>
+          <StartForm
+            search={search}
+            manual
+            onStarted={(episodeId) => go({ to: "/manual/$episodeId", params: { episodeId } })}
+          />
+        </div>
+      </Screen>
+    );
+  },
+});
+
+const playing = createRoute({
+  getParentRoute: () => root,
+  path: "/manual/$episodeId",
+  validateSearch: episodeSearch,
+  component: function Playing() {
+    const { episodeId } = playing.useParams();
+    const go = playing.useNavigate();
+    const [preview, setPreview] = useState<{ label: string; states: number[][] } | null>(null);
+    const onPreview = useCallback((next: typeof preview) => setPreview(next), []);
+    return (
+      <Screen name="Manual">
+        <div className={split}>
+          <HypothesisForm key={`form ${episodeId}`} id={episodeId} onPreview={onPreview} />
+          <EpisodePanel
+            key={episodeId}
+            id={episodeId}
+            view={playing.useSearch()}
+            onView={(next) => go({ search: next, replace: true })}
+            preview={preview}
+          />
+        </div>
+      </Screen>
+    );
+  },
+});
+
+const episodes = createRoute({
+  getParentRoute: () => root,
+  path: "/episodes",
+  validateSearch: episodesSearch,
+  component: function Episodes() {
+    const go = episodes.useNavigate();
+    return (
+      <Screen name="Episodes">
+        {!bundled && <DemoCards />}
+        <EpisodeList
+          search={episodes.useSearch()}
+          onSearch={(next) => go({ search: next, replace: true })}
+        />
+      </Screen>
+    );
+  },
+});
+
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: "/compare",
+  validateSearch: pairSearch,
+  component: function Compare() {
+    const go = compare.useNavigate();
+    const view = compare.useSearch();
+    const { episode } = view;
+    return (
+      <Screen name="Compare">
+        {episode && episode.length > 0 ? (
+          <Members
+            key={episode.join(" ")}
+            ids={episode}
+            view={view}
+            onView={(next) => go({ search: { episode, ...next }, replace: true })}
+          />
+        ) : (
+          <div className={split}>
+            <CompareForm
+              onStarted={(comparisonId) =>
+                go({ to: "/compare/$comparisonId", params: { comparisonId } })
+              }
+            />
+          </div>
+        )}
+      </Screen>
+    );
+  },
+});
+
+const comparing = createRoute({
+  getParentRoute: () => root,
+  path: "/compare/$comparisonId",
+  validateSearch: compareSearch,
+  component: function Comparing() {
+    const { comparisonId } = comparing.useParams();
+    const go = comparing.useNavigate();
+    return (
+      <Screen name="Compare">
+        <ComparisonScreen
+          key={comparisonId}
+          id={comparisonId}
+          view={comparing.useSearch()}
+          onView={(next) => go({ search: next, replace: true })}
+        />
+      </Screen>
+    );
+  },
+});
+
+const file = createRoute({
+  getParentRoute: () => root,
+  path: "/file",
+  validateSearch: compareSearch,
+  component: function ShowFile() {
+    const go = file.useNavigate();
+    return (
+      <Screen name="File">
+        <LocalFile view={file.useSearch()} onView={(next) => go({ search: next, replace: true })} />
+      </Screen>
+    );
+  },
+});
+
+const training = createRoute({
+  getParentRoute: () => root,
+  path: "/training",
+  validateSearch: trainingSearch,
+  component: function ShowTraining() {
+    const go = training.useNavigate();
+    return (
+      <Screen name="Training">
+        <Training
+          search={training.useSearch()}
+          onSearch={(next) => go({ search: next, replace: true })}
+        />
+      </Screen>
+    );
+  },
+});
+
+/** In the order of the addresses' first words. */
+export const work = [manual, playing, episodes, compare, comparing, file, training] as const;
