@@ -7,6 +7,8 @@ PhysixError
 │   └── CsvError             a table that is no trajectory, with the row where known
 ├── ForbiddenError           the episode belongs to whoever holds its token, or its truth is held back
 ├── EpisodeNotFoundError
+├── PromptNotFoundError
+├── DiscoveryNotFoundError
 ├── RunNotFoundError
 ├── EpisodeFinishedError     a turn after the end
 ├── ConflictError            another writer was first, or a command id was reused
@@ -74,6 +76,15 @@ class PromptNotFoundError(PhysixError):
         super().__init__(
             f"Turn {turn} of episode {episode_id[:80]} has no prompt: it was not played, or not by a "
             "language model that this version can ask."
+        )
+
+
+class DiscoveryNotFoundError(PhysixError):
+    """No search has said what it found in this episode."""
+
+    def __init__(self, episode_id: str) -> None:
+        super().__init__(
+            f"Episode {episode_id[:80]} has no discovery: let the policy `search` play a turn of it."
         )
 
 

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from physix.errors import (
     BadInputError,
     ConflictError,
+    DiscoveryNotFoundError,
     EpisodeFinishedError,
     EpisodeNotFoundError,
     ForbiddenError,
@@ -29,6 +30,7 @@ _STATUS: tuple[tuple[type[PhysixError], int], ...] = (
     (ForbiddenError, 403),
     (EpisodeNotFoundError, 404),
     (PromptNotFoundError, 404),
+    (DiscoveryNotFoundError, 404),
     (RunNotFoundError, 404),
     (EpisodeFinishedError, 409),
     (ConflictError, 409),

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
+from physix.engine.discovery import Discovery
 from physix.engine.events import (
     Door,
     EpisodeConfig,
@@ -94,6 +95,12 @@ class Episode:
     def owned(self) -> bool:
         """A client holds the token of this episode, and it has not ended."""
         return self.started.token_sha256 is not None and self.finished is None
+
+    @property
+    def discovery(self) -> Discovery | None:
+        """What a search found, as it last said; None if none played."""
+        told = (turn.submitted.discovery for turn in reversed(self.turns))
+        return next((one for one in told if one is not None), None)
 
     @property
     def best_match(self) -> float:
@@ -245,6 +252,7 @@ def play(
     *,
     provenance: Provenance,
     raw_completion: str | None = None,
+    discovery: Discovery | None = None,
 ) -> tuple[Event, ...]:
     """Verify a hypothesis and return the three events of its turn, and the end if it is one.
 
@@ -275,6 +283,7 @@ def play(
             raw_completion=raw_completion,
             provenance=provenance,
             parse=verification.parse,
+            discovery=discovery,
         ),
         SimulationRun(turn=number, simulation=verification.simulation),
         RewardComputed(

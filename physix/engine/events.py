@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from physix.engine.discovery import Discovery
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import (
     Correctness,
@@ -18,7 +19,7 @@ from physix.engine.verifier.types import (
 )
 from physix.limits import DEFAULT_TURNS
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 RewardMode = Literal["total", "gain"]
 # `fits`: it passed on what was shown, and nothing was held back that could confirm it.
@@ -88,6 +89,7 @@ class HypothesisSubmitted:
     raw_completion: str | None = None
     provenance: Provenance
     parse: ParseReport
+    discovery: Discovery | None = None  # all that the policy found, where it is new with this turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

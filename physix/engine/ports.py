@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from physix.engine.discovery import Discovery
 from physix.engine.events import Event, Provenance, RecordedEvent, RewardMode
 from physix.engine.systems.task import Task
 from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Mismatch, Reward, VariableFit
@@ -108,6 +109,7 @@ class Proposal:
     hypothesis: Hypothesis
     provenance: Provenance
     raw_completion: str | None = None
+    discovery: Discovery | None = None  # all that a search found, where it has something new to say
 
 
 TokenSink = Callable[[str], None]

@@ -19,6 +19,7 @@ import anyio
 from anyio import to_thread
 
 from physix.engine import episode as core
+from physix.engine.discovery import Discovery
 from physix.engine.episode import Episode, evolve, fold, observe
 from physix.engine.events import (
     Door,
@@ -128,6 +129,7 @@ class EpisodeEngine:
         *,
         provenance: Provenance,
         raw_completion: str | None = None,
+        discovery: Discovery | None = None,
         expected_version: int | None = None,
         command_id: str | None = None,
     ) -> Episode:
@@ -137,6 +139,7 @@ class EpisodeEngine:
             hypothesis,
             provenance=provenance,
             raw_completion=raw_completion,
+            discovery=discovery,
             expected_version=expected_version,
             command_id=command_id,
         )
@@ -149,6 +152,7 @@ class EpisodeEngine:
         *,
         provenance: Provenance,
         raw_completion: str | None = None,
+        discovery: Discovery | None = None,
         expected_version: int | None = None,
         command_id: str | None = None,
     ) -> Answered:
@@ -178,7 +182,14 @@ class EpisodeEngine:
                 f"Episode {episode_id} is at version {episode.version}, not {expected_version}. "
                 "Load it again before the next turn."
             )
-        decide = partial(core.play, episode, hypothesis, provenance=provenance, raw_completion=raw_completion)
+        decide = partial(
+            core.play,
+            episode,
+            hypothesis,
+            provenance=provenance,
+            raw_completion=raw_completion,
+            discovery=discovery,
+        )
         return await self._append(episode, await self._off_loop(decide), command_id, digest)
 
     def _expected(self, episode_id: str, version: int | None) -> Episode | None:
@@ -218,6 +229,7 @@ class EpisodeEngine:
                 proposal.hypothesis,
                 provenance=proposal.provenance,
                 raw_completion=proposal.raw_completion,
+                discovery=proposal.discovery,
                 expected_version=episode.version,
             )
         return episode

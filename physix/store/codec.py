@@ -271,6 +271,8 @@ def _is_finite(event: Event) -> bool:
     numbers: list[float | None]
     match event:
         case HypothesisSubmitted(params=params, provenance=provenance):
+            if not _all_finite(event.discovery):
+                return False
             numbers = [*params.values(), *provenance.sampling.values(), provenance.latency_s]
         case SimulationRun(simulation=simulation):
             numbers = [simulation.t_reached, *simulation.fitted.values(), *simulation.errors.values()]

@@ -7,6 +7,7 @@ What is on disk is never rewritten. `tests/store/fixtures` keeps every old versi
 | 1 | trajectories as JSON arrays inside the payload |
 | 2 | trajectories in a blob; labels and resume token; fitted constants; match_dense and correctness |
 | 3 | rules of the verdict; inputs, noise per variable, sigma and missing samples; fitted starts and errors |
+| 4 | what a search found, with the turn that first proposes from it: 3 has none, so nothing to make of it |
 """
 
 from __future__ import annotations

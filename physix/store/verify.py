@@ -282,7 +282,13 @@ def _replayed(episode: Episode, submitted: HypothesisSubmitted) -> tuple[Event, 
     hypothesis = Hypothesis(
         equation=submitted.equation, params=submitted.params, rationale=submitted.rationale
     )
-    return play(episode, hypothesis, provenance=submitted.provenance, raw_completion=submitted.raw_completion)
+    return play(
+        episode,
+        hypothesis,
+        provenance=submitted.provenance,
+        raw_completion=submitted.raw_completion,
+        discovery=submitted.discovery,
+    )
 
 
 def _compare(

@@ -174,7 +174,7 @@ def test_a_field_that_equals_its_default_is_not_written_so_defaults_are_part_of_
     }
     assert {name: found for name, found in left_out.items() if found} == {
         "EpisodeStarted": {"forked_from": None, "comparison_id": None, "token_sha256": None, "labels": {}},
-        "HypothesisSubmitted": {"raw_completion": None},
+        "HypothesisSubmitted": {"raw_completion": None, "discovery": None},
         "RewardComputed": {"match_dense": None, "correctness": None, "passed": False, "findings": None},
         "PolicyFailed": {"raw_completion": None},
         "Provenance": {

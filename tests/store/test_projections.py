@@ -317,6 +317,24 @@ def test_events_of_schema_2_are_read_as_todays() -> None:
     assert (report.recomputed, report.differences) == (False, ())
 
 
+def test_events_of_schema_3_are_read_as_todays() -> None:
+    rows = [json.loads(line) for line in (FIXTURES / "schema_3.jsonl").read_text().splitlines()]
+    when = datetime(2026, 11, 26, tzinfo=UTC)
+    recorded = []
+    for i, row in enumerate(rows, start=1):
+        blob = None if row["blob"] is None else b64decode(row["blob"])
+        event = decode(str(row["type"]), 3, json.dumps(row["payload"]), blob)
+        recorded.append(RecordedEvent(episode_id="v3", version=i, position=i, recorded_at=when, event=event))
+    episode = fold(recorded)
+    assert episode is not None
+    assert [one.name for one in episode.task.inputs] == ["u"]
+    assert len(episode.task.shown[0].sigma) == len(episode.task.shown[0].t)
+    assert [turn.submitted.discovery for turn in episode.turns] == [None, None]
+    assert episode.discovery is None
+    assert episode.finished is not None
+    assert episode.finished.reason == "budget_exhausted"
+
+
 async def test_a_database_of_the_first_schema_is_upgraded_with_its_episodes(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     with database(f"sqlite:///{path}") as connection:

@@ -20,6 +20,7 @@ from physix.api.live.drivers import Drivers
 from physix.api.live.streams import episode_stream, log_stream, resume_after
 from physix.api.quota import bill, costs
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
+from physix.engine.discovery import Discovery
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.measured import MeasuredTask, Role, Table, all_roles, measured_task, read_table
 from physix.engine.systems.task import Task, Truth
@@ -29,6 +30,7 @@ from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import (
     BadInputError,
     ConflictError,
+    DiscoveryNotFoundError,
     EpisodeNotFoundError,
     ForbiddenError,
     PromptNotFoundError,
@@ -201,6 +203,16 @@ async def turn_prompt(
         prompt_version=prompt.version,
         exact=prompt.exact,
     )
+
+
+@router.get("/api/episodes/{episode_id}/discovery")
+async def discovery(wired: Wired, caller: Caller, episode_id: str) -> Discovery:
+    """Return what a search found: front, chosen law, rivals, intervals and what to measure next."""
+    found = await wired.engine.load(episode_id)
+    caller.require_read(found.started, episode_id)
+    if found.discovery is None:
+        raise DiscoveryNotFoundError(episode_id)
+    return found.discovery
 
 
 @router.get("/api/episodes/{episode_id}/events.json")

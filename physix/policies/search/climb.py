@@ -17,8 +17,9 @@ from physix.policies.search.design import Design
 from physix.policies.search.laws import Choice, Place
 from physix.policies.search.library import TIERS, Ranges, library
 from physix.policies.search.refit import QUIETEST, Fitted, Fitter, explains
-from physix.policies.search.selection import Selection, Structure
+from physix.policies.search.selection import Chosen, Selection, Structure
 from physix.policies.search.smoothing import Run, smoothed_runs
+from physix.policies.search.stability import inclusion
 
 _MOST_TERMS = 6
 _ALONE, _JOINT = 16, 6  # structures tried by simulation: of a single equation, and of one among several
@@ -41,6 +42,11 @@ class Climb:
     laws: tuple[Fitted, ...]
     plainest: Fitted | None
     tier: int
+    tried: int = 0  # laws simulated and fitted
+    evaluations: int = 0
+    inclusion: tuple[
+        tuple[str, tuple[tuple[Chosen, float], ...]], ...
+    ] = ()  # by left side: how sure terms are
 
     @property
     def stands(self) -> bool:
@@ -69,6 +75,7 @@ class _Search:
         self.fitter = Fitter(task, self.wanted, self.floor, functions, self.runs)
         self.plainest: Fitted | None = None
         self.laws: dict[tuple[frozenset[str], ...], Fitted] = {}
+        self.looked: list[tuple[Design, list[Structure], int]] = []  # of each equation, the last regression
 
     def run(self) -> Climb:
         tier = 0
@@ -82,7 +89,20 @@ class _Search:
                 break
         self._finish()
         laws = sorted(self.laws.values(), key=lambda law: law.score)
-        return Climb(tuple(laws), self.plainest, tier)
+        return Climb(
+            laws=tuple(laws),
+            plainest=self.plainest,
+            tier=tier,
+            tried=self.fitter.tried,
+            evaluations=self.fitter.spent,
+            inclusion=self._inclusion(),
+        )
+
+    def _inclusion(self) -> tuple[tuple[str, tuple[tuple[Chosen, float], ...]], ...]:
+        return tuple(
+            (target.left, tuple(inclusion(*looked)))
+            for target, looked in zip(self.wanted, self.looked, strict=False)
+        )
 
     def _is_plain(self, law: Fitted, tier: int) -> bool:
         """Tell whether no further tier could hold a plainer law."""
@@ -131,9 +151,12 @@ class _Search:
 
     def _look(self, designs: Sequence[Design], tier: int) -> None:
         shortlists = []
+        self.looked = []
         for target, design in zip(self.wanted, designs, strict=True):
             terms = library(self.task, target, self.ranges, tier=tier, functions=self.functions)
-            structures = Selection(design, terms).best(_MOST_TERMS)
+            selection = Selection(design, terms)
+            structures = selection.best(_MOST_TERMS)
+            self.looked.append((design, structures, selection.count))
             shortlists.append(_shortlist(structures, _ALONE if len(self.wanted) == 1 else _JOINT))
         if not all(shortlists):
             return

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 from anyio import to_thread
 
+from physix.engine.discovery import Discovery
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.engine.systems.targets import targets
@@ -24,10 +25,10 @@ from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.engine.verifier.words import explain
 from physix.errors import PolicyError
 from physix.policies.search.climb import Climb, climb
+from physix.policies.search.discover import DIGITS, discovery_of
 from physix.policies.search.laws import write
 from physix.policies.search.refit import Fitted, explains
 
-_DIGITS = 7  # of a constant: its rounding stays below what the strict verdict can see
 _RIVAL = 40.0  # how much worse a law may score and still be worth a turn
 
 
@@ -43,9 +44,17 @@ class SearchPolicy:
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
         """See `Policy.propose`."""
         began = time.perf_counter()
-        hypothesis = await to_thread.run_sync(self._next, observation)
+        hypothesis, discovery = await to_thread.run_sync(self._told, observation)
         provenance = Provenance(policy=self.name, latency_s=round(time.perf_counter() - began, 4))
-        return Proposal(hypothesis=hypothesis, provenance=provenance)
+        return Proposal(hypothesis=hypothesis, provenance=provenance, discovery=discovery)
+
+    def _told(self, observation: Observation) -> tuple[Hypothesis, Discovery | None]:
+        """Return the next law, and what was found where that is new."""
+        before = self._found
+        hypothesis = self._next(observation)
+        if self._found is before:
+            return hypothesis, None
+        return hypothesis, discovery_of(observation.task, self._found, observation.functions)
 
     def _next(self, observation: Observation) -> Hypothesis:
         if self._task is not observation.task and self._task != observation.task:
@@ -79,9 +88,7 @@ class SearchPolicy:
 
 def _hypothesis(observation: Observation, law: Fitted) -> Hypothesis | None:
     task = observation.task
-    written = write(
-        task, targets(task.variables), law.choice, law.ties, observation.functions, digits=_DIGITS
-    )
+    written = write(task, targets(task.variables), law.choice, law.ties, observation.functions, digits=DIGITS)
     if written is None:
         return None
     return Hypothesis(equation=written.parsed.canonical, params=written.parsed.params)

@@ -44,6 +44,16 @@ class _SpentError(Exception):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class LeftOver:
+    """What a law leaves over of one run, or of one part of it."""
+
+    run: int
+    t: FloatArray  # shape (T,)
+    residuals: FloatArray  # shape (T, D), in units of the noise; 0 where a sample has no weight
+    weights: FloatArray  # shape (T, D)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
     """A law with its best constants. `score` is chi² with a price for every term: smaller is better."""
 
@@ -57,6 +67,7 @@ class Fitted:
     white: float  # lag-1 autocorrelation of the residuals, the largest of all variables
     floor: float  # chi² per sample that arithmetic alone leaves over
     errors: dict[str, float | None] = field(default_factory=dict)
+    left: tuple[LeftOver, ...] = ()
 
     @property
     def reduced(self) -> float:
@@ -123,6 +134,7 @@ class Fitter:
         self._begins = np.array([part.start for part in self._parts])
         self._firsts = [k for k, part in enumerate(self._parts) if part.begin == 0]
         self.spent = 0
+        self.tried = 0  # laws
         self._known: dict[object, Fitted | None] = {}
 
     @property
@@ -160,6 +172,7 @@ class Fitter:
         begun = tuple(f"{value:.1e}" for value in written.parsed.params.values())
         key = (written.parsed.canonical, begun, whole, near is None)
         if key not in self._known:
+            self.tried += 1
             self._known[key] = self._fit(written, choice, ties or {}, near, whole, terms)
         return self._known[key]
 
@@ -219,6 +232,8 @@ class Fitter:
         if again is None:
             return None
         samples = sum(int(np.count_nonzero(record.weights)) for record in records)
+        runs = range(len(records)) if whole else [part.run for part in self._parts]
+        left_over = _left_over(point.residuals, records, runs)
         found = Fitted(
             choice=chosen,
             ties=ties,
@@ -226,10 +241,11 @@ class Fitter:
             starts=point.starts,
             chi2=point.chi2,
             samples=samples,
-            white=_whiteness(point.residuals, records),
+            white=_whiteness(left_over),
             floor=self._floor,
             score=self._price(chosen, ties, samples, terms),
             errors=known,
+            left=left_over,
         )
         return replace(found, score=found.score + self._badness(found))
 
@@ -311,16 +327,20 @@ def _thinned(record: Record, total: int) -> Record:
     return Record(record.t[kept], record.states[kept], record.weights[kept], record.inputs)
 
 
-def _whiteness(residuals: FloatArray, records: Sequence[Record]) -> float:
-    """Return the largest lag-1 autocorrelation that residuals of one variable have, times sqrt(samples)."""
-    parts, begin = [], 0
-    for record in records:
-        shape = record.weights.shape
-        parts.append(residuals[begin : begin + record.weights.size].reshape(shape))
+def _left_over(residuals: FloatArray, records: Sequence[Record], runs: Sequence[int]) -> tuple[LeftOver, ...]:
+    found, begin = [], 0
+    for record, run in zip(records, runs, strict=True):
+        own = residuals[begin : begin + record.weights.size].reshape(record.weights.shape)
+        found.append(LeftOver(run, record.t, own, record.weights))
         begin += record.weights.size
-    pairs = sum((part[1:] * part[:-1]).sum(axis=0) for part in parts)
-    squares = sum((part**2).sum(axis=0) for part in parts)
-    count = sum((record.weights > 0.0).sum(axis=0) for record in records)
+    return tuple(found)
+
+
+def _whiteness(left: Sequence[LeftOver]) -> float:
+    """Return the largest lag-1 autocorrelation that residuals of one variable have, times sqrt(samples)."""
+    pairs = sum((part.residuals[1:] * part.residuals[:-1]).sum(axis=0) for part in left)
+    squares = sum((part.residuals**2).sum(axis=0) for part in left)
+    count = sum((part.weights > 0.0).sum(axis=0) for part in left)
     with np.errstate(invalid="ignore", divide="ignore"):
         found = np.nan_to_num(pairs / squares) * np.sqrt(count)
     return float(np.max(found, initial=0.0))

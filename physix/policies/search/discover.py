@@ -1,0 +1,206 @@
+"""From the laws of a search to one value that says what was found, how surely, and what is left open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from scipy.stats import t as student
+
+from physix.engine.discovery import Constant, Discovery, Effort, Inclusion, Law, Residuals
+from physix.engine.floats import FloatArray
+from physix.engine.systems.targets import targets
+from physix.engine.systems.task import Task
+from physix.engine.verifier.tree import ParsedHypothesis
+from physix.engine.verifier.types import FunctionSet
+from physix.engine.verifier.units import check_units
+from physix.policies.search.climb import Climb, climb
+from physix.policies.search.laws import Written, write
+from physix.policies.search.next_measurement import next_measurement
+from physix.policies.search.refit import Fitted, explains
+
+DIGITS = 7  # of a constant: its rounding stays below what the strict verdict can see
+NEAR = 10.0  # nats by which a rival may be worse
+_FRONT, _RIVALS, _TERMS = 12, 5, 40
+_LAGS, _QUANTILES = 20, 19
+_SURE = 0.975
+
+
+def discover(task: Task, functions: FunctionSet = "extended") -> Discovery:
+    """Return what `search` finds in a task's shown data; no episode, no log, no chance.
+
+    Args:
+        task: what is shown is all that is looked at.
+        functions: that a law may use.
+    """
+    return discovery_of(task, climb(task, functions), functions)
+
+
+def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
+    """Return the value that a search's laws come to."""
+    written = {law.key: _written(task, law, functions) for law in found.laws}
+    laws = [law for law in found.laws if written[law.key] is not None]
+    if not laws:
+        return _nothing(found)
+    best, front, rivals = laws[0], _front(laws), _rivals(laws)
+    told = {
+        law.key: _law(task, law, best, one.parsed)
+        for law in (*front, *rivals, best)
+        if (one := written[law.key]) is not None
+    }
+    return Discovery(
+        chosen=told[best.key],
+        explains=explains(best),
+        sentence=_sentence(best, rivals),
+        front=tuple(told[law.key] for law in front),
+        rivals=tuple(told[law.key] for law in rivals),
+        inclusion=_inclusion(found),
+        residuals=_residuals(task, best),
+        next_measurement=next_measurement(task, best, rivals, [told[law.key] for law in (best, *rivals)]),
+        effort=_effort(found),
+    )
+
+
+def _nothing(found: Climb) -> Discovery:
+    return Discovery(
+        chosen=None,
+        explains=False,
+        sentence="No candidate law could be simulated on these data.",
+        front=(),
+        rivals=(),
+        inclusion=(),
+        residuals=(),
+        next_measurement=None,
+        effort=_effort(found),
+    )
+
+
+def _effort(found: Climb) -> Effort:
+    return Effort(tier=found.tier, laws=found.tried, evaluations=found.evaluations)
+
+
+def _written(task: Task, law: Fitted, functions: FunctionSet) -> Written | None:
+    return write(task, targets(task.variables), law.choice, law.ties, functions, digits=DIGITS)
+
+
+def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis) -> Law:
+    units = check_units(parsed, task.time_unit).param_units
+    freedom = max(1, law.samples - len(parsed.params))
+    factor = float(student.ppf(_SURE, freedom))
+    return Law(
+        equation=parsed.canonical,
+        params=dict(parsed.params),
+        constants=tuple(
+            _constant(name, value, law.errors, factor, units.get(name))
+            for name, value in parsed.params.items()
+        ),
+        complexity=parsed.operators,
+        terms=law.terms,
+        chi2=law.reduced,
+        worse_by=max(0.0, 0.5 * (law.score - best.score)),
+        explains=explains(law),
+        examined=bool(law.errors),
+    )
+
+
+def _constant(
+    name: str, value: float, errors: Mapping[str, float | None], factor: float, unit: str | None
+) -> Constant:
+    error = errors.get(name)
+    if error is None or not np.isfinite(error):
+        return Constant(name=name, value=value, unit=unit)
+    return Constant(
+        name=name,
+        value=value,
+        error=error,
+        low=value - factor * error,
+        high=value + factor * error,
+        unit=unit,
+    )
+
+
+def _front(laws: Sequence[Fitted]) -> list[Fitted]:
+    """Return the laws that no other is both plainer and nearer to the data than, the plainest first."""
+    ranked = sorted(laws, key=lambda law: (law.written.parsed.operators, law.chi2))
+    front: list[Fitted] = []
+    for law in ranked:
+        if not front or law.reduced < front[-1].reduced:
+            if front and front[-1].written.parsed.operators == law.written.parsed.operators:
+                continue
+            front.append(law)
+    kept = front[: _FRONT - 1]
+    return kept if laws[0] in kept or laws[0] not in front else [*kept, laws[0]]
+
+
+def _rivals(laws: Sequence[Fitted]) -> list[Fitted]:
+    """Return the laws that the data hardly tell from the best: not those that only add to it."""
+    best = laws[0]
+    near = [law for law in laws[1:] if 0.5 * (law.score - best.score) <= NEAR and not _adds_to(best, law)]
+    return near[:_RIVALS]
+
+
+def _adds_to(plain: Fitted, law: Fitted) -> bool:
+    return all(one <= other for one, other in zip(plain.key, law.key, strict=True))
+
+
+def _sentence(best: Fitted, rivals: Sequence[Fitted]) -> str:
+    if not explains(best):
+        return (
+            f"No law was found that explains these data: the best leaves over {np.sqrt(best.reduced):.3g} "
+            "times the noise, or residuals that resemble their neighbours. Something is missing: a variable "
+            "that was not measured, a drive, a delay, or a term that was not tried."
+        )
+    left = "The chosen law explains the shown data down to the noise"
+    if rivals:
+        count = "one other law does" if len(rivals) == 1 else f"{len(rivals)} other laws do"
+        return f"{left}, but {count} about as well: these data cannot tell them apart."
+    return f"{left}, and no other law that was tried does so with as little."
+
+
+def _inclusion(found: Climb) -> tuple[Inclusion, ...]:
+    told = [
+        Inclusion(
+            equation=left,
+            term=one.term.text.format(*(f"{value:.4g}" for value in one.inner)),
+            probability=share,
+        )
+        for left, terms in found.inclusion
+        for one, share in terms
+    ]
+    return tuple(sorted(told, key=lambda one: -one.probability)[:_TERMS])
+
+
+def _residuals(task: Task, law: Fitted) -> tuple[Residuals, ...]:
+    found = []
+    for d, variable in enumerate(task.variables):
+        parts = [
+            (one.run, one.t[used], one.residuals[used, d])
+            for one in law.left
+            if (used := one.weights[:, d] > 0.0).any()
+        ]
+        if parts:
+            found.append(_residuals_of(variable.name, parts))
+    return tuple(found)
+
+
+def _residuals_of(name: str, parts: Sequence[tuple[int, FloatArray, FloatArray]]) -> Residuals:
+    """Return the summary of one variable's residuals, each part a run, its times and its residuals."""
+    values = np.concatenate([own for _, _, own in parts])
+    square = float(np.sum(values**2))
+    lags = [
+        sum(float(np.sum(own[lag:] * own[:-lag])) for _, _, own in parts)
+        for lag in range(1, min(_LAGS, len(values) // 4) + 1)
+    ]
+    worst = [(run, int(np.argmax(np.abs(own))), t, own) for run, t, own in parts]
+    run, at, t, own = max(worst, key=lambda one: abs(one[3][one[1]]))
+    shares = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
+    return Residuals(
+        variable=name,
+        samples=len(values),
+        chi2=square / len(values),
+        autocorrelation=tuple(lag / square if square > 0.0 else 0.0 for lag in lags),
+        quantiles=tuple(np.quantile(values, shares).tolist()),
+        worst=float(own[at]),
+        worst_t=float(t[at]),
+        worst_run=run,
+    )

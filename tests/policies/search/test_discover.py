@@ -1,0 +1,141 @@
+"""What a discovery claims: intervals that hold the truth, rivals, and a measurement that tells them apart."""
+
+import anyio
+import numpy as np
+import pytest
+from numpy.random import PCG64, Generator
+from scipy.integrate import solve_ivp
+
+from physix.engine import Episode, EpisodeConfig, EpisodeEngine
+from physix.engine.discovery import Discovery
+from physix.engine.systems import sample_task
+from physix.engine.systems.noise import estimate_noise
+from physix.engine.systems.task import StateVariable, Task, Trajectory
+from physix.errors import StorageError
+from physix.policies import make_policy
+from physix.policies.search.discover import discover
+from physix.store import open_log
+from physix.store.codec import decode, encode
+from physix.store.verify import verify_stream
+
+W, B, SIGMA = 6.0, 0.3, 0.01
+
+
+def pendulum(start: tuple[float, float], t: np.ndarray) -> np.ndarray:
+    states = solve_ivp(
+        lambda _, s: [s[1], -W * np.sin(s[0]) - B * s[1]],
+        (0.0, t[-1]),
+        start,
+        t_eval=t,
+        rtol=1e-10,
+        atol=1e-12,
+    ).y.T
+    return np.asarray(states)
+
+
+@pytest.fixture(scope="module")
+def swing() -> Discovery:
+    """A pendulum that swings so far that its sine shows, yet a cubic tells it as well."""
+    t = np.linspace(0.0, 6.0, 90)
+    states = pendulum((0.9, 0.0), t) + SIGMA * Generator(PCG64(5)).standard_normal((len(t), 2))
+    shown = Trajectory(t=tuple(t.tolist()), states=tuple(map(tuple, states.tolist())))
+    variables = (
+        StateVariable(name="theta", unit="rad", symbol="theta", description=""),
+        StateVariable(name="omega", unit="rad/s", symbol="omega", description="", rate_of="theta"),
+    )
+    return discover(
+        Task(
+            task_id="t", system_id="csv", title="", tier=None, seed=None, variables=variables, time_unit="s",
+            shown=(shown,), noise=0.0, hint="", measured=True, noises=estimate_noise((shown,)),
+        )
+    )  # fmt: skip
+
+
+def test_the_interval_of_every_constant_holds_the_truth_and_its_unit(swing: Discovery) -> None:
+    chosen = swing.chosen
+    assert chosen is not None
+    assert chosen.equation == "d2theta/dt2 = -b*omega - w*sin(theta)"
+    known = {one.name: one for one in chosen.constants}
+    for name, truth, unit in (("w", W, "1/s**2"), ("b", B, "1/s")):
+        one = known[name]
+        assert one.low is not None
+        assert one.high is not None
+        assert one.error is not None
+        assert one.low < truth < one.high
+        assert one.high - one.value == pytest.approx(1.96 * one.error, rel=0.03)  # normal, for 180 samples
+        assert one.unit == unit
+    assert (swing.explains, chosen.examined, chosen.worse_by) == (True, True, 0.0)
+
+
+def test_the_next_measurement_tells_the_chosen_law_from_its_rival(swing: Discovery) -> None:
+    told = swing.next_measurement
+    assert told is not None
+    rival = swing.rivals[told.rival]
+    assert "theta**3" in rival.equation
+    truth = pendulum((told.start["theta"], told.start["omega"]), np.array([0.0, told.t]))[-1]
+    value = truth[0 if told.variable == "theta" else 1]
+    assert told.chosen_value == pytest.approx(value, abs=0.1 * abs(told.rival_value - value))
+    assert told.sigmas == pytest.approx(abs(told.chosen_value - told.rival_value) / SIGMA, rel=0.3)
+    assert told.sentence.startswith(f"These data cannot tell {swing.chosen and swing.chosen.equation} from ")
+
+
+def test_on_the_front_no_law_is_plainer_and_nearer_than_another(swing: Discovery) -> None:
+    assert len(swing.front) > 1
+    assert [law.complexity for law in swing.front] == sorted({law.complexity for law in swing.front})
+    assert [law.chi2 for law in swing.front] == sorted({law.chi2 for law in swing.front}, reverse=True)
+    assert swing.chosen in swing.front
+
+
+def test_terms_that_resampled_data_ask_for_are_sure(swing: Discovery) -> None:
+    sure = {one.term: one.probability for one in swing.inclusion}
+    assert sure["omega"] == 1.0
+    assert sure["sin(theta)"] >= 0.5
+    assert all(0.0 < share <= 1.0 for share in sure.values())
+
+
+def test_residuals_of_the_true_law_are_those_of_white_noise(swing: Discovery) -> None:
+    for one in swing.residuals:
+        assert one.samples == 90
+        assert one.chi2 == pytest.approx(1.0, abs=0.5)  # the noise is estimated
+        assert max(map(abs, one.autocorrelation)) < 4.0 / np.sqrt(90)
+        assert np.interp(0.5, (np.arange(19) + 0.5) / 19, one.quantiles) == pytest.approx(0.0, abs=0.4)
+        assert abs(one.worst) == pytest.approx(max(map(abs, one.quantiles)), rel=1.0)
+        assert abs(one.worst) >= max(map(abs, one.quantiles))
+
+
+def played() -> tuple[Episode, tuple]:  # type: ignore[type-arg]
+    async def run() -> tuple[Episode, tuple]:  # type: ignore[type-arg]
+        async with open_log("memory://") as log:
+            engine = EpisodeEngine(log)
+            task, truth = sample_task("free_fall", 3, noise=0.02)
+            started = await engine.start(task, truth, config=EpisodeConfig(), policy="search", door="test")
+            episode = await engine.run(started.episode_id, make_policy("search"))
+            return episode, await log.read(episode.episode_id)
+
+    return anyio.run(run)
+
+
+def test_an_episode_of_search_records_what_was_found_and_verifies() -> None:
+    episode, recorded = played()
+    assert episode.discovery is not None
+    assert episode.discovery == discover(episode.task, "basic")
+    assert sum(turn.submitted.discovery is not None for turn in episode.turns) == 1
+    report = verify_stream(episode.episode_id, recorded)
+    assert (report.differences, report.recomputed) == ((), True)
+    submitted = episode.turns[0].submitted
+    encoded = encode(submitted)
+    assert decode(encoded.type, 4, encoded.payload, encoded.blob) == submitted
+
+
+def test_a_discovery_that_is_not_finite_is_not_recorded() -> None:
+    from dataclasses import replace
+
+    submitted = played()[0].turns[0].submitted
+    assert submitted.discovery is not None
+    assert submitted.discovery.chosen is not None
+    broken = replace(
+        submitted,
+        discovery=replace(submitted.discovery, chosen=replace(submitted.discovery.chosen, chi2=float("nan"))),
+    )
+    with pytest.raises(StorageError, match="not finite"):
+        encode(broken)
