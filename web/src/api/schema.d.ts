@@ -244,6 +244,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/episodes/{episode_id}/discovery": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Discovery
+         * @description Return what a search found: front, chosen law, rivals, intervals and what to measure next.
+         */
+        get: operations["discovery_api_episodes__episode_id__discovery_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/episodes/{episode_id}/elsewhere": {
         parameters: {
             query?: never;
@@ -746,6 +766,28 @@ export interface components {
             title: string;
         };
         /**
+         * Constant
+         * @description One constant of a law, as well as the data know it.
+         *
+         *     `error` is a standard error, `low` and `high` bound the 95 % interval; all None where the data do not
+         *     determine it, or its law was not `examined`. `unit` is None where the data declare no units, or the law
+         *     leaves it open.
+         */
+        Constant: {
+            /** Error */
+            error: number | null;
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string | null;
+            /** Value */
+            value: number;
+        };
+        /**
          * Correctness
          * @description How close the hypothesis is to the true law as a field; for evaluation, never for an agent.
          */
@@ -837,6 +879,54 @@ export interface components {
             header_line: number | null;
             /** Units Line */
             units_line: number | null;
+        };
+        /**
+         * Discovery
+         * @description All that a search has to say about one task.
+         *
+         *     Attributes:
+         *         chosen: the law it stands by; None where no law could be simulated.
+         *         explains: `chosen` leaves over no more than the noise.
+         *         sentence: what is claimed, and what is not.
+         *         front: of no two laws is one both plainer and nearer to the data; the plainest first.
+         *         rivals: other laws that the data hardly tell from the chosen one, the best first.
+         *         inclusion: of every term that resampled data ask for at least now and then, the surest first.
+         *         residuals: of the chosen law, one entry for every measured variable.
+         *         next_measurement: None where there is no rival, or nothing that may be simulated tells them apart.
+         */
+        Discovery: {
+            chosen: components["schemas"]["Law"] | null;
+            effort: components["schemas"]["Effort"];
+            /** Explains */
+            explains: boolean;
+            /** Front */
+            front: components["schemas"]["Law"][];
+            /** Inclusion */
+            inclusion: components["schemas"]["Inclusion"][];
+            next_measurement: components["schemas"]["NextMeasurement"] | null;
+            /** Residuals */
+            residuals: components["schemas"]["Residuals"][];
+            /** Rivals */
+            rivals: components["schemas"]["Law"][];
+            /** Sentence */
+            sentence: string;
+            /**
+             * Version
+             * @default 1
+             */
+            version: number;
+        };
+        /**
+         * Effort
+         * @description What the search took. Counts, never a clock.
+         */
+        Effort: {
+            /** Evaluations */
+            evaluations: number;
+            /** Laws */
+            laws: number;
+            /** Tier */
+            tier: number;
         };
         /**
          * EpisodeConfig
@@ -1155,6 +1245,7 @@ export interface components {
          * @description A turn began: the text as it came, and what the parser made of it.
          */
         HypothesisSubmitted: {
+            discovery: components["schemas"]["Discovery"] | null;
             /** Equation */
             equation: string;
             /** Params */
@@ -1177,6 +1268,18 @@ export interface components {
             type: "HypothesisSubmitted";
         };
         /**
+         * Inclusion
+         * @description In which share of resampled data the best right-hand side holds a term.
+         */
+        Inclusion: {
+            /** Equation */
+            equation: string;
+            /** Probability */
+            probability: number;
+            /** Term */
+            term: string;
+        };
+        /**
          * InputVariable
          * @description A quantity that drives the motion and is given at every sample, `u` in `dv/dt = -k*v + u`.
          *
@@ -1194,6 +1297,32 @@ export interface components {
             symbol: string;
             /** Unit */
             unit: string | null;
+        };
+        /**
+         * Law
+         * @description A law with the constants that fit best.
+         */
+        Law: {
+            /** Chi2 */
+            chi2: number;
+            /** Complexity */
+            complexity: number;
+            /** Constants */
+            constants: components["schemas"]["Constant"][];
+            /** Equation */
+            equation: string;
+            /** Examined */
+            examined: boolean;
+            /** Explains */
+            explains: boolean;
+            /** Params */
+            params: {
+                [key: string]: number;
+            };
+            /** Terms */
+            terms: number;
+            /** Worse By */
+            worse_by: number;
         };
         /**
          * LawBody
@@ -1471,6 +1600,35 @@ export interface components {
             trajectories?: number;
         };
         /**
+         * NextMeasurement
+         * @description What would tell the chosen law from a rival: `variable`, `t` after the motion began at `start`.
+         */
+        NextMeasurement: {
+            /** Chosen Value */
+            chosen_value: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "later" | "start";
+            /** Rival */
+            rival: number;
+            /** Rival Value */
+            rival_value: number;
+            /** Sentence */
+            sentence: string;
+            /** Sigmas */
+            sigmas: number;
+            /** Start */
+            start: {
+                [key: string]: number;
+            };
+            /** T */
+            t: number;
+            /** Variable */
+            variable: string;
+        };
+        /**
          * Noise
          * @description How far a sample of one variable is off: standard deviation hypot(absolute, relative * |x|).
          */
@@ -1694,6 +1852,31 @@ export interface components {
             found: string;
             /** Message */
             message: string;
+        };
+        /**
+         * Residuals
+         * @description What the chosen law leaves over of one variable, in units of the noise of each sample.
+         *
+         *     `autocorrelation` is at lags 1, 2, ...; `quantiles` at the probabilities (i - 1/2) / n. White noise as
+         *     told has a `chi2` of 1, autocorrelations about 0 and the quantiles of the normal distribution.
+         */
+        Residuals: {
+            /** Autocorrelation */
+            autocorrelation: number[];
+            /** Chi2 */
+            chi2: number;
+            /** Quantiles */
+            quantiles: number[];
+            /** Samples */
+            samples: number;
+            /** Variable */
+            variable: string;
+            /** Worst */
+            worst: number;
+            /** Worst Run */
+            worst_run: number;
+            /** Worst T */
+            worst_t: number;
         };
         /**
          * Reward
@@ -2859,6 +3042,28 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["EpisodeView"];
+                };
+            };
+        };
+    };
+    discovery_api_episodes__episode_id__discovery_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Discovery"];
                 };
             };
         };
