@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.random import PCG64, Generator
 from numpy.typing import NDArray
-from scipy.linalg import cholesky, solve_triangular, solveh_banded
+from scipy.linalg import LinAlgError, cholesky, solve_triangular, solveh_banded
 
 from physix.engine.floats import FloatArray
 from physix.engine.systems.task import StateVariable, Task
@@ -203,7 +203,10 @@ def _smoothed(samples: Samples, prepared: Prepared) -> tuple[FloatArray, FloatAr
         freedom = float((1.0 / (1.0 + weight * frequencies)).sum())
         system = weight * bands
         system[-1] += 1.0
-        smooths.append(solveh_banded(system, states, overwrite_ab=True, check_finite=False))
+        try:
+            smooths.append(solveh_banded(system, states, overwrite_ab=True, check_finite=False))
+        except LinAlgError:
+            break  # where samples nearly coincide, rounding drowns what more weight would smooth
         left = ((states - smooths[-1]) ** 2).mean(axis=0)
         score = left / (1.0 - freedom / n) ** 2
         # Where there is no noise to speak of, what is smoothed away is the motion.

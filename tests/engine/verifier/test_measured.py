@@ -229,6 +229,16 @@ def test_an_input_drives_the_motion_between_its_samples() -> None:
     assert not judge(made, "d2x/dt2 = -4*x - 0.5*v + 2.7*u", profile="strict").solved
 
 
+@pytest.mark.parametrize("gap", [1e-9, 1e-4, 1e-2])
+def test_samples_that_nearly_coincide_are_judged_like_any_other(gap: float) -> None:
+    random = Generator(PCG64(11))
+    t = np.cumsum(np.where(np.arange(120) % 3 == 1, gap, 0.1))
+    x = np.column_stack([np.cos(2.0 * t), -2.0 * np.sin(2.0 * t)]) + 0.01 * random.standard_normal((120, 2))
+    made = table(OSCILLATOR, t, x, noises=[Noise(absolute=0.01, relative=0.0)] * 2)
+    right, wrong = judge(made, "d2x/dt2 = -4*x"), judge(made, "d2x/dt2 = -2*x")
+    assert right.reward.match > 0.99 > wrong.reward.match
+
+
 def test_a_short_pulse_of_an_input_is_not_stepped_over() -> None:
     t = np.linspace(0.0, 100.0, 1001)
     u = np.zeros((1001, 1))
