@@ -4,6 +4,7 @@ PhysixError
 ├── BadInputError            the caller sent something that can be put right
 │   ├── UnknownSystemError
 │   ├── UnknownPolicyError
+│   ├── TaskIndexError       a split has no such task
 │   └── CsvError             a table that is no trajectory, with the row where known
 ├── ForbiddenError           the episode belongs to whoever holds its token, or its truth is held back
 ├── EpisodeNotFoundError
@@ -46,6 +47,10 @@ class UnknownPolicyError(BadInputError):
 
     def __init__(self, name: str, known: Sequence[str]) -> None:
         super().__init__(f"Unknown policy {name[:80]!r}. Known policies: {', '.join(known)}.")
+
+
+class TaskIndexError(BadInputError, IndexError):
+    """A split has no task of this index. An IndexError too: OpenEnv's task routes answer those with 400."""
 
 
 class CsvError(BadInputError):

@@ -17,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from pydantic import SecretStr
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from physix.api import page, problems
 from physix.api.access import EPISODE_TOKEN
@@ -108,6 +109,9 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
         frame_ancestors=settings.frame_ancestors,
         larger=dict.fromkeys(comparisons.TABLE_PATHS, settings.max_csv_body_bytes),
     )
+    if settings.proxies:
+        # Here, so that any server that runs this app does it: `serve` tells uvicorn to leave it alone.
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.proxies))
     # Outermost: a preflight carries no token, and a refusal must be readable to the page that caused it.
     app.add_middleware(
         CORSMiddleware,
@@ -161,9 +165,8 @@ def serve(settings: Settings) -> None:
         port=settings.port,
         timeout_graceful_shutdown=_GRACE_S,
         log_level="warning",
-        # A client could claim any address, and with it another client's quota.
-        proxy_headers=bool(settings.proxies),
-        forwarded_allow_ips=list(settings.proxies),
+        # uvicorn believes whoever is on this machine; `create_app` believes the proxies that are named.
+        proxy_headers=False,
         # Frames above max_body_bytes are answered, not fatal; only far above it the socket closes.
         ws_max_size=16 * settings.max_body_bytes,
     )

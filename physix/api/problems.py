@@ -107,7 +107,8 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        detail: object = error.detail
+        # OpenEnv answers a wrong index of a task in two words; what raised it says what would be right.
+        detail: object = str(error.__cause__) if isinstance(error.__cause__, PhysixError) else error.detail
         if isinstance(detail, list):
             # OpenEnv hands pydantic's own list on, with a link to pydantic's site in every line.
             errors = _brief(detail)

@@ -2,8 +2,8 @@
 
 A route is billed for what it starts: a session for an episode or a fork, one for each member of a
 comparison; a turn for each hypothesis that is judged or can be by what the route sets going; a turn for other
-work of about that size (a table that is read, a law that is simplified). OpenEnv's own routes and
-frames are billed by `physix.api.openenv.wire`.
+work of about that size (a table that is read, a law that is simplified), a session for what reads many
+episodes (an export, a dataset). OpenEnv's own routes and frames are billed by `physix.api.openenv.wire`.
 """
 
 from __future__ import annotations
@@ -36,27 +36,34 @@ class Quota:
         """Return how many one client may have in a minute."""
         return self._limits[kind]
 
-    def refuse(self, client: str, kind: Kind, number: int = 1) -> str | None:
-        """Count what is asked for; return why it is too many, None if it is not."""
+    def refuse(self, client: str, *, sessions: int = 0, turns: int = 0) -> str | None:
+        """Count what is asked for; return why it is too many (nothing is counted then), None if it is not."""
         now = self._clock()
-        since, used = self._used.get((client, kind), (now, 0))
-        if now - since >= _WINDOW_S:
-            since, used = now, 0
-        limit = self._limits[kind]
-        if used + number > limit:
-            return (
-                f"This public server allows {limit} {kind} per client and minute; "
-                f"try again in {_WINDOW_S - (now - since):.0f} s."
-            )
-        self._used[client, kind] = (since, used + number)
-        self._used.move_to_end((client, kind))
+        wanted: dict[Kind, int] = {"sessions": sessions, "turns": turns}
+        counted: dict[Kind, tuple[float, int]] = {}
+        for kind, number in wanted.items():
+            if number == 0:
+                continue
+            since, used = self._used.get((client, kind), (now, 0))
+            if now - since >= _WINDOW_S:
+                since, used = now, 0
+            limit = self._limits[kind]
+            if used + number > limit:
+                return (
+                    f"This public server allows {limit} {kind} per client and minute; "
+                    f"try again in {_WINDOW_S - (now - since):.0f} s."
+                )
+            counted[kind] = (since, used + number)
+        for kind, entry in counted.items():
+            self._used[client, kind] = entry
+            self._used.move_to_end((client, kind))
         while len(self._used) > _MAX_CLIENTS:
             self._used.popitem(last=False)
         return None
 
 
-def bill(connection: HTTPConnection, kind: Kind, number: int = 1) -> None:
-    """Count what a request asks for.
+def bill(connection: HTTPConnection, *, sessions: int = 0, turns: int = 0) -> None:
+    """Count what a request asks for: all of it, or nothing where one is too many.
 
     Raises:
         QuotaError: its client has had that many in this minute.
@@ -65,10 +72,9 @@ def bill(connection: HTTPConnection, kind: Kind, number: int = 1) -> None:
     if quota is None:
         return
     client = connection.client
-    if kind == "turns":
-        # An episode of more turns than a minute allows takes the whole of one: it could never be played.
-        number = min(number, quota.most(kind))
-    reason = quota.refuse(client.host if client else "", kind, number)
+    # What has more turns than a minute allows takes the whole of one: it could never be played.
+    turns = min(turns, quota.most("turns"))
+    reason = quota.refuse(client.host if client else "", sessions=sessions, turns=turns)
     if reason is not None:
         raise QuotaError(reason)
 
@@ -77,7 +83,7 @@ def costs(kind: Kind) -> Any:
     """Return the dependency of a route that costs one session or turn."""
 
     async def billed(request: Request) -> None:
-        bill(request, kind)
+        bill(request, **{kind: 1})
 
     billed.__name__ = f"costs_{kind}"
     return Depends(billed)

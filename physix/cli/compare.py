@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 import typer
 
+from physix.cli.exits import POLICY_FAILED
 from physix.errors import BadInputError
 
 if TYPE_CHECKING:
     from physix.engine.comparison import Member
     from physix.training.intervals import Interval
+
+_TOLD_FAILURES = 10  # different reasons that stderr has room for
 
 
 def compare(
@@ -57,6 +60,17 @@ def compare(
         sys.stdout.write(json.dumps([asdict(row) for row in rows]) + "\n")
     else:
         _print(rows)
+    _exit_if_a_policy_failed(members)
+
+
+def _exit_if_a_policy_failed(members: Sequence[Member]) -> None:
+    gave_up = [m for m in members if m.outcome.reason == "policy_failed"]
+    reasons = list(dict.fromkeys((m.policy, m.outcome.policy_failure) for m in gave_up))
+    for policy, reason in reasons[:_TOLD_FAILURES]:
+        sys.stderr.write(f"physix: policy {policy} failed: {reason}\n")
+    if gave_up:
+        sys.stderr.write(f"physix: {len(gave_up)} of {len(members)} episodes ended as their policy failed.\n")
+        raise typer.Exit(POLICY_FAILED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import typer
 from rich.live import Live
 from rich.table import Table
 
+from physix.cli.exits import POLICY_FAILED
 from physix.cli.measured import TableOptions, task_of_file
 from physix.cli.tables import add, console, show, table
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Turn
@@ -27,8 +28,6 @@ from physix.errors import BadInputError
 from physix.policies import open_policy
 from physix.settings import Settings
 from physix.store import open_log
-
-POLICY_FAILED = 3  # the exit code of a run whose policy gave up
 
 _Recorded = tuple[Episode, tuple[PolicyFailed, ...]]
 

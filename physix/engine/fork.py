@@ -22,6 +22,9 @@ async def fork(
     policy: str,
     door: Door,
     max_turns: int | None = None,
+    fork_id: str | None = None,
+    command_id: str | None = None,
+    command_digest: str = "",
 ) -> Episode:
     """Begin an episode with the same task, rules and first `turn` turns, and return it.
 
@@ -30,10 +33,13 @@ async def fork(
     Args:
         turn: 0 for a fresh start on the same task.
         max_turns: another turn budget; None for the original's.
+        fork_id: the id of the new episode; None makes one.
+        command_id: repeated with the same `fork_id` and digest, it begins nothing.
 
     Raises:
         EpisodeNotFoundError: there is no such episode.
         BadInputError: the turn was not played, solved the task, or leaves no turn to play.
+        ConflictError: `fork_id` is taken, or the command id belongs to another digest.
     """
     original = await engine.load(episode_id)
     if not 0 <= turn <= len(original.turns):
@@ -57,10 +63,12 @@ async def fork(
     if kept:
         # The copied turns were judged under the rules of their time, and so the episode is.
         started = replace(started, rules=original.started.rules)
-    new_id = uuid.uuid4().hex
+    new_id = fork_id or uuid.uuid4().hex
     # In one append: what is there of a fork is all of it.
     events: list[Event] = [started]
     for past in kept:
         events += [past.submitted, past.simulated, past.rewarded]
-    await engine.log.append(new_id, events, expected_version=0)
+    await engine.log.append(
+        new_id, events, expected_version=0, command_id=command_id, command_digest=command_digest
+    )
     return await engine.load(new_id)

@@ -38,6 +38,7 @@ class Outcome:
     generalisation: float | None = None
     parse_failures: int = 0
     policy_failures: int = 0
+    policy_failure: str | None = None  # why the policy failed last
 
     @property
     def solved(self) -> bool:
@@ -65,10 +66,11 @@ def take(outcome: Outcome, event: Event) -> Outcome:
             return replace(outcome, parse_failures=outcome.parse_failures + 1)
         case RewardComputed():
             return _with_turn(outcome, event)
-        case PolicyFailed(raw_completion=reply):
+        case PolicyFailed(reason=reason, raw_completion=reply):
             return replace(
                 outcome,
                 policy_failures=outcome.policy_failures + 1,
+                policy_failure=reason,
                 parse_failures=outcome.parse_failures + (reply is not None),
             )
         case EpisodeFinished():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import re
 import uuid
@@ -29,13 +30,14 @@ from physix.engine.events import (
     Provenance,
     RecordedEvent,
 )
-from physix.engine.ports import EventLog, Policy, TokenSink
+from physix.engine.ports import EventLog, Observation, Policy, Proposal, TokenSink
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Hypothesis
-from physix.errors import BadInputError, ConflictError, EpisodeNotFoundError, PolicyError
+from physix.errors import BadInputError, ConflictError, EpisodeNotFoundError, PhysixError, PolicyError
 from physix.limits import EPISODE_ID, EPISODE_ID_IN_WORDS
 
 _CACHED_EPISODES = 256
+_LOGGER = logging.getLogger("physix")
 
 
 def _ignore_token(_text: str) -> None:
@@ -215,7 +217,7 @@ class EpisodeEngine:
         core.require_running(episode)
         while episode.finished is None:
             try:
-                proposal = await policy.propose(observe(episode), on_token)
+                proposal = await _propose(policy, observe(episode), on_token)
                 core.check_recordable(proposal.hypothesis, proposal.raw_completion)
             except (PolicyError, BadInputError) as error:
                 reply = error.raw_completion if isinstance(error, PolicyError) else None
@@ -288,6 +290,22 @@ class EpisodeEngine:
         while len(self._cache) > _CACHED_EPISODES:
             self._cache.popitem(last=False)
         return episode
+
+
+async def _propose(policy: Policy, observation: Observation, on_token: TokenSink) -> Proposal:
+    """Return what a policy proposes; whatever it raises that is not ours is a failure of the policy.
+
+    Raises:
+        PolicyError: it has failed; the message says with what.
+    """
+    try:
+        return await policy.propose(observation, on_token)
+    except PhysixError:
+        raise
+    except Exception as error:
+        # Other people's numerical code raises whatever it likes; whoever plays many episodes plays on.
+        _LOGGER.exception("Policy %s failed", policy.name)
+        raise PolicyError(f"{policy.name} failed: {type(error).__name__}: {str(error)[:300]}") from error
 
 
 def _extend(episode: Episode, recorded: Sequence[RecordedEvent]) -> Episode:

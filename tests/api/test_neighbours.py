@@ -9,6 +9,7 @@ import uvicorn
 from fastapi.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
+from physix.api import app as app_module
 from physix.api import page
 from physix.api.app import create_app, serve
 from physix.settings import Settings
@@ -119,10 +120,25 @@ def test_only_an_embedded_replay_may_be_framed_by_anyone(
 def test_a_forwarded_address_is_believed_from_named_proxies_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[dict[str, object]] = []
     monkeypatch.setattr(uvicorn, "run", lambda _app, **options: told.append(options))
-    serve(Settings(db="memory://"))
-    serve(Settings(db="memory://", proxies=("10.0.0.0/8", "192.0.2.1")))
-    kept = [(one["proxy_headers"], one["forwarded_allow_ips"]) for one in told]
-    assert kept == [(False, []), (True, ["10.0.0.0/8", "192.0.2.1"])]
+    serve(Settings(db="memory://", proxies=("10.0.0.0/8",)))
+    assert told[0]["proxy_headers"] is False  # uvicorn's own believes whoever is on this machine
+    monkeypatch.setenv("PHYSIX_DB", "memory://")
+    monkeypatch.setenv("PHYSIX_PUBLIC", "1")
+    monkeypatch.setenv("PHYSIX_PUBLIC_SESSIONS_PER_MINUTE", "1")
+    for named, told_apart in (("", False), ("10.0.0.0/8,192.0.2.1", True)):
+        monkeypatch.setenv("PHYSIX_PROXIES", named)
+        served = app_module.app  # as `uvicorn physix.api.app:app` finds it
+        for proxy, believed in (("10.1.2.3", told_apart), ("192.0.2.1", told_apart), ("127.0.0.1", False)):
+            with TestClient(served, client=(proxy, 50_000)) as client:
+                statuses = [
+                    client.post(
+                        "/interactive/sessions",
+                        json={"system_id": "free_fall", "seed": 1},
+                        headers={"X-Forwarded-For": f"203.0.113.{n}"},
+                    ).status_code
+                    for n in (len(proxy), 40 + len(proxy))
+                ]
+            assert statuses == [201, 201 if believed else 429], (named, proxy)
 
 
 def test_an_address_that_only_another_method_knows_is_405_and_an_unknown_one_404(client: TestClient) -> None:

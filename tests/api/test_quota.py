@@ -3,12 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 
 from physix.api.app import create_app
-from physix.api.http import comparisons, datasets, demos, laws, operator, runs
-from physix.api.http.routes import router
 from physix.api.quota import Quota
 from physix.settings import Settings
 
@@ -25,30 +22,32 @@ BY_NUMBER = {
     "/api/comparisons",
     "/api/comparisons/{comparison_id}/run",
 }
+DOWNLOADS = ("/api/datasets/sft", "/api/episodes/export?episode=any")
 
 
-def posts() -> Iterator[APIRoute]:
-    for module_router in (
-        router,
-        comparisons.router,
-        demos.router,
-        datasets.router,
-        runs.router,
-        laws.router,
-        operator.router,
-    ):
-        for route in module_router.routes:
-            if isinstance(route, APIRoute) and "POST" in (route.methods or ()):
-                yield route
+def calls(client: TestClient, method: str) -> Iterator[str]:
+    for path, said in client.get("/openapi.json").json()["paths"].items():
+        if method in said:
+            yield path
+
+
+def spend_all(client: TestClient) -> None:
+    address = session(client)
+    assert client.post(f"{address}/step", json={"equation": "d2x/dt2 = -x"}).status_code == 200
 
 
 def test_no_post_is_forgotten() -> None:
-    billed = {
-        route.path
-        for route in posts()
-        if any(getattr(d.dependency, "__name__", "").startswith("costs_") for d in route.dependencies)
-    }
-    assert {route.path for route in posts()} == billed | FREE | BY_NUMBER
+    with public(public_sessions_per_minute=1, public_turns_per_minute=1) as client:
+        spend_all(client)
+        refused = {path for path in calls(client, "post") if client.post(path, json={}).status_code == 429}
+        assert set(calls(client, "post")) == refused | FREE | BY_NUMBER
+        assert not refused & (FREE | BY_NUMBER)
+
+
+def test_downloads_of_many_episodes_are_billed() -> None:
+    with public(public_sessions_per_minute=1, public_turns_per_minute=1) as client:
+        spend_all(client)
+        assert [client.get(path).status_code for path in DOWNLOADS] == [429] * len(DOWNLOADS)
 
 
 def public(**limits: int) -> TestClient:
@@ -68,6 +67,17 @@ def test_a_run_in_the_background_is_billed_by_its_turns() -> None:
         refused = client.post(f"{second}/run", json={"policy": "search"})
         assert (refused.status_code, refused.headers["content-type"]) == (429, "application/problem+json")
         assert client.post(f"{second}/llm-step", json={"policy": "search"}).status_code == 200
+
+
+def test_a_comparison_is_billed_by_the_turns_of_all_its_members() -> None:
+    body = {"system_id": "spring_mass", "seed": 1, "policies": ["search", "nano"], "max_turns": 4}
+    with public(public_turns_per_minute=15, public_sessions_per_minute=4) as client:
+        assert client.post("/api/comparisons", json=body).status_code == 201
+        refused = client.post("/api/comparisons", json=body)
+        assert refused.status_code == 429
+        assert "15 turns" in refused.json()["detail"]
+        # The sessions that were refused with it are still there.
+        assert [session(client) != "" for _ in range(2)] == [True, True]
 
 
 def test_looking_costs_as_much_as_playing() -> None:
@@ -100,7 +110,7 @@ def test_a_quota_counts_each_client_and_kind_apart_for_a_minute() -> None:
     quota = Quota(sessions=2, turns=3, clock=lambda: now[0])
 
     def allowed(client: str, kind: str, number: int = 1) -> bool:
-        return quota.refuse(client, kind, number) is None  # type: ignore[arg-type]  # one of the two
+        return quota.refuse(client, **{kind: number}) is None
 
     assert [allowed("a", "sessions") for _ in range(3)] == [True, True, False]
     assert [allowed("a", "turns") for _ in range(4)] == [True, True, True, False]
@@ -112,3 +122,5 @@ def test_a_quota_counts_each_client_and_kind_apart_for_a_minute() -> None:
     assert not allowed("a", "sessions", 2)  # one is left: nothing is counted of what is refused
     assert allowed("a", "sessions", 1)
     assert not allowed("c", "turns", 4)
+    assert quota.refuse("c", sessions=2, turns=4) is not None
+    assert quota.refuse("c", sessions=2, turns=3) is None  # nothing was counted then

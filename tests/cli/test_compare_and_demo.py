@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from physix.cli.app import app
 from physix.errors import BadInputError
 from physix.store.demo import MAX_BYTES, read_demo, shipped_demos
 
@@ -77,3 +79,17 @@ def test_a_demo_is_recorded_from_real_play_and_verifies(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert physix("demo", "verify", "own.jsonl", cwd=tmp_path).returncode == 0
+
+
+def test_a_comparison_whose_policy_fails_says_why_once_and_exits_with_3(tmp_path: Path) -> None:
+    settings = {"PHYSIX_OPENAI_BASE_URL": "http://127.0.0.1:9", "PHYSIX_RETRY_WAIT_S": "0"}
+    arguments = ["--policies", "search,openai:nobody", "--system", "free_fall", "--seeds", "0:2"]
+    options = ["compare", *arguments, "--db", f"sqlite:///{tmp_path}/log.db", "--json"]
+    for _ in range(2):  # the second time the log has it all
+        done = CliRunner().invoke(app, options, env=settings)
+        assert done.exit_code == 3
+        lines = [line for line in done.stderr.splitlines() if line.startswith("physix: ")]
+        assert len(lines) == 2
+        assert lines[0].startswith("physix: policy openai:nobody failed: ")
+        assert lines[1] == "physix: 2 of 4 episodes ended as their policy failed."
+        assert [row["policy_failures"] for row in json.loads(done.stdout)] == [0, 6]

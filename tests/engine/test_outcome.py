@@ -82,7 +82,7 @@ def test_parse_failures_are_equations_and_replies_that_held_none() -> None:
     rejection = Rejection(code="syntax", message="", column=1, found="")
     unread = replace(asked, parse=replace(asked.parse, rejection=rejection))
     outcome = came_to(failed("I think"), failed(None), unread, ran, paid)
-    assert (outcome.parse_failures, outcome.policy_failures) == (2, 2)
+    assert (outcome.parse_failures, outcome.policy_failures, outcome.policy_failure) == (2, 2, "why")
 
 
 def test_only_a_solved_episode_has_turns_to_solve() -> None:

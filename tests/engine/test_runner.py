@@ -11,7 +11,7 @@ from physix.engine import (
 from physix.engine.ports import TokenSink
 from physix.engine.systems import sample_task
 from physix.engine.verifier.types import Hypothesis
-from physix.errors import ConflictError, EpisodeFinishedError, EpisodeNotFoundError, PolicyError
+from physix.errors import ConflictError, EpisodeFinishedError, EpisodeNotFoundError, PolicyError, StorageError
 from physix.store import open_log
 
 TASK, TRUTH = sample_task("spring_mass", 5)
@@ -25,12 +25,12 @@ class Plays:
 
     name = "plays"
 
-    def __init__(self, *answers: Hypothesis | PolicyError) -> None:
+    def __init__(self, *answers: Hypothesis | Exception) -> None:
         self._answers = list(answers)
 
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
         answer = self._answers.pop(0)
-        if isinstance(answer, PolicyError):
+        if isinstance(answer, Exception):
             raise answer
         return Proposal(hypothesis=answer, provenance=Provenance(policy=self.name))
 
@@ -46,6 +46,24 @@ async def test_a_policy_is_driven_to_the_end() -> None:
         episode = await engine.run(await begin(engine), Plays(WRONG, RIGHT))
     assert episode.finished is not None
     assert (episode.finished.reason, len(episode.turns)) == ("solved", 2)
+
+
+async def test_whatever_a_policy_raises_is_recorded_as_its_failure() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        crashes = (ZeroDivisionError("x / 0"), MemoryError(), KeyError("k"))
+        episode = await engine.run(await begin(engine), Plays(WRONG, *crashes))
+    assert (episode.outcome.reason, len(episode.turns)) == ("policy_failed", 1)
+    assert episode.outcome.policy_failure == "plays failed: KeyError: 'k'"
+
+
+async def test_a_fault_of_the_log_is_none_of_the_policys() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        episode_id = await begin(engine)
+        with pytest.raises(StorageError):
+            await engine.run(episode_id, Plays(StorageError("the disk is full")))
+        assert (await engine.load(episode_id)).outcome.policy_failures == 0
 
 
 async def test_another_engine_on_the_same_log_sees_the_same_episode() -> None:

@@ -54,7 +54,7 @@ async def start_comparison(
     """Start the same task under several policies at once; a repeated key starts no second comparison."""
     if len(set(body.policies)) != len(body.policies):
         raise BadInputError("A policy is named twice; name each once.")
-    bill(request, "sessions", len(body.policies))
+    bill(request, sessions=len(body.policies), turns=len(body.policies) * body.max_turns)
     for name in body.policies:
         await require_policy(wired, caller, name)
     task, truth = await task_of(wired, body)
@@ -101,7 +101,7 @@ async def run_comparison(
     for events in await load_members(wired.log, comparison_id):
         member = summarise(events)
         if member.outcome.reason is None and not wired.drivers.drives(member.episode_id):
-            bill(request, "turns", turns_left(await wired.engine.load(member.episode_id)))
+            bill(request, turns=turns_left(await wired.engine.load(member.episode_id)))
             await wired.drivers.start(member.episode_id, member.policy)
     return await _view(wired, caller, comparison_id)
 
@@ -132,9 +132,9 @@ async def comparison_events(
 
 @router.post("/interactive/sessions/{episode_id}/fork", status_code=201, dependencies=[costs("sessions")])
 async def fork_session(
-    wired: Wired, caller: Caller, episode_id: str, body: schemas.ForkBody
+    wired: Wired, caller: Caller, episode_id: str, body: schemas.ForkBody, command_id: CommandId = None
 ) -> schemas.EpisodeView:
-    """Begin a new episode with the first turns of this one."""
+    """Begin a new episode with the first turns of this one; a repeated key begins no second one."""
     original = await wired.engine.load(episode_id)
     if original.owned:
         # A fork could be ended at once, and an ended episode shows its truth.
@@ -154,8 +154,12 @@ async def fork_session(
         policy=policy,
         door="interactive",
         max_turns=body.max_turns,
+        fork_id=None if command_id is None else named_by(caller, command_id),
+        command_id=command_id,
+        command_digest=digest_of(body, of=episode_id),
     )
-    return schemas.EpisodeView.of(forked, caller, driven=False)
+    driven = wired.drivers.drives(forked.episode_id)
+    return schemas.EpisodeView.of(forked, caller, driven=driven)
 
 
 @router.post("/api/csv/check", dependencies=[costs("turns")])

@@ -10,6 +10,7 @@ from starlette.responses import StreamingResponse
 
 from physix.api.access import Caller
 from physix.api.http.routes import Wired
+from physix.api.quota import costs
 from physix.errors import ForbiddenError
 from physix.training.data.mining import mine, row_json, rules_from
 from physix.training.data.renderers import renderer_named
@@ -20,6 +21,7 @@ router = APIRouter()
 @router.get(
     "/api/datasets/sft",
     response_class=StreamingResponse,
+    dependencies=[costs("sessions")],
     responses={200: {"content": {"application/x-ndjson": {}}, "description": "One row a line."}},
 )
 async def sft(

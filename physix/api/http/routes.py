@@ -150,7 +150,7 @@ async def episodes(
     )
 
 
-@router.get("/api/episodes/export", response_class=Response)
+@router.get("/api/episodes/export", response_class=Response, dependencies=[costs("sessions")])
 async def export_episodes(
     wired: Wired, caller: Caller, episode: Annotated[list[str], Query(max_length=MAX_EXPORTED)]
 ) -> Response:
@@ -328,7 +328,7 @@ async def run(
     """Let a policy play to the end in the background."""
     await _require_open(wired, episode_id)
     name = await _policy_name(wired, caller, episode_id, body)
-    bill(request, "turns", turns_left(await wired.engine.load(episode_id)))
+    bill(request, turns=turns_left(await wired.engine.load(episode_id)))
     await wired.drivers.start(episode_id, name, _temperature(body))
     return _view(wired, caller, await wired.engine.load(episode_id))
 
@@ -353,9 +353,9 @@ def named_by(caller: Access, command_id: str) -> str:
     return hashlib.sha256(f"{caller.token_sha256}\0{command_id}".encode()).hexdigest()[:32]
 
 
-def digest_of(body: BaseModel) -> str:
-    """Identify the body of a command: a key that comes back with another body is a mistake."""
-    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+def digest_of(body: BaseModel, *, of: str = "") -> str:
+    """Identify a command, its body and what it is about: a key that comes back with another is a mistake."""
+    return hashlib.sha256(f"{of}{body.model_dump_json()}".encode()).hexdigest()
 
 
 def turns_left(episode: Episode) -> int:

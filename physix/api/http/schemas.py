@@ -194,6 +194,7 @@ class Standing(BaseModel):
     generalisation: float | None = Field(description="of the best turn")
     parse_failures: int = Field(description="equations that did not parse and replies without a hypothesis")
     policy_failures: int
+    policy_failure: str | None = Field(description="why the policy failed last; None if it never did")
 
     @classmethod
     def of(cls, outcome: Outcome, told: Told) -> Standing:

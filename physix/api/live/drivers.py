@@ -13,7 +13,7 @@ from anyio.abc import TaskGroup
 from physix.api.live.broadcast import Live
 from physix.engine import Episode, EpisodeEngine, Observation, Proposal
 from physix.engine.ports import Policy, TokenSink
-from physix.errors import ConflictError, PhysixError, PolicyError
+from physix.errors import ConflictError, PhysixError
 from physix.limits import PERSON
 from physix.policies import open_policy
 from physix.policies.chat.policy import ChatPolicy
@@ -134,7 +134,7 @@ class Drivers:
 
 
 class _Watched:
-    """A policy whose prompt and text the followers see; a fault in it is a failed proposal."""
+    """A policy whose prompt and text the followers see."""
 
     def __init__(self, policy: Policy, episode_id: str, live: Live) -> None:
         self.name = policy.name
@@ -153,11 +153,5 @@ class _Watched:
 
         try:
             return await self._policy.propose(observation, write)
-        except PhysixError:
-            raise
-        except Exception as error:
-            # Other people's numerical code raises whatever it likes; the server plays on.
-            _LOGGER.exception("Policy %s failed", self.name)
-            raise PolicyError(f"{self.name} failed: {type(error).__name__}: {str(error)[:300]}") from error
         finally:
             self._live.rest(self._episode_id)

@@ -102,7 +102,7 @@ class WireGuard:
         if self._quota is None or kind is None:
             return None
         client = scope.get("client")
-        return self._quota.refuse(client[0] if client else "", kind)
+        return self._quota.refuse(client[0] if client else "", **{kind: 1})
 
     def _checked_frames(self, scope: Scope, receive: Receive, send: Send) -> Receive:
         async def checked() -> Message:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 from physix.engine.systems.registry import SYSTEMS, sample_task
 from physix.engine.systems.task import Task, Truth
-from physix.errors import BadInputError
+from physix.errors import BadInputError, TaskIndexError
 from physix.limits import PUBLIC_SALT
 
 DATASET_VERSION = "physix-public-2"  # as `openenv.yaml` declares it
@@ -77,7 +77,7 @@ def draw(split: str, index: int, *, salt: str = PUBLIC_SALT) -> Draw:
     systems = _systems(split)
     total = count(split)
     if isinstance(index, bool) or not 0 <= index < total:
-        raise BadInputError(
+        raise TaskIndexError(
             f"Index {str(index)[:24]} is not in split {split}: it has tasks 0 to {total - 1}."
         )
     system_id = systems[index % len(systems)]

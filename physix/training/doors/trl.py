@@ -27,8 +27,11 @@ NOT_COUNTED = (
 )
 
 
-class _Episode:
+class PhysiXEpisode:
     """One episode on the server at `PHYSIX_URL` (with `PHYSIX_TOKEN` where it asks for one).
+
+    TRL calls `reset(**row)` with the columns of a dataset row, offers `submit_hypothesis` to the
+    model as a tool, and adds `get_reward()`, asked for once at the end, to what `reward_funcs` pay.
 
     A server that is away is waited for, see `physix.training.doors.outage`; an episode that it broke
     off has no reward. With `PHYSIX_RUN` set, episodes bear that label: `physix log end --run` finds those
@@ -42,6 +45,7 @@ class _Episode:
         self._best = 0.0
         self._done = False
         self._broken: InfrastructureError | None = None
+        self._answering = False
 
     def reset(self, **row: Any) -> str:
         """Start an episode from the row's columns that `reset` knows; others are the trainer's own.
@@ -61,6 +65,30 @@ class _Episode:
         variables = ", ".join(f"{v['name']} [{v['unit'] or '?'}]" for v in observation["variables"])
         problem = f"{observation['hint']}\nVariables: {variables}\n{observation['table']}"
         return f"{observation['instructions']}\n\n{problem}"
+
+    async def submit_hypothesis(self, equation: str, params: dict[str, float] | None = None) -> str:
+        """Propose an equation of motion and read how well it reproduces the measurements.
+
+        Args:
+            equation: for example "d2y/dt2 = -g + k*vy**2"; several are separated by ";".
+            params: the numeric value of every constant that the equation names.
+
+        Returns:
+            The score of this proposal, and what its residuals look like.
+
+        Raises:
+            InfrastructureError: the server stayed away, or failed.
+        """
+        # TRL runs the asynchronous calls of one message together and waits for all of them: a call that
+        # begins while another is being answered was written without having read the answer. Plain functions
+        # it calls one after the other, as if the model had read between: so there is no plain one.
+        if self._answering:
+            return NOT_COUNTED
+        self._answering = True
+        try:
+            return await asyncio.to_thread(self._submit, equation, params)
+        finally:
+            self._answering = False
 
     def get_reward(self) -> float:
         """Return the best turn total of the episode, in [0, 1]; 0 if nothing was proposed.
@@ -99,57 +127,3 @@ class _Episode:
             return self._door.post("/reset", {**options, **self._episode})
         except ConflictError:
             return self._door.post("/reset", {**self._episode, "resume": True})
-
-
-class PhysiXEpisode(_Episode):
-    """An episode for scripts and for frameworks whose tools are plain functions: every call is a turn."""
-
-    def submit_hypothesis(self, equation: str, params: dict[str, float] | None = None) -> str:
-        """Propose an equation of motion and read how well it reproduces the measurements.
-
-        Args:
-            equation: for example "d2y/dt2 = -g + k*vy**2"; several are separated by ";".
-            params: the numeric value of every constant that the equation names.
-
-        Returns:
-            The score of this proposal, and what its residuals look like.
-
-        Raises:
-            InfrastructureError: the server stayed away, or failed.
-        """
-        return self._submit(equation, params)
-
-
-class PhysiXToolEpisode(_Episode):
-    """An episode for TRL's `environment_factory`: of the calls in one message only the first counts.
-
-    TRL calls `reset(**row)` with the columns of a dataset row, offers `submit_hypothesis` to the
-    model as a tool, and adds `get_reward()`, asked for once at the end, to what `reward_funcs` pay.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._answering = False
-
-    async def submit_hypothesis(self, equation: str, params: dict[str, float] | None = None) -> str:
-        """Propose an equation of motion and read how well it reproduces the measurements.
-
-        Args:
-            equation: for example "d2y/dt2 = -g + k*vy**2"; several are separated by ";".
-            params: the numeric value of every constant that the equation names.
-
-        Returns:
-            The score of this proposal, and what its residuals look like.
-
-        Raises:
-            InfrastructureError: the server stayed away, or failed.
-        """
-        # TRL runs the calls of one message together and waits for all of them: a call that begins while
-        # another is being answered was written without having read the answer.
-        if self._answering:
-            return NOT_COUNTED
-        self._answering = True
-        try:
-            return await asyncio.to_thread(self._submit, equation, params)
-        finally:
-            self._answering = False

@@ -325,10 +325,10 @@ def test_mcp_opens_no_session(client: TestClient) -> None:
 def test_a_public_server_has_quotas() -> None:
     now = [0.0]
     quota = Quota(sessions=2, turns=3, clock=lambda: now[0])
-    assert [quota.refuse("a", "sessions") is None for _ in range(3)] == [True, True, False]
-    assert quota.refuse("b", "sessions") is None
+    assert [quota.refuse("a", sessions=1) is None for _ in range(3)] == [True, True, False]
+    assert quota.refuse("b", sessions=1) is None
     now[0] = 61.0
-    assert quota.refuse("a", "sessions") is None
+    assert quota.refuse("a", sessions=1) is None
     settings = Settings(db="memory://", public=True, public_sessions_per_minute=1)
     with TestClient(create_app(settings)) as client:
         assert client.post("/reset", json={}).status_code == 200
@@ -336,7 +336,7 @@ def test_a_public_server_has_quotas() -> None:
 
 
 def test_quotas_count_forks_the_members_of_a_comparison_and_frames() -> None:
-    settings = Settings(db="memory://", public=True, public_sessions_per_minute=4, public_turns_per_minute=1)
+    settings = Settings(db="memory://", public=True, public_sessions_per_minute=4, public_turns_per_minute=25)
     with TestClient(create_app(settings)) as client:
         comparison = {"system_id": "free_fall", "policies": ["search", "nano", "nano-untrained"]}
         assert client.post("/api/comparisons", json=comparison).status_code == 201
@@ -345,7 +345,7 @@ def test_quotas_count_forks_the_members_of_a_comparison_and_frames() -> None:
             assert say(socket, "reset", seed=1)["type"] == "observation"
             assert "4 sessions" in say(socket, "reset", seed=1)["data"]["message"]
             assert say(socket, "step", **FALL)["type"] == "observation"
-            assert "1 turns" in say(socket, "step", **FALL)["data"]["message"]
+            assert "25 turns" in say(socket, "step", **FALL)["data"]["message"]
             assert say(socket, "state")["data"]["step_count"] == 1
         assert client.post("/interactive/sessions/any/fork", json={"turn": 1}).status_code == 429
 
@@ -446,6 +446,14 @@ def test_the_task_api_lists_every_split(client: TestClient) -> None:
     rows = client.post("/physix/task_range", json={"split": "test", "start": 198}).json()["tasks"]
     assert [row["id"] for row in rows] == ["test/198", "test/199"]
     assert client.post("/physix/tasks", json={"split": "dev"}).status_code == 422
+    # As OpenEnv answers it, and in words.
+    missed = client.post("/physix/task", json={"split": "test", "index": 200})
+    assert (missed.status_code, missed.json()["detail"]) == (
+        400,
+        "Index 200 is not in split test: it has tasks 0 to 199.",
+    )
+    assert client.post("/physix/task", json={"split": "test", "index": 199}).status_code == 200
+    assert client.post("/elsewhere/task", json={"split": "test", "index": 0}).status_code == 404
 
 
 def test_a_client_outlives_the_server_and_ends_with_the_turns_it_sent(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from itertools import pairwise
 
@@ -109,6 +110,6 @@ def test_an_episode_that_an_outage_broke_off_has_no_reward(monkeypatch: pytest.M
     played.reset()
     assert played.get_reward() == 0.0
     with pytest.raises(InfrastructureError):
-        played.submit_hypothesis("d2y/dt2 = 0")
+        asyncio.run(played.submit_hypothesis("d2y/dt2 = 0"))
     with pytest.raises(InfrastructureError):
         played.get_reward()

@@ -1,6 +1,7 @@
 """TRL's door, against the real server."""
 
 import asyncio
+import inspect
 import re
 import subprocess
 import sys
@@ -10,11 +11,15 @@ import pytest
 
 from physix.engine.systems import sample_task
 from physix.errors import BadInputError, InfrastructureError
-from physix.training.doors.trl import NOT_COUNTED, PhysiXEpisode, PhysiXToolEpisode
+from physix.training.doors.trl import NOT_COUNTED, PhysiXEpisode
 from tests.api.test_server import free_port, server
 from tests.training.doors.test_outage import SEEN, door
 
 ROOT = Path(__file__).parents[3]
+
+
+def propose(episode: PhysiXEpisode, equation: str) -> str:
+    return asyncio.run(episode.submit_hypothesis(equation))
 
 
 def test_an_episode_is_played_through_its_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,15 +38,15 @@ def test_an_episode_is_played_through_its_tool(tmp_path: Path, monkeypatch: pyte
         for told in ("sin cos tan", "no larger than the noise", "You have 2 proposals"):
             assert told in first_words
         assert episode.get_reward() == 0.0
-        refused = episode.submit_hypothesis("x" * 5_000)
+        refused = propose(episode, "x" * 5_000)
         assert refused.startswith("Refused: ")
         assert "at most 4096 characters" in refused
         assert "http" not in refused
         assert "{" not in refused
-        assert "Proposals left: 1" in episode.submit_hypothesis("d2y/dt2 = 0")
-        episode.submit_hypothesis("d2y/dt2 = -9.0")
+        assert "Proposals left: 1" in propose(episode, "d2y/dt2 = 0")
+        propose(episode, "d2y/dt2 = -9.0")
         assert 0.0 < episode.get_reward() <= 1.0
-        assert "over" in episode.submit_hypothesis("d2y/dt2 = 0")
+        assert "over" in propose(episode, "d2y/dt2 = 0")
         with pytest.raises(BadInputError, match="Unknown system"):
             episode.reset(system_id="perpetuum")
         example = code[1].replace(":8000", f":{port}")
@@ -56,7 +61,7 @@ def test_an_episode_is_played_through_its_tool(tmp_path: Path, monkeypatch: pyte
 def test_of_the_calls_in_one_message_only_the_first_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     made, sent, _ = door(200)
     monkeypatch.setattr("physix.training.doors.trl.Door", lambda *_args, **_options: made)
-    episode = PhysiXToolEpisode()
+    episode = PhysiXEpisode()
     episode.reset(system_id="free_fall")
     assert sent[0] | {"profile": "strict", "reward_mode": "gain"} == sent[0]
     SEEN.update(reward_breakdown={"total": 0.4, "match": 0.3}, turns_remaining=7, mismatch="Too low.")
@@ -71,6 +76,16 @@ def test_of_the_calls_in_one_message_only_the_first_is_sent(monkeypatch: pytest.
     assert [one["action"] for one in sent[1:]] == [{"equation": "d2y/dt2 = -0", "params": {}}]
     assert asyncio.run(episode.submit_hypothesis("d2y/dt2 = -1")).startswith("Match")
     assert episode.get_reward() == 0.4
+
+
+def test_trl_is_offered_no_tool_that_it_would_call_without_the_model_reading_between() -> None:
+    tools = [
+        method
+        for name, method in inspect.getmembers(PhysiXEpisode, inspect.isfunction)
+        if not name.startswith("_") and name not in ("reset", "get_reward")
+    ]
+    assert [tool.__name__ for tool in tools] == ["submit_hypothesis"]
+    assert all(inspect.iscoroutinefunction(tool) for tool in tools)
 
 
 def test_the_door_imports_no_torch_and_no_openenv() -> None:

@@ -555,7 +555,7 @@ export interface paths {
         put?: never;
         /**
          * Fork Session
-         * @description Begin a new episode with the first turns of this one.
+         * @description Begin a new episode with the first turns of this one; a repeated key begins no second one.
          */
         post: operations["fork_session_interactive_sessions__episode_id__fork_post"];
         delete?: never;
@@ -1371,6 +1371,11 @@ export interface components {
             parse_failures: number;
             /** Policy */
             policy: string;
+            /**
+             * Policy Failure
+             * @description why the policy failed last; None if it never did
+             */
+            policy_failure: string | null;
             /** Policy Failures */
             policy_failures: number;
             /**
@@ -2188,6 +2193,11 @@ export interface components {
              * @description equations that did not parse and replies without a hypothesis
              */
             parse_failures: number;
+            /**
+             * Policy Failure
+             * @description why the policy failed last; None if it never did
+             */
+            policy_failure: string | null;
             /** Policy Failures */
             policy_failures: number;
             /**
@@ -3391,7 +3401,9 @@ export interface operations {
     fork_session_interactive_sessions__episode_id__fork_post: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 episode_id: string;
             };

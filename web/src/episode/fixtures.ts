@@ -33,6 +33,7 @@ const standing = (turns: number, match: number, outcome: Outcome | null): Standi
   generalisation: null,
   parse_failures: 0,
   policy_failures: 0,
+  policy_failure: null,
 });
 
 function turn(number: number, first: number, match: number): EpisodeEvent[] {
