@@ -21,7 +21,18 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from physix.api import page, problems
 from physix.api.access import EPISODE_TOKEN
-from physix.api.http import comparisons, datasets, demos, laws, manual, operator, reference, runs
+from physix.api.http import (
+    comparisons,
+    datasets,
+    demos,
+    laws,
+    manual,
+    operator,
+    reference,
+    running,
+    runs,
+    truth,
+)
 from physix.api.http.routes import Services, router
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
@@ -85,6 +96,8 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(demos.router)
     app.include_router(datasets.router)
     app.include_router(runs.router)
+    app.include_router(running.router)
+    app.include_router(truth.router)
     app.include_router(laws.router)
     app.include_router(manual.router)
     app.include_router(operator.router)

@@ -15,6 +15,7 @@ FREE = {
     "/interactive/sessions/{episode_id}/pause",
     "/interactive/sessions/{episode_id}/abandon",
     "/api/comparisons/{comparison_id}/pause",
+    "/api/comparisons/{comparison_id}/abandon",
 }
 # They bill in their own words: by members, by turns.
 BY_NUMBER = {

@@ -93,6 +93,20 @@ async def pause_comparison(
     return await _view(wired, caller, comparison_id)
 
 
+@router.post("/api/comparisons/{comparison_id}/abandon")
+async def abandon_comparison(
+    wired: Wired, caller: Caller, comparison_id: ComparisonId
+) -> schemas.ComparisonView:
+    """End all members that have not finished as abandoned."""
+    for events in await load_members(wired.log, comparison_id):
+        member = summarise(events)
+        if member.outcome.reason is None:
+            await wired.drivers.stop(member.episode_id)
+            if (await wired.engine.load(member.episode_id)).finished is None:
+                await wired.engine.abandon(member.episode_id)
+    return await _view(wired, caller, comparison_id)
+
+
 @router.post("/api/comparisons/{comparison_id}/run", status_code=202)
 async def run_comparison(
     wired: Wired, caller: Caller, request: Request, comparison_id: ComparisonId

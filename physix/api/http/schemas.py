@@ -31,11 +31,13 @@ from physix.engine.outcome import Outcome, take
 from physix.engine.systems.measured import Dialect, Problem, Role, RoleKind
 from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import (
+    Carried,
     InputVariable,
     Noise,
     StateVariable,
     Task,
     Trajectory,
+    carried_to,
     is_evaluation,
 )
 from physix.engine.verifier.types import (
@@ -382,6 +384,7 @@ class EpisodeView(BaseModel):
     best_match: float
     best_total: float
     truth: TruthView | None
+    carried_to: Carried | None = Field(description="what generalisation is measured on")
     engine_version: str
     fingerprint: dict[str, str]
     forked_from: ForkPoint | None
@@ -420,6 +423,7 @@ class EpisodeView(BaseModel):
             best_match=episode.best_match,
             best_total=episode.best_total,
             truth=TruthView(equation=truth.equation or "", params=truth.params) if shown else None,
+            carried_to=carried_to(started.task, truth),
             engine_version=started.engine_version,
             fingerprint=started.fingerprint,
             forked_from=started.forked_from,
@@ -463,6 +467,7 @@ class StartedPayload(BaseModel):
     task: Task
     targets: list[Target] = Field(description="the equations that a hypothesis must hold, in task order")
     config: EpisodeConfig
+    carried_to: Carried | None = Field(default=None, description="what generalisation is measured on")
     policy: str
     door: Door
     engine_version: str
@@ -478,6 +483,7 @@ class StartedPayload(BaseModel):
             task=told.task(event.task),
             targets=list(targets(event.task.variables)),
             config=event.config,
+            carried_to=carried_to(event.task, event.truth),
             policy=event.policy,
             door=event.door,
             engine_version=event.engine_version,

@@ -46,6 +46,10 @@ class Drivers:
         """Tell whether a policy is playing this episode here and now."""
         return episode_id in self._drivers
 
+    def driven(self) -> tuple[str, ...]:
+        """Return the episodes that policies are playing here and now, in the order they were taken up."""
+        return tuple(self._drivers)
+
     async def start(self, episode_id: str, policy_name: str, temperature: float | None = None) -> None:
         """Let a policy play the episode to its end in the background.
 

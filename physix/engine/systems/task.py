@@ -8,6 +8,7 @@ agent-facing code path ever holds both by accident.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +109,25 @@ MEASURED = "csv"  # the system id of a task read from a file
 def is_measured(system_id: str) -> bool:
     """Tell whether a task was read from a file: nobody knows its law."""
     return system_id == MEASURED
+
+
+Carried = Literal["other starts", "held-back rows", "other runs", "second file"]
+
+
+def carried_to(task: Task, truth: Truth) -> Carried | None:
+    """Tell what `generalisation` is measured on; None where nothing is held back.
+
+    Held-back rows of a single run come after those shown. Where several runs are shown, whole runs are
+    held back; a run that begins anew beside a single shown one can only come from a second file.
+    """
+    if not truth.hidden:
+        return None
+    if not is_measured(task.system_id):
+        return "other starts"
+    if len(task.shown) > 1:
+        return "other runs"
+    later = all(one.t[0] >= task.shown[0].t[-1] for one in truth.hidden)
+    return "held-back rows" if later else "second file"
 
 
 def is_evaluation(system_id: str, seed: int | None) -> bool:

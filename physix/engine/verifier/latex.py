@@ -46,6 +46,11 @@ def terms(parsed: ParsedHypothesis) -> tuple[Term, ...]:
     )
 
 
+def typeset(node: Node, parsed: ParsedHypothesis) -> str:
+    """Return an expression in the symbols of a hypothesis."""
+    return _show(node, _symbols(parsed.variables + parsed.inputs))
+
+
 def _symbols(variables: tuple[StateVariable | InputVariable, ...]) -> dict[str, str]:
     return {v.name: v.symbol for v in variables}
 
