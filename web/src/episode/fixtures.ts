@@ -48,6 +48,7 @@ function turn(number: number, first: number, match: number): EpisodeEvent[] {
         params: { k: 1 },
         rationale: "",
         raw_completion: null,
+        discovery: null,
         provenance: {
           policy: "search",
           model: null,
@@ -145,6 +146,7 @@ export const oneEpisode: EpisodeEvent[] = [
         hint: "A decaying quantity.",
       },
       targets: [{ variable: "x", order: 1, driven: "x", left: "dx/dt" }],
+      carried_to: "held-back rows",
       config: { verifier, max_turns: 8, reward_mode: "total" },
       policy: "search",
       door: "interactive",
