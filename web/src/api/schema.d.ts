@@ -44,6 +44,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/comparisons/{comparison_id}/abandon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Abandon Comparison
+         * @description End all members that have not finished as abandoned.
+         */
+        post: operations["abandon_comparison_api_comparisons__comparison_id__abandon_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/comparisons/{comparison_id}/events": {
         parameters: {
             query?: never;
@@ -344,6 +364,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/episodes/{episode_id}/turns/{turn}/truth": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Truth Beside
+         * @description Return the true law beside a turn's, once the episode has ended; null where nobody knows the law.
+         */
+        get: operations["truth_beside_api_episodes__episode_id__turns__turn__truth_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/events": {
         parameters: {
             query?: never;
@@ -436,6 +476,26 @@ export interface paths {
          * @description Say who the server takes the caller for.
          */
         get: operations["role_api_role_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/running": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Running
+         * @description List what is being played here, and what waits to be gone on with.
+         */
+        get: operations["running_api_running_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -766,28 +826,6 @@ export interface components {
             title: string;
         };
         /**
-         * Constant
-         * @description One constant of a law, as well as the data know it.
-         *
-         *     `error` is a standard error, `low` and `high` bound the 95 % interval; all None where the data do not
-         *     determine it, or its law was not `examined`. `unit` is None where the data declare no units, or the law
-         *     leaves it open.
-         */
-        Constant: {
-            /** Error */
-            error: number | null;
-            /** High */
-            high: number | null;
-            /** Low */
-            low: number | null;
-            /** Name */
-            name: string;
-            /** Unit */
-            unit: string | null;
-            /** Value */
-            value: number;
-        };
-        /**
          * Correctness
          * @description How close the hypothesis is to the true law as a field; for evaluation, never for an agent.
          */
@@ -1057,6 +1095,11 @@ export interface components {
             best_match: number;
             /** Best Total */
             best_total: number;
+            /**
+             * Carried To
+             * @description what generalisation is measured on
+             */
+            carried_to: ("other starts" | "held-back rows" | "other runs" | "second file") | null;
             /** Comparison Id */
             comparison_id: string | null;
             config: components["schemas"]["EpisodeConfig"];
@@ -1308,7 +1351,7 @@ export interface components {
             /** Complexity */
             complexity: number;
             /** Constants */
-            constants: components["schemas"]["Constant"][];
+            constants: components["schemas"]["physix__engine__discovery__Constant"][];
             /** Equation */
             equation: string;
             /** Examined */
@@ -2068,6 +2111,49 @@ export interface components {
             steps: number;
         };
         /**
+         * RunningEpisode
+         * @description An episode that has not ended.
+         */
+        RunningEpisode: {
+            /** Comparison Id */
+            comparison_id: string | null;
+            /** Driven */
+            driven: boolean;
+            /** Episode Id */
+            episode_id: string;
+            /** Max Turns */
+            max_turns: number;
+            /** Policy */
+            policy: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Title */
+            title: string;
+            /** Turns */
+            turns: number;
+        };
+        /**
+         * RunningView
+         * @description Episodes that policies play on this server, oldest first, and those that one left unfinished.
+         */
+        RunningView: {
+            /**
+             * Driven
+             * @description at most 50
+             */
+            driven: components["schemas"]["RunningEpisode"][];
+            /** Driven Total */
+            driven_total: number;
+            /**
+             * Left
+             * @description begun by a policy through the page and not being played
+             */
+            left: components["schemas"]["RunningEpisode"][];
+        };
+        /**
          * Simplified
          * @description A law in the simplest form that was found; `gave_up`: it is as it was, for want of time or memory.
          */
@@ -2262,6 +2348,11 @@ export interface components {
          * @description EpisodeStarted for the public: each field is named here, so that no new secret leaks by default.
          */
         StartedPayload: {
+            /**
+             * Carried To
+             * @description what generalisation is measured on
+             */
+            carried_to: ("other starts" | "held-back rows" | "other runs" | "second file") | null;
             /** Comparison Id */
             comparison_id: string | null;
             config: components["schemas"]["EpisodeConfig"];
@@ -2619,6 +2710,28 @@ export interface components {
             trial: components["schemas"]["Trial"];
         };
         /**
+         * TruthBeside
+         * @description The true law, typeset, and its constants beside those of one turn.
+         */
+        TruthBeside: {
+            /**
+             * Constants
+             * @description what each term is multiplied by, in both laws
+             */
+            constants: components["schemas"]["physix__engine__verifier__beside__Constant"][];
+            correctness: components["schemas"]["Correctness"] | null;
+            /** Equation */
+            equation: string;
+            /** Latex */
+            latex: string;
+            /** Params */
+            params: {
+                [key: string]: number;
+            };
+            /** Turn */
+            turn: number;
+        };
+        /**
          * TruthView
          * @description The law behind the motion; shown only when the episode has ended.
          */
@@ -2767,6 +2880,46 @@ export interface components {
             /** Variable */
             variable: string;
         };
+        /**
+         * Constant
+         * @description One constant of a law, as well as the data know it.
+         *
+         *     `error` is a standard error, `low` and `high` bound the 95 % interval; all None where the data do not
+         *     determine it, or its law was not `examined`. `unit` is None where the data declare no units, or the law
+         *     leaves it open.
+         */
+        physix__engine__discovery__Constant: {
+            /** Error */
+            error: number | null;
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string | null;
+            /** Value */
+            value: number;
+        };
+        /**
+         * Constant
+         * @description What a term is multiplied by in two laws; None where a law has no such term.
+         */
+        physix__engine__verifier__beside__Constant: {
+            /** Form */
+            form: string;
+            /** Found */
+            found: number | null;
+            /** Latex */
+            latex: string;
+            /** Percent */
+            percent: number | null;
+            /** Target */
+            target: string;
+            /** True */
+            true: number | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -2803,6 +2956,28 @@ export interface operations {
         };
     };
     comparison_api_comparisons__comparison_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                comparison_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ComparisonView"];
+                };
+            };
+        };
+    };
+    abandon_comparison_api_comparisons__comparison_id__abandon_post: {
         parameters: {
             query?: never;
             header?: never;
@@ -3175,6 +3350,29 @@ export interface operations {
             };
         };
     };
+    truth_beside_api_episodes__episode_id__turns__turn__truth_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+                turn: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TruthBeside"] | null;
+                };
+            };
+        };
+    };
     log_event_stream_api_events_get: {
         parameters: {
             query?: {
@@ -3282,6 +3480,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RoleView"];
+                };
+            };
+        };
+    };
+    running_api_running_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunningView"];
                 };
             };
         };
