@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import cache
 from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Connection, Table, create_engine, make_url
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import NullPool
 
 from physix.errors import BadInputError
 
@@ -37,17 +39,34 @@ class PostgresBackend:
         )
         # No ping: it would cost every batch a round trip. The writer finds out and tries again.
         self.writer = create_engine(driver)
+        # Left alone, the driver sends a BEGIN of its own before the first statement: a round trip.
+        self._direct = create_engine(driver, isolation_level="AUTOCOMMIT", poolclass=NullPool)
 
     def lock(self, connection: Connection) -> None:
         """Take the advisory lock that ends with the transaction."""
         _driver(connection).execute(_TAKE)
 
-    def lock_and_look(self, connection: Connection) -> int:
-        """One round trip; the second statement sees all that was committed before the lock was had."""
-        cursor = _driver(connection).execute(_TAKE + b"; SELECT max(position) FROM events")
-        cursor.nextset()
+    def direct(self) -> Connection:
+        """See `Backend`."""
+        return self._direct.connect()
+
+    def begin(self, connection: Connection) -> int:
+        """One round trip; the last statement sees all that was committed before the lock was had."""
+        cursor = _driver(connection).execute(b"BEGIN; " + _TAKE + b"; SELECT max(position) FROM events")
+        while cursor.nextset():
+            pass
         found = cursor.fetchone()
         return int(found[0] or 0) if found else 0
+
+    def commit(self, connection: Connection) -> None:
+        """See `Backend`."""
+        _driver(connection).execute(b"COMMIT")
+
+    def look(
+        self, connection: Connection, statement: str, values: tuple[object, ...]
+    ) -> tuple[Any, ...] | None:
+        """See `Backend`."""
+        return _driver(connection).execute(statement.encode(), values).fetchone()
 
     def together(self, connection: Connection) -> AbstractContextManager[object]:
         """Pipeline mode: one round trip for all statements."""
@@ -61,10 +80,7 @@ class PostgresBackend:
     def few_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """INSERT, which may be pipelined; a COPY may not."""
         if rows:
-            names = ", ".join(column.name for column in table.columns)
-            marks = ", ".join(["%s"] * len(table.columns))
-            statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks})"  # noqa: S608  # our own names
-            _driver(connection).cursor().executemany(statement.encode(), rows)
+            _driver(connection).cursor().executemany(_insert_into(table), rows)
 
     def bulk_insert(self, connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
         """COPY, which takes many rows in one message where INSERT takes one message a row."""
@@ -101,6 +117,13 @@ def _driver(connection: Connection) -> psycopg.Connection[Any]:
     if not isinstance(found, psycopg.Connection):
         raise TypeError(f"{type(found).__name__} is no connection of psycopg")
     return found
+
+
+@cache
+def _insert_into(table: Table) -> bytes:
+    names = ", ".join(column.name for column in table.columns)
+    marks = ", ".join(["%s"] * len(table.columns))
+    return f"INSERT INTO {table.name} ({names}) VALUES ({marks})".encode()  # noqa: S608  # our own names
 
 
 def _parse(url: str) -> URL:

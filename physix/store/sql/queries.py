@@ -25,7 +25,6 @@ from sqlalchemy import (
 )
 
 from physix.engine.systems.task import MEASURED
-from physix.errors import StorageError
 from physix.limits import MAX_COUNTED, MAX_PAGE, MAX_SEED
 from physix.store.pages import Key, cursor_after, parse_cursor, total_of
 from physix.store.projection import storable
@@ -40,7 +39,6 @@ from physix.store.rows import (
     TurnRow,
 )
 from physix.store.rules import wanted_labels
-from physix.store.seals import START
 from physix.store.sql import schema
 
 _first = schema.events.alias("first")
@@ -63,23 +61,6 @@ def last_position(connection: Connection) -> int:
     """Return the position of the newest event, 0 for an empty log."""
     found = connection.exec_driver_sql("SELECT max(position) FROM events").scalar()
     return int(found or 0)
-
-
-def last_seal(connection: Connection, last: int) -> bytes:
-    """Return the seal of the newest event, at position `last`.
-
-    Raises:
-        StorageError: it has none: something else than this program wrote to the log.
-    """
-    if last == 0:
-        return START
-    found = connection.execute(select(schema.events.c.seal).where(schema.events.c.position == last)).scalar()
-    if not found:
-        raise StorageError(
-            f"Event {last}, the newest, is not sealed, so another program wrote it. "
-            "See what `physix log verify` says; nothing was appended."
-        )
-    return bytes(found)
 
 
 def page(

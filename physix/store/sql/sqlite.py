@@ -13,7 +13,7 @@ from sqlite3 import OperationalError, connect
 from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 _BUSY_S = 30.0  # how long to wait for another process's write lock
 _POLL_S = 0.02  # how soon commits of other processes are seen
@@ -29,14 +29,31 @@ class SqliteBackend:
         self._path = _Path(path, read_only)
         self.readers = _engine(self._path, "BEGIN")
         self.writer = self.readers if read_only else _engine(self._path, "BEGIN IMMEDIATE")
+        self._direct = _engine(self._path, "", pooled=False)
 
     def lock(self, connection: Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE holds the write lock."""
 
-    def lock_and_look(self, connection: Connection) -> int:
-        """Look: the lock is held already."""
-        found = _driver(connection).execute("SELECT max(position) FROM events").fetchone()
-        return int(found[0] or 0)
+    def direct(self) -> Connection:
+        """See `Backend`."""
+        return self._direct.connect()
+
+    def begin(self, connection: Connection) -> int:
+        """Lock, then look."""
+        driver = _driver(connection)
+        driver.execute("BEGIN IMMEDIATE")
+        return int(driver.execute("SELECT max(position) FROM events").fetchone()[0] or 0)
+
+    def commit(self, connection: Connection) -> None:
+        """See `Backend`."""
+        _driver(connection).commit()
+
+    def look(
+        self, connection: Connection, statement: str, values: tuple[object, ...]
+    ) -> tuple[Any, ...] | None:
+        """See `Backend`."""
+        found: tuple[Any, ...] | None = _driver(connection).execute(statement, values).fetchone()
+        return found
 
     def together(self, connection: Connection) -> AbstractContextManager[object]:
         """Nothing to do: there is nobody to wait for."""
@@ -111,14 +128,13 @@ class _Path:
         return opened
 
 
-def _engine(path: _Path, begin: str) -> Engine:
-    engine = create_engine(
-        "sqlite://",
-        creator=path.connect,
-        poolclass=QueuePool,
-        pool_size=8,
-        max_overflow=32,
-    )
+def _engine(path: _Path, begin: str, *, pooled: bool = True) -> Engine:
+    if pooled:
+        engine = create_engine(
+            "sqlite://", creator=path.connect, poolclass=QueuePool, pool_size=8, max_overflow=32
+        )
+    else:
+        engine = create_engine("sqlite://", creator=path.connect, poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: DriverConnection, _record: object) -> None:
@@ -135,8 +151,10 @@ def _engine(path: _Path, begin: str) -> Engine:
         # Every 8 MB: a larger one stops the writer for longer than anyone should wait.
         connection.execute("PRAGMA wal_autocheckpoint=2000")
 
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
+    if pooled:
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
 
     return engine

@@ -11,14 +11,13 @@ import asyncio
 import queue
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import Connection, Row, String, select, type_coerce
-from sqlalchemy.types import TypeEngine
+from sqlalchemy import Connection, Row, select
 
 from physix.engine.events import (
     SCHEMA_VERSION,
@@ -31,7 +30,6 @@ from physix.errors import ConflictError, PhysixError, StorageError
 from physix.store.codec import Encoded, decode
 from physix.store.moments import microseconds, moment
 from physix.store.projection import TALLIED, Tally, opening_of, shown
-from physix.store.rows import Big
 from physix.store.rules import check_append
 from physix.store.seals import START, Sealed, command_text, seal
 from physix.store.sql import queries, schema
@@ -111,6 +109,10 @@ class Writer:
             f"WHERE episode_id = {mark}"
             for names in (_MOVING, _ENDING)
         )
+        # As text: SQLAlchemy takes 80 ms to compile its first statement, and an append would wait for it.
+        self._find_seal = f"SELECT seal FROM events WHERE position = {mark}"  # noqa: S608  # a placeholder
+        self._find_head = f"SELECT position, {', '.join(TALLIED)} FROM episodes WHERE episode_id = {mark}"  # noqa: S608  # our own names
+        self._find_command = f"SELECT 1 FROM commands WHERE episode_id = {mark} AND command_id = {mark}"  # noqa: S608  # our own names
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_forever, name="physix-log-writer", daemon=True)
 
@@ -180,16 +182,17 @@ class Writer:
     def _transact(self, batch: _Batch, requests: list[Append]) -> list[Answer]:
         """Write a batch in one transaction; an append that is refused leaves the others alone."""
         try:
-            with self._connected().begin():
-                connection = self._connected()
-                batch.last = self._backend.lock_and_look(connection)
-                if batch.last != self._last:
-                    # Another process has written.
-                    self._heads.clear()
-                    self._seal = queries.last_seal(connection, batch.last)
-                batch.answers = [self._decide(connection, batch, request) for request in requests]
-                if batch.recorded:
-                    self._write(connection, batch)
+            connection = self._connected()
+            batch.last = self._backend.begin(connection)
+            if batch.last != self._last:
+                # Another process has written.
+                self._heads.clear()
+                self._seal = self._read_seal(connection, batch.last)
+            batch.answers = [self._decide(connection, batch, request) for request in requests]
+            if batch.recorded:
+                self._write(connection, batch)
+            else:
+                self._backend.commit(connection)
         except BaseException:
             self._let_go()
             raise
@@ -197,11 +200,11 @@ class Writer:
 
     def _connected(self) -> Connection:
         if self._connection is None:
-            self._connection = self._backend.writer.connect()
+            self._connection = self._backend.direct()
         return self._connection
 
     def _let_go(self) -> None:
-        """Give the connection back; after an error the pool finds out whether it still works."""
+        """Close the connection; after an error nobody knows what has become of it."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
@@ -240,10 +243,10 @@ class Writer:
     def _decide(self, connection: Connection, batch: _Batch, request: Append) -> Answer:
         try:
             if request.command_id is not None:
-                earlier = _known_command(connection, batch, request)
+                earlier = self._known_command(connection, batch, request)
                 if earlier is not None:
                     return earlier
-            head = self._heads.get(request.episode_id) or _read_head(connection, request.episode_id)
+            head = self._heads.get(request.episode_id) or self._read_head(connection, request.episode_id)
             tally = head.tally if head is not None else None
             check_append(request.episode_id, tally, request.events, request.expected_version)
         except ConflictError as error:
@@ -294,6 +297,40 @@ class Writer:
             batch.commands[request.episode_id, request.command_id] = (request.command_digest, answer)
         return answer
 
+    def _read_seal(self, connection: Connection, last: int) -> bytes:
+        """Return the seal of the newest event.
+
+        Raises:
+            StorageError: it has none: something else than this program wrote to the log.
+        """
+        if last == 0:
+            return START
+        found = self._backend.look(connection, self._find_seal, (last,))
+        if found is None or not found[0]:
+            raise StorageError(
+                f"Event {last}, the newest, is not sealed, so another program wrote it. "
+                "See what `physix log verify` says; nothing was appended."
+            )
+        return bytes(found[0])
+
+    def _read_head(self, connection: Connection, episode_id: str) -> _Head | None:
+        found = self._backend.look(connection, self._find_head, (episode_id,))
+        return None if found is None else _Head(found[0], Tally(*found[1:]))
+
+    def _known_command(
+        self, connection: Connection, batch: _Batch, request: Append
+    ) -> tuple[RecordedEvent, ...] | None:
+        key = request.episode_id, request.command_id or ""
+        known = batch.commands.get(key)
+        if known is not None:
+            if known[0] != request.command_digest:
+                raise _reused(key[1])
+            return known[1]
+        if self._backend.look(connection, self._find_command, key) is None:
+            return None
+        with self._backend.readers.connect() as reading:
+            return command(reading, *key, request.command_digest)
+
     def _write(self, connection: Connection, batch: _Batch) -> None:
         old = [(name, head.tally) for name, head in batch.heads.items() if name not in batch.new]
         moved = [(*_moving(tally), name) for name, tally in old if tally.status == "running"]
@@ -326,6 +363,7 @@ class Writer:
             # From here to the answer a watcher may see these positions: they are our own.
             self._writing_to = batch.last
             self._backend.announce(connection)
+            self._backend.commit(connection)
 
     def _remember(self, batch: _Batch) -> None:
         if not batch.answers:
@@ -343,25 +381,12 @@ class Writer:
 _ENDING = tuple(name for name in TALLIED if name != "started_at")
 _MOVING = tuple(name for name in _ENDING if name not in ("status", "outcome"))
 _moving, _ending = attrgetter(*_MOVING), attrgetter(*_ENDING)
-_RAW: Mapping[str, TypeEngine[Any]] = {"started_at": Big(), "updated_at": Big(), "outcome": String()}
 _AT, _PAYLOAD = (schema.events.columns.keys().index(name) for name in ("recorded_at", "payload"))
 
 
 def _new_episode(name: str, started: EpisodeStarted, head: _Head) -> tuple[Any, ...]:
     place = {"episode_id": name, "position": head.stream}
     return schema.episode_values({**place, **opening_of(started), **head.tally.columns()})
-
-
-def _read_head(connection: Connection, episode_id: str) -> _Head | None:
-    table = schema.episodes.c
-    # As the driver gives them: a tally counts microseconds.
-    columns = (type_coerce(table[name], _RAW.get(name, table[name].type)) for name in TALLIED)
-    query = select(table.position, *columns)
-    found = connection.execute(query.where(table.episode_id == episode_id)).one_or_none()
-    if found is None:
-        return None
-    stream, *standing = found
-    return _Head(stream, Tally(*standing))
 
 
 def recorded_of(row: Row[Any]) -> RecordedEvent:
@@ -373,18 +398,6 @@ def recorded_of(row: Row[Any]) -> RecordedEvent:
         recorded_at=moment(row.recorded_at),
         event=decode(row.type, row.schema_version, row.payload, row.blob),
     )
-
-
-def _known_command(
-    connection: Connection, batch: _Batch, request: Append
-) -> tuple[RecordedEvent, ...] | None:
-    command_id = request.command_id or ""
-    known = batch.commands.get((request.episode_id, command_id))
-    if known is None:
-        return command(connection, request.episode_id, command_id, request.command_digest)
-    if known[0] != request.command_digest:
-        raise _reused(command_id)
-    return known[1]
 
 
 def command(
