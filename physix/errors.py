@@ -11,6 +11,7 @@ PhysixError
 ├── PromptNotFoundError
 ├── DiscoveryNotFoundError
 ├── RunNotFoundError
+├── BoardNotFoundError
 ├── EpisodeFinishedError     a turn after the end
 ├── ConflictError            another writer was first, or a command id was reused
 ├── QuotaError               a public server has given this client enough for the minute
@@ -98,6 +99,13 @@ class RunNotFoundError(PhysixError):
 
     def __init__(self, run_id: str) -> None:
         super().__init__(f"No training run {run_id[:80]!r} here.")
+
+
+class BoardNotFoundError(PhysixError):
+    """No board has this id."""
+
+    def __init__(self, board_id: str) -> None:
+        super().__init__(f"No board {board_id[:80]!r} here; `physix board list` names them.")
 
 
 class EpisodeFinishedError(PhysixError):

@@ -43,6 +43,12 @@ MAX_TURNS: Final = 64
 POLICY_ATTEMPTS: Final = 3  # at one turn
 MAX_MEMBERS: Final = 8  # of a comparison
 
+# Boards
+MAX_BOARD_EPISODES: Final = 100_000
+MAX_BOARD_WORDS: Final = 32  # policies or suites of one board
+MAX_BOARD_SEEDS: Final = 10_000
+MIN_TOLD_TOGETHER: Final = 20  # episodes that a share must be of for a player to be told it
+
 # What is recorded of a turn
 MAX_RECORDED_EQUATION: Final = 4_096  # characters; whether they are an equation is the grammar's question
 MAX_RECORDED_RATIONALE: Final = 4_096

@@ -19,6 +19,10 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65_535, description="port to listen on")
     db: str = Field(default="sqlite:///physix.db", description="the event log")
     runs: str = Field(default="runs", description="the folder of training runs that the server shows")
+    boards: str = Field(default="boards", description="the folder of boards that the server shows and plays")
+    board_workers: int = Field(
+        default=0, ge=0, le=1_024, description="episodes of a board at a time; 0: one for each core"
+    )
     public: bool = Field(default=False, description="serve strangers: no token, quotas for each client")
     token: SecretStr | None = Field(
         default=None, description="what every client must send; None: anyone may play"

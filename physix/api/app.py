@@ -22,6 +22,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from physix.api import page, problems
 from physix.api.access import EPISODE_TOKEN
 from physix.api.http import (
+    board,
     comparisons,
     datasets,
     demos,
@@ -34,6 +35,7 @@ from physix.api.http import (
     truth,
 )
 from physix.api.http.routes import Services, router
+from physix.api.live.boards import Boards
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
 from physix.api.middleware import Guard
@@ -44,6 +46,7 @@ from physix.engine import EpisodeEngine
 from physix.errors import BadInputError, PhysixError
 from physix.settings import Settings
 from physix.store import open_log
+from physix.training.board.files import shipped_boards
 from physix.training.runs import shipped_runs
 from physix.version import __version__
 
@@ -73,6 +76,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
             live = Live()
             drivers = Drivers(log, engine, tasks, live, settings)
             app.state.services = Services(log, engine, drivers, live, settings)
+            app.state.boards = Boards(log, tasks, settings, (Path(settings.boards), shipped_boards()))
             if settings.resume_runs:
                 await drivers.resume_all()
             try:
@@ -100,6 +104,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(truth.router)
     app.include_router(laws.router)
     app.include_router(manual.router)
+    app.include_router(board.router)
     app.include_router(operator.router)
     app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 
 from physix.errors import (
     BadInputError,
+    BoardNotFoundError,
     ConflictError,
     DiscoveryNotFoundError,
     EpisodeFinishedError,
@@ -32,6 +33,7 @@ _STATUS: tuple[tuple[type[PhysixError], int], ...] = (
     (PromptNotFoundError, 404),
     (DiscoveryNotFoundError, 404),
     (RunNotFoundError, 404),
+    (BoardNotFoundError, 404),
     (EpisodeFinishedError, 409),
     (ConflictError, 409),
     (BadInputError, 422),

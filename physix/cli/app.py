@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from physix.cli.bench import bench_app
+from physix.cli.board import board_app
 from physix.cli.bundle import bundle
 from physix.cli.compare import compare
 from physix.cli.dataset import dataset_app, rollout
@@ -35,7 +36,7 @@ from physix.cli.measured import (
 )
 from physix.cli.train import train_app
 from physix.cli.validate import validate
-from physix.errors import BadInputError, EpisodeNotFoundError, PhysixError
+from physix.errors import BadInputError, BoardNotFoundError, EpisodeNotFoundError, PhysixError
 from physix.version import __version__
 
 app = typer.Typer(
@@ -50,6 +51,7 @@ log_app = typer.Typer(help="Read, check, move and rebuild the event log.", no_ar
 app.add_typer(log_app, name="log")
 app.add_typer(demo_app, name="demo")
 app.add_typer(bench_app, name="bench")
+app.add_typer(board_app, name="board")
 app.command("compare")(compare)
 app.command("read")(read_file_command)
 app.command("bundle")(bundle)
@@ -215,7 +217,7 @@ def main() -> None:
     """
     try:
         app()
-    except (BadInputError, EpisodeNotFoundError) as error:
+    except (BadInputError, BoardNotFoundError, EpisodeNotFoundError) as error:
         sys.stderr.write(f"physix: {error}\n")
         sys.exit(2)
     except PhysixError as error:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from physix.engine.ports import EventLog, Policy
+from physix.engine.systems.task import Task
 from physix.errors import UnknownPolicyError
 from physix.settings import Settings
 
@@ -184,6 +185,16 @@ def _backend(kind: str, model: str, settings: Settings, *, allow_files: bool) ->
     from physix.policies.chat.hf import HfBackend
 
     return HfBackend(model, settings)
+
+
+def cannot_be_asked(name: str, task: Task) -> str | None:
+    """Return why a policy has no way to read a task; None: it can be asked."""
+    if name in ("nano", "nano-untrained"):
+        from physix.policies.nano.codec import frames
+
+        if not frames(task):
+            return f"{name} reads motions of second order only"
+    return None
 
 
 async def open_policy(

@@ -1,0 +1,561 @@
+"""Routes for boards: many episodes of many policies, counted before they start, told as shares."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import asdict
+from datetime import datetime
+from functools import lru_cache
+from statistics import median
+from typing import Annotated, Literal
+
+from anyio import to_thread
+from fastapi import APIRouter, Depends, Path, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from physix.api.access import Access, Caller
+from physix.api.http.routes import Services, Wired, require_policy
+from physix.api.live.boards import Boards, board_stream
+from physix.api.quota import bill
+from physix.engine.events import FinishReason
+from physix.engine.verifier.types import Profile
+from physix.errors import BadInputError, ForbiddenError
+from physix.limits import (
+    DEFAULT_PAGE,
+    DEFAULT_TURNS,
+    MAX_BOARD_EPISODES,
+    MAX_BOARD_SEEDS,
+    MAX_BOARD_WORDS,
+    MAX_PAGE,
+    MAX_POLICY_NAME,
+    MAX_TITLE,
+    MAX_TURNS,
+    MIN_TOLD_TOGETHER,
+)
+from physix.training.board.files import Board, BoardFolder, Header, State, export, list_boards
+from physix.training.board.plan import Plan
+from physix.training.board.play import Result, Status
+from physix.training.board.run import cannot_ask, new_header, require_policies
+from physix.training.board.suites import SPLITS, SUITES, problems
+from physix.training.board.table import TELL_OF_TRUTH, Difference, Row, differences, rows
+from physix.training.intervals import Interval
+
+router = APIRouter()
+BoardId = Annotated[str, Path(max_length=96)]
+
+
+def boards_of(request: Request) -> Boards:
+    """Return the running app's boards."""
+    found: Boards = request.app.state.boards
+    return found
+
+
+Playing = Annotated[Boards, Depends(boards_of)]
+
+
+class SuiteView(BaseModel):
+    """A suite that a board can be asked for."""
+
+    name: str
+    about: str
+    problems: int = Field(description="at one seed and one noise level")
+    takes_seeds: bool
+    takes_noise: bool
+    operator_only: bool = Field(description="its truth is held back: only the operator starts boards on it")
+
+
+class NewBoard(BaseModel):
+    """What to play: every policy on every problem."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(default="", max_length=MAX_TITLE, description="as the list shows it")
+    policies: list[Annotated[str, Field(max_length=MAX_POLICY_NAME)]] = Field(
+        min_length=1, max_length=MAX_BOARD_WORDS
+    )
+    suites: list[Annotated[str, Field(max_length=64)]] = Field(
+        min_length=1, max_length=MAX_BOARD_WORDS, description="e.g. odebench, real, builtin:damped_spring"
+    )
+    first_seed: int = Field(default=0, ge=0, le=2**40)
+    seeds: int = Field(default=1, ge=1, le=MAX_BOARD_SEEDS)
+    noises: list[float | None] = Field(
+        default=[None], min_length=1, max_length=16, description="shares; null: as the suite has it"
+    )
+    drop: float = Field(default=0.0, ge=0.0, le=0.9, description="share of ODEBench's samples left out")
+    profile: Profile = "strict"
+    max_turns: int = Field(default=DEFAULT_TURNS, ge=1, le=MAX_TURNS)
+    repetitions: int = Field(default=1, ge=1, le=100)
+    concurrency: int = Field(default=2, ge=1, le=256, description="episodes at a time, as the server allows")
+
+    def plan(self, board_id: str) -> Plan:
+        """Return it as what a board plays.
+
+        Raises:
+            BadInputError: it cannot be played.
+        """
+        return Plan(
+            name=board_id,
+            policies=tuple(self.policies),
+            suites=tuple(self.suites),
+            seeds=tuple(range(self.first_seed, self.first_seed + self.seeds)),
+            noises=tuple(self.noises),
+            drop=self.drop,
+            profile=self.profile,
+            max_turns=self.max_turns,
+            repetitions=self.repetitions,
+        )
+
+
+class EstimateView(BaseModel):
+    """What a board would cost; nothing is started."""
+
+    episodes: int
+    turns_at_most: int
+    most_episodes: int = MAX_BOARD_EPISODES
+    cannot_be_asked: dict[str, int] = Field(description="policy to episodes it has no way to read")
+    cpu_s: float | None = Field(description="by what these policies took on boards known here")
+    concurrency: int = Field(description="as this server allows")
+    seconds: float | None = Field(description="cpu_s shared by the workers")
+    unknown: list[str] = Field(description="policies that no board here tells the cost of")
+
+
+class PlanView(BaseModel):
+    """What a board plays."""
+
+    policies: list[str]
+    suites: list[str]
+    first_seed: int
+    seeds: int
+    noises: list[float | None]
+    drop: float
+    profile: Profile
+    max_turns: int
+    repetitions: int
+
+
+class BoardSummary(BaseModel):
+    """One board in the list, and in its stream."""
+
+    id: str
+    name: str
+    state: State
+    by: Literal["operator", "player"]
+    created_at: datetime
+    updated_at: datetime
+    plan: PlanView
+    done: int
+    total: int
+    errors: int = Field(description="episodes whose worker or server broke; they say nothing of a policy")
+    eta_s: float | None
+    played_s: float
+    concurrency: int
+    command: str
+    note: str
+    versions: dict[str, str]
+
+
+class IntervalView(BaseModel):
+    """A share or a mean with its 95 % interval; null where the data say nothing of it."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+
+
+class BoardRowView(BaseModel):
+    """One policy on one suite at one noise level."""
+
+    policy: str
+    suite: str
+    noise: float | None
+    n: int = Field(description="episodes that count; not_asked are among them, as failures")
+    not_asked: int
+    failed: int
+    parse_failures: int
+    errors: int
+    cpu_median_s: float | None
+    cpu_most_s: float | None
+    metrics: dict[str, IntervalView]
+    withheld: list[str] = Field(description="metrics that are not told to this caller")
+    why_withheld: str | None
+
+
+class DifferenceView(BaseModel):
+    """How much better a policy is than another on the very same tasks."""
+
+    policy: str
+    than: str
+    suite: str
+    noise: float | None
+    metric: str
+    n: int
+    interval: IntervalView
+
+
+class CeilingView(BaseModel):
+    """What ODEBench's own truths reach under this evaluator."""
+
+    reconstructed: int
+    generalised: int
+    n: int
+
+
+class BoardView(BoardSummary):
+    """A board with its table."""
+
+    rows: list[BoardRowView]
+    than: str | None = Field(description="the policy that the differences are to")
+    differences: list[DifferenceView]
+    ceiling: CeilingView | None
+
+
+class BoardEpisodeView(BaseModel):
+    """One episode of a board; what tells of the truth is for the operator."""
+
+    episode_id: str
+    policy: str
+    suite: str
+    case: str
+    seed: int
+    noise: float | None
+    repetition: int
+    status: Status
+    reason: FinishReason | None
+    note: str
+    solved: bool
+    turns: int
+    cpu_s: float | None
+    match: float
+    reconstructed: bool | None = None
+    generalised: bool | None = None
+    recovered: bool | None = None
+    form: bool | None = None
+    generalisation: float | None = None
+
+
+class BoardEpisodeList(BaseModel):
+    """Episodes of a board, in the order in which they ended."""
+
+    items: list[BoardEpisodeView]
+    total: int
+
+
+class BoardList(BaseModel):
+    """The boards, newest first."""
+
+    items: list[BoardSummary]
+
+
+@router.get("/api/board/suites")
+async def board_suites() -> list[SuiteView]:
+    """List the suites that a board can be asked for."""
+    return [
+        SuiteView(
+            name=name,
+            about=about,
+            problems=len(problems(name, (0,), (0.0,))),
+            takes_seeds=name != "real",
+            takes_noise=name in ("odebench", "builtin"),
+            operator_only=name in SPLITS,
+        )
+        for name, about in SUITES.items()
+    ]
+
+
+@router.get("/api/board")
+def boards(playing: Playing) -> BoardList:
+    """List the boards, newest first: those of this server and the one that ships with the package."""
+    return BoardList(
+        items=[_summary(playing, header, folder) for header, folder in list_boards(playing.roots)]
+    )
+
+
+@router.post("/api/board/estimate")
+async def estimate_board(wired: Wired, playing: Playing, caller: Caller, body: NewBoard) -> EstimateView:
+    """Count what a board would play, and what it would take; nothing is started."""
+    plan = await _checked(wired, caller, body, "estimate")
+    lost = await to_thread.run_sync(cannot_ask, plan, wired.settings, limiter=wired.reading)
+    known = await to_thread.run_sync(_cpu_of_policies, playing, limiter=wired.reading)
+    unknown = [name for name in plan.policies if name not in known]
+    each = plan.episodes // len(plan.policies)
+    workers = max(1, min(body.concurrency, playing.workers))
+    cpu_s = sum(known[n] * (each - lost.get(n, 0)) for n in plan.policies if n in known)
+    return EstimateView(
+        episodes=plan.episodes,
+        turns_at_most=(plan.episodes - sum(lost.values())) * plan.max_turns,
+        cannot_be_asked=lost,
+        cpu_s=None if unknown else cpu_s,
+        concurrency=workers,
+        seconds=None if unknown else cpu_s / workers,
+        unknown=unknown,
+    )
+
+
+@router.post("/api/board", status_code=201)
+async def start_board(
+    wired: Wired, playing: Playing, caller: Caller, request: Request, body: NewBoard
+) -> BoardView:
+    """Start a board: every policy on every problem, in the background."""
+    stem = re.sub(r"[^a-z0-9]+", "-", body.name.lower()).strip("-")[:40] or "board"
+    plan = await _checked(wired, caller, body, f"{stem}-{secrets.token_hex(4)}")
+    bill(request, "sessions", plan.episodes)
+    bill(request, "turns", plan.episodes * plan.max_turns)
+    header = new_header(
+        plan,
+        title=body.name,
+        by="operator" if caller.operator else "player",
+        command="POST /api/board",
+        workers=body.concurrency,
+    )
+    playing.create(header)
+    playing.start(header.id)
+    return await _view(wired, playing, caller, header.id)
+
+
+@router.get("/api/board/{board_id}")
+async def board(
+    wired: Wired,
+    playing: Playing,
+    caller: Caller,
+    board_id: BoardId,
+    than: Annotated[str | None, Query(max_length=MAX_POLICY_NAME)] = None,
+) -> BoardView:
+    """Return a board's table; `than` names the policy that the others are compared with."""
+    return await _view(wired, playing, caller, board_id, than)
+
+
+@router.get("/api/board/{board_id}/episodes")
+async def board_episodes(
+    playing: Playing,
+    caller: Caller,
+    board_id: BoardId,
+    policy: Annotated[str | None, Query(max_length=MAX_POLICY_NAME)] = None,
+    suite: Annotated[str | None, Query(max_length=64)] = None,
+    offset: Annotated[int, Query(ge=0, le=MAX_BOARD_EPISODES)] = 0,
+    limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
+) -> BoardEpisodeList:
+    """List a board's episodes, those of one policy or suite if asked for."""
+    found = await to_thread.run_sync(playing.folder(board_id).read)
+    own = [
+        one
+        for one in found.results
+        if (policy is None or one.policy == policy) and (suite is None or one.suite == suite)
+    ]
+    return BoardEpisodeList(
+        items=[_episode(one, caller) for one in own[offset : offset + limit]], total=len(own)
+    )
+
+
+@router.get("/api/board/{board_id}/events", response_class=Response)
+async def board_events(playing: Playing, board_id: BoardId) -> Response:
+    """Stream how far a board is whenever that changes; it ends when the board stands still."""
+    folder = playing.folder(board_id)
+
+    async def look() -> tuple[bytes, bool]:
+        summary = await to_thread.run_sync(_summary, playing, folder.header(), folder)
+        return summary.model_dump_json().encode(), summary.state == "running"
+
+    return board_stream(folder, look)
+
+
+@router.post("/api/board/{board_id}/pause")
+async def pause_board(wired: Wired, playing: Playing, caller: Caller, board_id: BoardId) -> BoardView:
+    """Stop playing; what was played is kept, and the board can go on."""
+    _require_control(playing, caller, board_id)
+    await playing.stop(board_id, "pause")
+    return await _view(wired, playing, caller, board_id)
+
+
+@router.post("/api/board/{board_id}/cancel")
+async def cancel_board(wired: Wired, playing: Playing, caller: Caller, board_id: BoardId) -> BoardView:
+    """Stop playing for good; what was played is kept."""
+    _require_control(playing, caller, board_id)
+    await playing.stop(board_id, "cancel")
+    return await _view(wired, playing, caller, board_id)
+
+
+@router.post("/api/board/{board_id}/run", status_code=202)
+async def resume_board(
+    wired: Wired, playing: Playing, caller: Caller, request: Request, board_id: BoardId
+) -> BoardView:
+    """Play on what a board lacks."""
+    header = _require_control(playing, caller, board_id)
+    found = await to_thread.run_sync(playing.folder(board_id).read)
+    left = max(1, header.plan.episodes - len(found.counted))
+    bill(request, "sessions", left)
+    bill(request, "turns", left * header.plan.max_turns)
+    playing.start(board_id)
+    return await _view(wired, playing, caller, board_id)
+
+
+@router.get("/api/board/{board_id}/export", response_class=Response)
+async def export_board(playing: Playing, caller: Caller, board_id: BoardId) -> Response:
+    """Download a board with every episode, for the operator: `physix board show FILE` reads it."""
+    folder = playing.folder(board_id)
+    if not caller.operator and folder.header().id not in _shipped(playing):
+        raise ForbiddenError(
+            board_id,
+            "A board's export tells what every single episode is worth: only the operator may have it.",
+        )
+    content = export(await to_thread.run_sync(folder.read))
+    return Response(
+        content,
+        media_type="application/json",
+        headers={"Content-Disposition": f'attachment; filename="{board_id}.json"'},
+    )
+
+
+async def _checked(wired: Services, caller: Access, body: NewBoard, board_id: str) -> Plan:
+    """Return the plan, if this caller may have it played.
+
+    Raises:
+        BadInputError, UnknownPolicyError: it cannot be played.
+        ForbiddenError: it asks about tasks that are held back from the caller.
+    """
+    if body.seeds * len(body.noises) * len(body.policies) * body.repetitions > MAX_BOARD_EPISODES:
+        raise BadInputError(f"A board has at most {MAX_BOARD_EPISODES} episodes.")
+    plan = body.plan(board_id)
+    held = [suite for suite in plan.suites if suite.partition(":")[0] in SPLITS]
+    if held and not caller.operator:
+        raise ForbiddenError(
+            board_id, f"Suite {held[0]} is held back: only the operator of the server starts boards on it."
+        )
+    for name in plan.policies:
+        if name.startswith("replay:"):
+            raise BadInputError("A board does not repeat recorded episodes; compare them instead.")
+        await require_policy(wired, caller, name)
+    require_policies(plan.policies)
+    return plan
+
+
+def _require_control(playing: Boards, caller: Access, board_id: str) -> Header:
+    header = playing.folder(board_id).header()
+    if board_id in _shipped(playing) or (header.by == "operator" and not caller.operator):
+        raise ForbiddenError(board_id, f"Board {board_id} is the operator's: only the operator may do that.")
+    return header
+
+
+def _shipped(playing: Boards) -> set[str]:
+    return {path.parent.name for path in playing.roots[-1].glob("*/board.json")}
+
+
+def _cpu_of_policies(playing: Boards) -> dict[str, float]:
+    """Return the median CPU seconds of an episode of every policy that some board here has played."""
+    seconds: dict[str, list[float]] = {}
+    for _, folder in list_boards(playing.roots)[:8]:
+        for one in _read(folder).results:
+            if one.cpu_s is not None:
+                seconds.setdefault(one.policy, []).append(one.cpu_s)
+    return {name: median(found) for name, found in seconds.items()}
+
+
+def _read(folder: BoardFolder) -> Board:
+    return _read_version(folder, folder.version())
+
+
+@lru_cache(maxsize=8)
+def _read_version(folder: BoardFolder, _version: tuple[int, int]) -> Board:
+    return folder.read()
+
+
+@lru_cache(maxsize=8)
+def _table(
+    folder: BoardFolder, version: tuple[int, int], than: str | None
+) -> tuple[tuple[Row, ...], tuple[Difference, ...]]:
+    """Return the table of a board; intervals take a while, so that each is computed once."""
+    found = _read_version(folder, version)
+    return tuple(rows(found)), tuple(differences(found, than=than)) if than is not None else ()
+
+
+def _summary(playing: Boards, header: Header, folder: BoardFolder) -> BoardSummary:
+    plan, progress = header.plan, playing.progress(header.id)
+    found = _read(folder)
+    done = progress.done if progress and progress.done else len(found.counted)
+    return BoardSummary(
+        id=header.id,
+        name=header.title,
+        state="running" if progress else header.state,
+        by=header.by,
+        created_at=header.created_at,
+        updated_at=header.updated_at,
+        plan=PlanView(
+            policies=list(plan.policies),
+            suites=list(plan.suites),
+            first_seed=min(plan.seeds),
+            seeds=len(plan.seeds),
+            noises=list(plan.noises),
+            drop=plan.drop,
+            profile=plan.profile,
+            max_turns=plan.max_turns,
+            repetitions=plan.repetitions,
+        ),
+        done=done,
+        total=plan.episodes,
+        errors=len(found.results) - len(found.counted),
+        eta_s=progress.eta_s if progress else None,
+        played_s=progress.played_s if progress else header.played_s,
+        concurrency=header.workers,
+        command=header.command,
+        note=header.note,
+        versions=header.versions,
+    )
+
+
+async def _view(
+    wired: Services, playing: Boards, caller: Access, board_id: str, than: str | None = None
+) -> BoardView:
+    folder = playing.folder(board_id)
+    header = folder.header()
+    if than is not None and than not in header.plan.policies:
+        raise BadInputError(f"Board {board_id} has no policy {than!r}: {', '.join(header.plan.policies)}.")
+    base = than or (header.plan.policies[0] if len(header.plan.policies) > 1 else None)
+    table, others = await to_thread.run_sync(_table, folder, folder.version(), base, limiter=wired.reading)
+    summary = await to_thread.run_sync(_summary, playing, header, folder)
+    shown = [_row(row, _withheld(row, header, caller)) for row in table]
+    told = {(row.policy, row.suite, row.noise): set(row.withheld) for row in shown}
+    return BoardView(
+        **dict(summary),
+        rows=shown,
+        than=base,
+        differences=[
+            DifferenceView(**{**asdict(one), "interval": _interval(one.interval)})
+            for one in others
+            if one.metric not in told[one.policy, one.suite, one.noise] | told[one.than, one.suite, one.noise]
+            and (one.metric not in TELL_OF_TRUTH or caller.operator or one.n >= MIN_TOLD_TOGETHER)
+        ],
+        ceiling=CeilingView(**dict(zip(("reconstructed", "generalised", "n"), header.ceiling, strict=True)))
+        if header.ceiling
+        else None,
+    )
+
+
+def _withheld(row: Row, header: Header, caller: Access) -> str | None:
+    """Return why a row's metrics that tell of the truth are kept from a caller; None: they are told."""
+    if caller.operator:
+        return None
+    held = row.suite in SPLITS or (row.suite == "builtin" and caller.holds_back("builtin", 0))
+    if held and header.by == "player":
+        # Boards of their own choice would let a player ask for one task as the difference of two.
+        return "the truth of these tasks is held back, and the board is not the operator's"
+    if row.n < MIN_TOLD_TOGETHER:
+        return f"told over {MIN_TOLD_TOGETHER} episodes and more"
+    return None
+
+
+def _row(row: Row, why: str | None) -> BoardRowView:
+    withheld = [name for name in row.metrics if name in TELL_OF_TRUTH] if why else []
+    metrics = {name: _interval(one) for name, one in row.metrics.items() if name not in withheld}
+    return BoardRowView(
+        **{**asdict(row), "metrics": metrics}, withheld=withheld, why_withheld=why if withheld else None
+    )
+
+
+def _interval(found: Interval) -> IntervalView:
+    return IntervalView(mean=found.mean, low=found.low, high=found.high)
+
+
+def _episode(one: Result, caller: Access) -> BoardEpisodeView:
+    told = set(BoardEpisodeView.model_fields) - (set() if caller.operator else set(TELL_OF_TRUTH))
+    return BoardEpisodeView.model_validate({k: v for k, v in asdict(one).items() if k in told})
