@@ -45,6 +45,7 @@ class TrialView(BaseModel):
     equation: str = Field(description="in the grammar, as it was understood: this is what to submit")
     params: dict[str, float | None] = Field(description="every constant of the equation")
     meant: dict[str, str] = Field(description="names that look like a slip, and what may have been meant")
+    functions: list[str] = Field(description="what may be called in this episode")
     trial: Trial
 
 
@@ -74,6 +75,7 @@ async def try_hypothesis(wired: Wired, episode_id: str, body: TrialBody) -> Tria
         equation=equation,
         params=params | trial.simulation.fitted,
         meant=slips(equation, task, config.functions),
+        functions=list(allowed(config.functions)),
         trial=trial,
     )
 

@@ -75,8 +75,10 @@ export const api = {
   start: (body: Schemas["NewSession"]) => answer(client.POST("/interactive/sessions", { body })),
   step: (id: string, body: Hypothesis) =>
     answer(client.POST("/interactive/sessions/{episode_id}/step", { ...episode(id), body })),
-  preview: (id: string, body: Hypothesis) =>
-    answer(client.POST("/interactive/sessions/{episode_id}/preview", { ...episode(id), body })),
+  trial: (id: string, body: Schemas["TrialBody"]) =>
+    answer(client.POST("/interactive/sessions/{episode_id}/try", { ...episode(id), body })),
+  elsewhere: (id: string, body: Schemas["StartBody"]) =>
+    answer(client.POST("/api/episodes/{episode_id}/elsewhere", { ...episode(id), body })),
   fork: (id: string, turn: number) =>
     answer(
       client.POST("/interactive/sessions/{episode_id}/fork", {

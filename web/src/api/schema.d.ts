@@ -2694,6 +2694,11 @@ export interface components {
              */
             equation: string;
             /**
+             * Functions
+             * @description what may be called in this episode
+             */
+            functions: string[];
+            /**
              * Meant
              * @description names that look like a slip, and what may have been meant
              */
