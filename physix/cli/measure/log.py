@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import anyio
@@ -53,16 +53,21 @@ def main(turns: int, postgres_url: str | None) -> None:
 
 def _measure(name: str, urls: Sequence[str], turns: int) -> None:
     out = sys.stdout
-    sample = _Sample()
+    sample = Sample()
     anyio.run(_create, urls[0])
     bulk = _floor(urls[0], sample, turns, per_commit=turns)
     single = _floor(urls[0], sample, min(turns, 600), per_commit=1)
-    out.write(f"{name}: floor {bulk:.0f} turns/s in one transaction, {single:.0f} one transaction a turn\n")
+    out.write(
+        f"{name}: floor {bulk.rate:.0f} turns/s in one transaction ({bulk.cpu_us:.0f} us of CPU a turn), "
+        f"{single.rate:.0f} one transaction a turn ({single.cpu_us:.0f} us)\n"
+    )
     for callers in _CALLERS:
-        rate, middle, p99 = anyio.run(_append, urls[1], sample, callers, turns)
+        seen = anyio.run(append, urls[1], sample, callers, turns)
         out.write(
-            f"{name}: {callers:3} callers {rate:7.0f} turns/s, p50 {middle:.2f} ms, p99 {p99:.2f} ms; "
-            f"{rate / bulk:.2f} of the bulk floor, {rate / single:.2f} of the one-a-turn floor\n"
+            f"{name}: {callers:3} callers {seen.rate:7.0f} turns/s, {seen.cpu_us:.0f} us of CPU a turn, "
+            f"p50 {seen.p50_ms:.2f} ms, p99 {seen.p99_ms:.2f} ms; "
+            f"{seen.rate / bulk.rate:.2f} of the bulk floor, "
+            f"{seen.rate / single.rate:.2f} of the one-a-turn floor\n"
         )
     for clients in _FANOUT:
         middle, p99, rate = anyio.run(_follow, urls[1], sample, clients, 100)
@@ -71,14 +76,14 @@ def _measure(name: str, urls: Sequence[str], turns: int) -> None:
             f"p50 {middle:.2f} ms, p99 {p99:.2f} ms, {rate:.0f} events/s\n"
         )
     for clients in _FANOUT:
-        seen = fan_out(urls[2], clients)
+        fan = fan_out(urls[2], clients)
         out.write(
-            f"{name}: {clients:3} SSE clients over sockets: recorded to read p50 {seen.p50_ms:.2f} ms, "
-            f"p99 {seen.p99_ms:.2f} ms, {seen.events_per_s:.0f} events/s\n"
+            f"{name}: {clients:3} SSE clients over sockets: recorded to read p50 {fan.p50_ms:.2f} ms, "
+            f"p99 {fan.p99_ms:.2f} ms, {fan.events_per_s:.0f} events/s\n"
         )
     rebuilt, exported = anyio.run(_maintain, urls[1])
     before = _bytes_on_disk(urls[1])
-    anyio.run(_append, urls[1], sample, 1, turns)
+    anyio.run(append, urls[1], sample, 1, turns)
     per_turn = (_bytes_on_disk(urls[1]) - before) / turns
     out.write(
         f"{name}: rebuild {rebuilt / 1e6:.2f} million events/s, export {exported:.0f} events/s, "
@@ -86,7 +91,17 @@ def _measure(name: str, urls: Sequence[str], turns: int) -> None:
     )
 
 
-class _Sample:
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What appends of one turn cost. CPU is that of this process: a database server's comes on top."""
+
+    rate: float  # turns per second
+    cpu_us: float  # a turn
+    p50_ms: float = 0.0
+    p99_ms: float = 0.0
+
+
+class Sample:
     """One start and one turn, as the engine makes them."""
 
     def __init__(self) -> None:
@@ -111,6 +126,7 @@ class _Sample:
         self._parts = submitted, simulated, rewarded
 
     def turn(self, number: int) -> tuple[Event, ...]:
+        """Return the events of the sample's turn under another number."""
         return tuple(replace(part, turn=number) for part in self._parts)
 
 
@@ -119,8 +135,8 @@ async def _create(url: str) -> None:
         pass
 
 
-def _floor(url: str, sample: _Sample, turns: int, *, per_commit: int) -> float:
-    """Return turns per second of the driver alone: executemany on SQLite, COPY on PostgreSQL."""
+def _floor(url: str, sample: Sample, turns: int, *, per_commit: int) -> Appended:
+    """Measure the driver alone: executemany on SQLite, COPY on PostgreSQL."""
     backend = open_backend(url)
     encoded = [encode(event) for event in sample.turn(1)]
     now = microseconds(datetime.now(UTC))
@@ -142,24 +158,24 @@ def _floor(url: str, sample: _Sample, turns: int, *, per_commit: int) -> float:
             )
             if one.blob is not None:
                 blobs.append((base + version, one.blob))
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     for first in range(0, len(rows), 3 * per_commit):
         with backend.writer.begin() as connection:
             backend.bulk_insert(connection, schema.events, rows[first : first + 3 * per_commit])
             turn = first // 3
             backend.bulk_insert(connection, schema.trajectories, blobs[turn : turn + per_commit])
-    spent = time.perf_counter() - began
+    spent, busy = time.perf_counter() - began, time.process_time() - busy
     if backend.placeholder != "?":
         # Rows of no episode would be in the way of what follows in the same database.
         with backend.writer.begin() as connection:
             connection.exec_driver_sql("TRUNCATE events, trajectories")
     backend.writer.dispose()
     backend.readers.dispose()
-    return turns / spent
+    return Appended(turns / spent, 1e6 * busy / turns)
 
 
-async def _append(url: str, sample: _Sample, callers: int, turns: int) -> tuple[float, float, float]:
-    """Return turns per second, and latency in ms: median and 99th percentile."""
+async def append(url: str, sample: Sample, callers: int, turns: int) -> Appended:
+    """Append turns from tasks that each wait for their commit."""
     spent: list[float] = []
     async with open_log(url) as log:
         stamp = time.time_ns()
@@ -172,16 +188,21 @@ async def _append(url: str, sample: _Sample, callers: int, turns: int) -> tuple[
                 await log.append(name, whole, expected_version=1 + 3 * turn)
                 spent.append(1e3 * (time.perf_counter() - began))
 
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         async with anyio.create_task_group() as tasks:
             for i in range(callers):
                 tasks.start_soon(write, f"{stamp}-{callers}-{i}")
-        total = time.perf_counter() - began
+        total, busy = time.perf_counter() - began, time.process_time() - busy
     spent.sort()
-    return len(spent) / total, statistics.median(spent), spent[int(0.99 * len(spent))]
+    return Appended(
+        len(spent) / total,
+        1e6 * busy / len(spent),
+        statistics.median(spent),
+        spent[int(0.99 * len(spent))],
+    )
 
 
-async def _follow(url: str, sample: _Sample, clients: int, turns: int) -> tuple[float, float, float]:
+async def _follow(url: str, sample: Sample, clients: int, turns: int) -> tuple[float, float, float]:
     """Return latency in ms from before the append to each follower, and events delivered per second."""
     delays: list[float] = []
     published: dict[int, float] = {}
