@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", description="address to listen on")
     port: int = Field(default=8000, ge=1, le=65_535, description="port to listen on")
     db: str = Field(default="sqlite:///physix.db", description="the event log")
+    workers: int = Field(default=1, ge=1, le=256, description="server processes that share port and log")
     runs: str = Field(default="runs", description="the folder of training runs that the server shows")
     boards: str = Field(default="boards", description="the folder of boards that the server shows and plays")
     board_workers: int = Field(
@@ -49,7 +50,7 @@ class Settings(BaseSettings):
     frame_ancestors: str = Field(
         default="'self'", pattern=r"^[\w'*:/. -]+$", description="whose pages may frame the page"
     )
-    max_sessions: int = Field(default=64, ge=1, description="OpenEnv sessions at a time")
+    max_sessions: int = Field(default=64, ge=1, description="OpenEnv sessions at a time, in each process")
     max_csv_body_bytes: int = Field(
         default=MAX_TABLE_BYTES, ge=1_024, description="of a request that carries measured data"
     )

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import gc
 import ipaddress
+import logging
 import secrets
 import sys
+import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,6 +19,7 @@ import uvicorn
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from pydantic import SecretStr
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from physix.api import page, problems
@@ -29,6 +32,7 @@ from physix.api.http import (
     laws,
     manual,
     operator,
+    probes,
     reference,
     running,
     runs,
@@ -38,14 +42,18 @@ from physix.api.http.routes import Services, router
 from physix.api.live.boards import Boards
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
+from physix.api.live.relay import Relay
+from physix.api.metrics import Measured, MeasuredLog, Metrics
 from physix.api.middleware import Guard
 from physix.api.openenv.wire import WireGuard
 from physix.api.origin import Neighbours
 from physix.api.quota import Quota
+from physix.api.workers import follow_supervisor, run_workers
 from physix.engine import EpisodeEngine
 from physix.errors import BadInputError, PhysixError
 from physix.settings import Settings
 from physix.store import open_log
+from physix.store.sql.switchboard import Switchboard, open_switchboard
 from physix.training.board.files import shipped_boards
 from physix.training.runs import shipped_runs
 from physix.version import __version__
@@ -71,17 +79,28 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_log(settings.db) as log, anyio.create_task_group() as tasks:
-            engine = EpisodeEngine(log)
+        async with (
+            open_log(settings.db) as log,
+            _switchboard(settings) as switchboard,
+            anyio.create_task_group() as tasks,
+        ):
+            engine = EpisodeEngine(MeasuredLog(log, metrics))
             live = Live()
-            drivers = Drivers(log, engine, tasks, live, settings)
+            drivers = Drivers(log, engine, tasks, live, settings, switchboard=switchboard)
             app.state.services = Services(log, engine, drivers, live, settings)
             app.state.boards = Boards(log, tasks, settings, (Path(settings.boards), shipped_boards()))
+            if quota is not None:
+                quota.share(switchboard)
+            tasks.start_soon(metrics.sample, log, engine, drivers)
+            if switchboard is not None:
+                tasks.start_soon(Relay(switchboard, drivers, live).run)
             if settings.resume_runs:
                 await drivers.resume_all()
             try:
                 yield
             finally:
+                app.state.services = None
+                drivers.close()
                 tasks.cancel_scope.cancel()
 
     app = _App(
@@ -93,7 +112,9 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
         responses=problems.DECLARED,
     )
     app.state.settings = settings
+    app.state.services = None
     app.state.quota = quota = _quota(settings)
+    app.state.metrics = metrics = Metrics()
     problems.install(app)
     app.include_router(router)
     app.include_router(comparisons.router)
@@ -106,6 +127,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(manual.router)
     app.include_router(board.router)
     app.include_router(operator.router)
+    app.include_router(probes.router)
     app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:
         from physix.api.openenv.environment import register
@@ -137,7 +159,18 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
         allow_methods=["GET", "POST"],
         allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", EPISODE_TOKEN],
     )
+    app.add_middleware(Measured, metrics=metrics)
     return app
+
+
+@asynccontextmanager
+async def _switchboard(settings: Settings) -> AsyncIterator[Switchboard | None]:
+    """Open the switchboard where others may share the log: more workers here, more servers on PostgreSQL."""
+    if settings.workers == 1 and not settings.db.startswith(("postgresql://", "postgres://")):
+        yield None
+        return
+    async with open_switchboard(settings.db, uuid.uuid4().hex) as switchboard:
+        yield switchboard
 
 
 def _quota(settings: Settings) -> Quota | None:
@@ -166,19 +199,47 @@ def serve(settings: Settings) -> None:
             "to serve everyone."
         )
     settings = with_operator(settings)
+    address = f"http://{settings.host}:{settings.port}"
+    told = (
+        f"PhysiX-Live {__version__} on {address}\n"
+        f"As its operator: {address}/operator?token={operator.token_of(settings)}\n"
+    )
+    if settings.workers > 1:
+        sys.stderr.write(told)
+        run_workers(settings, _config(settings, "physix.api.app:worker"))
+        return
     app = create_app(settings)
+    _settle()
+    sys.stderr.write(told)
+    uvicorn.Server(_config(settings, app)).run()
+
+
+def worker() -> FastAPI:
+    """Return the application of one of several processes; its settings are in the environment."""
+    follow_supervisor()
+    try:
+        app = create_app(Settings())
+    except Exception as error:
+        # Tells the supervisor that the next one would fail alike: it stops instead of trying for ever.
+        logging.getLogger("physix").exception("This process cannot serve: %s", error)
+        sys.exit(STARTUP_FAILURE)
+    _settle()
+    return app
+
+
+def _settle() -> None:
     # What the imports made stays. Walking all of it again and again shows in the slowest turns, and
     # a busy server makes many small tuples and few cycles.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
-    address = f"http://{settings.host}:{settings.port}"
-    sys.stderr.write(
-        f"PhysiX-Live {__version__} on {address}\n"
-        f"As its operator: {address}/operator?token={operator.token_of(settings)}\n"
-    )
-    uvicorn.run(
+
+
+def _config(settings: Settings, app: FastAPI | str) -> uvicorn.Config:
+    return uvicorn.Config(
         app,
+        factory=isinstance(app, str),
+        workers=settings.workers,
         host=settings.host,
         port=settings.port,
         timeout_graceful_shutdown=_GRACE_S,
@@ -211,6 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int)
     parser.add_argument("--db", help="the event log")
     parser.add_argument("--public", action="store_true", default=None, help="serve other machines too")
+    parser.add_argument("--workers", type=int, help="processes that share the log")
     try:
         serve(Settings.with_flags(**vars(parser.parse_args(arguments))))
     except PhysixError as error:

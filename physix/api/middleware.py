@@ -27,7 +27,8 @@ _SAFE = {
     "Referrer-Policy": "no-referrer",
 }
 # What watches a server holds no token; whoever opens the operator's link brings the token in it.
-_OPEN = frozenset({"/health", "/operator"})
+_PROBES = frozenset({"/health", "/livez", "/readyz"})
+_OPEN = _PROBES | {"/operator"}
 OPERATOR_COOKIE = "physix_operator"
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -73,7 +74,7 @@ class Guard:
                 await send({"type": "websocket.close", "code": 1008})
             return
         # A probe asks by whatever name its scheduler knows, and learns nothing but that the server lives.
-        if stranger is not None and scope["path"] != "/health":
+        if stranger is not None and scope["path"] not in _PROBES:
             await problem(400, stranger)(scope, receive, send)
             return
         if foreign is not None:

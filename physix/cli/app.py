@@ -109,12 +109,18 @@ def serve(
     public: Annotated[
         bool, typer.Option("--public", help="Allow an address other than loopback without a token.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=256, help="Processes that share port and log. [default: $PHYSIX_WORKERS or 1]"
+        ),
+    ] = None,
 ) -> None:
     """Start the server: the page at /, the API, and the OpenEnv environment."""
     from physix.api.app import serve as serve_app
     from physix.settings import Settings
 
-    serve_app(Settings.with_flags(host=host, port=port, db=db, public=public or None))
+    serve_app(Settings.with_flags(host=host, port=port, db=db, public=public or None, workers=workers))
 
 
 @app.command()

@@ -66,6 +66,11 @@ class EpisodeEngine:
         """The log this engine appends to."""
         return self._log
 
+    @property
+    def waiting(self) -> int:
+        """How many turns wait for a core to judge them."""
+        return self._cpu.statistics().tasks_waiting
+
     async def start(
         self,
         task: Task,

@@ -31,6 +31,7 @@ __all__ = [
     "Log",
     "SortKey",
     "TurnRow",
+    "lag_of",
     "open_backend",
     "open_log",
 ]
@@ -91,3 +92,14 @@ def open_backend(url: str, *, read_only: bool = False) -> Backend:
         f"Database URL {url[:80]!r} is not supported; use sqlite:///file.db, sqlite:////absolute/file.db, "
         "postgresql://user:password@host/database or memory://."
     )
+
+
+async def lag_of(log: Log) -> int:
+    """Return how many committed events the followers of a log were not told of yet; 0 where it is in memory.
+
+    Raises:
+        StorageError: the log cannot be read.
+    """
+    from physix.store.sql.log import SqlLog
+
+    return await log.lag() if isinstance(log, SqlLog) else 0

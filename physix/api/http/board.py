@@ -300,7 +300,7 @@ async def start_board(
     """Start a board: every policy on every problem, in the background."""
     stem = re.sub(r"[^a-z0-9]+", "-", body.name.lower()).strip("-")[:40] or "board"
     plan = await _checked(wired, caller, body, f"{stem}-{secrets.token_hex(4)}")
-    bill(request, sessions=plan.episodes, turns=plan.episodes * plan.max_turns)
+    await bill(request, sessions=plan.episodes, turns=plan.episodes * plan.max_turns)
     header = new_header(
         plan,
         title=body.name,
@@ -383,7 +383,7 @@ async def resume_board(
     header = _require_control(playing, caller, board_id)
     found = await to_thread.run_sync(playing.folder(board_id).read)
     left = max(1, header.plan.episodes - len(found.counted))
-    bill(request, sessions=left, turns=left * header.plan.max_turns)
+    await bill(request, sessions=left, turns=left * header.plan.max_turns)
     playing.start(board_id)
     return await _view(wired, playing, caller, board_id)
 

@@ -54,7 +54,7 @@ async def start_comparison(
     """Start the same task under several policies at once; a repeated key starts no second comparison."""
     if len(set(body.policies)) != len(body.policies):
         raise BadInputError("A policy is named twice; name each once.")
-    bill(request, sessions=len(body.policies), turns=len(body.policies) * body.max_turns)
+    await bill(request, sessions=len(body.policies), turns=len(body.policies) * body.max_turns)
     for name in body.policies:
         await require_policy(wired, caller, name)
     task, truth = await task_of(wired, body)
@@ -112,10 +112,11 @@ async def run_comparison(
     wired: Wired, caller: Caller, request: Request, comparison_id: ComparisonId
 ) -> schemas.ComparisonView:
     """Let all policies that have not finished play on."""
+    driven = await wired.drivers.driven()
     for events in await load_members(wired.log, comparison_id):
         member = summarise(events)
-        if member.outcome.reason is None and not wired.drivers.drives(member.episode_id):
-            bill(request, turns=turns_left(await wired.engine.load(member.episode_id)))
+        if member.outcome.reason is None and member.episode_id not in driven:
+            await bill(request, turns=turns_left(await wired.engine.load(member.episode_id)))
             await wired.drivers.start(member.episode_id, member.policy)
     return await _view(wired, caller, comparison_id)
 
@@ -172,7 +173,7 @@ async def fork_session(
         command_id=command_id,
         command_digest=digest_of(body, of=episode_id),
     )
-    driven = wired.drivers.drives(forked.episode_id)
+    driven = forked.episode_id in await wired.drivers.driven()
     return schemas.EpisodeView.of(forked, caller, driven=driven)
 
 
@@ -223,10 +224,7 @@ def _column_view(column: Column) -> schemas.ColumnView:
 
 async def _view(wired: Services, caller: Access, comparison_id: str) -> schemas.ComparisonView:
     members = await load_members(wired.log, comparison_id)
-    driven = frozenset(
-        events[0].episode_id for events in members if wired.drivers.drives(events[0].episode_id)
-    )
-    return view_of(comparison_id, members, caller, driven)
+    return view_of(comparison_id, members, caller, frozenset(await wired.drivers.driven()))
 
 
 def view_of(

@@ -177,7 +177,7 @@ async def export_episodes(
 @router.get("/api/episodes/{episode_id}")
 async def episode(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
     """Return one episode as it stands."""
-    return _view(wired, caller, await wired.engine.load(episode_id))
+    return await _view(wired, caller, await wired.engine.load(episode_id))
 
 
 @router.get("/api/episodes/{episode_id}/turns/{turn}/prompt")
@@ -276,7 +276,7 @@ async def start_session(
         command_id=command_id,
         command_digest=digest_of(body),
     )
-    return _view(wired, caller, started)
+    return await _view(wired, caller, started)
 
 
 @router.post("/interactive/sessions/{episode_id}/step", dependencies=[costs("turns")])
@@ -292,7 +292,7 @@ async def step(
         command_id=command_id,
     )
     await checkpoint()  # the followers first: writing the whole episode out takes longer than its newest turn
-    return _view(wired, caller, played)
+    return await _view(wired, caller, played)
 
 
 @router.post("/interactive/sessions/{episode_id}/preview", dependencies=[costs("turns")])
@@ -314,7 +314,7 @@ async def policy_step(
     """Let a policy play one turn."""
     await _require_open(wired, episode_id)
     name = await _policy_name(wired, caller, episode_id, body)
-    return _view(wired, caller, await wired.drivers.play_turn(episode_id, name, _temperature(body)))
+    return await _view(wired, caller, await wired.drivers.play_turn(episode_id, name, _temperature(body)))
 
 
 @router.post("/interactive/sessions/{episode_id}/run", status_code=202)
@@ -328,16 +328,16 @@ async def run(
     """Let a policy play to the end in the background."""
     await _require_open(wired, episode_id)
     name = await _policy_name(wired, caller, episode_id, body)
-    bill(request, turns=turns_left(await wired.engine.load(episode_id)))
+    await bill(request, turns=turns_left(await wired.engine.load(episode_id)))
     await wired.drivers.start(episode_id, name, _temperature(body))
-    return _view(wired, caller, await wired.engine.load(episode_id))
+    return await _view(wired, caller, await wired.engine.load(episode_id))
 
 
 @router.post("/interactive/sessions/{episode_id}/pause")
 async def pause(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
     """Stop the policy that plays; the episode can go on later."""
     await wired.drivers.stop(episode_id)
-    return _view(wired, caller, await wired.engine.load(episode_id))
+    return await _view(wired, caller, await wired.engine.load(episode_id))
 
 
 @router.post("/interactive/sessions/{episode_id}/abandon")
@@ -345,7 +345,7 @@ async def abandon(wired: Wired, caller: Caller, episode_id: str) -> schemas.Epis
     """End the episode as abandoned; one that a client holds the token of, for that client or the operator."""
     caller.require_control((await wired.engine.load(episode_id)).started, episode_id)
     await wired.drivers.stop(episode_id)
-    return _view(wired, caller, await wired.engine.abandon(episode_id))
+    return await _view(wired, caller, await wired.engine.abandon(episode_id))
 
 
 def named_by(caller: Access, command_id: str) -> str:
@@ -396,8 +396,9 @@ def _temperature(body: schemas.PolicyBody | None) -> float | None:
     return body.temperature if body is not None else None
 
 
-def _view(wired: Services, caller: Access, episode: Episode) -> schemas.EpisodeView:
-    return schemas.EpisodeView.of(episode, caller, driven=wired.drivers.drives(episode.episode_id))
+async def _view(wired: Services, caller: Access, episode: Episode) -> schemas.EpisodeView:
+    driven = episode.episode_id in await wired.drivers.driven()
+    return schemas.EpisodeView.of(episode, caller, driven=driven)
 
 
 def config_of(body: schemas.NewTask) -> EpisodeConfig:

@@ -44,7 +44,7 @@ class RunningView(BaseModel):
 @router.get("/api/running")
 async def running(wired: Wired, caller: Caller) -> RunningView:
     """List what is being played here, and what waits to be gone on with."""
-    ids = list(wired.drivers.driven())
+    ids = list(await wired.drivers.driven())
     page = await wired.log.list_episodes(EpisodeFilter(status="running"), limit=_LOOKED_AT)
     left = [
         row.episode_id
@@ -52,13 +52,13 @@ async def running(wired: Wired, caller: Caller) -> RunningView:
         if row.door == "interactive" and row.policy != PERSON and row.episode_id not in ids
     ]
     return RunningView(
-        driven=await _views(wired, caller, ids),
+        driven=await _views(wired, caller, ids, driven=True),
         driven_total=len(ids),
-        left=await _views(wired, caller, left),
+        left=await _views(wired, caller, left, driven=False),
     )
 
 
-async def _views(wired: Services, caller: Access, ids: list[str]) -> list[RunningEpisode]:
+async def _views(wired: Services, caller: Access, ids: list[str], *, driven: bool) -> list[RunningEpisode]:
     found = []
     for episode_id in ids[:_MOST]:
         try:
@@ -66,7 +66,7 @@ async def _views(wired: Services, caller: Access, ids: list[str]) -> list[Runnin
         except EpisodeNotFoundError:
             continue  # erased meanwhile
         if episode.finished is None and caller.may_read(episode.started):
-            found.append(_view(episode, driven=wired.drivers.drives(episode_id)))
+            found.append(_view(episode, driven=driven))
     return found
 
 

@@ -17,6 +17,7 @@ from physix.api.access import Access, Told
 from physix.api.http.schemas import PUBLIC_EVENT, public_event
 from physix.api.live.broadcast import Live
 from physix.engine import EpisodeFinished, EpisodeStarted, RecordedEvent
+from physix.engine.events import RewardComputed
 from physix.engine.outcome import Outcome, outcome_of, take
 from physix.errors import BadInputError
 from physix.store import Log
@@ -68,18 +69,22 @@ class _Reader:
     Args:
         log: read where a stream begins midway through an episode.
         access: who follows.
+        live: is told which turns have been sent.
         ended: the episodes that had ended before the stream began.
     """
 
-    def __init__(self, log: Log, access: Access, ended: Collection[str] = ()) -> None:
+    def __init__(self, log: Log, access: Access, live: Live, ended: Collection[str] = ()) -> None:
         self._log = log
         self._access = access
+        self._live = live
         self._ended = ended
         self._known: OrderedDict[str, _Known] = OrderedDict()
 
     async def frame(self, recorded: RecordedEvent, event_id: int) -> bytes | None:
         """Return the event as it is sent; None if its episode is held back from this client."""
         known = await self._take(recorded)
+        if isinstance(recorded.event, RewardComputed):
+            self._live.settled(recorded.episode_id, recorded.event.turn)
         if not self._access.may_read(known.started):
             return None
         told = self._access.told(known.started, ended=recorded.episode_id in self._ended)
@@ -215,7 +220,7 @@ async def episode_stream(log: Log, episode_id: str, after: int, *, access: Acces
     if finished and after >= past[-1].version:
         return Response(status_code=204)
 
-    reader = _Reader(log, access, [episode_id] if finished else [])
+    reader = _Reader(log, access, live, [episode_id] if finished else [])
 
     async def frames() -> AsyncIterator[bytes]:
         for recorded in past:
@@ -250,7 +255,7 @@ async def comparison_stream(
     if not playing and after >= past[-1].position:
         return Response(status_code=204)
 
-    reader = _Reader(log, access, _ended(past))
+    reader = _Reader(log, access, live, _ended(past))
 
     async def frames() -> AsyncIterator[bytes]:
         for recorded in past:
@@ -282,7 +287,7 @@ def log_stream(
     Episodes that are held back from the caller are left out.
     """
 
-    reader = _Reader(log, access)
+    reader = _Reader(log, access, live)
 
     async def frames() -> AsyncIterator[bytes]:
         async for recorded in log.subscribe(after_position=after, episode_ids=episode_ids):

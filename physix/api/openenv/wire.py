@@ -14,7 +14,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
 from physix.api.problems import problem
-from physix.api.quota import Kind, Quota
+from physix.api.quota import Quota
+from physix.store.sql.switchboard import Kind
 
 MAX_DEPTH = 32
 _TASK_ROUTES = ("/tasks", "/task", "/num_tasks", "/task_range")
@@ -81,7 +82,7 @@ class WireGuard:
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
-        reason = self._over_quota(scope, _COSTS.get(path))
+        reason = await self._over_quota(scope, _COSTS.get(path))
         if reason is not None:
             await problem(429, reason)(scope, receive, send)
             return
@@ -98,11 +99,11 @@ class WireGuard:
             receive = _replayed(body, receive)
         await self._app(scope, receive, send)
 
-    def _over_quota(self, scope: Scope, kind: Kind | None) -> str | None:
+    async def _over_quota(self, scope: Scope, kind: Kind | None) -> str | None:
         if self._quota is None or kind is None:
             return None
         client = scope.get("client")
-        return self._quota.refuse(client[0] if client else "", **{kind: 1})
+        return await self._quota.charge(client[0] if client else "", **{kind: 1})
 
     def _checked_frames(self, scope: Scope, receive: Receive, send: Send) -> Receive:
         async def checked() -> Message:
@@ -118,13 +119,13 @@ class WireGuard:
                 if message["type"] != "websocket.receive":
                     return message
                 try:
-                    return {"type": "websocket.receive", "text": self._checked(scope, message)}
+                    return {"type": "websocket.receive", "text": await self._checked(scope, message)}
                 except WireFaultError as error:
                     await send(_error(error.code, f"The message is refused: {error}."))
 
         return checked
 
-    def _checked(self, scope: Scope, message: Message) -> str:
+    async def _checked(self, scope: Scope, message: Message) -> str:
         text = message.get("text")
         if text is None:
             raise WireFaultError("send text frames; this one is binary")
@@ -138,7 +139,7 @@ class WireGuard:
             raise WireFaultError(f"its type must be one of {known}", "UNKNOWN_TYPE")
         if not isinstance(frame.get("data", {}), dict):
             raise WireFaultError("its data must be an object")
-        reason = self._over_quota(scope, _COSTS.get(f"/{frame['type']}"))
+        reason = await self._over_quota(scope, _COSTS.get(f"/{frame['type']}"))
         if reason is not None:
             raise WireFaultError(reason.rstrip("."), "CAPACITY_REACHED")
         return orjson.dumps(frame).decode()

@@ -247,6 +247,11 @@ class SqlLog:
 
         return await to_thread.run_sync(run)
 
+    async def lag(self) -> int:
+        """Return how many committed events the followers in this process were not told of yet."""
+        last = await self.query(queries.last_position)
+        return max(0, last - self._hub.last)
+
     async def query(self, query: Callable[[Connection], T]) -> T:
         """Run a read in a worker thread; errors of the driver become StorageError."""
 
