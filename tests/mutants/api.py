@@ -208,8 +208,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a comparison counts as one session",
         "physix/api/http/comparisons.py",
-        'await bill(request, sessions=len(body.policies), turns=',
-        'await bill(request, sessions=1, turns=',
+        "await bill(request, sessions=len(body.policies), turns=",
+        "await bill(request, sessions=1, turns=",
         (
             "tests/api/openenv/test_environment.py::test_quotas_count_forks_the_members_of_a_comparison_and_frames",
         ),
