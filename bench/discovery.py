@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from multiprocessing import Pool
 from pathlib import Path
@@ -48,6 +49,7 @@ from physix.store import open_log
 from physix.training.suites import OdeCase, odebench
 
 POINTS = 512
+_FLAGS = (("R", "reconstructed"), ("G", "generalised"), ("L", "recovered"), ("F", "form"), ("S", "solved"))
 GOOD = 0.9
 
 
@@ -219,6 +221,21 @@ def _print(name: str, found: Sequence[Found], *, by: str) -> None:
     lines(columns, rows, numbers=columns[1:])
 
 
+def _told(found: Iterable[Found], options: argparse.Namespace) -> list[Found]:
+    """Return what was found, each written or printed as it comes."""
+    kept = []
+    with open(options.json or os.devnull, "w", encoding="utf-8") as file:
+        for one in found:
+            kept.append(one)
+            file.write(json.dumps(asdict(one)) + "\n")
+            file.flush()
+            if options.laws:
+                flags = "".join(letter if getattr(one, what) else "." for letter, what in _FLAGS)
+                took = f"{one.turns}t {one.cpu_s:.1f}s"
+                print(one.case, one.noise, flags, took, one.equation, one.params, flush=True)
+    return kept
+
+
 def main() -> None:
     """Read the options, run, print."""
     parser = argparse.ArgumentParser(description="How often does a policy find the law?")
@@ -253,34 +270,15 @@ def main() -> None:
                 for seed in seeds
                 for c in cases
             ]
-            found = pool.map(ode_found, jobs, chunksize=1)
+            found = _told(pool.imap(ode_found, jobs), options)
         else:
             ids = options.cases or list(SYSTEMS)
-            found = pool.map(
-                system_found,
-                [(i, s, seed, options.policy) for s in options.noise for i in ids for seed in seeds],
-                chunksize=1,
-            )
+            plays = [(i, s, seed, options.policy) for s in options.noise for i in ids for seed in seeds]
+            found = _told(pool.imap(system_found, plays), options)
             for noise in options.noise:
                 own = [one for one in found if one.noise == noise]
                 _print(f"{options.policy}, noise {noise}", own, by="case")
-    if options.laws:
-        for one in found:
-            flags = "".join(
-                letter if getattr(one, what) else "."
-                for letter, what in (
-                    ("R", "reconstructed"),
-                    ("G", "generalised"),
-                    ("L", "recovered"),
-                    ("F", "form"),
-                    ("S", "solved"),
-                )
-            )
-            print(one.case, one.noise, flags, f"{one.turns}t {one.cpu_s:.1f}s", one.equation, one.params)
     _print(f"{options.suite}, {options.policy}", found, by="noise")
-    if options.json:
-        with open(options.json, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(asdict(one)) + "\n" for one in found)
 
 
 if __name__ == "__main__":

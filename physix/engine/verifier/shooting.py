@@ -92,6 +92,7 @@ class Shooting:
         free: BoolArray,
         spend: Spend,
         early: FloatArray | None = None,
+        coarser: float = 1.0,
     ) -> None:
         """Take the problem.
 
@@ -102,6 +103,7 @@ class Shooting:
             free: shape (D,), whether a start may move in that variable; where not, the first sample is exact.
             spend: told of the evaluations of every run; may raise to stop.
             early: shape (D,), what absolute tolerances are relative to; None: the spread.
+            coarser: factor on the tolerances, for data whose noise hides what the solver makes of it.
         """
         self.compiled = compiled
         self.slots = list(slots)
@@ -110,6 +112,7 @@ class Shooting:
         self.spend = spend
         self.spread = spread_of(records)
         self.early = self.spread if early is None else early
+        self.coarser = coarser
         self.held: FloatArray | None = None  # constants that the beginning of a motion may not tell
         self.best: Point | None = None  # of all rows, complete: what is left when `spend` stops the search
         self._steps = np.zeros(len(self.slots) + len(self.free))
@@ -132,7 +135,7 @@ class Shooting:
         compiled = replace(self.compiled, constants=tuple(self._base.tolist()))
         parts, complete = [], True
         for record, start, count in zip(self.records, starts, rows, strict=True):
-            coarser = 1.0 if record.inputs is None else _COARSER
+            coarser = self.coarser if record.inputs is None else max(self.coarser, _COARSER)
             run = integrate_program(
                 compiled,
                 record.t[:count],

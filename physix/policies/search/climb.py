@@ -15,7 +15,7 @@ from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.types import FunctionSet
 from physix.policies.search.design import Design
 from physix.policies.search.laws import Choice, Place
-from physix.policies.search.library import TIERS, Ranges, library
+from physix.policies.search.library import TIERS, Ranges, Term, library
 from physix.policies.search.refit import QUIETEST, Fitted, Fitter, explains
 from physix.policies.search.selection import Chosen, Selection, Structure
 from physix.policies.search.smoothing import Run, smoothed_runs
@@ -26,9 +26,13 @@ _ALONE, _JOINT = 16, 6  # structures tried by simulation: of a single equation, 
 _SWEEPS = 2
 _DROPS = 3  # terms, the least certain first, that elimination tries to do without at one step
 _CLEAN = 0.5  # chi² per sample below which there is hardly noise, and longer laws explain arithmetic
+_DRIFT = 0.3  # autocorrelation of a regression's residuals from which its pieces are too long
 _CLOSE = 3.0  # chi² per sample below which a law's own motion is better than smoothed data
 _UNSEEN = 1e-3  # share of the spread that motions with inputs are trusted to
+_PARTED = 10.0  # chi² per sample above which a motion may have parted from the data by chance alone
+_BETTER = 0.1  # share of it that short parts must bring it down to
 _DIPS = 0.02  # share of its size that a positive variable may seem to go below zero
+_EXAMINED = 3  # laws whose constants are fitted to every row
 _FEW = 3  # terms of one equation, on average: a law of more may hide a plainer one
 
 
@@ -88,9 +92,8 @@ class _Search:
             if self.fitter.exhausted:
                 break
         self._finish()
-        laws = sorted(self.laws.values(), key=lambda law: law.score)
         return Climb(
-            laws=tuple(laws),
+            laws=tuple(sorted(self.laws.values(), key=lambda law: law.score)),
             plainest=self.plainest,
             tier=tier,
             tried=self.fitter.tried,
@@ -154,10 +157,7 @@ class _Search:
         self.looked = []
         for target, design in zip(self.wanted, designs, strict=True):
             terms = library(self.task, target, self.ranges, tier=tier, functions=self.functions)
-            selection = Selection(design, terms)
-            structures = selection.best(_MOST_TERMS)
-            self.looked.append((design, structures, selection.count))
-            shortlists.append(_shortlist(structures, _ALONE if len(self.wanted) == 1 else _JOINT))
+            shortlists.append(self._listed(design, terms))
         if not all(shortlists):
             return
         if len(shortlists) == 1:
@@ -168,6 +168,26 @@ class _Search:
         best = self.best
         if best is not None:
             self._eliminate(best)
+
+    def _listed(self, design: Design, terms: Sequence[Term]) -> list[Structure]:
+        """Return one equation's right-hand sides worth a simulation, told from pieces as long as will do."""
+        count = _ALONE if len(self.wanted) == 1 else _JOINT
+        listed: list[Structure] = []
+        while True:
+            selection = Selection(design, terms)
+            structures = selection.best(_MOST_TERMS)
+            found = _shortlist(structures, count)
+            listed = _merged(listed, found) if len(self.wanted) == 1 else found
+            memory = selection.memory(structures[0]) if structures else 0.0
+            finer = design.finer() if memory > _DRIFT else None
+            if finer is None:
+                if memory > _DRIFT:
+                    selection = Selection(design, terms, memory)
+                    structures = selection.best(_MOST_TERMS)
+                    listed = _merged(listed, _shortlist(structures, count))
+                self.looked.append((design, structures, selection.count))
+                return listed
+            design = finer
 
     def _try(self, choice: Choice) -> Fitted | None:
         best = self.best
@@ -183,7 +203,10 @@ class _Search:
 
     def _sweep(self, shortlists: Sequence[Sequence[Structure]]) -> None:
         """Vary one equation at a time about the best law so far."""
-        here = self._try(tuple(shortlist[0] for shortlist in shortlists))
+        plain = tuple(shortlist[0] for shortlist in shortlists)
+        here = self._try(plain)
+        if self.fitter.divisible and (here is None or here.reduced > _PARTED):
+            here = self._shorter(plain, here)
         for size in range(1, _MOST_TERMS):
             # Bodies that attract each other move right only if all their equations are.
             alike = [_of_size(shortlist, size) for shortlist in shortlists]
@@ -206,6 +229,16 @@ class _Search:
                             best = found
             if best.score >= before:
                 break
+
+    def _shorter(self, choice: Choice, long: Fitted | None) -> Fitted | None:
+        """Follow shorter parts of the motion if what the regression found fits those far better."""
+        self.fitter.follow(short=True)
+        short = self.fitter.fit(choice)
+        if short is None or (long is not None and short.reduced > _BETTER * long.reduced):
+            self.fitter.follow(short=False)
+            return long
+        self.laws = {short.key: short}
+        return short
 
     def _eliminate(self, law: Fitted) -> None:
         """Take terms away from a law, the least certain first, while the score improves."""
@@ -233,19 +266,31 @@ class _Search:
 
     def _finish(self) -> None:
         """Fit the best laws to every row, and let equal coefficients be one constant."""
+        best = self.best
+        if best is not None and not explains(best):
+            self.laws = {
+                key: replace(law, score=self.fitter.practical(law)) for key, law in self.laws.items()
+            }
         ranked = sorted(self.laws.values(), key=lambda law: law.score)
-        for law in ranked[:2]:
-            whole = self.fitter.fit(law.choice, whole=True, near=law.starts)
+        for law in ranked[:_EXAMINED]:
+            whole = self._examined(law)
             if whole is not None:
                 tied = self._tied(whole)
                 # Scores of all rows and of some are not comparable: what is kept is the order.
                 self.laws[law.key] = replace(tied, score=law.score)
 
+    def _examined(self, law: Fitted) -> Fitted | None:
+        """Return the law fitted to whole runs; in parts where a motion so long cannot be followed."""
+        whole = self.fitter.fit(law.choice, look="whole", near=law.starts)
+        if whole is not None and whole.reduced <= max(_CLOSE, 2.0 * law.reduced):
+            return whole
+        return self.fitter.fit(law.choice, look="parts", near=law.starts)
+
     def _tied(self, law: Fitted) -> Fitted:
         ties = _equal_coefficients(law, self.wanted)
         if not ties:
             return law
-        tied = self.fitter.fit(law.choice, ties, whole=True, near=law.starts)
+        tied = self.fitter.fit(law.choice, ties, look=law.look, near=law.starts)
         return tied if tied is not None and tied.score < law.score else law
 
 
@@ -265,7 +310,10 @@ def _ranges(task: Task, runs: Sequence[Run]) -> Ranges:
             off = run.columns[name] - run.columns[name].mean()
             crossings = int(np.sum(np.diff(np.signbit(off))))
             fastest = max(fastest, np.pi * crossings / float(run.t[-1]))
-    return Ranges(size, positive, fastest, np.pi / span)
+    one_way = frozenset(
+        name for name, values in pooled.items() if min(values.max(), -values.min()) <= _DIPS * size[name]
+    )
+    return Ranges(size, positive, one_way, fastest, np.pi / span)
 
 
 def _is_rate(task: Task, name: str) -> bool:
@@ -282,6 +330,11 @@ def _shortlist(structures: Sequence[Structure], count: int) -> list[Structure]:
         if kinds[kind] <= (2 if count == _ALONE else 1) and kind[1] < 2 and structure not in chosen:
             chosen.append(structure)
     return chosen
+
+
+def _merged(first: Sequence[Structure], second: Sequence[Structure]) -> list[Structure]:
+    known = {one.key for one in second}
+    return [*second, *(one for one in first if one.key not in known)]
 
 
 def _size(choice: Choice) -> int:

@@ -11,20 +11,22 @@ differential equations linear in functions of the parameters", Electronic Journa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
+from scipy.interpolate import make_interp_spline
 
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target
 from physix.engine.systems.task import Task
 from physix.policies.search.library import Term, evaluate
-from physix.policies.search.smoothing import Run
+from physix.policies.search.smoothing import Run, degree
 
 _CROSSINGS = 6  # of its mean by a variable, in one piece of the motion
 _PIECE = 24  # samples in a piece, at least
+_SHORTEST = 12  # the same where pieces must be short
+_NEIGHBOURS = 17  # samples whose noise a sample's weight takes into account
 _LARGEST = 1e150  # value of a term whose squares can still be summed
 
 
@@ -34,63 +36,125 @@ class _Piece:
     offsets: FloatArray  # shape (rows, 1 or 2), orthonormal, weighted
 
 
-class Design:
-    """One equation's regression: `column` is what a term contributes, `left` what is to be explained."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _View:
+    """One measured column of one run, as an integral of the right-hand side."""
 
-    def __init__(self, task: Task, target: Target, runs: Sequence[Run], floor: FloatArray) -> None:
-        self._runs = list(runs)
+    run: Run
+    name: str
+    twice: bool  # the column is a position, and the right-hand side an acceleration
+    observed: FloatArray  # shape (T,)
+    weights: FloatArray  # shape (T,)
+    pieces: tuple[_Piece, ...]
+
+    def free(self, values: FloatArray) -> FloatArray:
+        """Return weighted values (T, ...) without what the unknown start of each piece explains."""
+        weighted = (values.T * self.weights).T
+        for piece in self.pieces:
+            part = weighted[piece.rows]
+            weighted[piece.rows] = part - piece.offsets @ (piece.offsets.T @ part)
+        return weighted
+
+    def operator(self) -> FloatArray:
+        """Return the matrix from a term's samples to its contribution: spline integral, weights, offsets."""
+        t = self.run.t
+        spline = make_interp_spline(t, np.eye(len(t)), k=degree(t))
+        return self.free(spline.antiderivative(2 if self.twice else 1)(t))
+
+    def quadrature(self, operator: FloatArray) -> FloatArray:
+        """Return what integrating between samples leaves over, in units of the noise.
+
+        A smooth curve's own rate, integrated like any term, must give the curve back.
+        """
+        rate = (self.run.bends if self.twice else self.run.rates)[self.name]
+        error: FloatArray = operator @ rate - self.free(self.run.columns[self.name])
+        return error
+
+
+class Design:
+    """One equation's regression: `column` is what a term contributes, `left` what is to be explained.
+
+    An equation of second order explains a measured rate, a measured position, or both.
+    """
+
+    def __init__(
+        self, task: Task, target: Target, runs: Sequence[Run], floor: FloatArray, *, finer: int = 0
+    ) -> None:
+        """Cut the runs into pieces; `finer` halves them so many times."""
+        self._given, self._finer = (task, target, runs, floor), finer
         names = [variable.name for variable in task.variables]
-        driven = task.variables[names.index(target.driven)]
-        self._twice = driven.estimated
-        self._column = names.index(target.variable if self._twice else target.driven)
-        self._pieces = [self._cut(run) for run in runs]
-        self._operators = [self._operator(i) for i in range(len(runs))]
-        self.left = np.concatenate(
-            [self._free(i, run.observed[:, self._column]) for i, run in enumerate(self._runs)]
+        wanted = dict.fromkeys((target.driven, target.variable))
+        columns = [names.index(name) for name in wanted if not task.variables[names.index(name)].estimated]
+        self._views = [
+            _view(run, names[d], d, names[d] != target.driven, finer) for d in columns for run in runs
+        ]
+        self._operators = [view.operator() for view in self._views]
+        self.left = np.concatenate([view.free(view.observed) for view in self._views])
+        errors = [
+            view.quadrature(operator) for view, operator in zip(self._views, self._operators, strict=True)
+        ]
+        trusted = [floor[names.index(view.name)] * view.weights[view.weights > 0.0] for view in self._views]
+        self.floor = _mean_square(errors) + (_mean_square(trusted) if any(map(len, trusted)) else 1.0)
+        self.samples = sum(int(np.count_nonzero(view.weights)) for view in self._views) - sum(
+            piece.offsets.shape[1] for view in self._views for piece in view.pieces
         )
-        weights = np.concatenate([run.weights[:, self._column] for run in self._runs])
-        self.floor = (
-            float(np.mean((floor[self._column] * weights[weights > 0.0]) ** 2)) if weights.any() else 1.0
-        )
-        self.samples = int(np.count_nonzero(weights)) - sum(
-            piece.offsets.shape[1] for pieces in self._pieces for piece in pieces
-        )
+
+    def finer(self) -> Design | None:
+        """Return the regression on shorter pieces; None where they are as short as they may be.
+
+        What is integrated holds noise too, which adds up along a piece, the more the larger the
+        coefficients: residuals that resemble their neighbours tell that pieces are too long.
+        """
+        found = Design(*self._given, finer=self._finer + 1)
+        return found if found.pieces > self.pieces else None
+
+    @property
+    def pieces(self) -> int:
+        """How many the runs are cut into."""
+        return sum(len(view.pieces) for view in self._views)
 
     def column(self, term: Term, inner: Sequence[float]) -> FloatArray | None:
         """Return a term's contribution for coefficient 1, shape of `left`; None if it is undefined."""
         parts = []
-        for run, operator in zip(self._runs, self._operators, strict=True):
-            values = evaluate(term, inner, run.columns, len(run.t))
+        for view, operator in zip(self._views, self._operators, strict=True):
+            values = evaluate(term, inner, view.run.columns, len(view.run.t))
             if not np.isfinite(values).all() or np.abs(values).max() > _LARGEST:
                 return None
             parts.append(operator @ values)
         return np.concatenate(parts)
 
-    def _operator(self, i: int) -> FloatArray:
-        """Return the matrix from a term's samples to its contribution: spline integral, weights, offsets."""
-        t = self._runs[i].t
-        integral = CubicSpline(t, np.eye(len(t))).antiderivative(2 if self._twice else 1)(t)
-        return np.stack([self._free(i, column) for column in integral.T], axis=1)
 
-    def _free(self, i: int, values: FloatArray) -> FloatArray:
-        """Return weighted values without what the unknown start of each piece explains."""
-        weighted = values * self._runs[i].weights[:, self._column]
-        for piece in self._pieces[i]:
-            part = weighted[piece.rows]
-            weighted[piece.rows] = part - piece.offsets @ (piece.offsets.T @ part)
-        return weighted
+def _mean_square(parts: Sequence[FloatArray]) -> float:
+    return float(np.mean(np.concatenate(parts) ** 2))
 
-    def _cut(self, run: Run) -> list[_Piece]:
-        seen = run.observed[:, self._column]
-        centred = seen - seen.mean()
-        large = np.sign(centred[np.abs(centred) > 0.5 * centred.std()])
-        crossings = int(np.sum(large[1:] != large[:-1]))
-        count = max(1, min(crossings // _CROSSINGS, len(seen) // _PIECE))
-        edges = np.linspace(0, len(seen), count + 1).round().astype(int)
-        weights = run.weights[:, self._column]
-        pieces = []
-        for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            w, elapsed = weights[begin:end], run.t[begin:end] - run.t[begin]
-            basis = [w, w * elapsed] if self._twice else [w]
-            pieces.append(_Piece(slice(begin, end), np.linalg.qr(np.stack(basis, axis=1))[0]))
-        return pieces
+
+def _view(run: Run, name: str, column: int, twice: bool, finer: int) -> _View:
+    seen = run.observed[:, column]
+    weights = _levelled(run.weights[:, column])
+    return _View(run, name, twice, seen, weights, tuple(_cut(run.t, seen, weights, twice, finer)))
+
+
+def _cut(t: FloatArray, seen: FloatArray, weights: FloatArray, twice: bool, finer: int) -> Iterator[_Piece]:
+    centred = seen - seen.mean()
+    large = np.sign(centred[np.abs(centred) > 0.5 * centred.std()])
+    crossings = int(np.sum(large[1:] != large[:-1]))
+    count = max(1, min(crossings // _CROSSINGS, len(seen) // _PIECE))
+    count = max(count, min(count << finer, len(seen) // _SHORTEST))
+    edges = np.linspace(0, len(seen), count + 1).round().astype(int)
+    for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+        w, elapsed = weights[begin:end], t[begin:end] - t[begin]
+        basis = [w, w * elapsed] if twice else [w]
+        yield _Piece(slice(begin, end), np.linalg.qr(np.stack(basis, axis=1))[0])
+
+
+def _levelled(weights: FloatArray) -> FloatArray:
+    """Return the weights of samples, none much larger than its neighbours'.
+
+    A sample may be known far better than those about it (noise that grows with the signal, where the signal
+    crosses zero); what is integrated up to it is not.
+    """
+    used = weights > 0.0
+    variance = np.where(used, 1.0 / np.where(used, weights, 1.0) ** 2, 0.0)
+    window = np.ones(min(_NEIGHBOURS, len(weights)))
+    about = np.convolve(variance, window, "same") / np.maximum(np.convolve(used, window, "same"), 1.0)
+    return np.where(used, 1.0 / np.sqrt(np.where(used, np.maximum(variance, about), 1.0)), 0.0)

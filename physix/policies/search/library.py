@@ -24,6 +24,10 @@ from physix.engine.verifier.types import FunctionSet
 TIERS = 4
 _INNER = ("h_1", "h_2")
 _SHARES = (0.05, 0.12, 0.3, 0.6, 1.0, 1.8, 4.0)  # of a variable's size, where an inner constant begins
+_SINGULAR, _SATURATION = (
+    10.0,
+    -6.0,
+)  # nats of prior against what is infinite at 0, and against what levels off
 _MOST_STATES = 4  # whose products are all tried
 _ANGLES = ("rad", "deg", "°")
 
@@ -43,6 +47,7 @@ class Term:
     letter: str
     tier: int
     starts: tuple[tuple[float, ...], ...] = ()
+    unlikely: float = 0.0  # nats of prior against it beside its tier's
 
     @property
     def inner(self) -> int:
@@ -61,6 +66,7 @@ class Ranges:
 
     size: Mapping[str, float]
     positive: frozenset[str]
+    one_way: frozenset[str]  # rates that never change their sign
     fastest: float  # angular frequency of the liveliest variable
     slowest: float  # of one turn in the whole record
 
@@ -130,7 +136,7 @@ def _plain(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
     for angle in _angles(task):
         yield Term(f"sin({_turned(angle)})", "w", 0)
     if target.order == 2:
-        yield from _drag(target.driven, rates)
+        yield from _drag(target.driven, rates, ranges)
     else:
         yield from _products(_states(task), 2, 0)
 
@@ -155,10 +161,12 @@ def _curved(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
     for name in names:
         if name in ranges.positive:
             yield Term(f"sqrt({name})", "s", 1)
-            yield Term(f"1/{name}", "i", 1)
-            yield Term(f"1/{name}**2", "i", 1)
+            # A force may be infinite at the origin; a population, a charge or a temperature hardly is.
+            singular = _SINGULAR if target.order == 1 else 0.0
+            yield Term(f"1/{name}", "i", 1, unlikely=singular)
+            yield Term(f"1/{name}**2", "i", 1, unlikely=singular)
             others = [other for other in names if other != name]
-            yield from (Term(f"{other}/{name}", "i", 1) for other in others)
+            yield from (Term(f"{other}/{name}", "i", 1, unlikely=_SINGULAR) for other in others)
 
 
 def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
@@ -170,7 +178,7 @@ def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
         sizes = tuple((share * ranges.size[name],) for share in _SHARES)
         others = [other for other in names if other != name]
         if name in ranges.positive:
-            yield Term(f"{name}/({{0}} + {name})", "m", 2, sizes)
+            yield Term(f"{name}/({{0}} + {name})", "m", 2, sizes, unlikely=_SATURATION)
             yield Term(f"{name}*log({name}/{{0}})", "l", 2, sizes)
             yield Term(f"log({name})", "l", 2)
             yield Term(f"{name}**{{0}}", "p", 2, ((-1.5,), (-0.5,), (0.3,), (0.7,), (1.5,), (2.5,)))
@@ -222,10 +230,13 @@ def _products(names: Sequence[str], degree: int, tier: int) -> Iterator[Term]:
         yield Term(text, "p" if degree == 2 else "d", tier)
 
 
-def _drag(own: str, rates: Sequence[str]) -> Iterator[Term]:
-    """Yield resistances that grow with the square of the speed."""
+def _drag(own: str, rates: Sequence[str], ranges: Ranges) -> Iterator[Term]:
+    """Yield resistances that grow with the square of the speed.
+
+    One that does not turn with the motion is plain only where the motion never turns.
+    """
     if len(rates) == 1:
-        yield Term(f"{own}**2", "c", 0)
+        yield Term(f"{own}**2", "c", 0 if own in ranges.one_way else 2)
         yield Term(f"{own}*abs({own})", "c", 0)
     else:
         yield Term(f"{own}*sqrt({' + '.join(f'{name}**2' for name in rates)})", "c", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,16 +28,23 @@ _PROMISING = 0.01  # of its chi² is left after few steps: a law worth more of t
 _EVALUATIONS = 100_000  # of the right-hand side, for one law while structures are compared
 _ALL_EVALUATIONS = 600_000
 _TOTAL = 2_500_000  # for all laws of one task
+_PRACTICAL = 1.5e-2  # the same where no law explains the data
 _SWEPT = 0.6  # of it, for trying structures
 
 
 QUIETEST = 1e-7  # share of the spread that even noise-free data is trusted to
 _NEAR = 2e-4  # the same for laws that something is left over of: nearer is no nearer to the truth
-_SWINGS, _PART_ROWS = 4, 24  # through the mean, and samples, of one part of a long run
-_INDEPENDENT = 30  # residuals of a variable that count as independent where they resemble each other
+_LONG_PARTS = (4, 24)  # swings through the mean, and samples at least, of one part of a long run
+_SHORT_PARTS = (1, 12)  # the same where motions part sooner than that
+_TOLERATED, _COARSEST = 1e-5, 1000.0  # noise from which a solver need not be so exact, and how much less
+_INDEPENDENT = 30  # residuals of an equation that count as independent where they resemble each other
+_NEIGHBOURS = 17  # samples whose noise counts for that of one in their middle
 _UNEXPLAINED = 40.0  # nats against a law that leaves something over
 _SURE = 4.0  # standard deviations of chi² that a right law may be off
 _EXACT = 10.0  # times what arithmetic leaves over: nothing is left to explain
+
+
+Look = Literal["thinned", "parts", "whole"]
 
 
 class _SpentError(Exception):
@@ -68,6 +76,7 @@ class Fitted:
     floor: float  # chi² per sample that arithmetic alone leaves over
     errors: dict[str, float | None] = field(default_factory=dict)
     left: tuple[LeftOver, ...] = ()
+    look: Look = "thinned"
 
     @property
     def reduced(self) -> float:
@@ -113,29 +122,55 @@ class Fitter:
     ) -> None:
         self._task, self._wanted, self._functions = task, wanted, functions
         prepared = prepare(task)
+        self._told = all(trajectory.sigma for trajectory in task.shown)
         self._free = np.array([task.measured or variable.estimated for variable in task.variables])
         self._records = [
-            Record(s.t, s.states, s.weight / np.hypot(s.sigma, floor), s.inputs) for s in prepared.shown
+            Record(s.t, s.states, s.weight / np.hypot(_levelled(s.sigma), floor), s.inputs)
+            for s in prepared.shown
         ]
         size = np.hypot(prepared.rms_sigma, floor)
-        self._near = float(np.mean((_NEAR * prepared.scale / size) ** 2))
+        shares = ((prepared.scale / size) ** 2)[prepared.scored]
+        self._near, self._practical = (share**2 * float(np.mean(shares)) for share in (_NEAR, _PRACTICAL))
         self._early = prepared.early
+        share = float(np.min(np.where(prepared.scored, prepared.rms_sigma / prepared.scale, np.inf)))
+        self._coarser = float(np.clip(share / _TOLERATED, 1.0, _COARSEST))
         used = np.concatenate([(record.weights * floor).ravel() for record in self._records])
         self._floor = float(np.mean(used[used > 0.0] ** 2)) if used.any() else 1.0
         names = [variable.name for variable in task.variables]
         smooth = [np.stack([run.columns[name] for name in names], axis=1) for run in runs]
-        self._parts = [
+        self.spent = 0
+        self.tried = 0  # laws
+        self._known: dict[object, Fitted | None] = {}
+        self._ways = [self._divided(runs, smooth, *size) for size in (_LONG_PARTS, _SHORT_PARTS)]
+        self.short = False
+        self._follow(self._ways[0])
+
+    def _divided(
+        self, runs: Sequence[Run], smooth: Sequence[FloatArray], swings: int, rows: int
+    ) -> list[_Part]:
+        return [
             part
             for i, (record, run, states) in enumerate(zip(self._records, runs, smooth, strict=True))
-            for part in _parts(i, record, run, states, self._free)
+            for part in _parts(i, record, run, states, self._free, swings, rows)
         ]
+
+    def _follow(self, parts: list[_Part]) -> None:
+        self._parts = parts
         total = sum(len(record.t) for record in self._records)
         self._thin = [_thinned(self._cut(part), total) for part in self._parts]
         self._begins = np.array([part.start for part in self._parts])
         self._firsts = [k for k, part in enumerate(self._parts) if part.begin == 0]
-        self.spent = 0
-        self.tried = 0  # laws
-        self._known: dict[object, Fitted | None] = {}
+        self._known.clear()
+
+    @property
+    def divisible(self) -> bool:
+        """Shorter parts may be followed than are now."""
+        return not self.short and len(self._ways[1]) > len(self._ways[0])
+
+    def follow(self, *, short: bool) -> None:
+        """Follow short parts of the motion or long ones; fits to the one do not compare to the other's."""
+        self.short = short
+        self._follow(self._ways[short])
 
     @property
     def tired(self) -> bool:
@@ -153,7 +188,7 @@ class Fitter:
         ties: Ties | None = None,
         *,
         near: FloatArray | None = None,
-        whole: bool = False,
+        look: Look = "thinned",
         terms: int = 30,
     ) -> Fitted | None:
         """Return the law with constants that minimise chi²; None where it cannot be written or simulated.
@@ -163,17 +198,18 @@ class Fitter:
             ties: coefficients that are one constant.
             near: shape (runs, D), starts of a law that this one differs little from: few steps will do.
                 None: those of the smoothed data.
-            whole: look at every row, and find how well the constants are known; else at most 400 rows.
+            look: at most at 400 rows in parts of the motion; or at every row, in parts or as whole runs, and
+                then find how well the constants are known.
             terms: how many there were to choose from.
         """
         written = write(self._task, self._wanted, choice, ties or {}, self._functions)
-        if written is None or (self.exhausted and not whole):
+        if written is None or (self.exhausted and look == "thinned"):
             return None
         begun = tuple(f"{value:.1e}" for value in written.parsed.params.values())
-        key = (written.parsed.canonical, begun, whole, near is None)
+        key = (written.parsed.canonical, begun, look, near is None)
         if key not in self._known:
             self.tried += 1
-            self._known[key] = self._fit(written, choice, ties or {}, near, whole, terms)
+            self._known[key] = self._fit(written, choice, ties or {}, near, look, terms)
         return self._known[key]
 
     def _fit(
@@ -182,12 +218,13 @@ class Fitter:
         choice: Choice,
         ties: Ties,
         near: FloatArray | None,
-        whole: bool,
+        look: Look,
         terms: int,
     ) -> Fitted | None:
         rounds = _ROUNDS if near is None else _FEW_ROUNDS
-        records = self._records if whole else self._thin
-        left = _ALL_EVALUATIONS if whole else _EVALUATIONS
+        whole, thinned = look == "whole", look == "thinned"
+        records = self._records if whole else self._thin if thinned else [self._cut(p) for p in self._parts]
+        left = _EVALUATIONS if thinned else _ALL_EVALUATIONS
 
         def spend(evaluations: int) -> None:
             nonlocal left
@@ -199,13 +236,19 @@ class Fitter:
         compiled = program(written.parsed)
         names = [name for name in written.parsed.params if name in compiled.params]
         shooting = Shooting(
-            compiled, [compiled.params[n] for n in names], records, self._free, spend, self._early
+            compiled,
+            [compiled.params[n] for n in names],
+            records,
+            self._free,
+            spend,
+            self._early,
+            self._coarser if thinned else 1.0,
         )
         point: Point | None = None
         known: dict[str, float | None] = {}
         try:
             if near is not None and len(near) != len(records):
-                near = near[self._firsts]
+                near = near[self._firsts] if whole else None
             constants = np.array([written.parsed.params[n] for n in names])
             if near is None:
                 near = self._begins[self._firsts] if whole else self._begins
@@ -216,7 +259,7 @@ class Fitter:
                 point = shooting.descend(begun, rounds, shooting.full)
                 if not point.converged and point.chi2 < _PROMISING * begun.chi2:
                     point = shooting.descend(point, _ROUNDS, shooting.full)
-            if whole:
+            if not thinned:
                 left = shooting.most_for_slopes()
                 kinds = kinds_of([record.weights for record in records])
                 slopes = shooting.slopes(point, shooting.full, central=True)
@@ -246,6 +289,7 @@ class Fitter:
             score=self._price(chosen, ties, samples, terms),
             errors=known,
             left=left_over,
+            look=look,
         )
         return replace(found, score=found.score + self._badness(found))
 
@@ -255,10 +299,25 @@ class Fitter:
         While something is left over that is no noise, neighbouring residuals say the same: they count as
         few, or every further term would look certain.
         """
+        if self._told and law.reduced < 1.0 and not law.exact:
+            # Of known noise chi² itself is the likelihood; none is gained by less than there should be.
+            return law.samples * (law.reduced - 1.0)
         if explains(law):
             return badness(max(law.chi2, _EXACT * law.floor * law.samples), law.samples, law.floor)
-        few = min(law.samples, _INDEPENDENT * len(self._free))
-        return _UNEXPLAINED + few * float(np.log(law.reduced + self._near))
+        return _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self._near))
+
+    def _few(self, law: Fitted) -> int:
+        return min(law.samples, _INDEPENDENT * len(self._wanted))
+
+    def practical(self, law: Fitted) -> float:
+        """Return a score for laws none of which explains the data: smaller is better.
+
+        What the best of them leaves over is then the fault of the measurement (a camera's lens, a clock, an
+        input between its samples) or of a law that nobody tried. A hundredth or two of the spread
+        say nothing.
+        """
+        price = self._price(law.choice, law.ties, law.samples, 30)
+        return price + _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self._practical))
 
     def motions(self, law: Fitted) -> list[FloatArray] | None:
         """Return the law's own motion at every row of every run, shape (T, D); None where it ends early."""
@@ -304,18 +363,37 @@ class _Part:
     start: FloatArray  # shape (D,), without the noise
 
 
-def _parts(i: int, record: Record, run: Run, states: FloatArray, free: NDArray[np.bool_]) -> list[_Part]:
+def _parts(
+    i: int,
+    record: Record,
+    run: Run,
+    states: FloatArray,
+    free: NDArray[np.bool_],
+    swings: int,
+    rows: int,
+) -> list[_Part]:
     """Cut a run after every few swings, where a start may be anything."""
     off = states - states.mean(axis=0)
     sides = [np.sign(one[np.abs(one) > 0.5 * one.std()]) for one in off.T]
-    swings = max(int(np.sum(side[1:] != side[:-1])) for side in sides)
-    count = max(1, min(swings // _SWINGS, len(states) // _PART_ROWS)) if free.any() else 1
+    seen = max(int(np.sum(side[1:] != side[:-1])) for side in sides)
+    count = max(1, min(seen // swings, len(states) // rows)) if free.any() else 1
     edges = np.linspace(0, len(states), count + 1).round().astype(int)[:-1].tolist()
     first = np.where(free, states[0], record.states[0])
     begins = [0, *(int(run.rows[edge]) for edge in edges[1:])]
     ends = [*begins[1:], len(record.t)]
     starts = [first, *(states[edge] for edge in edges[1:])]
     return [_Part(i, *part) for part in zip(begins, ends, starts, strict=True)]
+
+
+def _levelled(sigma: FloatArray) -> FloatArray:
+    """Return the noise of samples, none less than what its neighbours have on average.
+
+    Noise that is a share of the signal does not vanish where the signal crosses zero.
+    """
+    window = np.ones((min(_NEIGHBOURS, len(sigma)), 1))
+    about = [np.convolve(one**2, window[:, 0], "same") for one in sigma.T]
+    count = np.convolve(np.ones(len(sigma)), window[:, 0], "same")
+    return np.maximum(sigma, np.sqrt(np.stack(about, axis=1) / count[:, None]))
 
 
 def _thinned(record: Record, total: int) -> Record:

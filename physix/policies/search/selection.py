@@ -17,6 +17,7 @@ _FLOOR = 1e-14  # of the energy: rounding in the normal equations
 _RIDGE = 1e-12
 _POLISHED = 12  # structures of each size whose inner constants are moved to their best
 _STEPS = 8
+_FEWEST = 20  # samples that count as independent, whatever they resemble
 _LONGEST = 0.7  # share of an inner constant by which one step may change it
 _TIER_COST = (0.0, 3.0, 10.0, 16.0)  # nats of prior against far-fetched terms
 
@@ -63,9 +64,8 @@ def price(term: Term, samples: int, terms: int) -> float:
     Source: J. Chen and Z. Chen, "Extended Bayesian information criteria for model selection with large
     model spaces", Biometrika 95 (2008).
     """
-    return (
-        (1 + term.inner) * float(np.log(samples)) + 2.0 * float(np.log(max(2, terms))) + _TIER_COST[term.tier]
-    )
+    prior = 2.0 * float(np.log(max(2, terms))) + _TIER_COST[term.tier] + term.unlikely
+    return (1 + term.inner) * float(np.log(samples)) + prior
 
 
 Pick = tuple[Term, tuple[float, ...]]
@@ -75,8 +75,12 @@ _SAME = 1.0 - 1e-11  # cosine of two columns that are one: x*abs(x) of a positiv
 class Selection:
     """The columns of one equation's library, and the search over them."""
 
-    def __init__(self, design: Design, terms: Sequence[Term]) -> None:
+    def __init__(self, design: Design, terms: Sequence[Term], memory: float = 0.0) -> None:
+        """Take the problem; `memory` is the autocorrelation that residuals are known to have."""
         self.design = design
+        # Source: M. H. Quenouille, Associated Measurements (1952): samples that resemble their neighbours.
+        self.samples = max(_FEWEST, round(design.samples * (1.0 - memory) / (1.0 + memory)))
+        self.samples = min(self.samples, design.samples)
         picks, columns, sizes = [], [], []
         for term in terms:
             for inner in term.starts or ((),):
@@ -97,7 +101,7 @@ class Selection:
         families = {term.text: i for i, (term, _) in enumerate(self.terms)}
         self.family = np.array([families[term.text] for term, _ in self.terms], dtype=int)
         self.count = len(families)
-        self.prices = np.array([price(term, design.samples, self.count) for term, _ in self.terms])
+        self.prices = np.array([price(term, self.samples, self.count) for term, _ in self.terms])
 
     def best(self, most: int) -> list[Structure]:
         """Return structures of up to `most` terms, the best first, each set of terms once."""
@@ -108,6 +112,16 @@ class Selection:
                 if known is None or structure.score < known.score:
                     found[structure.key] = structure
         return sorted(found.values(), key=lambda structure: structure.score)
+
+    def memory(self, structure: Structure) -> float:
+        """Return the lag-1 autocorrelation of what a structure leaves over."""
+        off = self.design.left.copy()
+        for one in structure.chosen:
+            column = self.design.column(one.term, one.inner)
+            if column is not None:
+                off -= one.coefficient * column
+        square = float(off @ off)
+        return float(off[1:] @ off[:-1]) / square if square > 0.0 else 0.0
 
     def _levels(self, most: int) -> Iterable[list[tuple[int, ...]]]:
         """Yield the best subsets of each size: of plain terms, and with one or two that hold constants.
@@ -123,12 +137,12 @@ class Selection:
     def _beam(self, most: int, bent: NDArray[np.bool_], allowed: int) -> Iterable[list[tuple[int, ...]]]:
         beam: list[tuple[int, ...]] = [()]
         width = _WIDE_BEAM if not allowed and len(self.terms) - int(bent.sum()) <= _WIDE_BEAM // 4 else _BEAM
-        samples = self.design.samples
+        samples, size = self.samples, self.design.samples
         for _ in range(min(most, len(self.terms))):
             scored: dict[tuple[int, ...], float] = {}
             for subset in beam:
                 left, own = self._left_over(subset)
-                chi2 = np.maximum(left, _FLOOR * self.energy) / samples
+                chi2 = np.maximum(left, _FLOOR * self.energy) / size
                 scores = samples * np.log(chi2 + self.design.floor) + own + self.prices
                 scores[np.isin(self.family, self.family[list(subset)])] = np.inf
                 if bent[list(subset)].sum() >= allowed:
@@ -182,13 +196,14 @@ class Selection:
     def _structure(self, picks: Sequence[Pick], matrix: FloatArray, sizes: FloatArray) -> Structure:
         coefficients, *_ = np.linalg.lstsq(matrix, self.design.left, rcond=1e-12)
         off = self.design.left - matrix @ coefficients
-        cost = sum(price(term, self.design.samples, self.count) for term, _ in picks)
+        cost = sum(price(term, self.samples, self.count) for term, _ in picks)
         chosen = [
             Chosen(term, inner, c)
             for (term, inner), c in zip(picks, (coefficients / sizes).tolist(), strict=True)
         ]
+        share = self.samples / max(1, self.design.samples)
         return Structure(
-            tuple(chosen), badness(float(off @ off), self.design.samples, self.design.floor) + cost
+            tuple(chosen), badness(share * float(off @ off), self.samples, self.design.floor) + cost
         )
 
     def _polished(self, index: list[int]) -> Structure:
