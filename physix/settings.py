@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -69,6 +69,14 @@ class Settings(BaseSettings):
     hf_models: str = Field(default="", description="models that requests may name, separated by commas")
 
     temperature: float = Field(default=0.7, ge=0.0, le=2.0, description="of a model's replies")
+    grammar: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="hand servers a grammar of the task's replies: auto, to those known to take one "
+        "(Ollama and local models); on, to OpenAI-compatible ones too",
+    )
+    local_threads: int = Field(
+        default=1, ge=1, le=256, description="of a local model; more than there are idle cores is far slower"
+    )
     max_reply_tokens: int = Field(default=1_024, ge=16, le=32_768, description="a longer reply is cut")
     prompt_tokens: int = Field(default=2_048, ge=1_536, description="what a prompt is thinned to")
     model_timeout_s: float = Field(

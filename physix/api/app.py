@@ -31,6 +31,7 @@ from physix.api.http import (
     demos,
     laws,
     manual,
+    models,
     operator,
     probes,
     reference,
@@ -88,6 +89,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
             live = Live()
             drivers = Drivers(log, engine, tasks, live, settings, switchboard=switchboard)
             app.state.services = Services(log, engine, drivers, live, settings)
+            app.state.fetch_tasks = tasks
             app.state.boards = Boards(log, tasks, settings, (Path(settings.boards), shipped_boards()))
             if quota is not None:
                 quota.share(switchboard)
@@ -128,6 +130,8 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(board.router)
     app.include_router(operator.router)
     app.include_router(probes.router)
+    app.include_router(models.router)
+    app.state.fetching = models.Fetching()
     app.state.runs = (Path(settings.runs), shipped_runs())
     if openenv:
         from physix.api.openenv.environment import register

@@ -34,6 +34,7 @@ from physix.cli.measured import (
     UnitOption,
     read_file_command,
 )
+from physix.cli.models import models_app
 from physix.cli.train import train_app
 from physix.cli.validate import validate
 from physix.errors import BadInputError, BoardNotFoundError, EpisodeNotFoundError, PhysixError
@@ -57,6 +58,7 @@ app.command("read")(read_file_command)
 app.command("bundle")(bundle)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(train_app, name="train")
+app.add_typer(models_app, name="models")
 app.command()(rollout)
 app.command()(validate)
 app.command()(simplify)

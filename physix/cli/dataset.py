@@ -42,6 +42,24 @@ def dataset_sft(
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
 
 
+@dataset_app.command("lessons")
+def dataset_lessons(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
+    db: Db = None,
+    synthetic: Annotated[int, typer.Option(min=0, help="Random laws, one episode each.")] = 1_150,
+    systems: Annotated[int, typer.Option(min=0, help="Episodes on tiers 1 and 2.")] = 250,
+    first_seed: Annotated[int, typer.Option(min=0, help="Other lessons: another seed.")] = 10_000,
+    run_id: Annotated[str, typer.Option("--run-id", help="Repeating it continues it.")] = "lessons-1",
+) -> None:
+    """Play lessons on random laws into the log and write their rows: what a small model learns from."""
+    from physix.training.data.files import write_lessons
+    from physix.training.data.lessons import LessonPlan
+
+    plan = LessonPlan(synthetic=synthetic, systems=systems, first_seed=first_seed)
+    report = anyio.run(write_lessons, db or Settings().db, plan, run_id, out)
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
 def rollout(
     policy: Annotated[str, typer.Option(metavar="NAME", help="teacher, or a name from `physix policies`.")],
     episodes: Annotated[int, typer.Option(min=1, help="How many, over all systems together.")],

@@ -44,6 +44,7 @@ def list_policies() -> list[PolicyInfo]:
             is_default=True,
         ),
         *_embedded(),
+        *_in_process(),
         _extra("sindy", "PySINDy", "pysindy", "Sparse regression with PySINDy over a grid of thresholds."),
         _extra(
             "operon", "Operon", "pyoperon", "Genetic programming with Operon on smoothed rates of change."
@@ -159,16 +160,35 @@ def make_policy(name: str, *, allow_files: bool = False, settings: Settings | No
 
         return ScriptedPolicy.from_file(Path(rest))
     settings = settings or Settings()
+    if kind == "local":
+        local = _local_model(name, settings, allow_files=allow_files)
+        if local is not None:
+            return local
     if kind in ("ollama", "openai", "hf") and rest and not rest.startswith("<"):
         backend = _backend(kind, rest, settings, allow_files=allow_files)
         if backend is not None:
             from physix.policies.chat.policy import ChatPolicy
 
-            return ChatPolicy(name, backend, settings)
+            constrain = settings.grammar == "on" or (settings.grammar == "auto" and kind == "ollama")
+            return ChatPolicy(name, backend, settings, constrain=constrain)
     known = [info.name for info in list_policies()]
     known += ["ollama:<tag>", "openai:<model>", "replay:<episode>"]
     known += [f"hf:{model}" for model in _allowed_checkpoints(settings)]
     raise UnknownPolicyError(name, [*known, "hf:<path or id>", "scripted:<file>"] if allow_files else known)
+
+
+def _local_model(name: str, settings: Settings, *, allow_files: bool) -> Policy | None:
+    """Return a model that runs in this process through llama.cpp; only files may name another adapter."""
+    from physix.policies.chat.policy import ChatPolicy
+    from physix.policies.local.backend import LocalBackend, local_policies, local_policy
+
+    if not allow_files and name not in {one.name for one in local_policies()}:
+        return None
+    found = local_policy(name)
+    if found is None:
+        return None
+    backend = LocalBackend(found, threads=settings.local_threads)
+    return ChatPolicy(name, backend, settings, compact_prompt=True, constrain=settings.grammar != "off")
 
 
 def _backend(kind: str, model: str, settings: Settings, *, allow_files: bool) -> Backend | None:
@@ -211,6 +231,27 @@ async def open_policy(
 
         return await ReplayPolicy.of(name, log)
     return make_policy(name, allow_files=allow_files, settings=settings)
+
+
+def _in_process() -> list[PolicyInfo]:
+    """Return the language models that run here once they were fetched."""
+    from physix.policies.local.backend import INSTALL, installed, local_policies, missing
+
+    found = []
+    for policy in local_policies():
+        reason = missing(policy)
+        command = f"physix models pull {policy.model.name}" if installed() else INSTALL
+        found.append(
+            PolicyInfo(
+                name=policy.name,
+                title=policy.title,
+                description=policy.description,
+                reachable=reason is None,
+                reason=reason,
+                command=None if reason is None else command,
+            )
+        )
+    return found
 
 
 def _embedded() -> list[PolicyInfo]:

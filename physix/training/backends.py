@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from physix.errors import BadInputError
@@ -67,18 +69,41 @@ class Loaded:
     peft_config: Any = None
 
 
-def load(backend: Backend, model: str, *, lora_rank: int, context: int, seed: int) -> Loaded:
-    """Return the model under a backend, with LoRA adapters unless it is trained whole."""
+def load(
+    backend: Backend, model: str, *, lora_rank: int, context: int, seed: int, small: bool = False
+) -> Loaded:
+    """Return the model under a backend, with LoRA adapters unless it is trained whole.
+
+    Args:
+        model: a folder, a Hugging Face id, "smollm2", or the folder of a LoRA adapter: that adapter is
+            trained on, under either backend, so that what follows SFT starts from SFT.
+        small: read the weights as bfloat16 on a CPU too; adapters are float32 in any case.
+
+    Raises:
+        BadInputError: an adapter is to be trained whole, or its base model is not named.
+    """
+    adapter = adapter_base(model)
+    if backend.name == "full" and adapter is not None:
+        raise BadInputError(f"{model} is an adapter: train it with --backend peft, or merge it first.")
     if backend.name == "unsloth":
-        return _load_unsloth(model, lora_rank=lora_rank, context=context, seed=seed)
+        return _load_unsloth(
+            model, lora_rank=lora_rank, context=context, seed=seed, adapted=adapter is not None
+        )
     transformers = importlib.import_module("transformers")
     torch = importlib.import_module("torch")
-    dtype = torch.bfloat16 if torch.cuda.is_available() else torch.float32
-    loaded = transformers.AutoModelForCausalLM.from_pretrained(model, dtype=dtype)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model)
+    dtype = torch.bfloat16 if small or torch.cuda.is_available() else torch.float32
+    source = resolved(adapter or model)
+    loaded = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(source)
     if backend.name == "full":
         return Loaded(model=loaded, tokenizer=tokenizer)
     peft = importlib.import_module("peft")
+    if adapter is not None:
+        # `from_pretrained` of the adapter's folder would inject it without making a PeftModel, and the
+        # trainer would then initialise it anew.
+        return Loaded(
+            model=peft.PeftModel.from_pretrained(loaded, model, is_trainable=True), tokenizer=tokenizer
+        )
     config = peft.LoraConfig(
         r=lora_rank,
         lora_alpha=2 * lora_rank,
@@ -89,11 +114,38 @@ def load(backend: Backend, model: str, *, lora_rank: int, context: int, seed: in
     return Loaded(model=loaded, tokenizer=tokenizer, peft_config=config)
 
 
-def _load_unsloth(model: str, *, lora_rank: int, context: int, seed: int) -> Loaded:
+def adapter_base(model: str) -> str | None:
+    """Return the base model of a LoRA adapter's folder; None if `model` is no such folder.
+
+    Raises:
+        BadInputError: the adapter does not say what it adapts.
+    """
+    config = Path(model) / "adapter_config.json"
+    if not config.is_file():
+        return None
+    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
+    if not base:
+        raise BadInputError(f"{config} does not name the model that the adapter is for.")
+    return str(base)
+
+
+def resolved(model: str) -> str:
+    """Return what `from_pretrained` loads: a folder in place of the name "smollm2"."""
+    if model == "smollm2":
+        from physix.training.smollm2 import transformers_folder
+
+        return str(transformers_folder())
+    return model
+
+
+def _load_unsloth(model: str, *, lora_rank: int, context: int, seed: int, adapted: bool) -> Loaded:
     unsloth = importlib.import_module("unsloth")
     loaded, tokenizer = unsloth.FastLanguageModel.from_pretrained(
-        model_name=model, max_seq_length=context, load_in_4bit=False
+        model_name=model if adapted else resolved(model), max_seq_length=context, load_in_4bit=False
     )
+    if adapted:
+        # Unsloth loads base and adapter from the adapter's folder; a second adapter would start anew.
+        return Loaded(model=loaded, tokenizer=tokenizer)
     adapted = unsloth.FastLanguageModel.get_peft_model(
         loaded,
         r=lora_rank,

@@ -15,6 +15,8 @@ class Profile:
         model: Hugging Face id, or "" where the model is made here.
         instruct: whether it chats (whole prompts in English) or speaks the nano codec.
         group: rollouts per task; prompts_per_step tasks make a step.
+        small: trained on a CPU with the compact prompt: its weights are read as bfloat16 there, and logits
+            are computed for completions alone.
     """
 
     name: str
@@ -27,6 +29,7 @@ class Profile:
     max_turns: int
     max_completion_tokens: int
     lora_rank: int = 16
+    small: bool = False
 
 
 PROFILES = {
@@ -53,6 +56,19 @@ PROFILES = {
             prompts_per_step=4,
             max_turns=8,
             max_completion_tokens=2_048,
+        ),
+        Profile(
+            name="smollm2",
+            model="smollm2",  # physix.training.smollm2 unpacks it where `physix models pull` has put it
+            instruct=True,
+            learning_rate_sft=8e-4,
+            learning_rate_grpo=5e-5,
+            group=6,
+            prompts_per_step=3,
+            max_turns=6,
+            max_completion_tokens=96,
+            lora_rank=8,
+            small=True,
         ),
         Profile(
             name="nano",

@@ -35,6 +35,7 @@ class SftOptions:
     seed: int = 0
     save_every: int = 100
     report_to: str = "none"
+    threads: int = 1
 
 
 class MetricsToRun(TrainerCallback):
@@ -65,6 +66,9 @@ def train_sft(options: SftOptions, backend: Backend) -> Path:
     """
     from trl import SFTConfig, SFTTrainer
 
+    from physix.training.completion_loss import CompletionLossTrainer
+
+    torch.set_num_threads(options.threads)
     profile = profile_named(options.profile)
     rows, digest = read_rows(options.dataset)
     loaded, source = _load(options, profile, backend)
@@ -84,15 +88,18 @@ def train_sft(options: SftOptions, backend: Backend) -> Path:
     )
     on_cpu = not torch.cuda.is_available()
     folder = options.output_dir / "checkpoints"
-    trainer = SFTTrainer(
+    trainer_class = CompletionLossTrainer if profile.small else SFTTrainer
+    trainer = trainer_class(
         model=loaded.model,
         args=SFTConfig(
             output_dir=str(folder),
             max_steps=options.num_steps,
             per_device_train_batch_size=options.batch,
             learning_rate=options.learning_rate or profile.learning_rate_sft,
-            lr_scheduler_type="cosine",
+            lr_scheduler_type="linear" if profile.small else "cosine",
             warmup_steps=min(50, options.num_steps // 10),
+            # Rows of one length a batch: padding is a third of the tokens otherwise.
+            train_sampling_strategy="group_by_length" if profile.small else "random",
             completion_only_loss=True,
             # TRL would cut rows at 1,024 tokens and drop those whose completion is gone, in silence.
             max_length=None,
@@ -150,4 +157,12 @@ def _load(options: SftOptions, profile: Profile, backend: Backend) -> tuple[Load
         model, _, _ = load_nano_folder(Path(source))
         return Loaded(model=model, tokenizer=fast_tokenizer(Path(source))), source
     context = profile.max_completion_tokens * 2
-    return load(backend, source, lora_rank=profile.lora_rank, context=context, seed=options.seed), source
+    loaded = load(
+        backend,
+        source,
+        lora_rank=profile.lora_rank,
+        context=context,
+        seed=options.seed,
+        small=profile.small,
+    )
+    return loaded, source

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 from physix.engine import Provenance
 from physix.engine.ports import Observation
+from physix.policies.chat import compact
 from physix.policies.chat import prompt as prompting
+from physix.policies.chat.compact import COMPACT_VERSION
 from physix.policies.chat.prompt import PROMPT_VERSION, Message
 from physix.policies.nano.codec import CODEC_VERSION, frames, render
 from physix.policies.nano.policy import prompt_sha256, shipped_nano
@@ -38,6 +40,9 @@ def asked(observation: Observation, provenance: Provenance, *, budget_tokens: in
     if provenance.prompt_version == PROMPT_VERSION:
         prompt = prompting.render(observation, budget_tokens=budget_tokens)
         return Asked(prompt.messages, PROMPT_VERSION, prompt.sha256 == provenance.prompt_sha256)
+    if provenance.prompt_version == COMPACT_VERSION:
+        prompt = compact.render(observation)
+        return Asked(prompt.messages, COMPACT_VERSION, prompt.sha256 == provenance.prompt_sha256)
     if provenance.prompt_version == CODEC_VERSION:
         texts = [render(observation, frame) for frame in frames(observation.task)]
         exact = prompt_sha256(texts, shipped_nano()) == provenance.prompt_sha256

@@ -15,7 +15,7 @@ from typing import Any
 from anyio import to_thread
 
 from physix.errors import PolicyError
-from physix.policies.chat.policy import Chunk, Sampling
+from physix.policies.chat.policy import Chunk, Sampling, Takes
 from physix.policies.chat.prompt import Prompt
 from physix.settings import Settings
 
@@ -31,6 +31,8 @@ def installed() -> bool:
 
 class HfBackend:
     """Implements `Backend` over a model in this process."""
+
+    takes: Takes = "nothing"
 
     def __init__(self, model: str, settings: Settings) -> None:
         self.model = model

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from physix.errors import PolicyError
-from physix.policies.chat.policy import Chunk, Sampling
+from physix.policies.chat.policy import Chunk, Sampling, Takes
 from physix.policies.chat.prompt import Prompt
 from physix.policies.chat.tls import tls_context
 from physix.settings import Settings
@@ -56,6 +56,8 @@ async def look(settings: Settings, *, timeout_s: float = 2.0) -> Daemon:
 class OllamaBackend:
     """Implements `Backend` over Ollama's streaming chat."""
 
+    takes: Takes = "schema"
+
     def __init__(self, model: str, settings: Settings) -> None:
         self.model = model
         self._settings = settings
@@ -79,7 +81,11 @@ class OllamaBackend:
                 "num_ctx": self._settings.prompt_tokens + sampling.max_tokens,
             }
             replies = await client.chat(
-                model=self.model, messages=prompt.as_chat(), stream=True, options=options
+                model=self.model,
+                messages=prompt.as_chat(),
+                stream=True,
+                options=options,
+                format=sampling.schema,
             )
             async for part in replies:
                 if part.message.thinking:
@@ -89,6 +95,7 @@ class OllamaBackend:
                     text=part.message.content or "",
                     prompt_tokens=part.prompt_eval_count,
                     completion_tokens=part.eval_count,
+                    finish=part.done_reason,
                 )
         except ollama.ResponseError as error:
             raise PolicyError(_explain(self.model, error.status_code, str(error.error))) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from physix.errors import PolicyError
-from physix.policies.chat.policy import Chunk, Sampling
+from physix.policies.chat.policy import Chunk, Sampling, Takes
 from physix.policies.chat.prompt import Prompt
 from physix.policies.chat.tls import tls_context
 from physix.settings import Settings
@@ -17,6 +17,7 @@ from physix.settings import Settings
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
     from openai.types.chat import ChatCompletionMessageParam
+    from openai.types.shared_params import ResponseFormatJSONSchema
 
 _INSTALL = "pip install 'physix-live[openai]'"
 
@@ -57,6 +58,8 @@ async def look(settings: Settings, *, timeout_s: float = 2.0) -> Server:
 class OpenAIBackend:
     """Implements `Backend` over streaming chat completions."""
 
+    takes: Takes = "schema"
+
     def __init__(self, model: str, settings: Settings) -> None:
         self.model = model
         self._settings = settings
@@ -80,6 +83,7 @@ class OpenAIBackend:
                     seed=sampling.seed,
                     stream=True,
                     stream_options={"include_usage": True},
+                    response_format=_format(sampling) or openai.omit,
                 )
                 async with replies:
                     async for part in replies:
@@ -101,6 +105,8 @@ class OpenAIBackend:
                         if choice.delta.content:
                             yield Chunk(text=choice.delta.content)
                         finished = choice.finish_reason or finished
+                        if choice.finish_reason:
+                            yield Chunk(finish=choice.finish_reason)
         except openai.NotFoundError as error:
             raise PolicyError(f"The server does not have {self.model}: {error.message[:200]}") from error
         except openai.APIStatusError as error:
@@ -127,6 +133,12 @@ def _messages(prompt: Prompt) -> list[ChatCompletionMessageParam]:
         else:
             made.append({"role": "assistant", "content": message.content})
     return made
+
+
+def _format(sampling: Sampling) -> ResponseFormatJSONSchema | None:
+    if sampling.schema is None:
+        return None
+    return {"type": "json_schema", "json_schema": {"name": "hypothesis", "schema": sampling.schema}}
 
 
 def _client(settings: Settings) -> AsyncOpenAI:

@@ -11,7 +11,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Literal, Protocol
 
 import anyio
 
@@ -19,7 +19,9 @@ from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.errors import PolicyError
 from physix.limits import MAX_REPLY_CHARACTERS
-from physix.policies.chat.prompt import PROMPT_VERSION, Prompt, render
+from physix.policies.chat import compact
+from physix.policies.chat.grammar import gbnf, json_schema
+from physix.policies.chat.prompt import Prompt, render
 from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.settings import Settings
 
@@ -31,6 +33,8 @@ class Sampling:
     temperature: float
     max_tokens: int
     seed: int
+    grammar: str | None = None  # GBNF, for backends that run llama.cpp
+    schema: dict[str, Any] | None = None  # the same for servers that take a JSON schema
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +45,11 @@ class Chunk:
     thinking: bool = False
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    finish: str | None = None  # why the reply ended, as its server says: "stop", "length", ...
+
+
+Takes = Literal["gbnf", "schema", "nothing"]
+COMPACT_REPLY_TOKENS = 96
 
 
 class Backend(Protocol):
@@ -49,6 +58,11 @@ class Backend(Protocol):
     @property
     def model(self) -> str:
         """The model as its server names it."""
+        ...
+
+    @property
+    def takes(self) -> Takes:
+        """What kind of grammar its server takes."""
         ...
 
     def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
@@ -68,6 +82,7 @@ class _Reply:
     thinking: bool = False
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    finish: str | None = None
 
     def add(self, chunk: Chunk) -> str:
         """Take a piece in; return the text it adds, with marks around what a model thinks aloud."""
@@ -79,14 +94,29 @@ class _Reply:
         self.text += added
         self.prompt_tokens = chunk.prompt_tokens or self.prompt_tokens
         self.completion_tokens = chunk.completion_tokens or self.completion_tokens
+        self.finish = chunk.finish or self.finish
         return added
 
 
 class ChatPolicy:
-    """Implements `Policy` over a backend."""
+    """Implements `Policy` over a backend.
 
-    def __init__(self, name: str, backend: Backend, settings: Settings) -> None:
+    Args:
+        compact_prompt: ask in the words for small models, `compact.render`: the reply is equations alone.
+        constrain: hand a grammar of the task to a server that takes one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        backend: Backend,
+        settings: Settings,
+        *,
+        compact_prompt: bool = False,
+        constrain: bool = False,
+    ) -> None:
         self.name = name
+        self._compact, self._constrain = compact_prompt, constrain
         self._backend = backend
         self._settings = settings
         self._turn = 0
@@ -100,6 +130,8 @@ class ChatPolicy:
 
     def prompt(self, observation: Observation) -> Prompt:
         """Return what the model is asked about this observation."""
+        if self._compact:
+            return compact.render(observation)
         return render(observation, budget_tokens=self._settings.prompt_tokens)
 
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
@@ -107,11 +139,7 @@ class ChatPolicy:
         self._attempt = self._attempt + 1 if observation.turn == self._turn else 1
         self._turn = observation.turn
         prompt = self.prompt(observation)
-        sampling = Sampling(
-            temperature=self._settings.temperature,
-            max_tokens=self._settings.max_reply_tokens,
-            seed=_seed(observation, self._attempt),
-        )
+        sampling = self._sampling(observation)
         await self._wait_out_failures()
         began = time.perf_counter()
         reply = await self._read(prompt, sampling, on_token)
@@ -123,22 +151,31 @@ class ChatPolicy:
             inputs=observation.task.inputs,
         )
         if isinstance(read, ParseFailure):
-            raise PolicyError(f"Unusable reply ({read.code}). {read.message}", reply.text)
+            cut = f" It was cut at {sampling.max_tokens} tokens." if reply.finish == "length" else ""
+            raise PolicyError(f"Unusable reply ({read.code}). {read.message}{cut}", reply.text)
         provenance = Provenance(
             policy=self.name,
             model=self._backend.model,
-            sampling={
-                "temperature": sampling.temperature,
-                "max_tokens": float(sampling.max_tokens),
-                "seed": float(sampling.seed),
-            },
+            sampling=_recorded(sampling),
             latency_s=round(latency, 4),
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             prompt_sha256=prompt.sha256,
-            prompt_version=PROMPT_VERSION,
+            prompt_version=prompt.version,
         )
         return Proposal(hypothesis=read, provenance=provenance, raw_completion=reply.text)
+
+    def _sampling(self, observation: Observation) -> Sampling:
+        takes = self._backend.takes if self._constrain else "nothing"
+        # Equations alone are short: a small model that does not stop by itself is looping.
+        limit = min(self._settings.max_reply_tokens, COMPACT_REPLY_TOKENS if self._compact else 1 << 30)
+        return Sampling(
+            temperature=self._settings.temperature,
+            max_tokens=limit,
+            seed=_seed(observation, self._attempt),
+            grammar=gbnf(observation, bare=self._compact) if takes == "gbnf" else None,
+            schema=json_schema(observation) if takes == "schema" and not self._compact else None,
+        )
 
     async def _wait_out_failures(self) -> None:
         if self._server_failures:
@@ -166,6 +203,17 @@ class ChatPolicy:
                     on_token(added)
         self._server_failures = 0
         return reply
+
+
+def _recorded(sampling: Sampling) -> dict[str, float]:
+    recorded = {
+        "temperature": sampling.temperature,
+        "max_tokens": float(sampling.max_tokens),
+        "seed": float(sampling.seed),
+    }
+    if sampling.grammar is not None or sampling.schema is not None:
+        recorded["grammar"] = 1.0  # the reply could have no other form
+    return recorded
 
 
 def _seed(observation: Observation, attempt: int) -> int:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from physix.errors import BadInputError
+from physix.policies.chat.compact import COMPACT_VERSION
 from physix.store import open_log
+from physix.training.data.lessons import Lesson, LessonPlan, chosen, lesson_json, lessons_of, play_lessons
 from physix.training.data.mining import MiningReport, MiningRules, SftRow, mine
 
 if TYPE_CHECKING:
@@ -44,6 +47,54 @@ async def write_sft(db: str, rules: MiningRules, out: Path) -> dict[str, Any]:
             f"No turn passed the rules; refused: {dict(report.refused) or 'nothing to refuse'}."
         )
     return _describe(report, out, path)
+
+
+async def write_lessons(db: str, plan: LessonPlan, run_id: str, out: Path) -> dict[str, Any]:
+    """Play lessons into the log behind `db`, write their rows into `out`, and return the manifest.
+
+    Lessons that the log already holds are not played again, so that a run that was cut short goes on.
+
+    Raises:
+        BadInputError: pyarrow is not installed, or no lesson was solved.
+        StorageError: the log cannot be written.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise BadInputError("Writing Parquet needs pyarrow: pip install 'physix-live[train]'.") from error
+    counts: Counter[str] = Counter()
+    by_system_and_turn: Counter[str] = Counter()
+    rows: list[Lesson] = []
+    async with open_log(db) as log:
+        async for episode, law in play_lessons(log, plan, run_id):
+            counts["episodes"] += 1
+            counts["not solved"] += episode.outcome.turns_to_solve is None
+            rows += [row for row in lessons_of(episode, law) if chosen(row, plan)]
+    if not rows:
+        raise BadInputError("No lesson was solved: nothing can be learnt from them.")
+    digest = hashlib.sha256()
+    for row in rows:
+        by_system_and_turn[f"{row.system_id}/{row.turn}"] += 1
+        digest.update(lesson_json(row).encode() + b"\n")
+    path = _folder(out) / "train.parquet"
+    schema = _schema(pa, chat=True)
+    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
+    pq.write_table(table, path, compression="zstd", use_dictionary=False)
+    manifest = {
+        "query": asdict(plan),
+        "renderer": COMPACT_VERSION,
+        "log_position": 0,
+        "episodes": counts["episodes"],
+        "rows": len(rows),
+        "refused": {"not solved": counts["not solved"]},
+        "by_system_and_turn": dict(sorted(by_system_and_turn.items())),
+        "sha256": digest.hexdigest(),
+        "parquet_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
+    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
+    (out / "README.md").write_text(card(manifest), encoding="utf-8")
+    return manifest
 
 
 def _folder(out: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Language models in this process through llama.cpp: no daemon, no GPU."""
