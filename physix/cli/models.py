@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from physix.cli.tables import lines
-from physix.policies.local.models import MODELS, cache_folder, model_named, pull
 
 models_app = typer.Typer(help="Fetch language models that run in this process.", no_args_is_help=True)
 _MEGABYTE = 1_000_000
@@ -20,6 +19,8 @@ def models_list(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array instead of a table.")] = False,
 ) -> None:
     """List the models with their licences, and where they are kept."""
+    from physix.policies.local.models import MODELS
+
     if as_json:
         told = [
             {
@@ -57,6 +58,8 @@ def models_pull(
     ] = False,
 ) -> None:
     """Fetch a model, check it, and keep it in the cache folder ($PHYSIX_MODELS)."""
+    from physix.policies.local.models import cache_folder, model_named, pull
+
     model = model_named(name)
     sys.stderr.write(f"{model.title} ({model.licence}), {model.source}\n")
     if model.present:
