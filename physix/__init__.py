@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from physix.version import __version__
 
 if TYPE_CHECKING:
+    from physix.api.found.discover import discover, fit
+    from physix.api.found.result import Found, FoundLaw, Result
     from physix.api.openenv.client import (
         PhysiXAction,
         PhysixAction,
@@ -26,14 +28,19 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choice",
+    "Found",
+    "FoundLaw",
     "PhysiXAction",
     "PhysiXEnv",
     "PhysiXObservation",
     "PhysixAction",
     "PhysixEnv",
     "PhysixObservation",
+    "Result",
     "__version__",
     "choose",
+    "discover",
+    "fit",
     "read",
     "same_law",
     "simplify",
@@ -41,6 +48,8 @@ __all__ = [
 ]
 _HOMES = {
     "read": "physix.api.reading",
+    **dict.fromkeys(("discover", "fit"), "physix.api.found.discover"),
+    **dict.fromkeys(("Found", "FoundLaw", "Result"), "physix.api.found.result"),
     **dict.fromkeys(("Choice", "choose", "task_from_table"), "physix.engine.systems.measured"),
     **dict.fromkeys(("same_law", "simplify"), "physix.engine.verifier.symbolic"),
 }

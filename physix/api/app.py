@@ -29,6 +29,7 @@ from physix.api.http import (
     comparisons,
     datasets,
     demos,
+    found,
     laws,
     manual,
     models,
@@ -128,6 +129,7 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(laws.router)
     app.include_router(manual.router)
     app.include_router(board.router)
+    app.include_router(found.router)
     app.include_router(operator.router)
     app.include_router(probes.router)
     app.include_router(models.router)

@@ -59,7 +59,7 @@ def read(source: Source) -> Table:
         return read_table(source)
     if isinstance(source, Mapping):
         return table_from_columns(source)
-    return table_from_columns(_frame_columns(source))
+    return table_from_columns(frame_columns(source))
 
 
 def read_file(path: Path, *, most: int = MAX_FILE_BYTES) -> bytes:
@@ -83,7 +83,8 @@ def _is_path(text: str) -> bool:
     return len(text) <= _MAX_PATH and "\n" not in text and "\r" not in text
 
 
-def _frame_columns(frame: Frame) -> dict[str, Sequence[object] | NDArray[Any]]:
+def frame_columns(frame: Frame) -> dict[str, Sequence[object] | NDArray[Any]]:
+    """Return the columns of a data frame, its index among them unless it only numbers the rows."""
     columns = {str(name): np.asarray(frame[name]) for name in frame.columns}
     if isinstance(frame, Indexed):
         index = np.asarray(frame.index)

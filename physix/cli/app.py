@@ -14,6 +14,7 @@ from physix.cli.bundle import bundle
 from physix.cli.compare import compare
 from physix.cli.dataset import dataset_app, rollout
 from physix.cli.demo import demo_app
+from physix.cli.discover import discover, fit
 from physix.cli.laws import same, simplify
 from physix.cli.log_archive import log_archive
 from physix.cli.log_end import log_end
@@ -55,6 +56,8 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(board_app, name="board")
 app.command("compare")(compare)
 app.command("read")(read_file_command)
+app.command()(discover)
+app.command()(fit)
 app.command("bundle")(bundle)
 app.add_typer(dataset_app, name="dataset")
 app.add_typer(train_app, name="train")

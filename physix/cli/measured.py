@@ -14,7 +14,7 @@ import typer
 from physix.errors import BadInputError
 
 if TYPE_CHECKING:
-    from physix.engine.systems.measured import Choice
+    from physix.engine.systems.measured import Choice, MeasuredTask
     from physix.engine.systems.task import Task, Truth
 
 TimeOption = Annotated[str | None, typer.Option("--time", metavar="T", help="CSV: column T is the time.")]
@@ -171,6 +171,16 @@ def task_of_file(path: Path, options: TableOptions, hint: str, noise: float | No
     Raises:
         BadInputError: it cannot be read, or is no motion.
     """
+    made = made_of_file(path, options, hint, noise)
+    return made.task, made.truth
+
+
+def made_of_file(path: Path, options: TableOptions, hint: str, noise: float | None) -> MeasuredTask:
+    """Return the problem in a file with what was found on the way, and say that on standard error.
+
+    Raises:
+        BadInputError: it cannot be read, or is no motion.
+    """
     from physix.api.reading import read
     from physix.engine.systems.measured import choose, measured_task
 
@@ -186,4 +196,4 @@ def task_of_file(path: Path, options: TableOptions, hint: str, noise: float | No
     )
     for problem in made.problems:
         sys.stderr.write(f"physix: {problem}\n")
-    return made.task, made.truth
+    return made

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from difflib import get_close_matches
 from typing import Annotated
 
 from anyio import to_thread
@@ -14,18 +12,13 @@ from physix.api.access import Caller
 from physix.api.http.routes import Wired
 from physix.api.http.schemas import Body, Finite, HypothesisBody
 from physix.api.quota import costs
-from physix.engine.systems.task import Task
-from physix.engine.verifier.functions import allowed
-from physix.engine.verifier.grammar import names_in
 from physix.engine.verifier.trial import Motion, Trial, elsewhere, tried
-from physix.engine.verifier.types import FunctionSet, Hypothesis, Rejection
+from physix.engine.verifier.types import Hypothesis, Rejection
 from physix.errors import BadInputError, ConflictError, ForbiddenError
-from physix.limits import CONSTANTS, MAX_PARAMS, MAX_RECORDED_EQUATION, PERSON, TIME
-from physix.policies.chat.algebra import UnreadableError
-from physix.policies.chat.laws import read_law
+from physix.limits import MAX_PARAMS, MAX_RECORDED_EQUATION, PERSON
+from physix.policies.chat.own_law import constants_in, slips, understood
 
 router = APIRouter()
-_LIKE = 0.66  # how alike a name must be to be taken for a slip of the pen
 
 
 class TrialBody(Body):
@@ -66,7 +59,7 @@ async def try_hypothesis(wired: Wired, episode_id: str, body: TrialBody) -> Tria
             f"Episode {episode_id[:80]} is not a person's to try; /preview tells no score.",
         )
     task, config = started.task, started.config.verifier
-    equation = understood(body.equation, task, config.functions, body.params)
+    equation = understood(body.equation, task, body.params)
     names = constants_in(equation, task)
     params = {name: body.params.get(name, 1.0) for name in names}
     made = Hypothesis(equation=equation, params=params)
@@ -105,38 +98,3 @@ async def from_elsewhere(wired: Wired, caller: Caller, episode_id: str, body: St
     if isinstance(moved, Rejection):
         raise BadInputError(moved.message)
     return moved
-
-
-def understood(text: str, task: Task, functions: FunctionSet, params: dict[str, float | None]) -> str:
-    """Return an equation in the grammar: carets, Greek letters and LaTeX become what they mean.
-
-    What cannot be read stays as it is, for the parser to name the column.
-    """
-    try:
-        return read_law(text, task.variables, inputs=task.inputs, params=params).equation
-    except UnreadableError:
-        return text
-
-
-def constants_in(equation: str, task: Task) -> list[str]:
-    """Return the names on the right sides that are neither of the task nor of the language, in order."""
-    sides = " ".join(part.partition("=")[2] for part in re.split(r"[;\n]", equation))
-    own = {*_columns(task), TIME, *CONSTANTS}
-    found = re.findall(r"(?<![\w.])[A-Za-z_]\w*(?!\w|\s*\()", sides, re.ASCII)
-    return [name for name in dict.fromkeys(found) if name in names_in(name) - own]
-
-
-def slips(equation: str, task: Task, functions: FunctionSet) -> dict[str, str]:
-    """Return names that are none of the task's or the language's, though nearly: `thta` for `theta`."""
-    words = [*_columns(task), *allowed(functions)]
-    sides = " ".join(part.partition("=")[2] for part in re.split(r"[;\n]", equation))
-    meant = {}
-    for name in sorted(names_in(sides) - set(words) - {TIME, *CONSTANTS}):
-        close = get_close_matches(name, [word for word in words if len(word) > 2], n=1, cutoff=_LIKE)
-        if len(name) > 2 and close:
-            meant[name] = close[0]
-    return meant
-
-
-def _columns(task: Task) -> list[str]:
-    return [*(one.name for one in task.variables), *(one.name for one in task.inputs)]
