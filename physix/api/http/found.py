@@ -66,7 +66,7 @@ class FitView(BaseModel):
 async def fit_law(wired: Wired, caller: Caller, request: Request, episode_id: str, body: FitBody) -> FitView:
     """Fit a law of your own to an episode's data and judge it on what was held back; nothing is recorded."""
     episode = await _whole(wired, caller, episode_id)
-    bill(request, turns=_TURNS)
+    await bill(request, turns=_TURNS)
     result = await to_thread.run_sync(_fitted, episode, body.law, dict(body.params), limiter=wired.reading)
     return _view(result)
 
@@ -85,7 +85,7 @@ async def report(
     episode = await _whole(wired, caller, episode_id)
     if law is None and not episode.turns:
         raise ConflictError(f"Episode {episode_id} has no turn yet: there is no law to report on.")
-    bill(request, turns=_TURNS)
+    await bill(request, turns=_TURNS)
 
     def made() -> str:
         return report_html(_found(episode) if law is None else _fitted(episode, law, {}))

@@ -12,6 +12,7 @@ from physix.api.access import Caller
 from physix.api.http.routes import Wired
 from physix.api.http.schemas import Body, Finite, HypothesisBody
 from physix.api.quota import costs
+from physix.engine.verifier.functions import allowed
 from physix.engine.verifier.trial import Motion, Trial, elsewhere, tried
 from physix.engine.verifier.types import Hypothesis, Rejection
 from physix.errors import BadInputError, ConflictError, ForbiddenError
