@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Annotated
 import anyio
 import typer
 
+from physix.cli.executors import CpusOption, RayOption, WorkersOption, executor_for
 from physix.errors import BadInputError
 
 if TYPE_CHECKING:
     from physix.training.board.files import Board, BoardFolder, Header
     from physix.training.board.plan import Plan
     from physix.training.board.run import Progress
+    from physix.training.executor import Executor
 
 board_app = typer.Typer(help="Compare policies over suites of problems.", no_args_is_help=True)
 _Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="The event log.")]
@@ -51,7 +53,9 @@ def board_run(
         bool, typer.Option("--classic", help="Judge as the seed does, not as `strict`.")
     ] = False,
     repetitions: Annotated[int, typer.Option(help="Of each episode, for policies that draw at random.")] = 1,
-    jobs: Annotated[int, typer.Option(min=1, max=1024, help="Episodes at a time.")] = 2,
+    workers: WorkersOption = 2,
+    ray: RayOption = None,
+    cpus: CpusOption = None,
     name: Annotated[
         str, typer.Option(help="Of the board; the same name goes on where it stopped.")
     ] = "board",
@@ -83,7 +87,8 @@ def board_run(
             max_turns=max_turns,
             repetitions=repetitions,
         )
-    header = anyio.run(_run, plan, folder, db or settings.db, jobs)
+    url = db or settings.db
+    header = anyio.run(_run, plan, folder, url, executor_for(workers, ray, cpus, url))
     _print(_board(name, boards), as_json=as_json)
     if header.state != "finished":
         sys.stderr.write(f"physix: board {name} is {header.state}. {header.note}\n".replace(". \n", ".\n"))
@@ -150,7 +155,7 @@ def board_export(
     sys.stdout.write(written(found) if markdown else export(found).decode())
 
 
-async def _run(plan: Plan, path: Path, db: str, jobs: int) -> Header:
+async def _run(plan: Plan, path: Path, db: str, executor: Executor) -> Header:
     """Play what the board lacks, with a progress bar on standard error."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
@@ -161,7 +166,6 @@ async def _run(plan: Plan, path: Path, db: str, jobs: int) -> Header:
     from physix.store import open_log
     from physix.training.board.files import BoardFolder
     from physix.training.board.run import new_header, require_policies, run_board
-    from physix.training.executor import LocalProcesses
 
     settings = Settings()
     require_policies(plan.policies)
@@ -174,7 +178,9 @@ async def _run(plan: Plan, path: Path, db: str, jobs: int) -> Header:
     async with open_log(db) as log:
         for name in plan.policies:
             await open_policy(name, log, settings, allow_files=True)  # refuse a wrong name before playing
-        folder = _prepared(BoardFolder(path), path, new_header(plan, command=_command(), workers=jobs))
+        folder = _prepared(
+            BoardFolder(path), path, new_header(plan, command=_command(), workers=executor.workers)
+        )
         with Bar(*columns, console=Console(stderr=True)) as bar:
             shown = bar.add_task("episodes", total=plan.episodes, left="")
 
@@ -182,7 +188,7 @@ async def _run(plan: Plan, path: Path, db: str, jobs: int) -> Header:
                 bar.update(shown, completed=progress.done, left=_left(progress.eta_s))
 
             return await run_board(
-                folder, LocalProcesses(jobs), log=log, db=db, settings=settings, allow_files=True, tell=tell
+                folder, executor, log=log, db=db, settings=settings, allow_files=True, tell=tell
             )
 
 

@@ -7,16 +7,22 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import anyio
 import typer
 
+from physix.cli.executors import CpusOption, RayOption, WorkersOption, episodes_bar, executor_for
 from physix.cli.exits import POLICY_FAILED
-from physix.errors import BadInputError
+from physix.errors import BadInputError, InfrastructureError
 
 if TYPE_CHECKING:
+    from physix.engine import EpisodeConfig
     from physix.engine.comparison import Member
+    from physix.engine.ports import EventLog
+    from physix.settings import Settings
+    from physix.training.executor import Executor
     from physix.training.intervals import Interval
 
 _TOLD_FAILURES = 10  # different reasons that stderr has room for
@@ -31,7 +37,9 @@ def compare(
     noise: Annotated[float | None, typer.Option(help="As for `physix run`.")] = None,
     max_turns: Annotated[int, typer.Option(help="Turn budget.")] = 8,
     strict: Annotated[bool, typer.Option("--strict", help="As for `physix run`.")] = False,
-    jobs: Annotated[int, typer.Option(min=1, max=64, help="Episodes at a time.")] = 2,
+    workers: WorkersOption = 1,
+    ray: RayOption = None,
+    cpus: CpusOption = None,
     name: Annotated[str, typer.Option(help="Another name plays afresh what the log has already.")] = "",
     db: Annotated[str | None, typer.Option("--db", metavar="URL", help="The event log.")] = None,
     as_json: Annotated[
@@ -54,7 +62,8 @@ def compare(
         strict=strict,
         name=name,
     )
-    members = anyio.run(_play, plan, db or Settings().db, jobs)
+    url = db or Settings().db
+    members = anyio.run(_play, plan, url, executor_for(workers, ray, cpus, url))
     rows = [summarise_policy(policy, [m for m in members if m.policy == policy]) for policy in plan.policies]
     if as_json:
         sys.stdout.write(json.dumps([asdict(row) for row in rows]) + "\n")
@@ -84,6 +93,15 @@ class Plan:
     max_turns: int
     strict: bool
     name: str
+
+    @property
+    def config(self) -> EpisodeConfig:
+        """The rules of its episodes."""
+        from physix.engine import EpisodeConfig
+        from physix.engine.verifier.types import VerifierConfig
+
+        verifier = VerifierConfig(profile="strict" if self.strict else "classic")
+        return EpisodeConfig(verifier=verifier, max_turns=self.max_turns)
 
     def comparison_id(self, system_id: str, seed: int) -> str:
         """Return the id of the comparison on one task."""
@@ -131,66 +149,92 @@ def _seeds(text: str) -> range:
     return range(int(first), int(last))
 
 
-async def _play(plan: Plan, url: str, jobs: int) -> list[Member]:
-    """Play what the log does not hold yet and return all members."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One policy on one task."""
 
-    from physix.engine import EpisodeConfig, EpisodeEngine, fold
+    system_id: str
+    seed: int
+    index: int  # of the policy
+
+
+def play_members(jobs: tuple[Job, ...], *, plan: Plan, db: str, settings: Settings) -> list[Member]:
+    """Play what the log does not hold yet of these jobs and return their members: an `Executor`'s work."""
+    from physix.store import open_log
+
+    async def run() -> list[Member]:
+        async with open_log(db) as log:
+            return [await _member(log, plan, job, settings) for job in jobs]
+
+    return anyio.run(run)
+
+
+async def _member(log: EventLog, plan: Plan, job: Job, settings: Settings) -> Member:
+    from physix.engine import EpisodeEngine, fold
     from physix.engine.comparison import member_id, summarise
     from physix.engine.systems import sample_task
-    from physix.engine.verifier.types import VerifierConfig
     from physix.policies import open_policy
+
+    engine, policy = EpisodeEngine(log), plan.policies[job.index]
+    comparison_id = plan.comparison_id(job.system_id, job.seed)
+    episode_id = member_id(comparison_id, job.index)
+    episode = fold(await log.read(episode_id))
+    if episode is None:
+        task, truth = sample_task(job.system_id, job.seed, noise=plan.noise)
+        episode = await engine.start(
+            task,
+            truth,
+            config=plan.config,
+            policy=policy,
+            door="cli",
+            episode_id=episode_id,
+            comparison_id=comparison_id,
+        )
+    if episode.finished is None:
+        await engine.run(episode_id, await open_policy(policy, log, settings, allow_files=True))
+    return summarise(await log.read(episode_id))
+
+
+async def _play(plan: Plan, url: str, executor: Executor) -> list[Member]:
+    """Play what the log does not hold yet and return all members."""
+    from physix.engine.episode import start
+    from physix.engine.systems import sample_task
+    from physix.policies import open_policy
+    from physix.settings import Settings
     from physix.store import open_log
+    from physix.training.executor import Done, in_batches
 
     if not plan.policies or not plan.systems or len(set(plan.policies)) != len(plan.policies):
         raise BadInputError("Give different policies and at least one system.")
-    verifier = VerifierConfig(profile="strict" if plan.strict else "classic")
-    config = EpisodeConfig(verifier=verifier, max_turns=plan.max_turns)
-    work = [
-        (system_id, seed, index)
+    settings = Settings()
+    jobs = [
+        Job(system_id, seed, index)
         for system_id in plan.systems
         for seed in plan.seeds
         for index in range(len(plan.policies))
     ]
     members: list[Member] = []
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    async with open_log(url) as log:
-        for policy_name in plan.policies:
-            await open_policy(policy_name, log, allow_files=True)  # refuse a wrong name before playing
-        engine = EpisodeEngine(log)
-        limiter = anyio.CapacityLimiter(jobs)
-        with Progress(*columns, console=Console(stderr=True)) as bar:
-            progress = bar.add_task("episodes", total=len(work))
+    broken: list[str] = []
+    with episodes_bar(len(jobs)) as told:
 
-            async def play(system_id: str, seed: int, index: int) -> None:
-                async with limiter:
-                    comparison_id = plan.comparison_id(system_id, seed)
-                    episode_id = member_id(comparison_id, index)
-                    episode = fold(await log.read(episode_id))
-                    if episode is None:
-                        task, truth = sample_task(system_id, seed, noise=plan.noise)
-                        episode = await engine.start(
-                            task,
-                            truth,
-                            config=config,
-                            policy=plan.policies[index],
-                            door="cli",
-                            episode_id=episode_id,
-                            comparison_id=comparison_id,
-                        )
-                    if episode.finished is None:
-                        policy = await open_policy(plan.policies[index], log, allow_files=True)
-                        await engine.run(episode_id, policy)
-                    members.append(summarise(await log.read(episode_id)))
-                    bar.advance(progress)
+        async def take(done: Done[Job, Member]) -> None:
+            members.extend(done.results)
+            broken.extend([done.error] * len(done.jobs) if done.error is not None else [])
+            told(len(members))
 
-            try:
-                async with anyio.create_task_group() as tasks:
-                    for item in work:
-                        tasks.start_soon(play, *item)
-            except* BadInputError as group:
-                raise group.exceptions[0] from None
+        async with open_log(url) as log:
+            for policy_name in plan.policies:  # refuse what is wrong before playing
+                await open_policy(policy_name, log, settings, allow_files=True)
+            for system_id in plan.systems:
+                task, truth = sample_task(system_id, plan.seeds.start, noise=plan.noise)
+                start(task, truth, config=plan.config, policy=plan.policies[0], door="cli")
+            work = partial(play_members, plan=plan, db=url, settings=settings)
+            await executor.run(work, in_batches(jobs, 1), take)
+    if broken:
+        raise InfrastructureError(
+            f"{len(broken)} of {len(jobs)} episodes broke off ({broken[0]}). Run the same command again: "
+            "what the log holds is not played twice."
+        )
     return members
 
 

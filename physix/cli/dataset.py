@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import anyio
 import typer
 
+from physix.cli.executors import CpusOption, RayOption, WorkersOption, episodes_bar, executor_for
 from physix.errors import BadInputError
 from physix.settings import Settings
 
@@ -77,9 +80,16 @@ def rollout(
     run_id: Annotated[
         str, typer.Option("--run-id", help="Names the rollout; repeating it continues it.")
     ] = "",
+    workers: WorkersOption = 1,
+    ray: RayOption = None,
+    cpus: CpusOption = None,
+    batch: Annotated[int, typer.Option(min=1, max=256, help="Episodes that a worker plays together.")] = 8,
     db: Db = None,
 ) -> None:
-    """Play episodes in bulk and append them to the log."""
+    """Play episodes in bulk and append them to the log.
+
+    Stopped and started again under the same --run-id, it goes on where it stopped.
+    """
     from physix.engine.systems.splits import TRAINING_SYSTEMS
     from physix.training.rollout import TaskPlan, roll_out_by_name
 
@@ -90,5 +100,25 @@ def rollout(
         noises=tuple(noise or [0.02]),
         hint=hint,
     )
-    done = anyio.run(roll_out_by_name, db or Settings().db, plan, policy, run_id or policy)
-    sys.stdout.write(json.dumps(done) + "\n")
+    url = db or Settings().db
+    executor = executor_for(workers, ray, cpus, url)
+    with episodes_bar(episodes) as told:
+        tally = anyio.run(
+            partial(
+                roll_out_by_name,
+                url,
+                plan,
+                policy,
+                run_id or policy,
+                executor=executor,
+                batch=batch,
+                tell=lambda tally: told(tally.episodes),
+            )
+        )
+    sys.stdout.write(json.dumps(asdict(tally)) + "\n")
+    if tally.failed:
+        sys.stderr.write(
+            f"physix: {tally.failed} episodes broke off ({tally.error}). Run the same command again: "
+            "what the log holds is not played twice.\n"
+        )
+        raise typer.Exit(1)

@@ -10,6 +10,7 @@ import os
 import pickle
 import struct
 import sys
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
@@ -17,7 +18,10 @@ from typing import Generic, Protocol, TypeVar
 import anyio
 from anyio.abc import Process
 
-from physix.errors import InfrastructureError
+from physix.errors import ConflictError, InfrastructureError, StorageError
+from physix.limits import MAX_TURNS
+from physix.settings import Settings
+from physix.training.doors.outage import pauses
 
 TRIES = 3  # of a batch whose worker dies
 _HEAD = struct.Struct(">Q")
@@ -115,11 +119,31 @@ def in_batches(jobs: Sequence[J], size: int) -> Iterator[Batch[J]]:
 
 
 def attempt(work: Work[J, R], jobs: Batch[J]) -> Done[J, R]:
-    """Return what a batch comes to here; whatever it raises becomes the error of the batch."""
-    try:
-        return Done(jobs, tuple(work(jobs)))
-    except Exception as error:  # other people's numerical code raises whatever it likes
-        return Done(jobs, error=f"{type(error).__name__}: {str(error)[:500]}")
+    """Return what a batch comes to here; whatever it raises becomes the error of the batch.
+
+    A log that is away is waited for as the doors wait for a server, `PHYSIX_OUTAGE_S` long. Where another
+    worker, thought dead, plays the same episode, the batch begins anew and goes on from the log.
+    """
+    waiting = pauses(Settings().outage_s)
+    conflicts = 0
+    while True:
+        try:
+            return Done(jobs, tuple(work(jobs)))
+        except StorageError as error:
+            wait = next(waiting, None)
+            if wait is None:
+                return _failed(jobs, error)
+            time.sleep(wait)
+        except ConflictError as error:
+            conflicts += 1
+            if conflicts > MAX_TURNS:  # each of which the other one played
+                return _failed(jobs, error)
+        except Exception as error:  # other people's numerical code raises whatever it likes
+            return _failed(jobs, error)
+
+
+def _failed(jobs: Batch[J], error: Exception) -> Done[J, R]:
+    return Done(jobs, error=f"{type(error).__name__}: {str(error)[:500]}")
 
 
 async def _tried(worker: _Worker, work: Work[J, R], jobs: Batch[J]) -> Done[J, R]:

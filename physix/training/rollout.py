@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import anyio
 from numpy.random import PCG64, Generator, SeedSequence
@@ -16,8 +17,10 @@ from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.engine.systems.task import Task, Truth
 from physix.errors import BadInputError
 from physix.policies import make_policy
+from physix.settings import Settings
 from physix.store import open_log
 from physix.training.data.teacher import TeacherPolicy
+from physix.training.executor import Done, Executor, InProcess, in_batches
 
 PolicyFor = Callable[[Task, Truth], Policy]
 
@@ -127,22 +130,110 @@ def rollout_id(run_id: str, policy: str, task: Task) -> str:
     return "r" + hashlib.sha256(text.encode()).hexdigest()[:31]
 
 
-async def roll_out_by_name(db: str, plan: TaskPlan, policy: str, run_id: str) -> dict[str, int]:
+@dataclass(frozen=True, slots=True)
+class Rolled:
+    """What one episode of a rollout came to."""
+
+    episode_id: str
+    turns: int
+    solved: bool
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far a rollout is. `error` is the first of those that said nothing of the policy."""
+
+    total: int
+    episodes: int = 0
+    turns: int = 0
+    solved: int = 0
+    failed: int = 0
+    error: str = ""
+
+    def take(self, done: Done[int, Rolled]) -> None:
+        """Count what came of a batch."""
+        if done.error is not None:
+            self.failed += len(done.jobs)
+            self.error = self.error or done.error
+        self.episodes += len(done.results)
+        self.turns += sum(one.turns for one in done.results)
+        self.solved += sum(one.solved for one in done.results)
+
+
+def play_some(
+    numbers: tuple[int, ...], *, db: str, plan: TaskPlan, policy: str, run_id: str, settings: Settings
+) -> list[Rolled]:
+    """Play some tasks of a plan, together, and return what they came to: the work of an `Executor`.
+
+    Their ids are the same whoever plays them, so that what the log holds already is not played again.
+    """
+
+    async def run() -> list[Rolled]:
+        async with open_log(db) as log:
+            engine = EpisodeEngine(log)
+            options = RolloutOptions(run_id=run_id)
+            found: dict[int, Rolled] = {}
+
+            async def play(number: int) -> None:
+                task, truth = plan.draw(number)
+                player = _player(policy, task, truth, settings)
+                episode = await play_one(engine, task, truth, player, options)
+                found[number] = Rolled(episode.episode_id, len(episode.turns), episode.outcome.solved)
+
+            async with anyio.create_task_group() as group:
+                for number in numbers:
+                    group.start_soon(play, number)
+            return [found[number] for number in numbers]
+
+    try:
+        return anyio.run(run)
+    except ExceptionGroup as group:
+        # The executor waits for a log that is away, and knows it by its error.
+        raise _first(group) from group
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _player(policy: str, task: Task, truth: Truth, settings: Settings) -> Policy:
+    return TeacherPolicy(task, truth) if policy == "teacher" else make_policy(policy, settings=settings)
+
+
+async def roll_out_by_name(
+    db: str,
+    plan: TaskPlan,
+    policy: str,
+    run_id: str,
+    *,
+    executor: Executor | None = None,
+    settings: Settings | None = None,
+    batch: int = 8,
+    tell: Callable[[Tally], None] = lambda _tally: None,
+) -> Tally:
     """Play the plan with a named policy, or the teacher, and count what came of it.
+
+    Args:
+        executor: where the episodes are played; None: here.
+        batch: episodes that are played together, by one worker.
+        tell: hears how far it is, after every batch.
 
     Raises:
         UnknownPolicyError: there is no policy of that name.
+        StorageError: the log cannot be used.
     """
+    settings = settings or Settings()
     if policy != "teacher":
-        make_policy(policy)
-    counts = {"episodes": 0, "turns": 0, "solved": 0}
+        make_policy(policy, settings=settings)
+    tally = Tally(total=plan.episodes)
 
-    def policy_for(task: Task, truth: Truth) -> Policy:
-        return TeacherPolicy(task, truth) if policy == "teacher" else make_policy(policy)
+    async def take(done: Done[int, Rolled]) -> None:
+        tally.take(done)
+        tell(tally)
 
-    async with open_log(db) as log:
-        async for episode in roll_out(log, plan, policy_for, RolloutOptions(run_id=run_id)):
-            counts["episodes"] += 1
-            counts["turns"] += len(episode.turns)
-            counts["solved"] += episode.outcome.solved
-    return counts
+    async with open_log(db):
+        # Open while it plays: whatever is wrong with it is said once, before any worker starts.
+        work = partial(play_some, db=db, plan=plan, policy=policy, run_id=run_id, settings=settings)
+        await (executor or InProcess()).run(work, in_batches(range(plan.episodes), batch), take)
+    return tally
