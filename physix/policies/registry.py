@@ -47,12 +47,19 @@ def list_policies() -> list[PolicyInfo]:
         *_in_process(),
         _extra("sindy", "PySINDy", "pysindy", "Sparse regression with PySINDy over a grid of thresholds."),
         _extra(
+            "sindy-defaults",
+            "PySINDy as it comes",
+            "pysindy",
+            "One fit of PySINDy at its defaults: what a first try gives.",
+            extra="sindy",
+        ),
+        _extra(
             "operon", "Operon", "pyoperon", "Genetic programming with Operon on smoothed rates of change."
         ),
     ]
 
 
-def _extra(name: str, title: str, package: str, description: str) -> PolicyInfo:
+def _extra(name: str, title: str, package: str, description: str, *, extra: str = "") -> PolicyInfo:
     there = find_spec(package) is not None
     return PolicyInfo(
         name=name,
@@ -60,7 +67,7 @@ def _extra(name: str, title: str, package: str, description: str) -> PolicyInfo:
         description=description,
         reachable=there,
         reason=None if there else f"{package} is not installed",
-        command=None if there else f"pip install 'physix-live[{name}]'",
+        command=None if there else f"pip install 'physix-live[{extra or name}]'",
     )
 
 
@@ -151,10 +158,15 @@ def make_policy(name: str, *, allow_files: bool = False, settings: Settings | No
         from physix.policies.search.policy import SearchPolicy
 
         return SearchPolicy()
-    if name in ("sindy", "operon"):
+    if name in ("sindy", "sindy-defaults", "operon"):
         from physix.policies.search import regressors
 
-        return regressors.make_sindy() if name == "sindy" else regressors.make_operon()
+        make = {
+            "sindy": regressors.make_sindy,
+            "sindy-defaults": regressors.make_sindy_as_it_comes,
+            "operon": regressors.make_operon,
+        }
+        return make[name]()
     if allow_files and kind == "scripted" and rest:
         from physix.policies.scripted import ScriptedPolicy
 

@@ -71,6 +71,22 @@ def find_with_sindy(task: Task) -> list[str]:
     return laws
 
 
+def find_with_sindy_as_it_comes(task: Task) -> list[str]:
+    """Return the one law that `pysindy.SINDy()` finds: second degree, threshold 0.1, finite differences."""
+    import pysindy as ps
+
+    names = [variable.name for variable in task.variables]
+    model = ps.SINDy()
+    model.fit(
+        [np.array(trajectory.states) for trajectory in task.shown],
+        t=[np.array(trajectory.t) for trajectory in task.shown],
+        feature_names=names,
+    )
+    features = [_feature(name) for name in model.get_feature_names()]
+    found = dict(zip(names, model.coefficients().tolist(), strict=True))
+    return ["; ".join(_linear(t.left, features, found[t.driven]) for t in targets(task.variables))]
+
+
 def _feature(name: str) -> str:
     """Return PySINDy's `theta^2`, `x vy` or `sin(1 theta)` in the verifier's grammar."""
     name = re.sub(r"\((\d+) ", r"(\1*", name).replace("(1*", "(")
@@ -133,7 +149,8 @@ class RegressorPolicy:
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
         """See `Policy.propose`."""
         if find_spec(self._package) is None:
-            raise PolicyError(f"Install it: pip install 'physix-live[{self.name}]'.")
+            extra = self.name.removesuffix("-defaults")
+            raise PolicyError(f"Install it: pip install 'physix-live[{extra}]'.")
         began = time.perf_counter()
         law = await to_thread.run_sync(self._next, observation)
         return Proposal(
@@ -167,6 +184,11 @@ class RegressorPolicy:
 def make_sindy() -> RegressorPolicy:
     """Return the policy `sindy`."""
     return RegressorPolicy("sindy", "pysindy", find_with_sindy)
+
+
+def make_sindy_as_it_comes() -> RegressorPolicy:
+    """Return the policy `sindy-defaults`."""
+    return RegressorPolicy("sindy-defaults", "pysindy", find_with_sindy_as_it_comes)
 
 
 def make_operon() -> RegressorPolicy:
