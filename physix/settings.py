@@ -64,7 +64,12 @@ class Settings(BaseSettings):
 
     # Where models are served. Only these settings name servers; a request never does.
     ollama_host: str = Field(default="http://127.0.0.1:11434", description="the Ollama daemon")
-    openai_base_url: str | None = Field(default=None, description="a server with OpenAI's chat API")
+    openai_base_url: str | None = Field(
+        default=None, description="a server with OpenAI's chat API; several of one model, separated by commas"
+    )
+    openai_in_flight: int = Field(
+        default=64, ge=1, le=4_096, description="requests at a time to each such server, from each process"
+    )
     openai_api_key: SecretStr | None = Field(default=None, description="its key, if it asks for one")
     hf_models: str = Field(default="", description="models that requests may name, separated by commas")
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import anyio
 
-from physix.errors import PolicyError
+from physix.errors import BadInputError, PolicyError
 from physix.policies.chat.policy import Chunk, Sampling, Takes
+from physix.policies.chat.pool import pool_of, urls_of
 from physix.policies.chat.prompt import Prompt
 from physix.policies.chat.tls import tls_context
 from physix.settings import Settings
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam
     from openai.types.shared_params import ResponseFormatJSONSchema
 
+_EXAMPLE = "export PHYSIX_OPENAI_BASE_URL=http://HOST:PORT/v1"
 _INSTALL = "pip install 'physix-live[openai]'"
 
 
@@ -37,22 +42,49 @@ async def look(settings: Settings, *, timeout_s: float = 2.0) -> Server:
         return Server(
             reason="no server is set", command="export PHYSIX_OPENAI_BASE_URL=http://127.0.0.1:8080/v1"
         )
-    try:
-        import openai
-    except ImportError:
+    if find_spec("openai") is None:
         return Server(reason="the openai client is not installed", command=_INSTALL)
     try:
+        urls = urls_of(settings.openai_base_url)
+    except BadInputError as error:
+        return Server(reason=str(error), command=_EXAMPLE)
+    found: list[Server] = []
+
+    async def ask(url: str) -> None:
+        found.append(await _look_at(url, settings, timeout_s))
+
+    async with anyio.create_task_group() as all_of_them:
+        for url in urls:
+            all_of_them.start_soon(ask, url)
+    answered = [one for one in found if one.reason is None]
+    if not answered:
+        return found[0]
+    return Server(models=tuple(sorted({model for one in answered for model in one.models})))
+
+
+async def _look_at(url: str, settings: Settings, timeout_s: float) -> Server:
+    import openai
+
+    try:
         with anyio.fail_after(timeout_s):
-            async with _client(settings) as client:
+            async with _client(url, settings) as client:
                 listed = await client.models.list()
                 return Server(models=tuple(sorted(model.id for model in listed.data)))
     except (openai.APIConnectionError, TimeoutError):
-        reason = f"no server answers at {settings.openai_base_url}"
+        reason = f"no server answers at {url}"
     except openai.AuthenticationError:
         return Server(reason="the server refuses the key", command="export PHYSIX_OPENAI_API_KEY=...")
     except (openai.OpenAIError, ValueError, TypeError) as error:
-        reason = f"{settings.openai_base_url} does not list its models: {str(error)[:120]}"
-    return Server(reason=reason, command="export PHYSIX_OPENAI_BASE_URL=http://HOST:PORT/v1")
+        reason = f"{url} does not list its models: {str(error)[:120]}"
+    return Server(reason=reason, command=_EXAMPLE)
+
+
+class _AwayError(PolicyError):
+    """The server failed or has no room; another one may do."""
+
+
+class _NotHereError(PolicyError):
+    """The server does not have the model; another one may."""
 
 
 class OpenAIBackend:
@@ -65,16 +97,48 @@ class OpenAIBackend:
         self._settings = settings
 
     async def stream(self, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
-        """See `Backend.stream`."""
+        """See `Backend.stream`. Another server is asked where one fails before it wrote anything."""
         if self._settings.openai_base_url is None:
             raise PolicyError("No server is set: export PHYSIX_OPENAI_BASE_URL=http://HOST:PORT/v1.")
+        if find_spec("openai") is None:
+            raise PolicyError(f"Install the OpenAI client: {_INSTALL}.")
+        pool = pool_of(urls_of(self._settings.openai_base_url), most=self._settings.openai_in_flight)
+        tried: list[str] = []
+        while True:
+            endpoint = pool.free(tried)
+            if endpoint is None:
+                await pool.wait(self._settings.model_timeout_s / 4)
+                yield Chunk()  # a sign of life: waiting for one's turn is no silence of a server
+                continue
+            tried.append(endpoint.url)
+            last = len(tried) == len(pool.endpoints)
+            wrote, began = False, time.monotonic()
+            with pool.asking(endpoint):
+                try:
+                    async with aclosing(self._ask(endpoint.url, prompt, sampling)) as chunks:
+                        async for chunk in chunks:
+                            wrote = True
+                            pool.answered(endpoint)
+                            yield chunk
+                    return
+                except (_AwayError, _NotHereError) as error:
+                    if isinstance(error, _AwayError):
+                        pool.failed(endpoint)
+                    if wrote or last:
+                        raise PolicyError(str(error)) from error
+                except anyio.get_cancelled_exc_class():
+                    # A pause says nothing of the server; that nothing came for as long as anyone waits does.
+                    if not wrote and time.monotonic() - began >= 0.9 * self._settings.model_timeout_s:
+                        pool.failed(endpoint)
+                    raise
+
+    async def _ask(self, url: str, prompt: Prompt, sampling: Sampling) -> AsyncGenerator[Chunk]:
+        """Yield one server's reply."""
+        import openai
+
+        began, finished = False, None
         try:
-            import openai
-        except ImportError as error:
-            raise PolicyError(f"Install the OpenAI client: {_INSTALL}.") from error
-        finished = None
-        try:
-            async with _client(self._settings) as client:
+            async with _client(url, self._settings) as client:
                 replies = await client.chat.completions.create(
                     model=self.model,
                     messages=_messages(prompt),
@@ -87,6 +151,7 @@ class OpenAIBackend:
                 )
                 async with replies:
                     async for part in replies:
+                        began = True
                         usage = part.usage
                         if usage is not None:
                             yield Chunk(
@@ -108,15 +173,18 @@ class OpenAIBackend:
                         if choice.finish_reason:
                             yield Chunk(finish=choice.finish_reason)
         except openai.NotFoundError as error:
-            raise PolicyError(f"The server does not have {self.model}: {error.message[:200]}") from error
+            raise _NotHereError(f"The server does not have {self.model}: {error.message[:200]}") from error
         except openai.APIStatusError as error:
-            raise PolicyError(f"The server answered {error.status_code}: {error.message[:300]}") from error
+            said = f"The server answered {error.status_code}: {error.message[:300]}"
+            busy = error.status_code == 429 or error.status_code >= 500
+            raise (_AwayError(said) if busy else PolicyError(said)) from error
         except openai.APIConnectionError as error:
-            raise PolicyError(f"No server answers at {self._settings.openai_base_url}.") from error
+            said = "The server broke off its reply." if began else f"No server answers at {url}."
+            raise _AwayError(said) from error
         except openai.APIError as error:
-            raise PolicyError(f"The server broke off its reply: {error.message[:300]}") from error
+            raise _AwayError(f"The server broke off its reply: {error.message[:300]}") from error
         except (OSError, ValueError) as error:
-            raise PolicyError(f"The server broke off its reply ({type(error).__name__}: {error}).") from error
+            raise _AwayError(f"The server broke off its reply ({type(error).__name__}: {error}).") from error
         if finished is None:
             raise PolicyError("The server ended its reply without finishing it.")
         if finished == "content_filter":
@@ -141,7 +209,7 @@ def _format(sampling: Sampling) -> ResponseFormatJSONSchema | None:
     return {"type": "json_schema", "json_schema": {"name": "hypothesis", "schema": sampling.schema}}
 
 
-def _client(settings: Settings) -> AsyncOpenAI:
+def _client(url: str, settings: Settings) -> AsyncOpenAI:
     from openai import AsyncOpenAI, DefaultAsyncHttpxClient
 
     key = settings.openai_api_key
@@ -149,7 +217,7 @@ def _client(settings: Settings) -> AsyncOpenAI:
     # one server's key to another. Retries are the engine's, and recorded.
     api_key = key.get_secret_value() if key else "none"
     return AsyncOpenAI(
-        base_url=settings.openai_base_url,
+        base_url=url,
         api_key=api_key,
         max_retries=0,
         timeout=None,

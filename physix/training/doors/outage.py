@@ -4,13 +4,18 @@ An outage says nothing of the agent, so it is never a turn and never a reward. E
 again, with growing pauses, until the server has been away for `PHYSIX_OUTAGE_S` seconds (120 by
 default, 0 tries once); then it is raised as an InfrastructureError. Requests carry ids, so that one whose
 answer was lost is not played twice.
+
+Several servers (`PHYSIX_URL=http://a:8000,http://b:8000`) share the episodes: an episode's id tells which of
+them is its home, and the others are asked while that one is away. Servers of one log answer for each other;
+one that does not know the episode is passed over.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -35,8 +40,30 @@ def pauses(limit_s: float, *, clock: Callable[[], float] = time.monotonic) -> It
         wait = min(_LONGEST_WAIT_S, 2 * wait)
 
 
+def in_order(addresses: Sequence[str], episode_id: object) -> tuple[str, ...]:
+    """Return the servers in the order in which an episode asks them: the same in every process."""
+    first = zlib.crc32(str(episode_id).encode()) % len(addresses)
+    return (*addresses[first:], *addresses[:first])
+
+
+def addresses_of(url: str) -> tuple[str, ...]:
+    """Return the servers that `PHYSIX_URL` names, separated by commas.
+
+    Raises:
+        BadInputError: it names none, or one that is no address.
+    """
+    found = tuple(part.strip().rstrip("/") for part in url.split(",") if part.strip())
+    wrong = [one for one in found if not one.startswith(("http://", "https://"))]
+    if wrong or not found:
+        raise BadInputError(
+            f"PHYSIX_URL {(wrong or [url])[0][:80]!r} is no address; write http://HOST:PORT, several with "
+            "commas."
+        )
+    return found
+
+
 class Door:
-    """JSON over HTTP to a running `physix serve`, through outages."""
+    """JSON over HTTP to running `physix serve`s, through outages."""
 
     def __init__(
         self,
@@ -47,11 +74,12 @@ class Door:
         sleep: Callable[[float], None] = time.sleep,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
-        self.url = url.rstrip("/")
+        self.url = url
+        self._addresses = addresses_of(url)
         self._outage_s = Settings().outage_s if outage_s is None else outage_s
         self._sleep = sleep
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._client = httpx.Client(base_url=self.url, headers=headers, timeout=_TIMEOUT, transport=transport)
+        self._client = httpx.Client(headers=headers, timeout=_TIMEOUT, transport=transport)
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the answer to a request that may be sent twice.
@@ -59,17 +87,13 @@ class Door:
         Raises:
             BadInputError: the server refuses what was sent; the message says why.
             ConflictError: the episode exists already, or has moved on.
-            InfrastructureError: the server stayed away, or failed.
+            InfrastructureError: the servers stayed away, or failed.
         """
         waiting = pauses(self._outage_s)
         while True:
-            try:
-                answer = self._client.post(path, json=body)
-                if answer.status_code not in _AWAY:
-                    return _read(answer, path)
-                reason = f"{path} answered {answer.status_code}: {answer.text[:300]}"
-            except httpx.TransportError as error:
-                reason = f"{type(error).__name__}: {error}"
+            answer, reason = self._ask(path, body)
+            if answer is not None:
+                return _read(answer, path)
             wait = next(waiting, None)
             if wait is None:
                 raise InfrastructureError(
@@ -77,6 +101,25 @@ class Door:
                     "Is `physix serve` running? PHYSIX_OUTAGE_S sets how long to wait for it."
                 )
             self._sleep(wait)
+
+    def _ask(self, path: str, body: dict[str, Any]) -> tuple[httpx.Response | None, str]:
+        """Return the first answer of a server that is there and knows the episode, or why there is none."""
+        unknown: httpx.Response | None = None
+        reason = ""
+        for address in in_order(self._addresses, body.get("episode_id")):
+            try:
+                answer = self._client.post(address + path, json=body)
+            except httpx.TransportError as error:
+                reason = f"{type(error).__name__}: {error}"
+                continue
+            if answer.status_code in _AWAY:
+                reason = f"{path} answered {answer.status_code}: {answer.text[:300]}"
+            elif answer.status_code == httpx.codes.NOT_FOUND:
+                unknown = answer
+            else:
+                return answer, ""
+        # While one is away it may be the one that knows.
+        return (None, reason) if reason else (unknown, "")
 
 
 def _read(answer: httpx.Response, path: str) -> dict[str, Any]:

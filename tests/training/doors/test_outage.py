@@ -113,3 +113,51 @@ def test_an_episode_that_an_outage_broke_off_has_no_reward(monkeypatch: pytest.M
         asyncio.run(played.submit_hypothesis("d2y/dt2 = 0"))
     with pytest.raises(InfrastructureError):
         played.get_reward()
+
+
+def servers(**answers: int | Exception) -> tuple[Door, list[str]]:
+    """A door to several servers, each of which always answers alike."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.host)
+        now = answers[request.url.host]
+        if isinstance(now, Exception):
+            raise now
+        return httpx.Response(now, json={"from": request.url.host} if now == 200 else {"detail": "why"})
+
+    url = ",".join(f"http://{name}:8000" for name in answers)
+    return Door(url, outage_s=0.0, transport=httpx.MockTransport(answer)), asked
+
+
+def test_an_episode_stays_with_its_server_and_episodes_spread_over_all() -> None:
+    made, asked = servers(a=200, b=200, c=200)
+    for number in range(60):
+        homes = {made.post("/step", {"episode_id": f"e{number}"})["from"] for _ in range(3)}
+        assert len(homes) == 1
+    assert set(asked) == {"a", "b", "c"}
+    assert min(asked.count(name) for name in "abc") >= 30
+
+
+@pytest.mark.parametrize("away", [503, httpx.ConnectError("no")])
+def test_another_server_stands_in_while_the_home_is_away(away: int | Exception) -> None:
+    made, asked = servers(a=away, b=200)
+    assert {made.post("/step", {"episode_id": f"e{n}"})["from"] for n in range(20)} == {"b"}
+    assert "a" in asked
+
+
+def test_a_server_that_does_not_know_the_episode_is_passed_over() -> None:
+    made, _ = servers(a=404, b=200)
+    assert {made.post("/step", {"episode_id": f"e{n}"})["from"] for n in range(20)} == {"b"}
+    nowhere, _ = servers(a=404, b=404)
+    with pytest.raises(InfrastructureError, match="404"):
+        nowhere.post("/step", {"episode_id": "e"})
+    perhaps, _ = servers(a=404, b=503)
+    with pytest.raises(InfrastructureError, match="Cannot reach"):
+        perhaps.post("/step", {"episode_id": "e"})
+
+
+@pytest.mark.parametrize("url", ["", " , ", "localhost:8000", "http://a:1,b:2"])
+def test_what_is_no_address_is_refused_with_what_is_one(url: str) -> None:
+    with pytest.raises(BadInputError, match="http://HOST:PORT"):
+        Door(url)
