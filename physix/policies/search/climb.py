@@ -12,7 +12,7 @@ from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import Task
 from physix.engine.verifier.prepared import prepare
-from physix.engine.verifier.types import FunctionSet
+from physix.engine.verifier.types import Finding, FunctionSet
 from physix.policies.search.design import Design
 from physix.policies.search.laws import Choice, Place
 from physix.policies.search.library import TIERS, Ranges, Term, library
@@ -33,6 +33,8 @@ _PARTED = 10.0  # chi² per sample above which a motion may have parted from the
 _BETTER = 0.1  # share of it that short parts must bring it down to
 _DIPS = 0.02  # share of its size that a positive variable may seem to go below zero
 _EXAMINED = 3  # laws whose constants are fitted to every row
+_HIDDEN = 0.1  # chi² per sample below which what is left over would be no fault of the measurement
+_A_TURN = 300_000  # evaluations for what a verifier found
 _FEW = 3  # terms of one equation, on average: a law of more may hide a plainer one
 
 
@@ -64,10 +66,12 @@ def climb(task: Task, functions: FunctionSet) -> Climb:
     Tiers of terms are opened while chi² stands above the noise, or while what explains it takes many
     terms. Every bound is a count: of structures, of fits, and of evaluations.
     """
-    return _Search(task, functions).run()
+    return Search(task, functions).run()
 
 
-class _Search:
+class Search:
+    """What has been tried on one task; it can be told what a verifier found, and go on."""
+
     def __init__(self, task: Task, functions: FunctionSet) -> None:
         self.task, self.functions = task, functions
         self.wanted = targets(task.variables)
@@ -77,14 +81,17 @@ class _Search:
         self.ranges = _ranges(task, self.runs)
         self.designs = [Design(task, target, self.runs, self.floor) for target in self.wanted]
         self.fitter = Fitter(task, self.wanted, self.floor, functions, self.runs)
+        self.tier = 0
+        self.explained = True  # by some law; else scores are practical
         self.plainest: Fitted | None = None
         self.laws: dict[tuple[frozenset[str], ...], Fitted] = {}
         self.looked: list[tuple[Design, list[Structure], int]] = []  # of each equation, the last regression
 
     def run(self) -> Climb:
-        tier = 0
+        """Return the laws that explain the data best; call it once."""
         self._begin()
         for tier in range(TIERS):
+            self.tier = tier
             self._open(tier)
             best = self.best
             if best is not None and explains(best) and self._is_plain(best, tier):
@@ -92,10 +99,32 @@ class _Search:
             if self.fitter.exhausted:
                 break
         self._finish()
+        return self.found()
+
+    def take(self, law: Fitted, findings: Sequence[Finding]) -> Climb:
+        """Try a law with the terms that a verifier misses in it, and return what is found by now."""
+        choice = tuple(
+            _extended(structure, [one for one in findings if one.target == target.left])
+            for structure, target in zip(law.choice, self.wanted, strict=True)
+        )
+        if _size(choice) == law.terms:
+            return self.found()
+        self.fitter.allow(_A_TURN)
+        tried = self._fitted(choice, near=law.starts if law.look == "thinned" else None)
+        if tried is not None and tried.score < self.laws[law.key].score:
+            self._eliminate(tried)
+            best = self.best
+            examined = None if best is None or best.look != "thinned" else self._examined(best)
+            if best is not None and examined is not None:
+                self.laws[best.key] = replace(self._tied(examined), score=best.score)
+        return self.found()
+
+    def found(self) -> Climb:
+        """Return what is found by now."""
         return Climb(
             laws=tuple(sorted(self.laws.values(), key=lambda law: law.score)),
             plainest=self.plainest,
-            tier=tier,
+            tier=self.tier,
             tried=self.fitter.tried,
             evaluations=self.fitter.spent,
             inclusion=self._inclusion(),
@@ -116,6 +145,7 @@ class _Search:
 
     @property
     def best(self) -> Fitted | None:
+        """The law with the best score by now."""
         return min(self.laws.values(), key=lambda law: law.score, default=None)
 
     def _begin(self) -> None:
@@ -172,30 +202,33 @@ class _Search:
     def _listed(self, design: Design, terms: Sequence[Term]) -> list[Structure]:
         """Return one equation's right-hand sides worth a simulation, told from pieces as long as will do."""
         count = _ALONE if len(self.wanted) == 1 else _JOINT
-        listed: list[Structure] = []
-        while True:
-            selection = Selection(design, terms)
+        selection = Selection(design, terms)
+        structures = selection.best(_MOST_TERMS)
+        listed = _shortlist(structures, count)
+        shorter = design.shorter() if structures and selection.memory(structures[0]) > _DRIFT else None
+        if shorter is not None:
+            selection = Selection(shorter, terms)
             structures = selection.best(_MOST_TERMS)
+            memory = selection.memory(structures[0]) if structures else 0.0
+            if memory > _DRIFT:
+                structures = selection.remembering(structures, memory)
             found = _shortlist(structures, count)
             listed = _merged(listed, found) if len(self.wanted) == 1 else found
-            memory = selection.memory(structures[0]) if structures else 0.0
-            finer = design.finer() if memory > _DRIFT else None
-            if finer is None:
-                if memory > _DRIFT:
-                    selection = Selection(design, terms, memory)
-                    structures = selection.best(_MOST_TERMS)
-                    listed = _merged(listed, _shortlist(structures, count))
-                self.looked.append((design, structures, selection.count))
-                return listed
-            design = finer
+        self.looked.append((selection.design, structures, selection.count))
+        return listed
 
     def _try(self, choice: Choice) -> Fitted | None:
         best = self.best
         longer = 0 if best is None else _size(choice) - best.terms
         if best is not None and ((best.exact and longer >= 0) or (best.reduced < _CLEAN and longer > 0)):
             return None
-        fitted = self.fitter.fit(choice, near=None if best is None or best is self.plainest else best.starts)
+        return self._fitted(choice, near=None if best is None or best is self.plainest else best.starts)
+
+    def _fitted(self, choice: Choice, near: FloatArray | None) -> Fitted | None:
+        fitted = self.fitter.fit(choice, near=near)
         if fitted is not None:
+            if not self.explained and not explains(fitted):
+                fitted = replace(fitted, score=self.fitter.practical(fitted))
             known = self.laws.get(fitted.key)
             if known is None or fitted.score < known.score:
                 self.laws[fitted.key] = fitted
@@ -267,7 +300,8 @@ class _Search:
     def _finish(self) -> None:
         """Fit the best laws to every row, and let equal coefficients be one constant."""
         best = self.best
-        if best is not None and not explains(best):
+        if best is not None and not explains(best) and best.reduced > _HIDDEN:
+            self.explained = False
             self.laws = {
                 key: replace(law, score=self.fitter.practical(law)) for key, law in self.laws.items()
             }
@@ -335,6 +369,16 @@ def _shortlist(structures: Sequence[Structure], count: int) -> list[Structure]:
 def _merged(first: Sequence[Structure], second: Sequence[Structure]) -> list[Structure]:
     known = {one.key for one in second}
     return [*second, *(one for one in first if one.key not in known)]
+
+
+def _extended(structure: Structure, findings: Sequence[Finding]) -> Structure:
+    known = {one.term.text for one in structure.chosen}
+    more = [
+        Chosen(Term(one.term, "q", 1), (), one.factor)
+        for one in findings
+        if one.kind == "missing" and one.term not in known
+    ]
+    return replace(structure, chosen=(*structure.chosen, *more))
 
 
 def _size(choice: Choice) -> int:

@@ -78,15 +78,15 @@ class Design:
     """
 
     def __init__(
-        self, task: Task, target: Target, runs: Sequence[Run], floor: FloatArray, *, finer: int = 0
+        self, task: Task, target: Target, runs: Sequence[Run], floor: FloatArray, *, short: bool = False
     ) -> None:
-        """Cut the runs into pieces; `finer` halves them so many times."""
-        self._given, self._finer = (task, target, runs, floor), finer
+        """Cut the runs into pieces of some swings, or into `short` ones."""
+        self._given = (task, target, runs, floor)
         names = [variable.name for variable in task.variables]
         wanted = dict.fromkeys((target.driven, target.variable))
         columns = [names.index(name) for name in wanted if not task.variables[names.index(name)].estimated]
         self._views = [
-            _view(run, names[d], d, names[d] != target.driven, finer) for d in columns for run in runs
+            _view(run, names[d], d, names[d] != target.driven, short) for d in columns for run in runs
         ]
         self._operators = [view.operator() for view in self._views]
         self.left = np.concatenate([view.free(view.observed) for view in self._views])
@@ -99,13 +99,13 @@ class Design:
             piece.offsets.shape[1] for view in self._views for piece in view.pieces
         )
 
-    def finer(self) -> Design | None:
-        """Return the regression on shorter pieces; None where they are as short as they may be.
+    def shorter(self) -> Design | None:
+        """Return the regression on short pieces; None where they are short.
 
         What is integrated holds noise too, which adds up along a piece, the more the larger the
         coefficients: residuals that resemble their neighbours tell that pieces are too long.
         """
-        found = Design(*self._given, finer=self._finer + 1)
+        found = Design(*self._given, short=True)
         return found if found.pieces > self.pieces else None
 
     @property
@@ -128,18 +128,18 @@ def _mean_square(parts: Sequence[FloatArray]) -> float:
     return float(np.mean(np.concatenate(parts) ** 2))
 
 
-def _view(run: Run, name: str, column: int, twice: bool, finer: int) -> _View:
+def _view(run: Run, name: str, column: int, twice: bool, short: bool) -> _View:
     seen = run.observed[:, column]
     weights = _levelled(run.weights[:, column])
-    return _View(run, name, twice, seen, weights, tuple(_cut(run.t, seen, weights, twice, finer)))
+    return _View(run, name, twice, seen, weights, tuple(_cut(run.t, seen, weights, twice, short)))
 
 
-def _cut(t: FloatArray, seen: FloatArray, weights: FloatArray, twice: bool, finer: int) -> Iterator[_Piece]:
+def _cut(t: FloatArray, seen: FloatArray, weights: FloatArray, twice: bool, short: bool) -> Iterator[_Piece]:
     centred = seen - seen.mean()
     large = np.sign(centred[np.abs(centred) > 0.5 * centred.std()])
     crossings = int(np.sum(large[1:] != large[:-1]))
     count = max(1, min(crossings // _CROSSINGS, len(seen) // _PIECE))
-    count = max(count, min(count << finer, len(seen) // _SHORTEST))
+    count = max(count, len(seen) // _SHORTEST) if short else count
     edges = np.linspace(0, len(seen), count + 1).round().astype(int)
     for begin, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
         w, elapsed = weights[begin:end], t[begin:end] - t[begin]

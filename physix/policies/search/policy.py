@@ -9,7 +9,7 @@ explains most. Later turns try what the verifier found lacking and plainer rival
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,19 +17,20 @@ from anyio import to_thread
 
 from physix.engine.discovery import Discovery
 from physix.engine.events import Provenance
-from physix.engine.ports import Observation, Proposal, TokenSink
+from physix.engine.ports import Observation, PastTurn, Proposal, TokenSink
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.engine.verifier.words import explain
 from physix.errors import PolicyError
-from physix.policies.search.climb import Climb, climb
+from physix.policies.search.climb import Climb, Search
 from physix.policies.search.discover import DIGITS, discovery_of
 from physix.policies.search.laws import write
 from physix.policies.search.refit import Fitted, explains
 
-_RIVAL = 40.0  # how much worse a law may score and still be worth a turn
+_EQUAL = 2.0  # standard deviations of chi² by which a simpler law may be worse and as good
+_UNDECIDED = 6.0  # how much worse a law of as many terms may score and still be worth a turn
 
 
 class SearchPolicy:
@@ -39,7 +40,9 @@ class SearchPolicy:
 
     def __init__(self) -> None:
         self._task: Task | None = None
+        self._search: Search | None = None
         self._found = Climb((), None, 0)
+        self._taken = 0  # turns whose findings were tried
 
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
         """See `Policy.propose`."""
@@ -50,16 +53,26 @@ class SearchPolicy:
 
     def _told(self, observation: Observation) -> tuple[Hypothesis, Discovery | None]:
         """Return the next law, and what was found where that is new."""
-        before = self._found
+        known = self._found.laws
+        self._look(observation)
         hypothesis = self._next(observation)
-        if self._found is before:
+        if self._found.laws == known:
             return hypothesis, None
         return hypothesis, discovery_of(observation.task, self._found, observation.functions)
 
-    def _next(self, observation: Observation) -> Hypothesis:
+    def _look(self, observation: Observation) -> None:
+        """Search the data, once, and then whatever the verifier found in the turns since."""
         if self._task is not observation.task and self._task != observation.task:
-            self._task = observation.task
-            self._found = climb(observation.task, observation.functions)
+            self._task, self._taken = observation.task, 0
+            self._search = Search(observation.task, observation.functions)
+            self._found = self._search.run()
+        for past in observation.history[self._taken :]:
+            law = _proposed(observation, self._found.laws, past)
+            if law is not None and past.findings is not None and self._search is not None:
+                self._found = self._search.take(law, past.findings.findings)
+        self._taken = len(observation.history)
+
+    def _next(self, observation: Observation) -> Hypothesis:
         laws = self._found.laws
         if not laws:
             raise PolicyError("No candidate law could be simulated on these data.")
@@ -71,19 +84,39 @@ class SearchPolicy:
         return self._best_untried(observation)
 
     def _best_untried(self, observation: Observation) -> Hypothesis:
-        """Return the law that scores best of those not proposed yet; when none is near the best, the best."""
+        """Return the best law if it is new, else one as good and no longer; when there is none, the best."""
         laws = self._found.laws
         tried = {_key(past.equation, past.params) for past in observation.history}
         for law in laws:
-            if law.score > laws[0].score + _RIVAL:
-                break
             hypothesis = _hypothesis(observation, law)
-            if hypothesis is not None and _key(hypothesis.equation, hypothesis.params) not in tried:
+            new = hypothesis is not None and _key(hypothesis.equation, hypothesis.params) not in tried
+            if hypothesis is not None and new and (law is laws[0] or _is_as_good(law, laws[0])):
                 return replace(hypothesis, rationale=_rationale(law, laws[0], observation))
         best = next(filter(None, (_hypothesis(observation, law) for law in laws)), None)
         if best is None:
             raise PolicyError("No candidate law could be written in the grammar.")
-        return replace(best, rationale="Nothing better: no rival explains these data nearly as well.")
+        return replace(
+            best, rationale="Nothing better: no law that was tried explains more, or as much with less."
+        )
+
+
+def _is_as_good(law: Fitted, best: Fitted) -> bool:
+    """Tell whether a law is as good as the best: simpler at equal chi², or not to be told from it."""
+    equal = law.reduced <= best.reduced * (1.0 + _EQUAL * float(np.sqrt(2.0 / max(1, law.samples))))
+    if explains(law) != explains(best):
+        return False
+    return (law.terms < best.terms and equal) or (
+        law.terms == best.terms and law.score <= best.score + _UNDECIDED
+    )
+
+
+def _proposed(observation: Observation, laws: Sequence[Fitted], past: PastTurn) -> Fitted | None:
+    """Return the law that a turn proposed, if it is one of these."""
+    for law in laws:
+        hypothesis = _hypothesis(observation, law)
+        if hypothesis is not None and hypothesis.equation == past.equation:
+            return law
+    return None
 
 
 def _hypothesis(observation: Observation, law: Fitted) -> Hypothesis | None:

@@ -138,7 +138,7 @@ class Fitter:
         self._floor = float(np.mean(used[used > 0.0] ** 2)) if used.any() else 1.0
         names = [variable.name for variable in task.variables]
         smooth = [np.stack([run.columns[name] for name in names], axis=1) for run in runs]
-        self.spent = 0
+        self.spent, self._total = 0, _TOTAL
         self.tried = 0  # laws
         self._known: dict[object, Fitted | None] = {}
         self._ways = [self._divided(runs, smooth, *size) for size in (_LONG_PARTS, _SHORT_PARTS)]
@@ -172,15 +172,19 @@ class Fitter:
         self.short = short
         self._follow(self._ways[short])
 
+    def allow(self, more: int) -> None:
+        """Let that many evaluations more be spent."""
+        self._total = max(self._total, self.spent) + more
+
     @property
     def tired(self) -> bool:
         """What is left is for taking terms away."""
-        return self.spent >= _SWEPT * _TOTAL
+        return self.spent >= _SWEPT * self._total
 
     @property
     def exhausted(self) -> bool:
         """Nothing more may be fitted."""
-        return self.spent >= _TOTAL
+        return self.spent >= self._total
 
     def fit(
         self,

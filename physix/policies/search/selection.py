@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,7 @@ from physix.policies.search.library import Term
 _BEAM, _WIDE_BEAM = 40, 160
 _FLOOR = 1e-14  # of the energy: rounding in the normal equations
 _RIDGE = 1e-12
-_POLISHED = 12  # structures of each size whose inner constants are moved to their best
+_POLISHED = 8  # structures of each size whose inner constants are moved to their best
 _STEPS = 8
 _FEWEST = 20  # samples that count as independent, whatever they resemble
 _LONGEST = 0.7  # share of an inner constant by which one step may change it
@@ -37,6 +37,7 @@ class Structure:
 
     chosen: tuple[Chosen, ...]
     score: float
+    chi2: float
 
     @property
     def key(self) -> frozenset[str]:
@@ -75,12 +76,8 @@ _SAME = 1.0 - 1e-11  # cosine of two columns that are one: x*abs(x) of a positiv
 class Selection:
     """The columns of one equation's library, and the search over them."""
 
-    def __init__(self, design: Design, terms: Sequence[Term], memory: float = 0.0) -> None:
-        """Take the problem; `memory` is the autocorrelation that residuals are known to have."""
+    def __init__(self, design: Design, terms: Sequence[Term]) -> None:
         self.design = design
-        # Source: M. H. Quenouille, Associated Measurements (1952): samples that resemble their neighbours.
-        self.samples = max(_FEWEST, round(design.samples * (1.0 - memory) / (1.0 + memory)))
-        self.samples = min(self.samples, design.samples)
         picks, columns, sizes = [], [], []
         for term in terms:
             for inner in term.starts or ((),):
@@ -101,7 +98,7 @@ class Selection:
         families = {term.text: i for i, (term, _) in enumerate(self.terms)}
         self.family = np.array([families[term.text] for term, _ in self.terms], dtype=int)
         self.count = len(families)
-        self.prices = np.array([price(term, self.samples, self.count) for term, _ in self.terms])
+        self.prices = np.array([price(term, self.design.samples, self.count) for term, _ in self.terms])
 
     def best(self, most: int) -> list[Structure]:
         """Return structures of up to `most` terms, the best first, each set of terms once."""
@@ -137,12 +134,12 @@ class Selection:
     def _beam(self, most: int, bent: NDArray[np.bool_], allowed: int) -> Iterable[list[tuple[int, ...]]]:
         beam: list[tuple[int, ...]] = [()]
         width = _WIDE_BEAM if not allowed and len(self.terms) - int(bent.sum()) <= _WIDE_BEAM // 4 else _BEAM
-        samples, size = self.samples, self.design.samples
+        samples = self.design.samples
         for _ in range(min(most, len(self.terms))):
             scored: dict[tuple[int, ...], float] = {}
             for subset in beam:
                 left, own = self._left_over(subset)
-                chi2 = np.maximum(left, _FLOOR * self.energy) / size
+                chi2 = np.maximum(left, _FLOOR * self.energy) / samples
                 scores = samples * np.log(chi2 + self.design.floor) + own + self.prices
                 scores[np.isin(self.family, self.family[list(subset)])] = np.inf
                 if bent[list(subset)].sum() >= allowed:
@@ -196,15 +193,27 @@ class Selection:
     def _structure(self, picks: Sequence[Pick], matrix: FloatArray, sizes: FloatArray) -> Structure:
         coefficients, *_ = np.linalg.lstsq(matrix, self.design.left, rcond=1e-12)
         off = self.design.left - matrix @ coefficients
-        cost = sum(price(term, self.samples, self.count) for term, _ in picks)
+        chi2 = float(off @ off)
         chosen = [
             Chosen(term, inner, c)
             for (term, inner), c in zip(picks, (coefficients / sizes).tolist(), strict=True)
         ]
-        share = self.samples / max(1, self.design.samples)
-        return Structure(
-            tuple(chosen), badness(share * float(off @ off), self.samples, self.design.floor) + cost
-        )
+        return Structure(tuple(chosen), self._score(tuple(chosen), chi2, self.design.samples), chi2)
+
+    def _score(self, chosen: Sequence[Chosen], chi2: float, samples: int) -> float:
+        left = chi2 * samples / max(1, self.design.samples)
+        cost = sum(price(one.term, samples, self.count) for one in chosen)
+        return badness(left, samples, self.design.floor) + cost
+
+    def remembering(self, structures: Sequence[Structure], memory: float) -> list[Structure]:
+        """Return structures by the score that they have if residuals are autocorrelated so much.
+
+        Source: M. H. Quenouille, Associated Measurements (1952): how many samples count as independent.
+        """
+        samples = round(self.design.samples * (1.0 - memory) / (1.0 + memory))
+        samples = min(self.design.samples, max(_FEWEST, samples))
+        told = [replace(one, score=self._score(one.chosen, one.chi2, samples)) for one in structures]
+        return sorted(told, key=lambda structure: structure.score)
 
     def _polished(self, index: list[int]) -> Structure:
         """Return the structure with inner constants moved downhill, by damped Gauss-Newton steps."""
