@@ -28,9 +28,9 @@ test("the trained and the untrained model are compared on one task, on one strea
 });
 
 test("a shipped demo is replayed from its recorded events", async ({ page }) => {
-  await page.goto("/episodes");
+  await page.goto("/");
   await page.getByRole("link", { name: "A damped pendulum, three ways" }).click();
-  await expect(page.getByRole("region", { name: "Episode of search" })).toContainText("solved");
+  await expect(page.getByRole("region", { name: "Episode of search" })).toContainText("Solved");
   await page.getByRole("combobox", { name: /^Second/ }).selectOption({ label: "Operon" });
-  await expect(page.getByRole("region", { name: "Episode of operon" })).toContainText("solved");
+  await expect(page.getByRole("region", { name: "Episode of operon" })).toContainText("Solved");
 });

@@ -59,11 +59,11 @@ test("keys move through turns, time and charts, and stay out of fields", async (
   await page.keyboard.press("2");
   await expect(page).toHaveURL(/chart=phase/);
   await page.keyboard.press(" ");
-  await expect(page.getByRole("button", { name: "Play", exact: true })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Play the motion" })).toBeVisible();
   await page.keyboard.press("?");
   await expect(page.getByRole("dialog")).toBeVisible();
   await page.keyboard.press("Escape");
-  await page.getByLabel("Seed").focus();
+  await page.getByLabel("Time", { exact: true }).focus();
   await page.keyboard.press("1");
   await expect(page).toHaveURL(/chart=phase/);
   await page.locator("main").focus();
@@ -133,8 +133,8 @@ test("who wants no motion gets a still picture that can be played", async ({
   });
   const page = await context.newPage();
   await played(page);
-  await expect(page.getByRole("button", { name: "Play", exact: true })).toBeVisible();
-  await page.getByRole("button", { name: "Play", exact: true }).click();
-  await expect(page.getByRole("button", { name: "Pause", exact: true })).toBeVisible();
+  await expect(page.getByRole("button", { name: "Play the motion" })).toBeVisible();
+  await page.getByRole("button", { name: "Play the motion" }).click();
+  await expect(page.getByRole("button", { name: "Pause the motion" })).toBeVisible();
   await context.close();
 });

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import asdict, dataclass, field, replace
+from functools import lru_cache
 from typing import Annotated, cast, get_args
 
 from anyio import CapacityLimiter, to_thread
@@ -23,7 +24,7 @@ from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance, obs
 from physix.engine.discovery import Discovery
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.measured import MeasuredTask, Role, Table, all_roles, measured_task, read_table
-from physix.engine.systems.task import Task, Truth
+from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.engine.verifier import preview
 from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
@@ -58,6 +59,8 @@ from physix.settings import Settings
 from physix.store import EpisodeFilter, EpisodeOrder, Log, SortKey
 from physix.store.transfer import export_lines
 
+_PICTURED = 7  # the seed of the motions that stand for their systems
+_PICTURE_ROWS = 50
 _SORT = f"^-?({'|'.join(get_args(SortKey))})$"
 
 
@@ -100,11 +103,25 @@ async def systems() -> list[schemas.SystemView]:
             tier=system.tier,
             held_out=system.held_out,
             description=system.description,
+            hard=system.hard,
+            picture=_picture(system.id),
             variables=list(system.variables),
             functions=list(BASIC_FUNCTIONS),
         )
         for system in SYSTEMS.values()
     ]
+
+
+@lru_cache(maxsize=64)
+def _picture(system_id: str) -> Trajectory:
+    """Return what one motion of a system looks like."""
+    shown = sample_task(system_id, _PICTURED)[0].shown[0]
+    rows = [
+        (float(f"{t:.4g}"), tuple(float(f"{x:.4g}") for x in row))
+        for t, row in zip(shown.t, shown.states, strict=True)
+    ]
+    kept = rows[:: max(1, len(rows) // _PICTURE_ROWS)]
+    return Trajectory(t=tuple(t for t, _ in kept), states=tuple(row for _, row in kept))
 
 
 @router.get("/api/policies")

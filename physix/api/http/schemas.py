@@ -291,6 +291,10 @@ class SystemView(BaseModel):
     tier: int
     held_out: bool
     description: str
+    hard: str = Field(description="what is hard about finding its law")
+    picture: Trajectory = Field(
+        description="a motion of it, thinned and rounded: for a picture, not for fits"
+    )
     variables: list[StateVariable]
     functions: list[str]
 

@@ -30,6 +30,7 @@ class System(ABC):
         tier: 1 (easy) to 3 (hard).
         held_out: never used for training, so that evaluation can ask what transfers.
         description: one sentence for people who already know the law; never shown to agents.
+        hard: what is hard about finding the law, in a sentence for the same people.
         variables: the state, in the order of `rhs`; velocities name their position in `rate_of`.
         equation: the law in the verifier's grammar, over `variables`, `t` and the parameters.
         hints: wordings of what an onlooker would say. No law, no parameter, no number.
@@ -41,6 +42,7 @@ class System(ABC):
     tier: ClassVar[int]
     held_out: ClassVar[bool] = False
     description: ClassVar[str]
+    hard: ClassVar[str] = ""
     variables: ClassVar[tuple[StateVariable, ...]]
     equation: ClassVar[str]
     hints: ClassVar[tuple[str, ...]]

@@ -29,6 +29,7 @@ class FreeFall(System):
     title = "Free fall"
     tier = 1
     description = "A body moving vertically under gravity alone."
+    hard = "Little is there to find, so little must be added: noise suggests terms that are not in the law."
     variables = _HEIGHT
     equation = "d2y/dt2 = -g"
     hints = (
@@ -84,6 +85,7 @@ class FreeFallDrag(System):
     title = "Free fall with air drag"
     tier = 1
     description = "A body falling through air, with drag growing as the square of its speed."
+    hard = "Drag hides until the fall is fast, and in one fall time and speed rise together."
     variables = _HEIGHT
     equation = "d2y/dt2 = -g + k*vy**2"
     hints = (
@@ -145,6 +147,7 @@ class ProjectileDrag(System):
     tier = 3
     held_out = True
     description = "A thrown body with drag that grows as the square of its speed, in two dimensions."
+    hard = "Both directions share one drag, and it couples them through the speed."
     variables = (_DISTANCE[0], _HEIGHT[0], _DISTANCE[1], _HEIGHT[1])
     equation = "d2x/dt2 = -k*vx*sqrt(vx**2 + vy**2); d2y/dt2 = -g - k*vy*sqrt(vx**2 + vy**2)"
     hints = (

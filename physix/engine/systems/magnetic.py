@@ -21,6 +21,7 @@ class ChargedBField(System):
     tier = 3
     held_out = True
     description = "A charged body in a uniform magnetic field perpendicular to its plane of motion."
+    hard = "The force stands at right angles to the velocity: each equation needs the other's rate."
     variables = (_X[0], _Y[0], _X[1], _Y[1])
     equation = "d2x/dt2 = (q*B/m)*vy; d2y/dt2 = -(q*B/m)*vx"
     hints = (

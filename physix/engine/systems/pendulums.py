@@ -63,6 +63,7 @@ class SimplePendulum(System):
     title = "Pendulum"
     tier = 1
     description = "A weight on a rigid rod, swinging without friction at any angle."
+    hard = "The swing is wide: what fits a small one, theta for its sine, is wrong here."
     variables = _ANGLE
     equation = "d2theta/dt2 = -(g/L)*sin(theta)"
     hints = (
@@ -105,6 +106,7 @@ class DampedPendulum(System):
     title = "Damped pendulum"
     tier = 2
     description = "A weight on a rigid rod, slowed in proportion to its angular velocity."
+    hard = "Two things at once: the swing is wide, and it dies away."
     variables = _ANGLE
     equation = "d2theta/dt2 = -(g/L)*sin(theta) - b*dtheta"
     hints = (

@@ -52,6 +52,7 @@ class SpringMass(System):
     title = "Weight on a spring"
     tier = 2
     description = "A mass on an ideal spring, oscillating without friction."
+    hard = "Only the ratio of stiffness and mass shows in the motion; neither can be told alone."
     variables = _ELONGATION
     equation = "d2x/dt2 = -(k/m)*x"
     hints = (
@@ -94,6 +95,7 @@ class DampedSpring(System):
     title = "Damped weight on a spring"
     tier = 2
     description = "A mass on a spring, slowed in proportion to its velocity."
+    hard = "The damping is slight: it shows over many swings, and in no single one."
     variables = _ELONGATION
     equation = "d2x/dt2 = -(k/m)*x - (b/m)*vx"
     hints = (

@@ -1,7 +1,11 @@
 import createClient from "openapi-fetch";
+import type { EpisodeEvent } from "../episode/types";
 import { bundled, bundledFile } from "./bundle";
+import { answered, lost, reachOf, waitFor } from "./reach";
 import type { components, paths } from "./schema";
 import { SERVER } from "./server";
+import { touch } from "./touched";
+import { whatOf } from "./waits";
 
 /** A problem document (RFC 9457), or the bare status where the server sent none. */
 export class ApiError extends Error {
@@ -18,6 +22,7 @@ type Schemas = components["schemas"];
 type Query = NonNullable<paths["/api/episodes"]["get"]["parameters"]["query"]>;
 type Hypothesis = Schemas["HypothesisBody"];
 export type Drive = "llm-step" | "run" | "pause" | "abandon";
+export type DriveAll = "run" | "pause" | "abandon";
 
 /** Reads the files beside a bundled page, which has no server. */
 async function fromFolder(request: Request): Promise<Response> {
@@ -27,7 +32,66 @@ async function fromFolder(request: Request): Promise<Response> {
   return fetch(place);
 }
 
-const client = createClient<paths>({ baseUrl: SERVER, ...(bundled && { fetch: fromFolder }) });
+const NOT_SENT = "The server cannot be reached, so nothing was sent. Try again when it is back.";
+
+/**
+ * Asks the server. What would change something is refused at once while the server is away, and never sent later by
+ * itself; whoever waits long is told what for.
+ */
+async function fromServer(request: Request): Promise<Response> {
+  const writes = request.method !== "GET";
+  if (writes && (!reachOf().reachable || !navigator.onLine))
+    throw new ApiError(0, "Not sent", NOT_SENT);
+  const done = waitFor(whatOf(request.method, new URL(request.url).pathname));
+  try {
+    const response = await fetch(request);
+    answered();
+    return response;
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    lost();
+    if (writes)
+      throw new ApiError(
+        0,
+        "Not answered",
+        "The connection broke: the server may not have got this.",
+      );
+    throw new ApiError(0, "Disconnected", "The server cannot be reached.");
+  } finally {
+    done();
+  }
+}
+
+const client = createClient<paths>({
+  baseUrl: SERVER,
+  fetch: bundled ? fromFolder : fromServer,
+});
+
+/** The events of an episode after a version. */
+export const readEvents = (episode_id: string, after: number): Promise<EpisodeEvent[]> =>
+  answer(
+    client.GET("/api/episodes/{episode_id}/events.json", {
+      params: { path: { episode_id }, query: { after } },
+    }),
+  );
+
+/** Tells of an episode that was acted on, as it now stands. */
+async function acted<T extends { episode_id: string; driven: boolean }>(
+  call: Promise<T>,
+): Promise<T> {
+  const view = await call;
+  touch(view.episode_id, view.driven);
+  return view;
+}
+
+/** Tells of all members of a comparison that was acted on. */
+async function actedOnAll(
+  call: Promise<Schemas["ComparisonView"]>,
+): Promise<Schemas["ComparisonView"]> {
+  const view = await call;
+  for (const member of view.members) touch(member.episode_id, member.driven);
+  return view;
+}
 
 const text = (value: unknown, key: string): string | undefined => {
   const found: unknown =
@@ -74,7 +138,7 @@ export const api = {
     ),
   start: (body: Schemas["NewSession"]) => answer(client.POST("/interactive/sessions", { body })),
   step: (id: string, body: Hypothesis) =>
-    answer(client.POST("/interactive/sessions/{episode_id}/step", { ...episode(id), body })),
+    acted(answer(client.POST("/interactive/sessions/{episode_id}/step", { ...episode(id), body }))),
   trial: (id: string, body: Schemas["TrialBody"]) =>
     answer(client.POST("/interactive/sessions/{episode_id}/try", { ...episode(id), body })),
   elsewhere: (id: string, body: Schemas["StartBody"]) =>
@@ -94,8 +158,17 @@ export const api = {
       }),
     ),
   play: (id: string, body: Schemas["PolicyBody"]) =>
-    answer(client.POST("/interactive/sessions/{episode_id}/run", { ...episode(id), body })),
-  drive: (id: string, action: Drive) => answer(DRIVES[action](id)),
+    acted(answer(client.POST("/interactive/sessions/{episode_id}/run", { ...episode(id), body }))),
+  drive: (id: string, action: Drive) => acted(answer(DRIVES[action](id))),
+  driveAll: (comparison: string, action: DriveAll) =>
+    actedOnAll(answer(COMPARISON_DRIVES[action](comparison))),
+  running: () => answer(client.GET("/api/running")),
+  truth: (episode_id: string, turn: number) =>
+    answer(
+      client.GET("/api/episodes/{episode_id}/turns/{turn}/truth", {
+        params: { path: { episode_id, turn } },
+      }),
+    ),
 };
 
 // One address a word: the document knows each by its own type.
@@ -105,4 +178,11 @@ const DRIVES = {
   run: (id: string) => client.POST("/interactive/sessions/{episode_id}/run", episode(id)),
   pause: (id: string) => client.POST("/interactive/sessions/{episode_id}/pause", episode(id)),
   abandon: (id: string) => client.POST("/interactive/sessions/{episode_id}/abandon", episode(id)),
+};
+
+const members = (comparison_id: string) => ({ params: { path: { comparison_id } } });
+const COMPARISON_DRIVES = {
+  run: (id: string) => client.POST("/api/comparisons/{comparison_id}/run", members(id)),
+  pause: (id: string) => client.POST("/api/comparisons/{comparison_id}/pause", members(id)),
+  abandon: (id: string) => client.POST("/api/comparisons/{comparison_id}/abandon", members(id)),
 };

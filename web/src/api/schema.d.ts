@@ -4,6 +4,210 @@
  */
 
 export interface paths {
+    "/api/board": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Boards
+         * @description List the boards, newest first: those of this server and the one that ships with the package.
+         */
+        get: operations["boards_api_board_get"];
+        put?: never;
+        /**
+         * Start Board
+         * @description Start a board: every policy on every problem, in the background.
+         */
+        post: operations["start_board_api_board_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/estimate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Estimate Board
+         * @description Count what a board would play, and what it would take; nothing is started.
+         */
+        post: operations["estimate_board_api_board_estimate_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/suites": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Board Suites
+         * @description List the suites that a board can be asked for.
+         */
+        get: operations["board_suites_api_board_suites_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/{board_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Board
+         * @description Return a board's table; `than` names the policy that the others are compared with.
+         */
+        get: operations["board_api_board__board_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/{board_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cancel Board
+         * @description Stop playing for good; what was played is kept.
+         */
+        post: operations["cancel_board_api_board__board_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/{board_id}/episodes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Board Episodes
+         * @description List a board's episodes, those of one policy or suite if asked for.
+         */
+        get: operations["board_episodes_api_board__board_id__episodes_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/{board_id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Board Events
+         * @description Stream how far a board is whenever that changes; it ends when the board stands still.
+         */
+        get: operations["board_events_api_board__board_id__events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/{board_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Export Board
+         * @description Download a board with every episode, for the operator: `physix board show FILE` reads it.
+         */
+        get: operations["export_board_api_board__board_id__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/{board_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause Board
+         * @description Stop playing; what was played is kept, and the board can go on.
+         */
+        post: operations["pause_board_api_board__board_id__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/board/{board_id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Board
+         * @description Play on what a board lacks.
+         */
+        post: operations["resume_board_api_board__board_id__run_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/comparisons": {
         parameters: {
             query?: never;
@@ -749,6 +953,241 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * BoardEpisodeList
+         * @description Episodes of a board, in the order in which they ended.
+         */
+        BoardEpisodeList: {
+            /** Items */
+            items: components["schemas"]["BoardEpisodeView"][];
+            /** Total */
+            total: number;
+        };
+        /**
+         * BoardEpisodeView
+         * @description One episode of a board; what tells of the truth is for the operator.
+         */
+        BoardEpisodeView: {
+            /** Case */
+            case: string;
+            /** Cpu S */
+            cpu_s: number | null;
+            /** Episode Id */
+            episode_id: string;
+            /** Form */
+            form: boolean | null;
+            /** Generalisation */
+            generalisation: number | null;
+            /** Generalised */
+            generalised: boolean | null;
+            /** Match */
+            match: number;
+            /** Noise */
+            noise: number | null;
+            /** Note */
+            note: string;
+            /** Policy */
+            policy: string;
+            /** Reason */
+            reason: ("solved" | "fits" | "budget_exhausted" | "abandoned" | "policy_failed") | null;
+            /** Reconstructed */
+            reconstructed: boolean | null;
+            /** Recovered */
+            recovered: boolean | null;
+            /** Repetition */
+            repetition: number;
+            /** Seed */
+            seed: number;
+            /** Solved */
+            solved: boolean;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "played" | "not_asked" | "error";
+            /** Suite */
+            suite: string;
+            /** Turns */
+            turns: number;
+        };
+        /**
+         * BoardList
+         * @description The boards, newest first.
+         */
+        BoardList: {
+            /** Items */
+            items: components["schemas"]["BoardSummary"][];
+        };
+        /**
+         * BoardRowView
+         * @description One policy on one suite at one noise level.
+         */
+        BoardRowView: {
+            /** Cpu Median S */
+            cpu_median_s: number | null;
+            /** Cpu Most S */
+            cpu_most_s: number | null;
+            /** Errors */
+            errors: number;
+            /** Failed */
+            failed: number;
+            /** Metrics */
+            metrics: {
+                [key: string]: components["schemas"]["IntervalView"];
+            };
+            /**
+             * N
+             * @description episodes that count; not_asked are among them, as failures
+             */
+            n: number;
+            /** Noise */
+            noise: number | null;
+            /** Not Asked */
+            not_asked: number;
+            /** Parse Failures */
+            parse_failures: number;
+            /** Policy */
+            policy: string;
+            /** Suite */
+            suite: string;
+            /** Why Withheld */
+            why_withheld: string | null;
+            /**
+             * Withheld
+             * @description metrics that are not told to this caller
+             */
+            withheld: string[];
+        };
+        /**
+         * BoardSummary
+         * @description One board in the list, and in its stream.
+         */
+        BoardSummary: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "operator" | "player";
+            /** Command */
+            command: string;
+            /** Concurrency */
+            concurrency: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Done */
+            done: number;
+            /**
+             * Errors
+             * @description episodes whose worker or server broke; they say nothing of a policy
+             */
+            errors: number;
+            /** Eta S */
+            eta_s: number | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+            plan: components["schemas"]["PlanView"];
+            /** Played S */
+            played_s: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "paused" | "finished" | "cancelled" | "interrupted" | "failed";
+            /** Total */
+            total: number;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Versions */
+            versions: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * BoardView
+         * @description A board with its table.
+         */
+        BoardView: {
+            /**
+             * By
+             * @enum {string}
+             */
+            by: "operator" | "player";
+            ceiling: components["schemas"]["CeilingView"] | null;
+            /** Command */
+            command: string;
+            /** Concurrency */
+            concurrency: number;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Differences */
+            differences: components["schemas"]["DifferenceView"][];
+            /** Done */
+            done: number;
+            /**
+             * Errors
+             * @description episodes whose worker or server broke; they say nothing of a policy
+             */
+            errors: number;
+            /** Eta S */
+            eta_s: number | null;
+            /** Id */
+            id: string;
+            /** Name */
+            name: string;
+            /** Note */
+            note: string;
+            plan: components["schemas"]["PlanView"];
+            /** Played S */
+            played_s: number;
+            /** Rows */
+            rows: components["schemas"]["BoardRowView"][];
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "running" | "paused" | "finished" | "cancelled" | "interrupted" | "failed";
+            /**
+             * Than
+             * @description the policy that the differences are to
+             */
+            than: string | null;
+            /** Total */
+            total: number;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** Versions */
+            versions: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * CeilingView
+         * @description What ODEBench's own truths reach under this evaluator.
+         */
+        CeilingView: {
+            /** Generalised */
+            generalised: number;
+            /** N */
+            n: number;
+            /** Reconstructed */
+            reconstructed: number;
+        };
+        /**
          * ColumnRole
          * @description What a column of measured data is.
          */
@@ -917,6 +1356,25 @@ export interface components {
             header_line: number | null;
             /** Units Line */
             units_line: number | null;
+        };
+        /**
+         * DifferenceView
+         * @description How much better a policy is than another on the very same tasks.
+         */
+        DifferenceView: {
+            interval: components["schemas"]["IntervalView"];
+            /** Metric */
+            metric: string;
+            /** N */
+            n: number;
+            /** Noise */
+            noise: number | null;
+            /** Policy */
+            policy: string;
+            /** Suite */
+            suite: string;
+            /** Than */
+            than: string;
         };
         /**
          * Discovery
@@ -1163,6 +1621,48 @@ export interface components {
             version: number;
         };
         /**
+         * EstimateView
+         * @description What a board would cost; nothing is started.
+         */
+        EstimateView: {
+            /**
+             * Cannot Be Asked
+             * @description policy to episodes it has no way to read
+             */
+            cannot_be_asked: {
+                [key: string]: number;
+            };
+            /**
+             * Concurrency
+             * @description as this server allows
+             */
+            concurrency: number;
+            /**
+             * Cpu S
+             * @description by what these policies took on boards known here
+             */
+            cpu_s: number | null;
+            /** Episodes */
+            episodes: number;
+            /**
+             * Most Episodes
+             * @default 100000
+             */
+            most_episodes: number;
+            /**
+             * Seconds
+             * @description cpu_s shared by the workers
+             */
+            seconds: number | null;
+            /** Turns At Most */
+            turns_at_most: number;
+            /**
+             * Unknown
+             * @description policies that no board here tells the cost of
+             */
+            unknown: string[];
+        };
+        /**
          * FailedEvent
          * @description The policy did not answer.
          */
@@ -1342,6 +1842,18 @@ export interface components {
             unit: string | null;
         };
         /**
+         * IntervalView
+         * @description A share or a mean with its 95 % interval; null where the data say nothing of it.
+         */
+        IntervalView: {
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Mean */
+            mean: number | null;
+        };
+        /**
          * Law
          * @description A law with the constants that fit best.
          */
@@ -1468,6 +1980,71 @@ export interface components {
             t: number[];
             /** Truth */
             truth: number[][] | null;
+        };
+        /**
+         * NewBoard
+         * @description What to play: every policy on every problem.
+         */
+        NewBoard: {
+            /**
+             * Concurrency
+             * @description episodes at a time, as the server allows
+             * @default 2
+             */
+            concurrency?: number;
+            /**
+             * Drop
+             * @description share of ODEBench's samples left out
+             * @default 0
+             */
+            drop?: number;
+            /**
+             * First Seed
+             * @default 0
+             */
+            first_seed?: number;
+            /**
+             * Max Turns
+             * @default 8
+             */
+            max_turns?: number;
+            /**
+             * Name
+             * @description as the list shows it
+             * @default
+             */
+            name?: string;
+            /**
+             * Noises
+             * @description shares; null: as the suite has it
+             * @default [
+             *       null
+             *     ]
+             */
+            noises?: (number | null)[];
+            /** Policies */
+            policies: string[];
+            /**
+             * Profile
+             * @default strict
+             * @enum {string}
+             */
+            profile?: "classic" | "strict";
+            /**
+             * Repetitions
+             * @default 1
+             */
+            repetitions?: number;
+            /**
+             * Seeds
+             * @default 1
+             */
+            seeds?: number;
+            /**
+             * Suites
+             * @description e.g. odebench, real, builtin:damped_spring
+             */
+            suites: string[];
         };
         /**
          * NewComparison
@@ -1714,6 +2291,33 @@ export interface components {
              * @default Units are consistent.
              */
             units_message: string | null;
+        };
+        /**
+         * PlanView
+         * @description What a board plays.
+         */
+        PlanView: {
+            /** Drop */
+            drop: number;
+            /** First Seed */
+            first_seed: number;
+            /** Max Turns */
+            max_turns: number;
+            /** Noises */
+            noises: (number | null)[];
+            /** Policies */
+            policies: string[];
+            /**
+             * Profile
+             * @enum {string}
+             */
+            profile: "classic" | "strict";
+            /** Repetitions */
+            repetitions: number;
+            /** Seeds */
+            seeds: number;
+            /** Suites */
+            suites: string[];
         };
         /**
          * PolicyBody
@@ -2432,6 +3036,30 @@ export interface components {
             version: number;
         };
         /**
+         * SuiteView
+         * @description A suite that a board can be asked for.
+         */
+        SuiteView: {
+            /** About */
+            about: string;
+            /** Name */
+            name: string;
+            /**
+             * Operator Only
+             * @description its truth is held back: only the operator starts boards on it
+             */
+            operator_only: boolean;
+            /**
+             * Problems
+             * @description at one seed and one noise level
+             */
+            problems: number;
+            /** Takes Noise */
+            takes_noise: boolean;
+            /** Takes Seeds */
+            takes_seeds: boolean;
+        };
+        /**
          * SystemView
          * @description A system that can be sampled.
          */
@@ -2440,10 +3068,17 @@ export interface components {
             description: string;
             /** Functions */
             functions: string[];
+            /**
+             * Hard
+             * @description what is hard about finding its law
+             */
+            hard: string;
             /** Held Out */
             held_out: boolean;
             /** Id */
             id: string;
+            /** @description a motion of it, thinned and rounded: for a picture, not for fits */
+            picture: components["schemas"]["Trajectory"];
             /** Tier */
             tier: number;
             /** Title */
@@ -2934,6 +3569,251 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    boards_api_board_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardList"];
+                };
+            };
+        };
+    };
+    start_board_api_board_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBoard"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardView"];
+                };
+            };
+        };
+    };
+    estimate_board_api_board_estimate_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewBoard"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EstimateView"];
+                };
+            };
+        };
+    };
+    board_suites_api_board_suites_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SuiteView"][];
+                };
+            };
+        };
+    };
+    board_api_board__board_id__get: {
+        parameters: {
+            query?: {
+                than?: string | null;
+            };
+            header?: never;
+            path: {
+                board_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardView"];
+                };
+            };
+        };
+    };
+    cancel_board_api_board__board_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                board_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardView"];
+                };
+            };
+        };
+    };
+    board_episodes_api_board__board_id__episodes_get: {
+        parameters: {
+            query?: {
+                policy?: string | null;
+                suite?: string | null;
+                offset?: number;
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                board_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardEpisodeList"];
+                };
+            };
+        };
+    };
+    board_events_api_board__board_id__events_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                board_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    export_board_api_board__board_id__export_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                board_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    pause_board_api_board__board_id__pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                board_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardView"];
+                };
+            };
+        };
+    };
+    resume_board_api_board__board_id__run_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                board_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardView"];
+                };
+            };
+        };
+    };
     start_comparison_api_comparisons_post: {
         parameters: {
             query?: never;

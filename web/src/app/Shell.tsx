@@ -1,8 +1,9 @@
-import { Link, Outlet, useNavigate, useSearch } from "@tanstack/react-router";
-import { useEffect, useRef, useState } from "react";
+import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
+import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { bundled } from "../api/bundle";
 import { keysWanted, lead, useKeys, wantKeys } from "../shared/keys";
 import { Part } from "../shared/parts";
+import { ReachBar, Waits } from "../shared/Reachability";
 import { applyTheme, storedTheme, storeTheme, THEMES } from "./theme";
 
 const ALL_SCREENS = [
@@ -12,6 +13,9 @@ const ALL_SCREENS = [
   { to: "/episodes", name: "Episodes", key: "e" },
   { to: "/training", name: "Training", key: "t" },
 ] as const;
+// Not needed for the first paint.
+const RunningNow = lazy(() => import("../features/running/RunningNow"));
+
 /** Without a server there is nothing to run. */
 const SCREENS = ALL_SCREENS.filter(({ to }) => !bundled || to === "/episodes");
 
@@ -37,6 +41,7 @@ export function Shell() {
   const [theme, setTheme] = useState(storedTheme);
   useEffect(() => applyTheme(wanted ?? theme), [wanted, theme]);
   useScreenKeys();
+  useArrival();
   const help = useRef<HTMLDialogElement>(null);
   useKeys({ "?": () => help.current?.showModal() });
   const embedded = search.embed === 1;
@@ -47,7 +52,7 @@ export function Shell() {
       </a>
       {!embedded && (
         <header className="border-b border-line bg-surface">
-          <div className="mx-auto flex max-w-[1360px] flex-wrap items-center gap-x-6 gap-y-1 px-4 py-2">
+          <div className="mx-auto flex max-w-[1360px] flex-wrap items-center gap-x-6 gap-y-1 px-4 py-1">
             <Link to="/" className="font-semibold text-ink no-underline">
               PhysiX-Live
             </Link>
@@ -63,7 +68,12 @@ export function Shell() {
                 </Link>
               ))}
             </nav>
-            <div className="ml-auto flex items-center gap-2">
+            <div className="ml-auto flex flex-wrap items-center gap-2">
+              {!bundled && (
+                <Suspense fallback={<span className="button invisible">Running now (0)</span>}>
+                  <RunningNow />
+                </Suspense>
+              )}
               <button
                 type="button"
                 className="button"
@@ -92,14 +102,35 @@ export function Shell() {
           </div>
         </header>
       )}
-      <main id="main" tabIndex={-1} className="mx-auto max-w-[1360px] p-4">
+      <main id="main" tabIndex={-1} className="mx-auto max-w-[1360px] p-3">
         <Part name="This screen">
           <Outlet />
         </Part>
       </main>
       <KeyList help={help} />
+      <Waits />
+      <ReachBar />
     </>
   );
+}
+
+/** Names the screen in the window's title, and takes the focus to its heading when the address leads to another. */
+function useArrival(): void {
+  const path = useLocation({ select: ({ pathname }) => pathname });
+  const before = useRef(path);
+  useLayoutEffect(() => {
+    const screen = ALL_SCREENS.find(({ to }) => path.startsWith(to));
+    document.title = screen ? `${screen.name} · PhysiX-Live` : "PhysiX-Live";
+  }, [path]);
+  useEffect(() => {
+    if (before.current === path) return;
+    before.current = path;
+    const heading = document.querySelector<HTMLElement>("main h1");
+    if (!heading) return;
+    heading.tabIndex = -1;
+    heading.focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }, [path]);
 }
 
 /** `g`, then the letter of a screen. */

@@ -1,4 +1,3 @@
-import { useQuery } from "@tanstack/react-query";
 import {
   createBrowserHistory,
   createHashHistory,
@@ -6,21 +5,30 @@ import {
   createRouter,
   redirect,
 } from "@tanstack/react-router";
+import { lazy, Suspense } from "react";
 import { bundled } from "../api/bundle";
-import { api } from "../api/client";
-import { DemoScreen } from "../features/demos/Demos";
 import { StartForm } from "../features/run/StartForm";
 import { EpisodePanel } from "../panel/EpisodePanel";
+import { Loading } from "../shared/parts";
 import { compareSearch, episodeSearch, formSearch } from "../shared/search";
 import { root, split } from "./root";
 import { work } from "./workbench";
 
+const Start = lazy(() => import("../features/start/Start"));
+const DemoScreen = lazy(() => import("../features/demos/Demos"));
+
 const home = createRoute({
   getParentRoute: () => root,
   path: "/",
+  // A folder without a server has nothing to watch, to try or to bring data to.
   beforeLoad: () => {
-    throw redirect({ to: bundled ? "/episodes" : "/run" });
+    if (bundled) throw redirect({ to: "/episodes" });
   },
+  component: () => (
+    <Suspense fallback={<Loading what="the page" height={640} />}>
+      <Start />
+    </Suspense>
+  ),
 });
 
 const run = createRoute({
@@ -37,13 +45,20 @@ const run = createRoute({
           <StartForm
             search={search}
             manual={false}
-            onStarted={(episodeId) => go({ to: "/run/$episodeId", params: { episodeId } })}
+            onStarted={(episodeId) =>
+              go({
+                to: "/run/$episodeId",
+                params: { episodeId },
+                search: search.pace ? { pace: search.pace } : {},
+              })
+            }
           />
         </div>
       </>
     );
   },
 });
+
 const running = createRoute({
   getParentRoute: () => root,
   path: "/run/$episodeId",
@@ -51,33 +66,16 @@ const running = createRoute({
   component: function Running() {
     const { episodeId } = running.useParams();
     const go = running.useNavigate();
-    // The form beside a run starts from what that run was about.
-    const { data: past } = useQuery({
-      queryKey: ["begun", episodeId],
-      queryFn: () => api.episode(episodeId),
-      staleTime: Number.POSITIVE_INFINITY,
-    });
     return (
       <>
-        <h1>Run</h1>
-        <div className={split}>
-          <details open={window.innerWidth >= 1024}>
-            <summary className="mb-2 lg:hidden">Another run</summary>
-            <StartForm
-              key={past?.episode_id}
-              search={past ? { system: past.system_id, policy: past.policy } : {}}
-              manual={false}
-              onStarted={(started) => go({ to: "/run/$episodeId", params: { episodeId: started } })}
-            />
-          </details>
-          <EpisodePanel
-            key={episodeId}
-            id={episodeId}
-            view={running.useSearch()}
-            drivable
-            onView={(next) => go({ search: next, replace: true })}
-          />
-        </div>
+        <h1 className="sr-only">Run</h1>
+        <EpisodePanel
+          key={episodeId}
+          id={episodeId}
+          view={running.useSearch()}
+          drivable
+          onView={(next) => go({ search: next, replace: true })}
+        />
       </>
     );
   },
@@ -93,7 +91,7 @@ const replay = createRoute({
     const go = replay.useNavigate();
     return (
       <>
-        <h1 className={view.embed ? "sr-only" : "mb-4"}>Replay</h1>
+        <h1 className="sr-only">Replay</h1>
         <EpisodePanel
           key={episodeId}
           id={episodeId}
@@ -117,12 +115,14 @@ const demo = createRoute({
     return (
       <>
         <h1 className="mb-4">Demo</h1>
-        <DemoScreen
-          key={demoId}
-          id={demoId}
-          view={demo.useSearch()}
-          onView={(next) => go({ search: next, replace: true })}
-        />
+        <Suspense fallback={<Loading what="the demo" height={480} />}>
+          <DemoScreen
+            key={demoId}
+            id={demoId}
+            view={demo.useSearch()}
+            onView={(next) => go({ search: next, replace: true })}
+          />
+        </Suspense>
       </>
     );
   },

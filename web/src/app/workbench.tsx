@@ -2,8 +2,6 @@
 
 import { createRoute } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useCallback, useState } from "react";
-import { bundled } from "../api/bundle";
-import { DemoCards } from "../features/demos/Demos";
 import { StartForm } from "../features/run/StartForm";
 import { EpisodePanel } from "../panel/EpisodePanel";
 import { Loading } from "../shared/parts";
@@ -91,7 +89,6 @@ const episodes = createRoute({
     const go = episodes.useNavigate();
     return (
       <Screen name="Episodes">
-        {!bundled && <DemoCards />}
         <EpisodeList
           search={episodes.useSearch()}
           onSearch={(next) => go({ search: next, replace: true })}

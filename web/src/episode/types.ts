@@ -26,6 +26,7 @@ export type RunMetrics = Schemas["RunMetrics"];
 export type Asked = Schemas["PromptView"];
 export type Trial = Schemas["TrialView"];
 export type Motion = Schemas["Motion"];
+export type RunningEpisode = Schemas["RunningEpisode"];
 export type Comparison = Schemas["ComparisonView"];
 export type Demo = Schemas["DemoView"];
 export type DemoEpisodes = Schemas["DemoReplay"];

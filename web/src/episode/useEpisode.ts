@@ -1,18 +1,21 @@
-import { useEffect, useMemo, useReducer, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useSyncExternalStore } from "react";
+import { bundled } from "../api/bundle";
+import { ask, onReach, reachOf } from "../api/reach";
+import type { ModelPrompt, ModelText, StreamStatus } from "../api/streams";
+import type { EpisodeState } from "./reduce";
 import {
-  followEpisode,
   followEpisodes,
-  type ModelPrompt,
-  type ModelText,
-  type Stream,
-  type StreamStatus,
-} from "../api/streams";
-import { type EpisodeState, emptyEpisode, reduce } from "./reduce";
-import type { EpisodeEvent } from "./types";
+  type Known,
+  knownOf,
+  onKnown,
+  read,
+  storeVersion,
+  streamStatus,
+} from "./store";
 
 export interface Connection {
   status: StreamStatus;
-  /** When a disconnected stream tries again, in milliseconds since 1970. */
+  /** When a server that is gone is asked again, in milliseconds since 1970. */
   nextTry: number | null;
   retry: () => void;
 }
@@ -22,6 +25,10 @@ export interface Following {
   connection: Connection;
   writing: ModelText | null;
   prompt: ModelPrompt | null;
+  /** Whether a policy plays it on the server; null until that was said. */
+  driven: boolean | null;
+  missing: boolean;
+  error: Error | null;
 }
 
 /** A recorded episode: nothing is connected and nothing is being written. */
@@ -29,90 +36,52 @@ export const recorded: Omit<Following, "episode"> = {
   connection: { status: "Complete", nextTry: null, retry: () => {} },
   writing: null,
   prompt: null,
+  driven: null,
+  missing: false,
+  error: null,
 };
 
-type Episodes = Readonly<Record<string, EpisodeState>>;
-
-// Events that come one upon the other are drawn at once: a long episode is read in one go, not event by event.
-const GATHER_MS = 16;
-
-function reduceAll(episodes: Episodes, events: readonly EpisodeEvent[]): Episodes {
-  const next = { ...episodes };
-  for (const event of events)
-    next[event.episode_id] = reduce(next[event.episode_id] ?? emptyEpisode, event);
-  return next;
-}
-
-/** Some episodes on one stream, by id. Mount with a key: it never changes its episodes. */
+/** Some episodes, by id, as far as they are known. Mount with a key: it never changes its episodes. */
 export function useEpisodes(ids: readonly string[]): {
   of: (id: string) => Following;
   connection: Connection;
 } {
-  const [episodes, apply] = useReducer(reduceAll, {});
-  const [status, setStatus] = useState<StreamStatus>("Connecting");
-  const [nextTry, setNextTry] = useState<number | null>(null);
-  const [writing, setWriting] = useState<Record<string, ModelText | null>>({});
-  const [prompts, setPrompts] = useState<Record<string, ModelPrompt>>({});
-  const stream = useRef<Stream | null>(null);
   const key = ids.join(" ");
-  useEffect(() => {
-    const wanted = key.split(" ");
-    let gathered: EpisodeEvent[] = [];
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const hand = () => {
-      clearTimeout(timer);
-      timer = undefined;
-      const events = gathered;
-      gathered = [];
-      if (events.length === 0) return;
-      apply(events);
-      const written = Object.fromEntries(events.map((event) => [event.episode_id, null]));
-      setWriting((all) => ({ ...all, ...written }));
-    };
-    const listener = {
-      onEvent: (event: EpisodeEvent) => {
-        gathered.push(event);
-        timer ??= setTimeout(hand, GATHER_MS);
-      },
-      onText: (text: ModelText) => {
-        hand();
-        setWriting((all) => ({ ...all, [text.episode_id]: text.text === "" ? null : text }));
-      },
-      onPrompt: (prompt: ModelPrompt) =>
-        setPrompts((all) => ({ ...all, [prompt.episode_id]: prompt })),
-      onStatus: (next: StreamStatus, at?: number) => {
-        hand();
-        setStatus(next);
-        setNextTry(at ?? null);
-      },
-    };
-    const only = wanted.length === 1 ? wanted[0] : undefined;
-    stream.current =
-      only === undefined ? followEpisodes(wanted, listener) : followEpisode(only, listener);
-    return () => {
-      stream.current?.stop();
-      clearTimeout(timer);
-    };
+  useEffect(() => followEpisodes(key.split(" ")), [key]);
+  const version = useSyncExternalStore(onKnown, storeVersion);
+  const reach = useSyncExternalStore(onReach, reachOf);
+  const retry = useCallback(() => {
+    ask();
+    for (const id of key.split(" ")) read(id);
   }, [key]);
-  const connection = useMemo(
-    () => ({ status, nextTry, retry: () => stream.current?.retry() }),
-    [status, nextTry],
-  );
-  const of = (id: string): Following => {
-    const episode = episodes[id] ?? emptyEpisode;
-    // In a comparison one may be complete while another is still being played.
-    const complete = episode.outcome !== null;
-    return {
-      episode,
-      connection: complete ? { ...connection, status: "Complete" } : connection,
-      writing: writing[id] ?? null,
-      prompt: prompts[id] ?? null,
+  return useMemo(() => {
+    const connected = (status: StreamStatus): Connection => ({
+      status: reach.reachable || status === "Complete" ? status : "Disconnected",
+      nextTry: reach.nextTry,
+      retry,
+    });
+    const of = (id: string): Following => {
+      const known = knownOf(id);
+      return { ...known, connection: connected(statusOf(known)) };
     };
-  };
-  return { of, connection };
+    const open = key.split(" ").find((id) => knownOf(id).episode.outcome === null);
+    return { of, connection: open === undefined ? connected("Complete") : of(open).connection };
+  }, [key, version, reach, retry]);
 }
 
-/** One episode as its stream tells it. */
+/** How an episode stands that the server can be asked about. */
+export function statusOf({ episode, driven, error }: Known): StreamStatus {
+  if (episode.outcome !== null || (bundled && episode.version > 0)) return "Complete";
+  if (error !== null) return "Disconnected";
+  if (episode.started === null) return "Connecting";
+  const { policy, door } = episode.started.payload;
+  if (policy === "you") return "Your turn";
+  // An agent at another door plays when it likes; the log is read every few seconds.
+  if (driven === false) return door === "interactive" ? "Paused" : "Live";
+  return driven === null ? "Connecting" : streamStatus();
+}
+
+/** One episode as far as it is known. */
 export function useEpisode(id: string): Following {
   return useEpisodes([id]).of(id);
 }

@@ -1,10 +1,13 @@
 import { type ReactNode, useMemo, useState } from "react";
-import type { Outcome, Standing, TurnView } from "../episode/types";
+import { api } from "../api/client";
+import type { TurnView } from "../episode/types";
 import type { Following } from "../episode/useEpisode";
 import { useKeys } from "../shared/keys";
 import { useMedia } from "../shared/media";
 import { Part, StatusPill } from "../shared/parts";
 import type { CompareSearch } from "../shared/search";
+import { useTitle } from "../shared/title";
+import { nameOf, OUTCOMES } from "../shared/words";
 import {
   Charts,
   EquationView,
@@ -17,17 +20,12 @@ import {
   Transport,
   TurnTimeline,
 } from "../viz";
-import { atTurn, lawOf, useEpisodeKeys, useTaskClock, Writing } from "./EpisodePanel";
-
-const NAMES: Record<string, string> = {
-  search: "Structure search",
-  operon: "Operon",
-  nano: "Trained",
-  "nano-untrained": "Untrained",
-  sindy: "Sparse regression",
-  you: "You",
-};
-export const nameOf = (policy: string) => NAMES[policy] ?? policy;
+import { Writing } from "./Completion";
+import { DriveControls, Returned } from "./DriveControls";
+import { lawOf } from "./provenance";
+import { Standings } from "./Standings";
+import { Generalisation, Spoken, said } from "./Verdict";
+import { atTurn, useEpisodeKeys, usePace, useTaskClock, zoomed } from "./view";
 
 export interface ComparedView {
   view: CompareSearch;
@@ -37,15 +35,19 @@ export interface ComparedView {
 export interface MemberState extends Following {
   id: string;
   label: string;
+  /** Against the true law; absent: the server is asked once the episode has ended. */
+  recovered?: "exact" | "recovered" | "different" | null;
 }
 
 interface ComparedProps extends ComparedView {
   members: Omit<MemberState, "label">[];
+  /** Of a comparison that the server drives: it can be paused and stopped as one. */
+  comparisonId?: string;
   children?: ReactNode;
 }
 
 /** Episodes beside each other under one clock and one turn: live, recorded or from a file. */
-export function Compared({ members, view, onView, children }: ComparedProps) {
+export function Compared({ members, comparisonId, view, onView, children }: ComparedProps) {
   const known = labelled(members.filter((member) => member.episode.started !== null));
   const chosen = known.slice(0, 2);
   const [left, right] = [
@@ -61,7 +63,15 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
   const clock = useTaskClock(task?.shown[0]?.t ?? [], view, onView);
   const newest = Math.max(0, ...known.map((member) => member.episode.turns.length));
   const live = known.some((member) => member.episode.outcome === null);
-  const current = view.turn ?? newest;
+  const paced = usePace(clock, newest, view.pace === "slow");
+  const current = view.turn ?? paced;
+  const wide = view.zoom === "out";
+  const playing = known.filter((member) => member.episode.outcome === null);
+  const states = playing.map((member) => member.driven);
+  const driven = states.includes(true) ? true : states.includes(null) ? null : false;
+  const driveAll = (action: "run" | "pause" | "abandon") =>
+    api.driveAll(comparisonId ?? "", action);
+  useTitle(task ? `${task.title}: ${known.map((one) => one.label).join(" and ")}` : "Compare");
   useEpisodeKeys(clock, newest, current, view, onView);
   useKeys({ o: () => onView({ ...view, layout: overlaid ? "split" : "overlay" }) });
   const shown = useMemo(
@@ -69,7 +79,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
       [left, right].map((member): Shown | null => {
         if (!member) return null;
         const turns = member.episode.turns;
-        return { member, turn: turns[current - 1] ?? turns.at(-1) ?? null };
+        return { member, turn: current > 0 ? (turns[current - 1] ?? turns.at(-1) ?? null) : null };
       }),
     [left, right, current],
   );
@@ -93,14 +103,26 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
   return (
     <div className="grid gap-4">
       {children}
-      <div className="flex flex-wrap items-baseline justify-between gap-2">
+      {known.map((member) => (
+        <Spoken key={member.id} episode={member.episode} />
+      ))}
+      {comparisonId !== undefined && playing.length > 0 && (
+        <Returned driven={driven} who="policies" onDrive={driveAll} />
+      )}
+      <div className="controls flex flex-wrap items-center gap-x-3 gap-y-2">
         <h2>{task.title}</h2>
         <StatusPill
           status={
+            known.find((one) => one.connection.status === "Live")?.connection.status ??
             known.find((one) => one.connection.status !== "Complete")?.connection.status ??
             "Complete"
           }
         />
+        {comparisonId !== undefined && playing.length > 0 && (
+          <div className="ml-auto">
+            <DriveControls driven={driven} who="policies" onDrive={driveAll} />
+          </div>
+        )}
       </div>
       <p className="text-muted">{task.hint}</p>
       {!sameTask && (
@@ -112,13 +134,19 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
       <TurnTimeline
         rows={known.map((member) => ({
           label: member.label,
-          turns: member.episode.turns,
+          turns: member.episode.turns.slice(0, Math.max(paced, view.turn ?? 0)),
           finished: member.episode.outcome !== null,
         }))}
         maxTurns={config?.max_turns ?? 8}
         current={newest ? current : null}
         live={live}
+        newest={newest}
         following={view.turn === undefined}
+        slow={view.pace === "slow"}
+        onSlow={(slow) => {
+          const { pace: _, turn: __, ...rest } = view;
+          onView(slow ? { ...rest, pace: "slow" } : rest);
+        }}
         onSelect={(turn) => onView({ ...keep(view), ...atTurn(view, turn) })}
         onFollow={() => onView({ ...keep(view), ...atTurn(view, undefined) })}
       />
@@ -182,7 +210,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
         <section className="panel grid gap-4" aria-label="Overlaid">
           <div className="grid gap-4 lg:grid-cols-2">
             <Part name="The scene">
-              <Scene task={task} series={all} clock={clock} />
+              <Scene task={task} series={all} clock={clock} wide={wide} />
             </Part>
             <div className="grid content-start gap-4">
               {shown.map((one, i) => one && <Said key={one.member.id} {...one} place={i} />)}
@@ -195,6 +223,8 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
               clock={clock}
               chart={view.chart ?? "time"}
               onChart={(chart) => onView({ ...view, chart })}
+              wide={wide}
+              onWide={(next) => onView(zoomed(view, next))}
               label={shown.map((one) => finding(task, one?.turn ?? null)).join(" ")}
               caption={{ title: task.title, lines: shown.flatMap((one) => lawLine(one)) }}
             />
@@ -212,7 +242,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
                   className="panel grid gap-4"
                   aria-label={`Episode of ${one.member.episode.started?.payload.policy}, ${i === 0 ? "first" : "second"}`}
                 >
-                  <div style={{ minHeight: 176 }}>
+                  <div style={{ minHeight: "16rem" }}>
                     <Said {...one} place={i} />
                   </div>
                   <Part name="The scene">
@@ -220,6 +250,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
                       task={one.member.episode.started?.payload.task ?? task}
                       series={single[i] ?? []}
                       clock={clock}
+                      wide={wide}
                     />
                   </Part>
                   <Part name="The chart">
@@ -230,6 +261,8 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
                       clock={clock}
                       chart={view.chart ?? "time"}
                       onChart={(chart) => onView({ ...view, chart })}
+                      wide={wide}
+                      onWide={(next) => onView(zoomed(view, next))}
                       label={finding(task, one.turn)}
                       caption={{ title: task.title, lines: lawLine(one) }}
                     />
@@ -244,9 +277,7 @@ export function Compared({ members, view, onView, children }: ComparedProps) {
           )}
         </div>
       )}
-      <p className="text-xs text-muted">
-        One pair is an example, not evidence; the tables are under Training.
-      </p>
+      <p className="text-xs text-muted">One task is an example, not evidence.</p>
     </div>
   );
 }
@@ -289,7 +320,7 @@ function Said({ member, turn, place }: Shown & { place: number }) {
         <span className="text-xs text-muted">
           {" "}
           {turn ? `turn ${turn.turn}` : "no turn yet"}
-          {finished ? `, ${episode.outcome?.replace("_", " ")}` : ""}
+          {episode.outcome ? `, ${OUTCOMES[episode.outcome]}` : ""}
         </span>
       </h3>
       {turn && (
@@ -303,95 +334,17 @@ function Said({ member, turn, place }: Shown & { place: number }) {
           />
         </Part>
       )}
+      {turn && (
+        <p>
+          <span className="font-semibold">{said(turn)}</span>{" "}
+          {turn.parse.rejection === null && turn.mismatch}
+        </p>
+      )}
+      {turn && <Generalisation turn={turn} carried={episode.started?.payload.carried_to ?? null} />}
       {writing && <Writing text={writing} />}
-      {episode.failure && !finished && (
+      {episode.failure && (!finished || episode.outcome === "policy_failed") && (
         <p className="notice">Policy failed: {episode.failure.reason}</p>
       )}
     </div>
   );
 }
-
-/** How the server says each member stands, and the difference of two. */
-export function Standings({ members }: { members: MemberState[] }) {
-  const heads = [
-    "Policy",
-    "Outcome",
-    "Turns to solve",
-    "Best match",
-    "Generalisation",
-    "Reward as paid",
-    "Parse failures",
-  ];
-  const rows = members.map((member) => ({
-    id: member.id,
-    policy: member.episode.started?.payload.policy ?? "",
-    label: member.label,
-    standing: member.episode.standing,
-    outcome: member.episode.outcome,
-  }));
-  const [first, second] = rows;
-  const gap = (of: (standing: Standing) => number | null, digits: number) => {
-    const [a, b] = [first, second].map((row) => (row?.standing ? of(row.standing) : null));
-    return a == null || b == null ? "–" : signed(a - b, digits);
-  };
-  return (
-    <section className="panel overflow-x-auto" aria-label="How they stand" tabIndex={0}>
-      <table className="w-full text-left" aria-label="Standings">
-        <thead>
-          <tr>
-            {heads.map((head) => (
-              <th key={head} scope="col" className="p-2 font-medium">
-                {head}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr key={row.id} className="border-t border-line">
-              <th scope="row" className="p-2 font-semibold">
-                {row.label}
-                {row.label !== row.policy && (
-                  <span className="text-xs font-normal text-muted"> {row.policy}</span>
-                )}
-              </th>
-              <td className="p-2">{row.outcome ? ENDS[row.outcome] : "Playing"}</td>
-              <td className="p-2">{row.standing?.turns_to_solve ?? "–"}</td>
-              <td className="p-2">{number(row.standing?.best_match, 3)}</td>
-              <td className="p-2">{number(row.standing?.generalisation, 3)}</td>
-              <td className="p-2">{number(row.standing?.total_reward, 2)}</td>
-              <td className="p-2">{row.standing?.parse_failures ?? "–"}</td>
-            </tr>
-          ))}
-          {rows.length === 2 && first && second && (
-            <tr className="border-t border-line text-muted">
-              <th scope="row" className="p-2 font-normal">
-                Difference
-              </th>
-              <td className="p-2">–</td>
-              <td className="p-2">{gap((standing) => standing.turns_to_solve, 0)}</td>
-              <td className="p-2">{gap((standing) => standing.best_match, 3)}</td>
-              <td className="p-2">{gap((standing) => standing.generalisation, 3)}</td>
-              <td className="p-2">{gap((standing) => standing.total_reward, 2)}</td>
-              <td className="p-2">{gap((standing) => standing.parse_failures, 0)}</td>
-            </tr>
-          )}
-        </tbody>
-      </table>
-    </section>
-  );
-}
-
-/** How an episode ended, in words. */
-const ENDS: Record<Outcome, string> = {
-  solved: "Solved",
-  fits: "Fits the data shown",
-  budget_exhausted: "Ran out of turns",
-  abandoned: "Gave up",
-  policy_failed: "The policy failed",
-};
-
-const number = (value: number | null | undefined, digits: number) => value?.toFixed(digits) ?? "–";
-
-const signed = (value: number, digits: number) =>
-  `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(digits)}`;

@@ -5,7 +5,7 @@ import { oneEpisode } from "../episode/fixtures";
 import { emptyEpisode, reduce } from "../episode/reduce";
 import type { EpisodeEvent } from "../episode/types";
 import { type Following, recorded } from "../episode/useEpisode";
-import { Failure, Part, StreamBar } from "../shared/parts";
+import { Failure, Part } from "../shared/parts";
 import { Compared } from "./Compared";
 import { EpisodeBody } from "./EpisodePanel";
 
@@ -50,8 +50,22 @@ function changed(type: EpisodeEvent["type"], payload: object): EpisodeEvent[] {
 
 describe("an episode's states", () => {
   it("waiting for the first turn counts the seconds", () => {
-    show({ episode: fold(oneEpisode.slice(0, 1)) });
+    const connection = { status: "Live" as const, nextTry: null, retry: () => {} };
+    show({ episode: fold(oneEpisode.slice(0, 1)), driven: true, connection });
     expect(screen.getByText(/Waiting for the first hypothesis/)).toBeTruthy();
+  });
+
+  it("paused says so, and after which turn", () => {
+    const connection = { status: "Paused" as const, nextTry: null, retry: () => {} };
+    show({ episode: fold(oneEpisode.slice(0, 4)), driven: false, connection });
+    expect(screen.getByRole("region", { name: "Verdict" }).textContent).toContain(
+      "Paused after 1 turn",
+    );
+  });
+
+  it("a record that breaks off says so and waits for nothing", () => {
+    show({ episode: fold(oneEpisode.slice(0, 4)) });
+    expect(screen.getByText(/The record ends here/)).toBeTruthy();
   });
 
   it("complete names the outcome and the newest turn", () => {
@@ -155,30 +169,13 @@ describe("an episode's states", () => {
     vi.unstubAllGlobals();
     vi.restoreAllMocks();
   });
-
-  it("disconnected tells what is known and offers to try", () => {
-    const retry = vi.fn();
-    show({ connection: { status: "Disconnected", nextTry: Date.now() + 4000, retry } });
-    expect(screen.getByRole("alert").textContent).toContain("known up to turn 2");
-    screen.getByRole("button", { name: "Try now" }).click();
-    expect(retry).toHaveBeenCalledOnce();
-  });
-
-  it("reconnecting is said by the pill alone", () => {
-    render(
-      <StreamBar
-        connection={{ status: "Reconnecting", nextTry: null, retry: () => {} }}
-        known="x"
-      />,
-    );
-    expect(screen.queryByRole("alert")).toBeNull();
-  });
 });
 
 describe("a comparison's states", () => {
   const members = ["nano", "nano-untrained"].map((policy, i) => ({
     id: `${i}`,
     ...recorded,
+    recovered: null,
     episode: fold(
       oneEpisode
         .slice(0, i ? 4 : 8)
@@ -190,9 +187,16 @@ describe("a comparison's states", () => {
     ),
   }));
 
+  const compare = (shown: typeof members, layout: "split" | "overlay") =>
+    render(
+      <QueryClientProvider client={new QueryClient()}>
+        <Compared members={shown} view={{ layout }} onView={() => {}} />
+      </QueryClientProvider>,
+    );
+
   it("holds the last turn of who finished earlier and gives the difference", () => {
-    render(<Compared members={members} view={{ layout: "split" }} onView={() => {}} />);
-    expect(screen.getByRole("row", { name: /Trained nano Solved 2 0.990/ })).toBeTruthy();
+    compare(members, "split");
+    expect(screen.getByRole("row", { name: /Trained nano Solved 2 – 0.990/ })).toBeTruthy();
     expect(screen.getByRole("row", { name: /Untrained nano-untrained Playing/ })).toBeTruthy();
     expect(screen.getByRole("row", { name: /Difference/ }).textContent).toContain("+0.490");
   });
@@ -211,7 +215,7 @@ describe("a comparison's states", () => {
         },
       },
     };
-    render(<Compared members={[first, other]} view={{ layout: "overlay" }} onView={() => {}} />);
+    compare([first, other], "overlay");
     expect(screen.getByText(/different tasks/)).toBeTruthy();
     expect(screen.queryByRole("region", { name: "Overlaid" })).toBeNull();
   });

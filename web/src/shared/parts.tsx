@@ -2,49 +2,25 @@ import { Component, type ReactNode, useEffect, useState } from "react";
 import { bundled } from "../api/bundle";
 import { ApiError } from "../api/client";
 import type { StreamStatus } from "../api/streams";
-import type { Connection } from "../episode/useEpisode";
 
 const SHAPES: Record<StreamStatus, string> = {
   Connecting: "○",
   Live: "●",
   Reconnecting: "◐",
   Disconnected: "□",
+  Paused: "❚❚",
+  "Your turn": "▸",
   Complete: "■",
 };
 
-/** How a stream stands, in a word and a shape. */
+/** How an episode stands, in a word and a shape. */
 export function StatusPill({ status }: { status: StreamStatus }) {
   const colour = status === "Live" ? "text-ok" : status === "Disconnected" ? "text-danger" : "";
   return (
-    <span role="status" className={`whitespace-nowrap ${colour}`}>
+    <span role="status" className={`pill ${colour}`}>
       <span aria-hidden="true">{SHAPES[status]} </span>
       {status}
     </span>
-  );
-}
-
-/** What is known and when the next attempt is, while the server cannot be reached. */
-export function StreamBar({ connection, known }: { connection: Connection; known: string }) {
-  const [left, setLeft] = useState(0);
-  const { status, nextTry, retry } = connection;
-  useEffect(() => {
-    if (nextTry === null) return;
-    const tell = () => setLeft(Math.max(0, Math.ceil((nextTry - Date.now()) / 1000)));
-    tell();
-    const timer = setInterval(tell, 500);
-    return () => clearInterval(timer);
-  }, [nextTry]);
-  if (status !== "Disconnected") return null;
-  return (
-    <p className="notice flex flex-wrap items-center gap-3" role="alert">
-      <span>
-        Disconnected. What is shown is known up to {known}.{" "}
-        {nextTry !== null && `Next attempt in ${left} s.`}
-      </span>
-      <button type="button" className="button" onClick={retry}>
-        Try now
-      </button>
-    </p>
   );
 }
 

@@ -6,11 +6,17 @@ export interface FormSearch {
   system?: string;
   policy?: string;
   seed?: number;
+  /** How the run is to be watched. */
+  pace?: "slow";
 }
 export interface EpisodeSearch {
   turn?: number;
   t?: number;
   chart?: Chart;
+  /** Drawn so far out that the predictions fit in. */
+  zoom?: "out";
+  /** Each turn plays once before the next is shown; absent: the newest, as it comes. */
+  pace?: "slow";
   /** Shown within another page: without the header. */
   embed?: 1;
 }
@@ -88,12 +94,15 @@ export const formSearch = (raw: Raw) =>
     system: text(raw.system),
     policy: text(raw.policy),
     seed: whole(raw.seed, 0),
+    pace: raw.pace === "slow" ? "slow" : undefined,
   });
 export const episodeSearch = (raw: Raw) =>
   present<EpisodeSearch>({
     turn: whole(raw.turn, 1),
     t: number(raw.t, 0),
     chart: chart(raw.chart),
+    zoom: raw.zoom === "out" ? "out" : undefined,
+    pace: raw.pace === "slow" ? "slow" : undefined,
     embed: whole(raw.embed, 1) === 1 ? 1 : undefined,
   });
 

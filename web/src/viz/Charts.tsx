@@ -1,11 +1,11 @@
-import { type RefObject, useRef, useState } from "react";
+import { type RefObject, useMemo, useRef, useState } from "react";
 import type { Task, TurnView } from "../episode/types";
 import type { Clock } from "./clock";
 import { figure, symbol } from "./format";
 import { PhasePortrait } from "./PhasePortrait";
 import { type Caption, pictureOf, save, toPng } from "./picture";
 import { ResidualHistogram } from "./ResidualHistogram";
-import { dashes, type Series, stroke } from "./series";
+import { dashes, outside, type Series, stroke } from "./series";
 import { TrajectoryPlot } from "./TrajectoryPlot";
 
 export type Chart = "time" | "phase" | "histogram";
@@ -29,13 +29,18 @@ interface Props {
   label: string;
   /** What a saved picture says of itself. */
   caption: Caption;
+  /** Whether everything is drawn so far out that the predictions fit in. */
+  wide: boolean;
+  onWide: (wide: boolean) => void;
 }
 
 /** One motion in three views: against time, in phase space, and its residuals by size. */
 export function Charts(props: Props) {
   const { task, series, beside = series, clock, chart, onChart, label, caption } = props;
+  const { wide, onWide } = props;
   const [fit, setFit] = useState(false);
   const drawn = useRef<HTMLDivElement>(null);
+  const { out, of } = useMemo(() => outside(task, beside), [task, beside]);
   return (
     <div className="grid gap-2">
       <div className="flex flex-wrap items-center gap-2">
@@ -53,16 +58,35 @@ export function Charts(props: Props) {
           ))}
         </fieldset>
         <Legend series={series} />
+        <p className="ml-auto flex items-center gap-2 text-xs text-muted">
+          {out > 0 && (
+            <>
+              <span>
+                {out} of {of} predicted rows {wide ? "would lie outside" : "lie outside"}
+              </span>
+              <button
+                type="button"
+                className="chip"
+                aria-pressed={wide}
+                onClick={() => onWide(!wide)}
+              >
+                {wide ? "Back to the data" : "Zoom out to the prediction"}
+              </button>
+            </>
+          )}
+        </p>
         {chart !== "phase" && (
-          <label className="ml-auto flex items-center gap-2 text-xs text-muted">
+          <label className="flex items-center gap-2 text-xs text-muted">
             <input type="checkbox" checked={fit} onChange={(e) => setFit(e.target.checked)} />
             Fit residuals
           </label>
         )}
       </div>
       <div ref={drawn} className="min-w-0">
-        {chart === "time" && <TrajectoryPlot {...{ task, series, beside, clock, fit, label }} />}
-        {chart === "phase" && <PhasePortrait {...{ task, series, clock, label }} />}
+        {chart === "time" && (
+          <TrajectoryPlot {...{ task, series, beside, clock, fit, wide, label }} />
+        )}
+        {chart === "phase" && <PhasePortrait {...{ task, series, clock, wide, label }} />}
         {chart === "histogram" && <ResidualHistogram {...{ task, series, beside, fit, label }} />}
       </div>
       <div className="flex flex-wrap items-start justify-between gap-2">

@@ -55,9 +55,15 @@ function Rejected({ parse, source }: { parse: ParseReport; source: string }) {
           source
         )}
       </pre>
-      <p className="text-danger">Did not parse. {parse.rejection?.message}</p>
+      <p className="text-danger">Did not parse. {why(parse)}</p>
     </div>
   );
+}
+
+/** Why it was rejected, without the word that programs read. */
+export function why({ rejection }: ParseReport): string {
+  const { code = "", message = "" } = rejection ?? {};
+  return message.startsWith(`${code}: `) ? message.slice(code.length + 2) : message;
 }
 
 interface TypesetProps {
@@ -97,6 +103,7 @@ function useMaths<T extends HTMLElement>(latex: string, displayMode: boolean) {
       if (!wanted || !target.current) return;
       katex.default.render(latex, target.current, {
         displayMode,
+        fleqn: true,
         output: "htmlAndMathml",
         throwOnError: false,
         trust: false,
@@ -109,15 +116,23 @@ function useMaths<T extends HTMLElement>(latex: string, displayMode: boolean) {
   return target;
 }
 
-function Maths({ term }: { term: Term }) {
-  const latex = `${term.negative ? "-" : ""}${term.latex}`;
+/** Maths within a line, its source until the library is there. */
+export function Maths({ latex, source }: { latex: string; source: string }) {
   const target = useMaths<HTMLSpanElement>(latex, false);
   // A new element for new text: what KaTeX has put in the old one is not React's.
   return (
     <span key={latex} ref={target}>
-      {term.negative ? "\u2212" : ""}
-      {term.source}
+      {source}
     </span>
+  );
+}
+
+function TermMaths({ term }: { term: Term }) {
+  return (
+    <Maths
+      latex={`${term.negative ? "-" : ""}${term.latex}`}
+      source={`${term.negative ? "\u2212" : ""}${term.source}`}
+    />
   );
 }
 
@@ -161,14 +176,14 @@ function Changed({ kind, term, before, several }: Change & { several: boolean })
   if (kind === "added")
     return (
       <ins className="text-ok no-underline">
-        added <Maths term={term} />
+        added <TermMaths term={term} />
         {where}
       </ins>
     );
   if (kind === "removed")
     return (
       <del className="text-danger no-underline">
-        removed <Maths term={term} />
+        removed <TermMaths term={term} />
         {where}
       </del>
     );
@@ -176,10 +191,10 @@ function Changed({ kind, term, before, several }: Change & { several: boolean })
     <span>
       {before && (
         <del className="text-muted no-underline">
-          <Maths term={before} />
+          <TermMaths term={before} />
         </del>
       )}{" "}
-      became <Maths term={term} />
+      became <TermMaths term={term} />
       {where}
     </span>
   );

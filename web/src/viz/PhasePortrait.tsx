@@ -1,19 +1,22 @@
-import { useEffect, useRef } from "react";
+import { useEffect, useId, useRef } from "react";
 import type { Task } from "../episode/types";
 import { type Clock, useWatched } from "./clock";
 import { figure, symbol, unit } from "./format";
 import { scale, stateAt, ticks } from "./scale";
-import { dashes, dataRange, type Series, stroke } from "./series";
-import { useWidth } from "./useSize";
+import { dashes, drawnRange, type Series, stroke } from "./series";
+import { useTextScale, useWidth } from "./useSize";
 
 const LEFT = 56;
 const BOTTOM = 40;
 const HEIGHT = 300;
+const BEYOND = 5000;
 
 interface Props {
   task: Task;
   series: Series[];
   clock: Clock;
+  /** Drawn so far out that the predictions fit in. */
+  wide?: boolean;
   label: string;
 }
 
@@ -29,7 +32,7 @@ export function portraits(task: Task): [number, number][] {
 }
 
 /** Each position against its rate: closed where the motion repeats, spiralling where it is damped. */
-export function PhasePortrait({ task, series, clock, label }: Props) {
+export function PhasePortrait({ task, series, clock, wide = false, label }: Props) {
   const pairs = portraits(task);
   if (pairs.length === 0)
     return <p className="text-muted">One variable has no phase portrait; see it against time.</p>;
@@ -39,19 +42,28 @@ export function PhasePortrait({ task, series, clock, label }: Props) {
       style={{ gridTemplateColumns: "repeat(auto-fit, minmax(min(100%, 260px), 1fr))" }}
     >
       {pairs.map(([a, b]) => (
-        <Portrait key={`${a} ${b}`} {...{ task, series, clock, label, a, b }} />
+        <Portrait key={`${a} ${b}`} {...{ task, series, clock, wide, label, a, b }} />
       ))}
     </div>
   );
 }
 
-function Portrait({ task, series, clock, label, a, b }: Props & { a: number; b: number }) {
+interface PortraitProps extends Props {
+  a: number;
+  b: number;
+}
+
+function Portrait({ task, series, clock, wide = false, label, a, b }: PortraitProps) {
+  const frame = useId();
+  const text = useTextScale();
+  const left = LEFT * text;
+  const bottom = BOTTOM * text;
   const box = useRef<HTMLDivElement>(null);
   const mark = useRef<SVGCircleElement>(null);
   const width = useWidth(box);
   const shown = task.shown[0];
-  const x = scale(...dataRange(task, a), LEFT, Math.max(LEFT + 1, width - 8));
-  const y = scale(...dataRange(task, b), HEIGHT - BOTTOM, 8);
+  const x = scale(...drawnRange(task, a, series, wide), left, Math.max(left + 1, width - 8));
+  const y = scale(...drawnRange(task, b, series, wide), HEIGHT - bottom, 8);
 
   useEffect(() => {
     const move = (time: number) => {
@@ -65,7 +77,8 @@ function Portrait({ task, series, clock, label, a, b }: Props & { a: number; b: 
   });
   useWatched(clock, box);
 
-  const clip = (value: number, low: number, high: number) => Math.min(high, Math.max(low, value));
+  const far = (value: number) => Math.min(BEYOND, Math.max(-BEYOND, value)).toFixed(1);
+  const ring = "a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0";
   const name = (column: number) => {
     const variable = task.variables[column];
     return variable
@@ -81,25 +94,25 @@ function Portrait({ task, series, clock, label, a, b }: Props & { a: number; b: 
           role="img"
           aria-label={`${name(b)} against ${name(a)}. ${label}`}
         >
-          <g fontSize="11" fill="var(--muted)">
+          <g fontSize="0.6875rem" fill="var(--muted)">
             {ticks(x.min, x.max, 4).map((value) => (
               <g key={value}>
                 <line
                   x1={x(value)}
                   x2={x(value)}
                   y1={8}
-                  y2={HEIGHT - BOTTOM}
+                  y2={HEIGHT - bottom}
                   stroke="var(--line)"
                 />
-                <text x={x(value)} y={HEIGHT - BOTTOM + 16} textAnchor="middle">
+                <text x={x(value)} y={HEIGHT - bottom + 16 * text} textAnchor="middle">
                   {figure(value)}
                 </text>
               </g>
             ))}
             {ticks(y.min, y.max, 4).map((value) => (
               <g key={value}>
-                <line x1={LEFT} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
-                <text x={LEFT - 6} y={y(value) + 4} textAnchor="end">
+                <line x1={left} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
+                <text x={left - 6} y={y(value) + 4} textAnchor="end">
                   {figure(value)}
                 </text>
               </g>
@@ -107,36 +120,42 @@ function Portrait({ task, series, clock, label, a, b }: Props & { a: number; b: 
             <text x={x(x.max)} y={HEIGHT - 6} textAnchor="end" fill="var(--ink)">
               {name(a)}
             </text>
-            <text x={4} y={18} fill="var(--ink)" fontSize="12">
+            <text x={4} y={18} fill="var(--ink)" fontSize="0.75rem">
               {name(b)}
             </text>
           </g>
-          {shown?.states.map((state, i) => (
-            <circle
-              key={shown.t[i]}
-              cx={x(state[a] ?? 0)}
-              cy={y(state[b] ?? 0)}
-              r={2.2}
-              fill="none"
-              stroke="var(--observed)"
+          <path
+            d={(shown?.states ?? [])
+              .map((state) => `M${far(x(state[a] ?? 0) - 2.2)} ${far(y(state[b] ?? 0))}${ring}`)
+              .join("")}
+            fill="none"
+            stroke="var(--observed)"
+          />
+          <clipPath id={frame}>
+            <rect
+              x={left}
+              width={Math.max(0, width - 8 - left)}
+              y={8}
+              height={HEIGHT - bottom - 8}
             />
-          ))}
-          {series.map((one) => (
-            <path
-              key={one.label}
-              fill="none"
-              stroke={stroke(one)}
-              strokeWidth={2}
-              strokeDasharray={dashes(one)}
-              d={one.states
-                .map((state, i) => {
-                  const px = clip(x(state[a] ?? 0), LEFT, width - 8);
-                  const py = clip(y(state[b] ?? 0), 8, HEIGHT - BOTTOM);
-                  return `${i ? "L" : "M"}${px.toFixed(1)} ${py.toFixed(1)}`;
-                })
-                .join("")}
-            />
-          ))}
+          </clipPath>
+          <g clipPath={`url(#${frame})`}>
+            {series.map((one) => (
+              <path
+                key={one.label}
+                fill="none"
+                stroke={stroke(one)}
+                strokeWidth={2}
+                strokeDasharray={dashes(one)}
+                d={one.states
+                  .map((state, i) => {
+                    const at = `${far(x(state[a] ?? 0))} ${far(y(state[b] ?? 0))}`;
+                    return `${i ? "L" : "M"}${at}`;
+                  })
+                  .join("")}
+              />
+            ))}
+          </g>
           <circle ref={mark} r={6} fill="none" stroke="var(--observed)" strokeWidth={2} />
         </svg>
       )}

@@ -75,7 +75,7 @@ function Histogram({ task, series, column, reach, label }: HistogramProps) {
           role="img"
           aria-label={`Residuals of ${symbol(variable.name)} by size. ${label}`}
         >
-          <text x={8} y={14} fontSize="12" fill="var(--ink)">
+          <text x={8} y={14} fontSize="0.75rem" fill="var(--ink)">
             predicted − observed {symbol(variable.name)}
             {variable.unit ? ` (${unit(variable.unit)})` : ""}
           </text>
@@ -92,7 +92,7 @@ function Histogram({ task, series, column, reach, label }: HistogramProps) {
               />
             )),
           )}
-          <g fontSize="11" fill="var(--muted)">
+          <g fontSize="0.6875rem" fill="var(--muted)">
             {ticks(-reach, reach, 4).map((value) => (
               <text key={value} x={x(value)} y={HEIGHT - BOTTOM + 16} textAnchor="middle">
                 {figure(value, 2)}

@@ -1,44 +1,33 @@
 import type { EpisodeConfig, TurnView } from "../episode/types";
 import { figure, share } from "./format";
 
-/** The reward as one bar that adds up, its four components, and what the verifier says. */
+/** The reward as one bar that adds up, and its four components. */
 export function RewardBar({ turn, config }: { turn: TurnView; config: EpisodeConfig }) {
   const { verifier } = config;
   if (verifier === undefined) return null;
+  const { reward } = turn;
   const parts = [
-    {
-      name: "Match",
-      value: turn.reward.match,
-      weight: verifier.weight_match,
-      colour: "var(--match)",
-    },
+    { name: "Match", value: reward.match, weight: verifier.weight_match, colour: "--match" },
     {
       name: "Progress",
-      value: turn.reward.progress,
+      value: reward.progress,
       weight: verifier.weight_progress,
-      colour: "var(--progress)",
+      colour: "--progress",
     },
     {
       name: "Simplicity",
-      value: turn.reward.simplicity,
+      value: reward.simplicity,
       weight: verifier.weight_simplicity,
-      colour: "var(--simplicity)",
+      colour: "--simplicity",
     },
-    {
-      name: "Format",
-      value: turn.reward.format,
-      weight: verifier.weight_format,
-      colour: "var(--format)",
-    },
+    { name: "Format", value: reward.format, weight: verifier.weight_format, colour: "--format" },
   ];
   const clipped = Object.entries(turn.fits).filter(([, fit]) => fit.r2 !== null && fit.r2 < 0);
   return (
-    <div className="grid gap-3" data-testid="reward">
+    <div className="grid gap-2" data-testid="reward">
       <div className="flex items-baseline justify-between">
-        <h2>Reward</h2>
-        <span style={{ fontSize: 18, lineHeight: "24px" }} className="font-semibold">
-          {share(turn.reward.total)}
-        </span>
+        <h3>Reward</h3>
+        <span className="text-lg font-semibold">{share(reward.total)}</span>
       </div>
       <div
         className="flex h-4 overflow-hidden rounded"
@@ -48,9 +37,10 @@ export function RewardBar({ turn, config }: { turn: TurnView; config: EpisodeCon
         {parts.map((part) => (
           <div
             key={part.name}
+            className="mark"
             style={{
               width: `${100 * part.weight * part.value}%`,
-              background: part.colour,
+              background: `var(${part.colour})`,
               borderRight: "1px solid var(--surface)",
             }}
           />
@@ -62,13 +52,8 @@ export function RewardBar({ turn, config }: { turn: TurnView; config: EpisodeCon
             <dt className="text-xs text-muted">
               <span
                 aria-hidden="true"
-                style={{
-                  display: "inline-block",
-                  width: 8,
-                  height: 8,
-                  background: part.colour,
-                  marginRight: 6,
-                }}
+                className="swatch mark"
+                style={{ background: `var(${part.colour})` }}
               />
               {part.name} × {part.weight}
             </dt>
@@ -76,26 +61,19 @@ export function RewardBar({ turn, config }: { turn: TurnView; config: EpisodeCon
           </div>
         ))}
       </dl>
-      <p>{turn.mismatch}</p>
-      {turn.generalisation !== null && (
-        <p className="text-muted">
-          Generalisation <strong className="text-ink">{share(turn.generalisation)}</strong>: R² on
-          hidden motions from other starts. Recorded, never rewarded.
-        </p>
-      )}
-      {clipped.map(([name, fit]) => (
-        <p key={name} className="text-xs text-muted">
-          R² of {name} before clipping: {figure(fit.r2 ?? 0)}
-          {fit.valid_time === null
-            ? ""
-            : `; within 10 % of its spread until ${figure(fit.valid_time)} s`}
-        </p>
-      ))}
       <details>
-        <summary className="text-xs text-muted">Formula</summary>
+        <summary className="text-xs text-muted">How it adds up</summary>
         <code className="text-xs">
           {parts.map((part) => `${part.weight} ${part.name.toLowerCase()}`).join(" + ")}
         </code>
+        {clipped.map(([name, fit]) => (
+          <p key={name} className="text-xs text-muted">
+            R² of {name} before clipping: {figure(fit.r2 ?? 0)}
+            {fit.valid_time === null
+              ? ""
+              : `; within 10 % of its spread until ${figure(fit.valid_time)} s`}
+          </p>
+        ))}
       </details>
     </div>
   );

@@ -1,12 +1,16 @@
 import { useEffect, useRef } from "react";
 import type { Task } from "../episode/types";
 import type { Clock } from "./clock";
+import { paintOf } from "./colours";
 import { type Drawing, drawingOf, type Point } from "./drawings";
-import { extent, scale, stateAt } from "./scale";
+import { figure, symbol, unit } from "./format";
+import { placed } from "./placed";
+import { stateAt } from "./scale";
 import { type Series, stroke } from "./series";
-import { useWidth } from "./useSize";
+import { useTextScale, useWidth } from "./useSize";
 
-const HEIGHT = 260;
+const HEIGHT = 232;
+const EDGE = 14;
 const PAD = 28;
 const TRAIL_S = 0.9;
 const TRAIL_STEPS = 24;
@@ -16,6 +20,8 @@ interface Props {
   task: Task;
   series: Series[];
   clock: Clock;
+  /** Drawn so far out that the predictions fit in. */
+  wide?: boolean;
 }
 
 interface Colours {
@@ -25,10 +31,11 @@ interface Colours {
 }
 
 /** The observed body as a ring and the predicted one as a disc: a perfect match is a bullseye. */
-export function Scene({ task, series, clock }: Props) {
+export function Scene({ task, series, clock, wide = false }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const width = useWidth(box);
+  const text = useTextScale();
 
   useEffect(() => {
     const context = canvas.current?.getContext("2d");
@@ -37,12 +44,12 @@ export function Scene({ task, series, clock }: Props) {
     context.canvas.width = width * ratio;
     context.canvas.height = HEIGHT * ratio;
     const drawing = drawingOf(task);
-    const at = placement(task, drawing, width);
+    const at = placement(task, drawing, width, wide ? series : []);
     let colours = coloursOf(series);
     const paint = (time: number) => {
       context.setTransform(ratio, 0, 0, ratio, 0, 0);
       context.clearRect(0, 0, width, HEIGHT);
-      paintFrame(context, task, series, colours, drawing, at, time);
+      paintFrame(context, { task, series, colours, drawing, at, width, text }, time);
     };
     paint(clock.getTime());
     const theme = new MutationObserver(() => {
@@ -57,7 +64,7 @@ export function Scene({ task, series, clock }: Props) {
       unwatch();
       theme.disconnect();
     };
-  }, [task, series, clock, width]);
+  }, [task, series, clock, width, wide, text]);
 
   return (
     <div ref={box}>
@@ -79,50 +86,44 @@ export function Scene({ task, series, clock }: Props) {
   );
 }
 
-function placement(task: Task, drawing: Drawing, width: number): (point: Point) => Point {
+function placement(
+  task: Task,
+  drawing: Drawing,
+  width: number,
+  within: Series[],
+): (point: Point) => Point {
   const points = [
     ...task.shown.flatMap((shown) => shown.states.map(drawing.place)),
+    ...within.flatMap((one) => one.states.map(drawing.place)),
     ...drawing.anchors,
   ];
-  const [left, right] = extent(points.map((point) => point.x));
-  const [bottom, top] = extent(points.map((point) => point.y));
-  const inner = { w: width - 2 * PAD, h: HEIGHT - 2 * PAD };
-  if (drawing.square) {
-    const unit = Math.min(inner.w / (right - left || 1), inner.h / (top - bottom || 1));
-    const middle = { x: (left + right) / 2, y: (top + bottom) / 2 };
-    return (p) => ({
-      x: width / 2 + (p.x - middle.x) * unit,
-      y: HEIGHT / 2 - (p.y - middle.y) * unit,
-    });
-  }
-  const x = scale(left, right, right > left ? width * 0.35 : PAD, width - PAD);
-  const y = scale(bottom, top, HEIGHT - PAD, PAD);
-  return (p) => ({ x: right > left ? x(p.x) : width / 2, y: top > bottom ? y(p.y) : HEIGHT / 2 });
+  return placed(points, drawing, { width, height: HEIGHT, pad: PAD });
 }
 
 /** Read once a theme, not once a frame. */
 function coloursOf(series: Series[]): Colours {
-  const style = getComputedStyle(document.documentElement);
-  const read = (name: string) => style.getPropertyValue(name).trim();
   return {
-    observed: read("--observed"),
-    furniture: read("--muted"),
-    predicted: series.map((one) => read(`--${one.colour}`)),
+    observed: paintOf("observed"),
+    furniture: paintOf("muted"),
+    predicted: series.map((one) => paintOf(one.colour)),
   };
 }
 
 /** Where a moving picture is unwelcome, the trail is a strobe of a few fixed positions. */
 const strobe = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
-function paintFrame(
-  context: CanvasRenderingContext2D,
-  task: Task,
-  series: Series[],
-  colours: Colours,
-  drawing: Drawing,
-  at: (point: Point) => Point,
-  time: number,
-): void {
+interface Stage {
+  task: Task;
+  series: Series[];
+  colours: Colours;
+  drawing: Drawing;
+  at: (point: Point) => Point;
+  width: number;
+  text: number;
+}
+
+function paintFrame(context: CanvasRenderingContext2D, stage: Stage, time: number): void {
+  const { task, series, colours, drawing, at } = stage;
   const { observed } = colours;
   const shown = task.shown[0];
   if (!shown) return;
@@ -153,13 +154,10 @@ function paintFrame(
       context.fillRect(past.x - 1, past.y - 1, 2, 2);
     }
   series.forEach((one, k) => {
-    if (one.states.length > 0)
-      paintPrediction(
-        context,
-        colours.predicted[k] ?? observed,
-        (when) => bodyOf(one.states, when),
-        time,
-      );
+    const colour = colours.predicted[k] ?? observed;
+    const body = paintPrediction(context, colour, (when) => bodyOf(one.states, when), time);
+    const state = stateAt(shown.t, one.states, start + time);
+    if (body && state) paintEdge(context, stage, colour, body, state);
   });
   context.globalAlpha = 1;
   if (body) {
@@ -176,7 +174,7 @@ function paintPrediction(
   colour: string,
   at: (time: number) => Point | null,
   time: number,
-): void {
+): Point | null {
   context.strokeStyle = colour;
   context.lineWidth = 2;
   let before: Point | null = null;
@@ -191,10 +189,44 @@ function paintPrediction(
     }
     before = point;
   }
-  if (!before) return;
+  if (!before) return null;
   context.globalAlpha = 1;
   context.fillStyle = colour;
   context.beginPath();
   context.arc(before.x, before.y, 6.5, 0, 2 * Math.PI);
   context.fill();
+  return before;
+}
+
+/** A body that has left the picture: an arrow at the edge where it is, and its position. */
+function paintEdge(
+  context: CanvasRenderingContext2D,
+  { task, drawing, width, text }: Stage,
+  colour: string,
+  body: Point,
+  state: number[],
+): void {
+  const x = Math.min(width - EDGE, Math.max(EDGE, body.x));
+  const y = Math.min(HEIGHT - EDGE, Math.max(EDGE, body.y));
+  if (Math.hypot(body.x - x, body.y - y) < EDGE) return;
+  context.save();
+  context.fillStyle = colour;
+  context.translate(x, y);
+  context.rotate(Math.atan2(body.y - y, body.x - x));
+  context.beginPath();
+  context.moveTo(11, 0);
+  context.lineTo(-3, 7);
+  context.lineTo(-3, -7);
+  context.fill();
+  context.restore();
+  const told = drawing.columns.map((column) => {
+    const variable = task.variables[column];
+    const value = figure(state[column] ?? 0);
+    return variable ? `${symbol(variable.name)} = ${value} ${unit(variable.unit ?? "")}` : value;
+  });
+  context.font = `${12 * text}px system-ui, sans-serif`;
+  context.textAlign = x > width / 2 ? "right" : "left";
+  context.textBaseline = y > HEIGHT / 2 ? "bottom" : "top";
+  context.fillStyle = colour;
+  context.fillText(told.join(", "), x + (x > width / 2 ? -14 : 14), y + (y > HEIGHT / 2 ? -6 : 6));
 }

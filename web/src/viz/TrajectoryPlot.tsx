@@ -1,17 +1,27 @@
-import { Fragment, type KeyboardEvent, type PointerEvent, useEffect, useRef } from "react";
+import { Fragment, type KeyboardEvent, type PointerEvent, useEffect, useId, useRef } from "react";
 import type { StateVariable, Task } from "../episode/types";
 import { type Clock, useWatched } from "./clock";
+import { decimated, type Escape, escapes } from "./decimate";
 import { figure, symbol, unit } from "./format";
 import { type Scale, scale, stateAt, ticks } from "./scale";
-import { dashes, dataRange, residualReach, residuals, type Series, stroke } from "./series";
-import { useWidth } from "./useSize";
+import { dashes, drawnRange, residualReach, residuals, type Series, stroke } from "./series";
+import { useTextScale, useWidth } from "./useSize";
 
 const LEFT = 56;
 const RIGHT = 12;
-const PANEL = 120;
-const RESIDUAL = 40;
-const GAP = 20;
 const AXIS = 36;
+/** Rings as long as they can be told apart; beyond, the band that the data fill on each pixel column. */
+const MOST_RINGS = 300;
+const MOST_ARROWS = 3;
+/** Far outside the frame: no drawing needs to know how far. */
+const BEYOND = 5000;
+
+/** The height of a panel, of its residuals and of the gap below: with more variables each gets less. */
+function heights(variables: number): { panel: number; residual: number; gap: number } {
+  if (variables <= 2) return { panel: 112, residual: 36, gap: 18 };
+  if (variables === 3) return { panel: 78, residual: 28, gap: 14 };
+  return { panel: 60, residual: 24, gap: 12 };
+}
 
 interface Props {
   task: Task;
@@ -20,21 +30,26 @@ interface Props {
   beside: Series[];
   clock: Clock;
   fit: boolean;
+  /** Drawn so far out that the predictions fit in. */
+  wide?: boolean;
   label: string;
 }
 
 /** Data, predictions and residuals of every variable on one time axis, with a shared cursor. */
-export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Props) {
+export function TrajectoryPlot({ task, series, beside, clock, fit, wide = false, label }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const cursor = useRef<SVGLineElement>(null);
   const readouts = useRef<(SVGTSpanElement | null)[]>([]);
   const width = useWidth(box);
+  const text = useTextScale();
+  const left = LEFT * text;
+  const size = heights(task.variables.length);
   const t = task.shown[0]?.t ?? [];
   const start = t[0] ?? 0;
   const end = t.at(-1) ?? 1;
-  const x = scale(start, end, LEFT, Math.max(LEFT + 1, width - RIGHT));
-  const block = PANEL + RESIDUAL + GAP;
-  const height = task.variables.length * block + AXIS;
+  const x = scale(start, end, left, Math.max(left + 1, width - RIGHT));
+  const block = size.panel + size.residual + size.gap;
+  const height = task.variables.length * block + AXIS * text;
 
   useEffect(() => {
     const move = (time: number) => {
@@ -55,8 +70,8 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
 
   const seek = (event: PointerEvent<SVGSVGElement>) => {
     if (event.buttons !== 1) return;
-    const left = event.currentTarget.getBoundingClientRect().left;
-    const share = (event.clientX - left - LEFT) / (width - LEFT - RIGHT);
+    const edge = event.currentTarget.getBoundingClientRect().left;
+    const share = (event.clientX - edge - left) / (width - left - RIGHT);
     clock.pause();
     clock.seek(share * (end - start));
   };
@@ -85,7 +100,7 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
           {task.variables.map((variable, column) => (
             <Panel
               key={variable.name}
-              {...{ task, variable, column, series, beside, x, fit }}
+              {...{ task, variable, column, series, beside, x, fit, wide, size }}
               top={column * block}
             />
           ))}
@@ -96,7 +111,7 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
               x={width - RIGHT}
               y={column * block + 14}
               textAnchor="end"
-              fontSize="12"
+              fontSize="0.75rem"
               fill="var(--ink)"
               stroke="var(--surface)"
               strokeWidth="4"
@@ -114,8 +129,8 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, label }: Prop
               ))}
             </text>
           ))}
-          <TimeAxis x={x} y={height - AXIS} name={task.time_unit} />
-          <line ref={cursor} data-live y1={0} y2={height - AXIS} stroke="var(--control)" />
+          <TimeAxis x={x} y={height - AXIS * text} text={text} name={task.time_unit} />
+          <line ref={cursor} data-live y1={0} y2={height - AXIS * text} stroke="var(--control)" />
         </svg>
       )}
     </div>
@@ -131,58 +146,57 @@ interface PanelProps {
   x: Scale;
   top: number;
   fit: boolean;
+  wide: boolean;
+  size: { panel: number; residual: number };
 }
 
-function Panel({ task, variable, column, series, beside, x, top, fit }: PanelProps) {
+const px = (value: number) => value.toFixed(1);
+
+function Panel(props: PanelProps) {
+  const { task, variable, column, series, beside, x, top, fit, wide, size } = props;
+  const frame = useId();
   const t = task.shown[0]?.t ?? [];
-  const observed = task.shown[0]?.states ?? [];
-  const y = scale(...dataRange(task, column), top + PANEL, top + 8);
-  const clip = (value: number) => Math.min(top + PANEL, Math.max(top + 8, y(value)));
+  const floor = top + size.panel;
+  const y = scale(...drawnRange(task, column, beside, wide), floor, top + 8);
   const reach = residualReach(task, beside, column, fit);
-  const middle = top + PANEL + RESIDUAL / 2 + 6;
-  const r = scale(-reach, reach, middle + RESIDUAL / 2 - 4, middle - RESIDUAL / 2 + 4);
-  const stride = Math.max(1, Math.floor(t.length / 160));
+  const middle = floor + size.residual / 2 + 6;
   return (
-    <g fontSize="11" fill="var(--muted)">
-      <text x={4} y={top + 14} fontSize="12" fill="var(--ink)">
+    <g fontSize="0.6875rem" fill="var(--muted)">
+      <text x={4} y={top + 14} fontSize="0.75rem" fill="var(--ink)">
         {symbol(variable.name)}
         {variable.unit ? ` (${unit(variable.unit)})` : ""}
       </text>
       {ticks(y.min, y.max, 4).map((value) => (
         <g key={value}>
-          <line x1={LEFT} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
+          <line x1={x(x.min)} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
           {y(value) > top + 24 && (
-            <text x={LEFT - 6} y={y(value) + 4} textAnchor="end">
+            <text x={x(x.min) - 6} y={y(value) + 4} textAnchor="end">
               {figure(value)}
             </text>
           )}
         </g>
       ))}
-      {t.map((time, i) =>
-        i % stride ? null : (
-          <circle
-            key={time}
-            cx={x(time)}
-            cy={y(observed[i]?.[column] ?? 0)}
-            r={2.2}
+      <Observed task={task} column={column} x={x} y={y} />
+      <clipPath id={frame}>
+        <rect x={x(x.min)} width={x(x.max) - x(x.min)} y={top + 8} height={size.panel - 8} />
+      </clipPath>
+      <g clipPath={`url(#${frame})`}>
+        {series.map((one) => (
+          <path
+            key={one.label}
+            d={line(t, one.states, column, x, y)}
             fill="none"
-            stroke="var(--observed)"
+            stroke={stroke(one)}
+            strokeWidth={2}
+            strokeDasharray={dashes(one)}
           />
-        ),
-      )}
+        ))}
+      </g>
       {series.map((one) => (
-        <path
+        <Arrows
           key={one.label}
-          d={one.states
-            .map((state, i) => {
-              const at = `${x(t[i] ?? 0).toFixed(1)} ${clip(state[column] ?? 0).toFixed(1)}`;
-              return `${i ? "L" : "M"}${at}`;
-            })
-            .join("")}
-          fill="none"
-          stroke={stroke(one)}
-          strokeWidth={2}
-          strokeDasharray={dashes(one)}
+          values={one.states.map((state) => state[column] ?? 0)}
+          {...{ t, x, y, colour: stroke(one), top: top + 8, floor }}
         />
       ))}
       {series.map(
@@ -193,7 +207,7 @@ function Panel({ task, variable, column, series, beside, x, top, fit }: PanelPro
                 x1={x(one.stopped.t)}
                 x2={x(one.stopped.t)}
                 y1={top + 22}
-                y2={top + PANEL}
+                y2={floor}
                 stroke="var(--danger)"
                 strokeDasharray="2 3"
               />
@@ -212,48 +226,161 @@ function Panel({ task, variable, column, series, beside, x, top, fit }: PanelPro
       )}
       {beside.length > 0 && (
         <g>
-          <line x1={LEFT} x2={x(x.max)} y1={middle} y2={middle} stroke="var(--line)" />
-          <text x={LEFT - 6} y={middle + 4} textAnchor="end">
+          <line x1={x(x.min)} x2={x(x.max)} y1={middle} y2={middle} stroke="var(--line)" />
+          <text x={x(x.min) - 6} y={middle + 4} textAnchor="end">
             ±{figure(reach, 2)}
           </text>
-          {series.map((one, k) =>
-            residuals(task, one, column).map((value, i) => {
-              const clipped = Math.abs(value) > reach;
-              const at = x(t[i] ?? 0) + k;
-              const to = r(Math.max(-reach, Math.min(reach, value)));
-              return (
-                <g key={`${one.label} ${t[i]}`}>
-                  <line
-                    x1={at}
-                    x2={at}
-                    y1={middle}
-                    y2={to}
-                    stroke={series.length > 1 ? stroke(one) : "var(--residual)"}
-                    strokeWidth={1.5}
-                  />
-                  {clipped && <circle cx={at} cy={to} r={1.8} fill="var(--residual)" />}
-                </g>
-              );
-            }),
-          )}
+          {series.map((one, k) => (
+            <Bars
+              key={one.label}
+              values={residuals(task, one, column)}
+              colour={series.length > 1 ? stroke(one) : "var(--residual)"}
+              shift={k}
+              half={size.residual / 2 - 4}
+              {...{ t, x, middle, reach }}
+            />
+          ))}
         </g>
       )}
     </g>
   );
 }
 
-function TimeAxis({ x, y, name }: { x: Scale; y: number; name: string | null }) {
+interface ObservedProps {
+  task: Task;
+  column: number;
+  x: Scale;
+  y: Scale;
+}
+
+/** The data: a ring each, or, where there are too many, from the lowest to the highest on each pixel column. */
+function Observed({ task, column, x, y }: ObservedProps) {
+  const shown = task.shown[0];
+  const missing = new Set(
+    (shown?.missing ?? []).filter((cell) => cell[1] === column).map((cell) => cell[0]),
+  );
+  const points = (shown?.t ?? []).flatMap((time, i): [number, number][] => {
+    const value = shown?.states[i]?.[column];
+    return value === undefined || missing.has(i) ? [] : [[x(time), y(value)]];
+  });
+  if (points.length <= MOST_RINGS) {
+    const r = 2.2;
+    const ring = `a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`;
+    const d = points.map(([at, value]) => `M${px(at - r)} ${px(value)}${ring}`).join("");
+    return <path d={d} fill="none" stroke="var(--observed)" data-rows={points.length} />;
+  }
+  const xs = points.map(([at]) => at);
+  const ys = points.map(([, value]) => value);
+  const d = decimated(xs, ys).map((i, k) => `${k ? "L" : "M"}${px(xs[i] ?? 0)} ${px(ys[i] ?? 0)}`);
   return (
-    <g fontSize="11" fill="var(--muted)">
-      {ticks(x.min, x.max, x(x.max) - x(x.min) < 360 ? 4 : 6).map((value) => (
+    <path
+      d={d.join("")}
+      fill="none"
+      stroke="var(--observed)"
+      strokeOpacity={0.55}
+      strokeWidth={3}
+      strokeLinejoin="round"
+      data-rows={points.length}
+    />
+  );
+}
+
+function line(t: number[], states: number[][], column: number, x: Scale, y: Scale): string {
+  const rows = states.slice(0, t.length);
+  const xs = rows.map((_, i) => x(t[i] ?? 0));
+  const ys = rows.map((state) => Math.min(BEYOND, Math.max(-BEYOND, y(state[column] ?? 0))));
+  return decimated(xs, ys)
+    .map((i, k) => `${k ? "L" : "M"}${px(xs[i] ?? 0)} ${px(ys[i] ?? 0)}`)
+    .join("");
+}
+
+interface ArrowsProps {
+  values: number[];
+  t: number[];
+  x: Scale;
+  y: Scale;
+  colour: string;
+  top: number;
+  floor: number;
+}
+
+/** Where a prediction leaves the frame: an arrow, and how far it goes. The farthest ones, where there are many. */
+function Arrows({ values, t, x, y, colour, top, floor }: ArrowsProps) {
+  const range = y.max - y.min;
+  const over = ({ above, value }: Escape) => (above ? value - y.max : y.min - value);
+  const told = escapes(values, y.min - 1e-9 * range, y.max + 1e-9 * range)
+    .sort((a, b) => over(b) - over(a))
+    .slice(0, MOST_ARROWS);
+  return told.map((one) => {
+    const at = x(t[one.from] ?? 0);
+    const [edge, way] = one.above ? [top, 1] : [floor, -1];
+    const left = at > (x(x.min) + x(x.max)) / 2;
+    return (
+      <g key={one.from} fill={colour} data-escape={one.above ? "above" : "below"}>
+        <path d={`M${px(at)} ${edge - 2 * way}l5 ${8 * way}h-10z`} />
+        <text
+          x={at + (left ? -8 : 8)}
+          y={one.above ? edge + 10 : edge - 3}
+          textAnchor={left ? "end" : "start"}
+          stroke="var(--surface)"
+          strokeWidth="3"
+          paintOrder="stroke"
+        >
+          {figure(one.value)}
+        </text>
+      </g>
+    );
+  });
+}
+
+interface BarsProps {
+  values: number[];
+  t: number[];
+  x: Scale;
+  middle: number;
+  half: number;
+  reach: number;
+  colour: string;
+  /** Pixels to the right, so that two series stand beside each other. */
+  shift: number;
+}
+
+/** One bar a row from the middle line, a dot where it is cut off; of many rows the largest on each pixel column. */
+function Bars({ values, t, x, middle, half, reach, colour, shift }: BarsProps) {
+  const xs = values.map((_, i) => x(t[i] ?? 0) + shift);
+  const kept = values.length > MOST_RINGS ? decimated(xs, values) : values.map((_, i) => i);
+  const to = (value: number) => middle - (Math.max(-reach, Math.min(reach, value)) / reach) * half;
+  const bars = kept.map((i) => `M${px(xs[i] ?? 0)} ${px(middle)}V${px(to(values[i] ?? 0))}`);
+  const cut = kept.filter((i) => Math.abs(values[i] ?? 0) > reach);
+  const dot = "a1.8 1.8 0 1 0 3.6 0a1.8 1.8 0 1 0 -3.6 0";
+  const dots = cut.map((i) => `M${px((xs[i] ?? 0) - 1.8)} ${px(to(values[i] ?? 0))}${dot}`);
+  return (
+    <>
+      <path d={bars.join("")} stroke={colour} strokeWidth={1.5} fill="none" />
+      {dots.length > 0 && <path d={dots.join("")} fill="var(--residual)" />}
+    </>
+  );
+}
+
+interface AxisProps {
+  x: Scale;
+  y: number;
+  text: number;
+  name: string | null;
+}
+
+function TimeAxis({ x, y, text, name }: AxisProps) {
+  return (
+    <g fontSize="0.6875rem" fill="var(--muted)">
+      {ticks(x.min, x.max, x(x.max) - x(x.min) < 360 * text ? 4 : 6).map((value) => (
         <g key={value}>
           <line x1={x(value)} x2={x(value)} y1={y} y2={y + 4} stroke="var(--control)" />
-          <text x={x(value)} y={y + 16} textAnchor="middle">
+          <text x={x(value)} y={y + 16 * text} textAnchor="middle">
             {figure(value)}
           </text>
         </g>
       ))}
-      <text x={x(x.max)} y={y + 31} textAnchor="end">
+      <text x={x(x.max)} y={y + 31 * text} textAnchor="end">
         t{name ? ` (${name})` : ""}
       </text>
     </g>

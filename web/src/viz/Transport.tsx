@@ -11,6 +11,7 @@ interface Props {
   children?: ReactNode;
 }
 
+/** The clock of the motion. Round, where what drives a policy is square: the two pause different things. */
 export function Transport({ clock, unit, children }: Props) {
   const slider = useRef<HTMLInputElement>(null);
   const readout = useRef<HTMLSpanElement>(null);
@@ -35,17 +36,17 @@ export function Transport({ clock, unit, children }: Props) {
     <fieldset className="flex flex-wrap items-center gap-3" aria-label="Playback">
       <button
         type="button"
-        className="button w-20"
+        className="round min-w-44"
         onClick={() => (playing ? clock.pause() : clock.play())}
       >
-        {playing ? "Pause" : "Play"}
+        <span aria-hidden="true">{playing ? "❚❚ " : "► "}</span>
+        {playing ? "Pause the motion" : "Play the motion"}
       </button>
       <input
         ref={slider}
         type="range"
         aria-label="Time"
         className="min-w-32 flex-1"
-        style={{ accentColor: "var(--trained)", minHeight: 24 }}
         min={0}
         max={clock.duration}
         step={clock.duration / 500}
@@ -56,7 +57,7 @@ export function Transport({ clock, unit, children }: Props) {
           clock.seek(to);
         }}
       />
-      <span ref={readout} className="w-32 text-right text-muted" />
+      <span ref={readout} className="min-w-32 text-right text-muted" />
       <select
         aria-label="Speed"
         className="button"

@@ -12,27 +12,26 @@ interface Props {
   maxTurns: number;
   current: number | null;
   live: boolean;
+  /** The last turn there is, where the rows do not yet show it. */
+  newest?: number;
   following: boolean;
+  /** Whether each turn plays once before the next is shown. */
+  slow?: boolean;
   onSelect: (turn: number) => void;
   onFollow: () => void;
+  onSlow?: (slow: boolean) => void;
 }
 
 const FAILED: Record<string, string> = { not_parsed: "parse", ok: "", budget_exhausted: "stiff" };
 
 /** One row an episode, one cell a budgeted turn: the match over a proportional fill, or the failure in a word. */
-export function TurnTimeline({
-  rows,
-  maxTurns,
-  current,
-  live,
-  following,
-  onSelect,
-  onFollow,
-}: Props) {
-  const newest = Math.max(0, ...rows.map((row) => row.turns.length));
+export function TurnTimeline(props: Props) {
+  const { rows, maxTurns, current, live, following, slow = false, onSelect, onFollow } = props;
+  const reached = Math.max(0, ...rows.map((row) => row.turns.length));
+  const newest = props.newest ?? reached;
   return (
-    <fieldset className="grid gap-2" aria-label="Turns">
-      {rows.map((row) => (
+    <fieldset className="grid gap-1" aria-label="Turns">
+      {rows.map((row, i) => (
         <div key={row.label} className="flex items-center gap-2">
           {rows.length > 1 && (
             <span className="w-28 shrink-0 truncate text-xs text-muted">{row.label}</span>
@@ -51,27 +50,66 @@ export function TurnTimeline({
               />
             ))}
           </section>
+          {i === 0 && (
+            <Follow
+              {...{ following, live, newest, current, slow, onFollow }}
+              onSlow={props.onSlow}
+            />
+          )}
         </div>
       ))}
-      {rows.length > 1 && newest > 0 && (
+      {rows.length > 1 && reached > 0 && (
         <label className="flex items-center gap-2 text-xs text-muted">
           Turn
           <input
             type="range"
             className="flex-1"
             min={1}
-            max={newest}
-            value={Math.min(current ?? newest, newest)}
+            max={reached}
+            value={Math.min(current ?? reached, reached)}
             onChange={(e) => onSelect(e.target.valueAsNumber)}
           />
         </label>
       )}
-      {!following && newest > 0 && newest !== current && (
-        <button type="button" className="button justify-self-start" onClick={onFollow}>
-          {live ? "Follow live" : `Jump to turn ${newest}`}
+    </fieldset>
+  );
+}
+
+interface FollowProps {
+  following: boolean;
+  live: boolean;
+  newest: number;
+  current: number | null;
+  slow: boolean;
+  onFollow: () => void;
+  onSlow: ((slow: boolean) => void) | undefined;
+}
+
+/** The way back to the newest turn, and the pace at which turns come; in a place of its own, so that nothing jumps. */
+function Follow({ following, live, newest, current, slow, onFollow, onSlow }: FollowProps) {
+  const away = !following && newest > 0 && newest !== current;
+  return (
+    <div className="flex shrink-0 items-center gap-2">
+      <button
+        type="button"
+        className="button"
+        style={{ visibility: away ? "visible" : "hidden" }}
+        onClick={onFollow}
+      >
+        {live ? "Follow live" : `Jump to turn ${newest}`}
+      </button>
+      {onSlow && (
+        <button
+          type="button"
+          className="button"
+          aria-pressed={slow}
+          title="Each turn plays once before the next is shown"
+          onClick={() => onSlow(!slow)}
+        >
+          {slow ? "✓ Slow" : "Slow"}
         </button>
       )}
-    </fieldset>
+    </div>
   );
 }
 

@@ -14,12 +14,14 @@ export interface Drawing {
   anchors: Point[];
   /** Same scale on both axes. */
   square: boolean;
+  /** The variables that say where the body is. */
+  columns: number[];
 }
 
 const nothing = () => {};
 
 /** The drawing of a task, by its system; a new system is drawn by the shape of its variables. */
-export function drawingOf(task: Task): Drawing {
+export function drawingOf(task: Pick<Task, "variables" | "system_id">): Drawing {
   const names = task.variables.map((variable) => variable.name);
   const positions = task.variables.filter((v) =>
     names.some((_, i) => task.variables[i]?.rate_of === v.name),
@@ -35,6 +37,7 @@ export function drawingOf(task: Task): Drawing {
       furniture: nothing,
       anchors: [],
       square: true,
+      columns: [x, y],
     };
   }
   if (task.system_id.includes("spring")) return spring(column(positions[0]?.name));
@@ -45,6 +48,7 @@ export function drawingOf(task: Task): Drawing {
       furniture: nothing,
       anchors: [],
       square: false,
+      columns: [moving],
     };
   }
   if (names.length >= 2 && positions.length === 0) {
@@ -53,6 +57,7 @@ export function drawingOf(task: Task): Drawing {
       furniture: nothing,
       anchors: [],
       square: false,
+      columns: [0, 1],
     };
   }
   return {
@@ -60,6 +65,7 @@ export function drawingOf(task: Task): Drawing {
     furniture: nothing,
     anchors: [],
     square: false,
+    columns: [moving],
   };
 }
 
@@ -79,6 +85,7 @@ function pendulum(column: number): Drawing {
       { x: 1, y: -1.05 },
     ],
     square: true,
+    columns: [column],
   };
 }
 
@@ -100,5 +107,6 @@ function spring(column: number): Drawing {
     },
     anchors: [],
     square: false,
+    columns: [column],
   };
 }

@@ -1,12 +1,14 @@
 export { type Chart, Charts, finding } from "./Charts";
 export { type Clock, createClock, useClock } from "./clock";
-export { EquationView, loadMaths, Typeset } from "./EquationView";
+export { EquationView, loadMaths, Maths, Typeset } from "./EquationView";
 export { figure } from "./format";
 export { PlayEpisode } from "./PlayEpisode";
 export { type Caption, save } from "./picture";
 export { RewardBar } from "./RewardBar";
 export { Scene } from "./Scene";
+export { Snapshot } from "./Snapshot";
 export { Sound } from "./Sound";
 export { predicted, type Series, seriesOf, statesOf } from "./series";
+export { TrajectoryPlot } from "./TrajectoryPlot";
 export { Transport } from "./Transport";
 export { TurnTimeline } from "./TurnTimeline";

@@ -12,9 +12,10 @@ export interface Series {
   stopped?: { t: number; why: string };
 }
 
-/** What a turn predicted, as the first or the second series of a chart. */
-export function seriesOf(turn: TurnView, label: string, place: 0 | 1 = 0): Series {
+/** What a turn predicted, as the first or the second series of a chart; null where it predicted nothing. */
+export function seriesOf(turn: TurnView, label: string, place: 0 | 1 = 0): Series | null {
   const { outcome, t_reached: t } = turn.simulation;
+  if (statesOf(turn.simulation).length === 0) return null;
   return {
     label,
     colour: place === 0 ? "trained" : "untrained",
@@ -26,7 +27,8 @@ export function seriesOf(turn: TurnView, label: string, place: 0 | 1 = 0): Serie
 
 /** The single prediction of a screen with one episode. */
 export function predicted(turn: TurnView | null): Series[] {
-  return turn ? [seriesOf(turn, "predicted")] : [];
+  const series = turn && seriesOf(turn, "predicted");
+  return series ? [series] : [];
 }
 
 export function statesOf(simulation: TurnView["simulation"]): number[][] {
@@ -36,25 +38,57 @@ export function statesOf(simulation: TurnView["simulation"]): number[][] {
 export const stroke = (series: Series) => `var(--${series.colour})`;
 export const dashes = (series: Series) => (series.dashed ? "7 4" : undefined);
 
+const column = (states: readonly number[][], at: number) => states.map((state) => state[at] ?? 0);
+
 /** The range of a variable in the data, widened a little: the same for every pane of a task. */
-export function dataRange(task: Task, column: number): [number, number] {
-  const [low, high] = extent((task.shown[0]?.states ?? []).map((state) => state[column] ?? 0));
+export function dataRange(task: Task, at: number): [number, number] {
+  const [low, high] = extent(column(task.shown[0]?.states ?? [], at));
   const margin = 0.15 * (high - low);
   return [low - margin, high + margin];
 }
 
+/** The range that is drawn: the data's, or, `wide`, one that holds the predictions too. */
+export function drawnRange(
+  task: Task,
+  at: number,
+  series: readonly Series[],
+  wide: boolean,
+): [number, number] {
+  const [low, high] = dataRange(task, at);
+  if (!wide) return [low, high];
+  const [under, over] = extent([low, high, ...series.flatMap((one) => column(one.states, at))]);
+  return [under, over];
+}
+
+/** How many predicted rows lie outside the range of the data, in any variable, and of how many. */
+export function outside(task: Task, series: readonly Series[]): { out: number; of: number } {
+  const ranges = task.variables.map((_, at) => dataRange(task, at));
+  const rows = series.flatMap((one) => one.states);
+  const out = rows.filter((state) =>
+    ranges.some(([low, high], at) => {
+      const value = state[at] ?? 0;
+      return high > low && (value < low || value > high);
+    }),
+  );
+  return { out: out.length, of: rows.length };
+}
+
 /** Predicted minus observed of one variable, row by row, as far as the prediction goes. */
-export function residuals(task: Task, series: Series, column: number): number[] {
+export function residuals(task: Task, series: Series, at: number): number[] {
   const observed = task.shown[0]?.states ?? [];
   return series.states
     .slice(0, observed.length)
-    .map((state, i) => (state[column] ?? 0) - (observed[i]?.[column] ?? 0));
+    .map((state, i) => (state[at] ?? 0) - (observed[i]?.[at] ?? 0));
 }
 
+/** No axis is shorter than this share of the data's range: an exact fit is a flat line, not magnified rounding. */
+const SHORTEST = 1e-3;
+
 /** How far residual axes reach: all residuals, but at most twice the data's range unless `fit` asks for all. */
-export function residualReach(task: Task, all: Series[], column: number, fit: boolean): number {
-  const sizes = all.flatMap((series) => residuals(task, series, column).map(Math.abs));
-  const largest = Math.max(1e-12, ...sizes.filter(Number.isFinite));
-  const [low, high] = dataRange(task, column);
-  return fit ? largest : Math.min(largest, 2 * (high - low) || largest);
+export function residualReach(task: Task, all: Series[], at: number, fit: boolean): number {
+  const sizes = all.flatMap((series) => residuals(task, series, at).map(Math.abs));
+  const [low, high] = dataRange(task, at);
+  const range = high - low || Math.max(Math.abs(high), 1);
+  const largest = Math.max(SHORTEST * range, ...sizes.filter(Number.isFinite));
+  return fit ? largest : Math.min(largest, 2 * range);
 }

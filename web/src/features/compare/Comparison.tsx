@@ -1,9 +1,9 @@
-import { useMutation, useQueries, useQuery } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { ApiError, api } from "../../api/client";
+import { api } from "../../api/client";
 import { useEpisodes } from "../../episode/useEpisode";
 import { Compared, type ComparedView } from "../../panel/Compared";
-import { Failure, Loading, NotFound, StreamBar } from "../../shared/parts";
+import { Failure, Loading, NotFound } from "../../shared/parts";
 import { SeedField, SystemField, seedOf } from "../../shared/TaskFields";
 
 const PREFERRED = ["nano", "nano-untrained"];
@@ -78,28 +78,19 @@ export function ComparisonScreen({ id, ...rest }: ComparedView & { id: string })
   if (comparison.error)
     return <Failure error={comparison.error} again={() => comparison.refetch()} />;
   if (!comparison.data) return <Loading what="the comparison" height={480} />;
-  return <Members {...rest} ids={comparison.data.members.map((member) => member.episode_id)} />;
+  const ids = comparison.data.members.map((member) => member.episode_id);
+  return <Members {...rest} ids={ids} comparisonId={id} />;
+}
+
+interface MembersProps extends ComparedView {
+  ids: string[];
+  comparisonId?: string;
 }
 
 /** Any episodes side by side, on one stream. */
-export function Members({ ids, ...rest }: ComparedView & { ids: string[] }) {
-  const { of, connection } = useEpisodes(ids);
-  const silent = ids.filter((id) => of(id).episode.version === 0);
-  const asked = useQueries({
-    queries: silent.map((id) => ({
-      queryKey: ["begun", id],
-      queryFn: () => api.episode(id),
-      retry: false,
-    })),
-  });
-  const missing = silent.filter((_, i) => {
-    const error = asked[i]?.error;
-    return error instanceof ApiError && error.status === 404;
-  });
+export function Members({ ids, ...rest }: MembersProps) {
+  const { of } = useEpisodes(ids);
+  const missing = ids.filter((id) => of(id).missing && of(id).episode.version === 0);
   if (missing.length > 0) return <NotFound what={`Episode ${missing.join(", ")}`} />;
-  return (
-    <Compared {...rest} members={ids.map((id) => ({ id, ...of(id) }))}>
-      <StreamBar connection={connection} known="the turns below" />
-    </Compared>
-  );
+  return <Compared {...rest} members={ids.map((id) => ({ id, ...of(id) }))} />;
 }

@@ -25,6 +25,7 @@ export default function LocalFile({ view, onView }: Props) {
   const members = file.ids.map((id) => ({
     id,
     ...recorded,
+    recovered: null,
     episode: file.events.filter((event) => event.episode_id === id).reduce(reduce, emptyEpisode),
   }));
   const [only] = members;
