@@ -548,6 +548,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/episodes/{episode_id}/fit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fit Law
+         * @description Fit a law of your own to an episode's data and judge it on what was held back; nothing is recorded.
+         */
+        post: operations["fit_law_api_episodes__episode_id__fit_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/episodes/{episode_id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Report
+         * @description Download a report: one HTML file that prints to PDF.
+         */
+        get: operations["report_api_episodes__episode_id__report_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/episodes/{episode_id}/turns/{turn}/prompt": {
         parameters: {
             query?: never;
@@ -642,6 +682,46 @@ export interface paths {
          * @description Write a law with fewer operators, where algebra finds a way.
          */
         post: operations["simplify_law_api_laws_simplify_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Models
+         * @description List the models that run in this process, fetched or not.
+         */
+        get: operations["models_api_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/{name}/pull": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch
+         * @description Begin to fetch a model; `GET /api/models` tells how far it has come. For the operator alone.
+         */
+        post: operations["fetch_api_models__name__pull_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -942,6 +1022,66 @@ export interface paths {
          * @description Try a hypothesis on the shown data: no turn spent, no reward. Only in a session that a person plays.
          */
         post: operations["try_hypothesis_interactive_sessions__episode_id__try_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/livez": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Livez
+         * @description Say that the process answers; it asks nobody else. Whoever gets no answer restarts the process.
+         */
+        get: operations["livez_livez_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Metrics
+         * @description Return counters and latencies of all processes of this server, for Prometheus; the operator's alone.
+         */
+        get: operations["metrics_metrics_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Readyz
+         * @description Say whether the log can be used: 200, or 503 and why. Whoever gets 503 sends clients elsewhere.
+         */
+        get: operations["readyz_readyz_get"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1742,6 +1882,80 @@ export interface components {
             version: number;
         };
         /**
+         * FitBody
+         * @description A law of one's own, in any notation.
+         */
+        FitBody: {
+            /** Law */
+            law: string;
+            /**
+             * Params
+             * @description constants that are known; the others are fitted
+             */
+            params?: {
+                [key: string]: number | null;
+            };
+        };
+        /**
+         * FitView
+         * @description What the data say of a law.
+         */
+        FitView: {
+            /**
+             * Chi2
+             * @description per sample; 1 is what the noise makes
+             */
+            chi2: number | null;
+            /**
+             * Constants
+             * @description from the shown rows, with standard errors and 95 % intervals
+             */
+            constants: components["schemas"]["physix__engine__discovery__Constant"][];
+            /** Episode Id */
+            episode_id: string;
+            /**
+             * Equation
+             * @description in the grammar, as it was understood
+             */
+            equation: string | null;
+            findings: components["schemas"]["Mismatch"] | null;
+            /**
+             * From All Rows
+             * @description from shown and held-back rows together
+             */
+            from_all_rows: components["schemas"]["physix__engine__discovery__Constant"][];
+            /** Generalisation */
+            generalisation: number | null;
+            /** Latex */
+            latex: string | null;
+            /** Match */
+            match: number;
+            /**
+             * Missing
+             * @description what the verifier finds wanting
+             */
+            missing: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "solved" | "fits" | "not_solved";
+            /** Residuals */
+            residuals: components["schemas"]["Residuals"][];
+            /**
+             * Said
+             * @description in words, the most important first; plain text
+             */
+            said: string[];
+            /** Samples */
+            samples: number;
+            /**
+             * Undetermined
+             * @description groups of constants that the data cannot tell apart
+             */
+            undetermined: string[][];
+        };
+        /**
          * ForkBody
          * @description Where to branch, and who goes on.
          */
@@ -1898,6 +2112,18 @@ export interface components {
             second: string;
         };
         /**
+         * LiveView
+         * @description A process that answers.
+         */
+        LiveView: {
+            /**
+             * Status
+             * @default alive
+             * @constant
+             */
+            status: "alive";
+        };
+        /**
          * MemberView
          * @description One policy's episode in a comparison, and how it stands.
          */
@@ -1964,6 +2190,51 @@ export interface components {
             /** Within Noise */
             within_noise: boolean;
             worst: components["schemas"]["Worst"] | null;
+        };
+        /**
+         * ModelView
+         * @description A model that this server can run, and how far fetching it has come.
+         */
+        ModelView: {
+            /** Bytes */
+            bytes: number;
+            /**
+             * Doing
+             * @description what is being done while it is fetched
+             */
+            doing: string | null;
+            /** Done Bytes */
+            done_bytes: number;
+            /** Licence */
+            licence: string;
+            /**
+             * May Fetch
+             * @description whether the caller may have it fetched: the operator may
+             */
+            may_fetch: boolean;
+            /** Name */
+            name: string;
+            /**
+             * Policies
+             * @description what it plays as once it is here
+             */
+            policies: string[];
+            /**
+             * Reason
+             * @description why fetching failed, or what else is missing
+             */
+            reason: string | null;
+            /** Source */
+            source: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "absent" | "fetching" | "present" | "failed";
+            /** Title */
+            title: string;
+            /** Total Bytes */
+            total_bytes: number;
         };
         /**
          * Motion
@@ -4212,6 +4483,55 @@ export interface operations {
             };
         };
     };
+    fit_law_api_episodes__episode_id__fit_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FitBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FitView"];
+                };
+            };
+        };
+    };
+    report_api_episodes__episode_id__report_get: {
+        parameters: {
+            query?: {
+                /** @description of your own; else the one found */
+                law?: string | null;
+            };
+            header?: never;
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
     turn_prompt_api_episodes__episode_id__turns__turn__prompt_get: {
         parameters: {
             query?: never;
@@ -4325,6 +4645,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Simplified"];
+                };
+            };
+        };
+    };
+    models_api_models_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelView"][];
+                };
+            };
+        };
+    };
+    fetch_api_models__name__pull_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelView"];
                 };
             };
         };
@@ -4679,6 +5041,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrialView"];
+                };
+            };
+        };
+    };
+    livez_livez_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LiveView"];
+                };
+            };
+        };
+    };
+    metrics_metrics_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    readyz_readyz_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
                 };
             };
         };
