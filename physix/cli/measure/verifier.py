@@ -3,7 +3,9 @@
 The recipe is `parse_expr` + `lambdify` + `odeint` with the same tolerances and R²: no units, no
 words, no hidden trajectories. No text is ever repeated: "new" has forgotten every compiled
 structure, "const" has seen the structure with other numbers. SymPy keeps whatever it caches.
-Columns take turns in blocks, so that a busy machine hits all alike. Needs the `bench` extra.
+"wrong" is a law that needs sentences, each right side times 1.3.
+Columns take turns in blocks, so that a busy machine hits all alike; the table is CPU time, and the ratios
+are printed for CPU and for wall time.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import re
 import statistics
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import count, islice
@@ -44,6 +46,8 @@ _COLUMNS = (
     "verify new",
     "verify const",
     "+ 2 hidden",
+    "wrong new",
+    "wrong const",
     "SymPy recipe",
     "units",
     "words",
@@ -52,37 +56,58 @@ _COLUMNS = (
 
 
 def main(repeats: int) -> None:
-    """Print milliseconds per stage, median and p95, ratios to the recipe, and throughput."""
+    """Print CPU milliseconds per stage, median and p95, ratios to the recipe, and throughput."""
     out = sys.stdout
     measured = {system_id: _measure(system_id, repeats) for system_id in SYSTEMS}
     cells = [
-        (system_id, *(f"{statistics.median(x):.3f} / {_p95(x):.3f}" for x in row))
+        (
+            system_id,
+            *(f"{statistics.median(x):.3f} / {_p95(x):.3f}" for x in (_cpu(column) for column in row)),
+        )
         for system_id, row in measured.items()
     ]
-    means = [
-        statistics.mean(statistics.median(row[i]) for row in measured.values()) for i in range(len(_COLUMNS))
-    ]
-    lines(("ms, median / p95", *_COLUMNS), [*cells, ("mean of medians", *means)], numbers=_COLUMNS)
-    _, new, const, whole_new, whole_const, hidden_ms, recipe_ms, *_ = means
-    out.write(
-        f"recipe / parse+simulate+R2: {recipe_ms / new:.1f}x new structure, "
-        f"{recipe_ms / const:.1f}x other constants\n"
-        f"recipe / full verification (units, words, diagnostics, correctness): "
-        f"{recipe_ms / whole_new:.1f}x new structure, {recipe_ms / whole_const:.1f}x other constants, "
-        f"{recipe_ms / hidden_ms:.1f}x with the runs over 2 hidden trajectories\n"
-        f"repeated text: {1e3 * _cached():.1f} us\n"
+    cpu, wall = (
+        [
+            statistics.mean(statistics.median(part(row[i])) for row in measured.values())
+            for i in range(len(_COLUMNS))
+        ]
+        for part in (_cpu, _wall)
     )
+    lines(("CPU ms, median / p95", *_COLUMNS), [*cells, ("mean of medians", *cpu)], numbers=_COLUMNS)
+    for name, means in (("CPU", cpu), ("wall", wall)):
+        ms = dict(zip(_COLUMNS, means, strict=True))
+        times = {column: f"{ms['SymPy recipe'] / each:.1f}x" for column, each in ms.items()}
+        out.write(
+            f"{name} time, recipe / parse+simulate+R2: {times['p+s+R2 new']} new structure, "
+            f"{times['p+s+R2 const']} other constants\n"
+            f"{name} time, recipe / full verification (units, words, diagnostics, correctness): "
+            f"{times['verify new']} new structure, {times['verify const']} other constants, "
+            f"{times['+ 2 hidden']} with the runs over 2 hidden trajectories; of a wrong law, its sentences "
+            f"included: {times['wrong new']} new structure, {times['wrong const']} other constants\n"
+        )
+    out.write(f"repeated text: {1e3 * _cached():.1f} us\n")
     for processes in (1, 2):
         out.write(f"{processes} process(es): {_throughput(processes, repeats):.0f} verifications/s\n")
 
 
-def _measure(system_id: str, repeats: int) -> list[list[float]]:
+_Spent = tuple[float, float]  # CPU and wall milliseconds
+
+
+def _cpu(spent: Sequence[_Spent]) -> list[float]:
+    return [cpu for cpu, _ in spent]
+
+
+def _wall(spent: Sequence[_Spent]) -> list[float]:
+    return [wall for _, wall in spent]
+
+
+def _measure(system_id: str, repeats: int) -> list[list[_Spent]]:
     task, truth = sample_task(system_id, SEED)
     texts = _texts(truth)
     law = _parsed(task, next(texts))
     prepared = prepare(task)
     # A right law needs no words: what they cost shows on a wrong one.
-    wrong = _parsed(task, "; ".join(f"{e.target} = 1.3*({show(e.expression)})" for e in law.equations))
+    wrong = _parsed(task, _times(1.3, law))
     wrong_run = run_program(program(wrong), task, CONFIG)
     wrong_fits = fit_variables(prepared, wrong_run)
 
@@ -108,22 +133,27 @@ def _measure(system_id: str, repeats: int) -> list[list[float]]:
         (whole, True),
         (whole, False),
         (with_hidden, False),
+        (whole, True),
+        (whole, False),
         (lambda text: recipe(task, text), False),
         (lambda _: check_units(law, task.time_unit), False),
         (lambda _: words(), False),
         (lambda _: correctness(law, task, truth), False),
     ]
-    spent: list[list[float]] = [[] for _ in work]
+    spent: list[list[_Spent]] = [[] for _ in work]
+    wrong_texts = (_times(1.3, _parsed(task, text)) for text in texts)
     for _ in range(_ROUNDS):
         for column, (one, forget) in enumerate(work):
-            one(next(texts))
+            asked = wrong_texts if _COLUMNS[column].startswith("wrong") else texts
+            one(next(asked))
             for _ in range(math.ceil(repeats / _ROUNDS)):
-                text = next(texts)
+                text = next(asked)
                 if forget:
                     forget_compiled()
-                began = time.perf_counter()
+                began, busy = time.perf_counter(), time.thread_time()
                 one(text)
-                spent[column].append(1e3 * (time.perf_counter() - began))
+                busy, wall = time.thread_time() - busy, time.perf_counter() - began
+                spent[column].append((1e3 * busy, 1e3 * wall))
     return spent
 
 
@@ -134,6 +164,10 @@ def _texts(truth: Truth, first: int = 1) -> Iterator[str]:
         for name, value in truth.params.items():
             text = re.sub(rf"\b{name}\b", repr(value * (1 + i * 1e-9)), text)
         yield text
+
+
+def _times(factor: float, law: ParsedHypothesis) -> str:
+    return "; ".join(f"{e.target} = {factor}*({show(e.expression)})" for e in law.equations)
 
 
 def _parsed(task: Task, text: str) -> ParsedHypothesis:

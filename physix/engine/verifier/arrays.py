@@ -35,23 +35,18 @@ def evaluate_arrays(node: Node, values: Values) -> FloatArray | float:
 
     Call it within `np.errstate(all="ignore")`: undefined points are NaN or infinite, without a warning.
     """
-    match node:
-        case Number(value):
-            return np.float64(value)
-        case Name("pi"):
-            return math.pi
-        case Name(name):
-            return values[name]
-        case Negate(operand):
-            return -evaluate_arrays(operand, values)
-        case Call(function, argument):
-            return FUNCTIONS[function].array(evaluate_arrays(argument, values))  # type: ignore[no-any-return]
-        case Extremum(function, left, right):
-            return FUNCTIONS[function].array(  # type: ignore[no-any-return]
-                evaluate_arrays(left, values), evaluate_arrays(right, values)
-            )
-        case Binary(operator, left, right):
-            return _apply(operator, evaluate_arrays(left, values), evaluate_arrays(right, values))
+    if isinstance(node, Name):
+        return math.pi if node.name == "pi" else values[node.name]
+    if isinstance(node, Number):
+        return np.float64(node.value)
+    if isinstance(node, Binary):
+        return _apply(node.operator, evaluate_arrays(node.left, values), evaluate_arrays(node.right, values))
+    if isinstance(node, Negate):
+        return -evaluate_arrays(node.operand, values)
+    if isinstance(node, Call):
+        return FUNCTIONS[node.function].array(evaluate_arrays(node.argument, values))  # type: ignore[no-any-return]
+    left, right = evaluate_arrays(node.left, values), evaluate_arrays(node.right, values)
+    return FUNCTIONS[node.function].array(left, right)  # type: ignore[no-any-return]
 
 
 def _apply(operator: str, a: FloatArray | float, b: FloatArray | float) -> FloatArray | float:

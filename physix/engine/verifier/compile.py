@@ -24,7 +24,6 @@ from physix.engine.verifier.functions import FUNCTIONS
 from physix.engine.verifier.tree import (
     Binary,
     Call,
-    Extremum,
     Name,
     Negate,
     Node,
@@ -96,6 +95,7 @@ class Program:
     params: dict[str, int]  # where each param stands in `constants`
     literals: tuple[int, ...]  # where the literals stand that are no exponents
     inputs: int = 0  # how many inputs a call must be given; 0 where the law reads none
+    named_exponents: bool = False  # some exponent holds a name
 
     @property
     def evaluate(self) -> Evaluate:
@@ -150,6 +150,7 @@ def program(parsed: ParsedHypothesis) -> Program:
         writer.params,
         tuple(writer.literals),
         inputs=len(given) if reads else 0,
+        named_exponents=writer.named_exponents,
     )
 
 
@@ -177,6 +178,7 @@ class _Writer:
         self.constants: list[float] = []
         self.params: dict[str, int] = {}
         self.literals: list[int] = []
+        self.named_exponents = False
 
     def derivatives(self) -> tuple[str, ...]:
         """Return one Python expression for the derivative of each state variable."""
@@ -188,27 +190,28 @@ class _Writer:
         )
 
     def write(self, node: Node) -> str:
-        match node:
-            case Number(value):
-                if not self._in_exponent:
-                    self.literals.append(len(self.constants))
-                return self._slot(value)
-            case Name("t"):
-                return "t"
-            case Name("pi"):
-                return "_pi"
-            case Name(name):
-                return self._columns.get(name) or self._param(name)
-            case Negate(operand):
-                return f"(-{self.write(operand)})"
-            case Call(function, argument):
-                return f"_{function}({self.write(argument)})"
-            case Extremum(function, left, right):
-                return f"_{function}({self.write(left)}, {self.write(right)})"
-            case Binary("**", left, right):
-                return self._power(left, right)
-            case Binary(operator, left, right):
-                return f"({self.write(left)} {operator} {self.write(right)})"
+        if isinstance(node, Binary):
+            if node.operator == "**":
+                return self._power(node.left, node.right)
+            return f"({self.write(node.left)} {node.operator} {self.write(node.right)})"
+        if isinstance(node, Name):
+            return self._name(node.name)
+        if isinstance(node, Number):
+            if not self._in_exponent:
+                self.literals.append(len(self.constants))
+            return self._slot(node.value)
+        if isinstance(node, Negate):
+            return f"(-{self.write(node.operand)})"
+        if isinstance(node, Call):
+            return f"_{node.function}({self.write(node.argument)})"
+        return f"_{node.function}({self.write(node.left)}, {self.write(node.right)})"
+
+    def _name(self, name: str) -> str:
+        if self._in_exponent:
+            self.named_exponents = True
+        if name == "t":
+            return "t"
+        return "_pi" if name == "pi" else self._columns.get(name) or self._param(name)
 
     def _power(self, left: Node, right: Node) -> str:
         base = self.write(left)

@@ -167,10 +167,11 @@ def _field_at(equations: Sequence[Equation], points: Values, constants: Mapping[
     NaN or infinite where it is undefined.
     """
     values = {**points, **constants}
-    count = len(np.asarray(points["t"]))
+    field = np.empty((len(np.asarray(points["t"])), len(equations)))
     with np.errstate(all="ignore"):
-        columns = [evaluate_arrays(equation.expression, values) for equation in equations]
-    return np.stack([np.broadcast_to(column, count) for column in columns], axis=1)
+        for k, equation in enumerate(equations):
+            field[:, k] = evaluate_arrays(equation.expression, values)
+    return field
 
 
 def _relative_error(got: FloatArray, field: _Field) -> float | None:

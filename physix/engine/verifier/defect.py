@@ -23,7 +23,6 @@ from physix.engine.verifier.tree import (
     Binary,
     Call,
     Equation,
-    Extremum,
     Name,
     Negate,
     Node,
@@ -97,7 +96,9 @@ def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
 def _examine(equation: Equation, parsed: ParsedHypothesis, motion: Motion, response: Response) -> Defects:
     whole = [_own(negative, node, motion, parsed) for negative, node in summands(equation.expression)]
     own = whole + _finer(equation, motion, parsed)
-    values = np.column_stack([term.values for term in own])
+    values = np.empty((len(motion.columns["t"]), len(own)))
+    for at, term in enumerate(own):
+        values[:, at] = term.values
     if not np.isfinite(values).all():
         return Defects(holds=False, findings=())
     rows = response.weighted(values)
@@ -256,6 +257,8 @@ def _rounded(value: float) -> float:
 def _own(negative: bool, node: Node, motion: Motion, parsed: ParsedHypothesis) -> _Own:
     signed = Negate(node) if negative else node
     values = _on(signed, motion.columns, parsed.params)
+    if isinstance(values, np.ndarray) and values.ndim:
+        return _Own(signed, values)
     return _Own(signed, np.broadcast_to(values, motion.columns["t"].shape))
 
 
@@ -322,35 +325,37 @@ def _on(
 
     A constant stays a number, one of NumPy's: Python's own raise where these are infinite.
     """
-    match node:
-        case Number(value):
-            return np.float64(value)
-        case Name("pi"):
+    if isinstance(node, Name):
+        if node.name == "pi":
             return np.float64(math.pi)
-        case Name(name):
-            if name in params:
-                return np.float64(params[name])
-            return columns[name]
-        case Negate(operand):
-            return -_on(operand, columns, params)
-        case Call(function, argument):
-            result: FloatArray = FUNCTIONS[function].array(_on(argument, columns, params))
-            return result
-        case Extremum(function, left, right):
-            chosen: FloatArray = FUNCTIONS[function].array(
-                _on(left, columns, params), _on(right, columns, params)
-            )
-            return chosen
-        case Binary(operator, left, right):
-            a, b = _on(left, columns, params), _on(right, columns, params)
-            match operator:
-                case "+":
-                    return a + b
-                case "-":
-                    return a - b
-                case "*":
-                    return a * b
-                case "/":
-                    return a / b
-                case _:
-                    return np.power(a, b)
+        if node.name in params:
+            return np.float64(params[node.name])
+        return columns[node.name]
+    if isinstance(node, Number):
+        return np.float64(node.value)
+    if isinstance(node, Binary):
+        return _applied(node.operator, _on(node.left, columns, params), _on(node.right, columns, params))
+    if isinstance(node, Negate):
+        return -_on(node.operand, columns, params)
+    if isinstance(node, Call):
+        result: FloatArray = FUNCTIONS[node.function].array(_on(node.argument, columns, params))
+        return result
+    left, right = _on(node.left, columns, params), _on(node.right, columns, params)
+    chosen: FloatArray = FUNCTIONS[node.function].array(left, right)
+    return chosen
+
+
+def _applied(
+    operator: str, a: FloatArray | np.float64, b: FloatArray | np.float64
+) -> FloatArray | np.float64:
+    match operator:
+        case "+":
+            return a + b
+        case "-":
+            return a - b
+        case "*":
+            return a * b
+        case "/":
+            return a / b
+        case _:
+            return np.power(a, b)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from physix.engine.greek import GREEK
 from physix.engine.systems.targets import Target, left_side, targets
@@ -48,6 +48,7 @@ _LEFT_SIDE = re.compile(
     r"\s*(?:d2(?P<second>[A-Za-z_]\w*?)\s*/\s*dt2|d(?P<first>[A-Za-z_]\w*?)\s*/\s*dt)\s*=", re.ASCII
 )
 _IDENTIFIER = re.compile(rf"[A-Za-z_][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}", re.ASCII)
+_LAYOUT = str.maketrans("\t\r\n", "   ")
 _MINUS_SIGNS = "−–—‐‑‒"  # these are the characters that are refused
 
 
@@ -61,8 +62,7 @@ class _RejectedError(Exception):
         super().__init__(code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     kind: str  # "number", "name", "operator", "end"
     text: str
     position: int  # 0-based in the whole text
@@ -132,7 +132,9 @@ def _check_characters(text: object) -> None:
             MAX_EQUATION_CHARACTERS,
             ascii(text[MAX_EQUATION_CHARACTERS : MAX_EQUATION_CHARACTERS + 8]),
         )
-    for position, character in enumerate(text):
+    # All at once first: a text with nothing wrong is the usual one.
+    plain = text.isascii() and "^" not in text and text.translate(_LAYOUT).isprintable()
+    for position, character in enumerate("" if plain else text):
         if not character.isascii():
             raise _not_ascii(character, position)
         if character == "^":

@@ -29,20 +29,39 @@ from physix.engine.verifier.types import Term
 
 def latex(parsed: ParsedHypothesis) -> str:
     """Return the equations; several stand in a `gathered` block, one a line."""
+    return _equations(parsed, _symbols(parsed.variables + parsed.inputs), None)
+
+
+def terms(parsed: ParsedHypothesis) -> tuple[Term, ...]:
+    """Return the summands of every right-hand side, in the order written."""
+    return _terms(parsed, _symbols(parsed.variables + parsed.inputs), None)
+
+
+def latex_and_terms(parsed: ParsedHypothesis) -> tuple[str, tuple[Term, ...]]:
+    """Return both, for the price of the first: terms are nodes of the equations."""
     symbols = _symbols(parsed.variables + parsed.inputs)
-    lines = [f"{_left_side(e, symbols)} = {_show(e.expression, symbols)}" for e in parsed.equations]
+    known: dict[int, str] = {}
+    return _equations(parsed, symbols, known), _terms(parsed, symbols, known)
+
+
+def _equations(parsed: ParsedHypothesis, symbols: dict[str, str], known: dict[int, str] | None) -> str:
+    lines = [f"{_left_side(e, symbols)} = {_show(e.expression, symbols, known)}" for e in parsed.equations]
     if len(lines) == 1:
         return lines[0]
     return r"\begin{gathered}" + r" \\ ".join(lines) + r"\end{gathered}"
 
 
-def terms(parsed: ParsedHypothesis) -> tuple[Term, ...]:
-    """Return the summands of every right-hand side, in the order written."""
-    symbols = _symbols(parsed.variables + parsed.inputs)
+def _terms(
+    parsed: ParsedHypothesis, symbols: dict[str, str], known: dict[int, str] | None
+) -> tuple[Term, ...]:
+    found = []
+    for equation in parsed.equations:
+        # All at once: a node made here must outlive its entry in `known`.
+        parts = list(summands(equation.expression))
+        found += [(equation.target, negative, node) for negative, node in parts]
     return tuple(
-        Term(target=e.target, source=show(node), latex=_show(node, symbols), negative=negative)
-        for e in parsed.equations
-        for negative, node in summands(e.expression)
+        Term(target=target, source=show(node), latex=_show(node, symbols, known), negative=negative)
+        for target, negative, node in found
     )
 
 
@@ -76,41 +95,58 @@ def _number(value: float) -> str:
     return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
-def _show(node: Node, symbols: dict[str, str]) -> str:
-    match node:
-        case Number(value):
-            return _number(value)
-        case Name("pi"):
+def _show(node: Node, symbols: dict[str, str], known: dict[int, str] | None = None) -> str:
+    """Typeset a node; `known` keeps what its composite nodes became, by identity, while the tree lives."""
+    if isinstance(node, Number):
+        return _number(node.value)
+    if isinstance(node, Name):
+        name = node.name
+        if name == "pi":
             return r"\pi"
-        case Name(name):
-            return symbols.get(name) or ("t" if name == "t" else _name(name))
-        case Call("sqrt", argument):
-            return rf"\sqrt{{{_show(argument, symbols)}}}"
-        case Call("abs", argument):
-            return rf"\left|{_show(argument, symbols)}\right|"
-        case Call(function, argument):
-            return rf"{FUNCTIONS[function].latex}\left({_show(argument, symbols)}\right)"
-        case Extremum(function, left, right):
-            inner = f"{_show(left, symbols)}, {_show(right, symbols)}"
-            return rf"{FUNCTIONS[function].latex}\left({inner}\right)"
-        case Negate(operand):
-            return "-" + _unsigned(_within(operand, 2, symbols))
-        case Binary("/", left, right):
-            return rf"\frac{{{_show(left, symbols)}}}{{{_show(right, symbols)}}}"
-        case Binary("**", left, right):
-            base = _show(left, symbols)
-            # A dotted symbol or a call reads as one thing only when fenced.
-            if not isinstance(left, Number | Name) or "\\dot" in base or "^" in base:
-                base = rf"\left({base}\right)"
-            return f"{base}^{{{_show(right, symbols)}}}"
-        case Binary("*", left, right):
-            factor = _within(right, 4, symbols)
-            joint = r" \cdot " if factor[0].isdigit() else r"\,"
-            return f"{_within(left, 2, symbols)}{joint}{factor}"
-        case Binary(operator, left, right):
-            # A sign right after an operator is fenced, though source text may go without.
-            addend = _unsigned(_within(right, 2, symbols))
-            return f"{_show(left, symbols)} {operator} {addend}"
+        return symbols.get(name) or ("t" if name == "t" else _name(name))
+    if known is None:
+        return _composed(node, symbols, known)
+    text = known.get(id(node))
+    if text is None:
+        text = known[id(node)] = _composed(node, symbols, known)
+    return text
+
+
+def _composed(
+    node: Negate | Binary | Call | Extremum, symbols: dict[str, str], known: dict[int, str] | None
+) -> str:
+    if isinstance(node, Binary):
+        return _binary(node, symbols, known)
+    if isinstance(node, Negate):
+        return "-" + _unsigned(_within(node.operand, 2, symbols, known))
+    if isinstance(node, Extremum):
+        inner = f"{_show(node.left, symbols, known)}, {_show(node.right, symbols, known)}"
+        return rf"{FUNCTIONS[node.function].latex}\left({inner}\right)"
+    argument = _show(node.argument, symbols, known)
+    if node.function == "sqrt":
+        return rf"\sqrt{{{argument}}}"
+    if node.function == "abs":
+        return rf"\left|{argument}\right|"
+    return rf"{FUNCTIONS[node.function].latex}\left({argument}\right)"
+
+
+def _binary(node: Binary, symbols: dict[str, str], known: dict[int, str] | None) -> str:
+    operator, left, right = node.operator, node.left, node.right
+    if operator == "*":
+        factor = _within(right, 4, symbols, known)
+        joint = r" \cdot " if factor[0].isdigit() else r"\,"
+        return f"{_within(left, 2, symbols, known)}{joint}{factor}"
+    if operator == "/":
+        return rf"\frac{{{_show(left, symbols, known)}}}{{{_show(right, symbols, known)}}}"
+    if operator == "**":
+        base = _show(left, symbols, known)
+        # A dotted symbol or a call reads as one thing only when fenced.
+        if not isinstance(left, Number | Name) or "\\dot" in base or "^" in base:
+            base = rf"\left({base}\right)"
+        return f"{base}^{{{_show(right, symbols, known)}}}"
+    # A sign right after an operator is fenced, though source text may go without.
+    addend = _unsigned(_within(right, 2, symbols, known))
+    return f"{_show(left, symbols, known)} {operator} {addend}"
 
 
 def _unsigned(text: str) -> str:
@@ -118,8 +154,8 @@ def _unsigned(text: str) -> str:
     return rf"\left({text}\right)" if text.startswith("-") else text
 
 
-def _within(node: Node, at_least: int, symbols: dict[str, str]) -> str:
-    text = _show(node, symbols)
+def _within(node: Node, at_least: int, symbols: dict[str, str], known: dict[int, str] | None) -> str:
+    text = _show(node, symbols, known)
     # A fraction bar and a root group by themselves.
     if precedence(node) >= at_least or (isinstance(node, Binary) and node.operator == "/"):
         return text

@@ -7,7 +7,8 @@ which terms of which equations would explain it. Nothing here looks at the truth
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -15,7 +16,7 @@ from physix.engine.floats import FloatArray
 from physix.engine.systems.task import StateVariable, Task
 from physix.engine.verifier.chi2 import agrees
 from physix.engine.verifier.defect import Defects, find_defects
-from physix.engine.verifier.prepared import Prepared
+from physix.engine.verifier.prepared import Prepared, Same, Samples
 from physix.engine.verifier.sharpen import sharpened_strengths
 from physix.engine.verifier.simulate import Run
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -61,12 +62,13 @@ def find_mismatch(
         return Mismatch(within_noise=True, holds=True)
     variable = _worst(task.variables, fits)
     index = prepared.names.index(variable.name)
-    series = Series(prepared.shown[0].t, prepared.shown[0].states[:, index], run.predictions[0][:, index])
-    at = int(np.argmax(np.abs(series.residual)))
+    series = Series(_observed(Same(prepared.shown[0]), index), run.predictions[0][:, index])
+    off = series.residual
+    at = int(np.argmax(np.abs(off)))
     worst = Worst(
         variable=variable.name,
-        t=float(series.t[at]),
-        off=float(series.residual[at]),
+        t=float(series.observed.t[at]),
+        off=float(off[at]),
         r2=fits[variable.name].r2,
     )
     defects = find_defects(parsed, task)
@@ -141,57 +143,91 @@ def _worst(variables: tuple[StateVariable, ...], fits: dict[str, VariableFit]) -
     return min((v for v in variables if not v.estimated), key=r2)
 
 
-@dataclass(frozen=True, slots=True)
+class Observed:
+    """One variable of the first shown trajectory, and what is asked of it with every law."""
+
+    def __init__(self, t: FloatArray, values: FloatArray) -> None:
+        self.t, self.values = t, values
+        low, high = float(values.min()), float(values.max())
+        self.middle, self.reach = (low + high) / 2.0, high - low
+
+    @cached_property
+    def crossings(self) -> FloatArray:
+        """Times at which it crosses its mean."""
+        return _crossings(self.t, self.values)
+
+    @cached_property
+    def spread(self) -> float:
+        """Its standard deviation."""
+        return float(np.std(self.values))
+
+    @cached_property
+    def decay(self) -> float:
+        """The spread of its second half over that of its first."""
+        return _decay(self.values)
+
+    @cached_property
+    def bend(self) -> float:
+        """How far its middle is from its chord, in spreads."""
+        return _bend(self.t - self.t[0], self.values)
+
+    @cached_property
+    def levelling(self) -> float:
+        """Its late slope over its early one."""
+        return _levelling(self.t - self.t[0], self.values)
+
+
+@lru_cache(maxsize=512)
+def _observed(samples: Same, index: int) -> Observed:
+    (shown,) = samples.values
+    assert isinstance(shown, Samples)  # noqa: S101  # for the type checker
+    return Observed(shown.t, shown.states[:, index])
+
+
 class Series:
-    """One variable of the first shown trajectory."""
+    """One variable as it was observed and as it was predicted."""
 
-    t: FloatArray
-    observed: FloatArray
-    predicted: FloatArray
-
-    @property
-    def residual(self) -> FloatArray:
-        """Predicted minus observed."""
-        return self.predicted - self.observed
+    def __init__(self, observed: Observed, predicted: FloatArray) -> None:
+        self.observed, self.predicted = observed, predicted
+        self.residual = predicted - observed.values
 
 
 def shape_of(series: Series) -> CurveShape:
     """Return what kind of error the two curves show."""
     beyond = _beyond(series)
     if beyond is not None:
-        return CurveShape(kind="runaway", value=float(series.t[beyond]))
-    if len(_crossings(series.t, series.observed)) >= _MIN_CROSSINGS:
+        return CurveShape(kind="runaway", value=float(series.observed.t[beyond]))
+    if len(series.observed.crossings) >= _MIN_CROSSINGS:
         return _oscillation(series)
     return _drift(series)
 
 
 def _beyond(series: Series) -> int | None:
     """Return the first sample at which the prediction has run away for good."""
-    low, high = float(series.observed.min()), float(series.observed.max())
-    middle, reach = (low + high) / 2.0, high - low
-    beyond = np.abs(series.predicted - middle) > RUNAWAY * reach
+    limit = RUNAWAY * series.observed.reach
+    beyond = np.abs(series.predicted - series.observed.middle) > limit
     return int(np.argmax(beyond)) if beyond[-1] else None
 
 
 def _oscillation(series: Series) -> CurveShape:
     """Compare period, then envelope, centre, amplitude and phase: an earlier error hides the later ones."""
-    seen = _crossings(series.t, series.observed)
-    predicted = _crossings(series.t, series.predicted)
+    seen = series.observed
+    predicted = _crossings(seen.t, series.predicted)
     if len(predicted) < 2:
         return CurveShape(kind="no swing")
-    ratio = _half_period(predicted) / _half_period(seen)
+    ratio = _half_period(predicted) / _half_period(seen.crossings)
     if abs(ratio - 1.0) > 0.03:
         return CurveShape(kind="period", value=ratio)
-    decay_seen, decay_predicted = _decay(series.observed), _decay(series.predicted)
-    if decay_predicted > decay_seen * 1.1:
+    decay = _decay(series.predicted)
+    if decay > seen.decay * 1.1:
         return CurveShape(kind="undamped")
-    if decay_predicted < decay_seen / 1.1:
+    if decay < seen.decay / 1.1:
         return CurveShape(kind="overdamped")
     return _level(series)
 
 
 def _level(series: Series) -> CurveShape:
-    spread = float(np.std(series.observed))
+    spread = series.observed.spread
     offset = float(np.mean(series.residual))
     if abs(offset) > 0.15 * spread and abs(offset) > 0.6 * float(np.std(series.residual)):
         return CurveShape(kind="centre", value=offset)
@@ -202,14 +238,15 @@ def _level(series: Series) -> CurveShape:
 
 
 def _drift(series: Series) -> CurveShape:
-    t = series.t - series.t[0]
-    if _bend(t, series.observed) * _bend(t, series.predicted) < -(_CLEAR_BEND**2):
+    seen = series.observed
+    t = seen.t - seen.t[0]
+    if seen.bend * _bend(t, series.predicted) < -(_CLEAR_BEND**2):
         return CurveShape(kind="bend")
-    seen, predicted = _levelling(t, series.observed), _levelling(t, series.predicted)
-    late = float(series.residual[len(series.t) // 2 :].mean())
-    if seen < 0.5 * predicted and seen < 0.4:
+    predicted = _levelling(t, series.predicted)
+    late = float(series.residual[len(t) // 2 :].mean())
+    if seen.levelling < 0.5 * predicted and seen.levelling < 0.4:
         return CurveShape(kind="runs on", value=late)
-    if predicted < 0.5 * seen and predicted < 0.4:
+    if predicted < 0.5 * seen.levelling and predicted < 0.4:
         return CurveShape(kind="levels off", value=late)
     return CurveShape(kind="growth", value=_slope(t, series.residual))
 
@@ -218,12 +255,13 @@ def _crossings(t: FloatArray, values: FloatArray) -> FloatArray:
     """Return the times at which a series crosses its mean by more than a tenth of its spread."""
     centred = values - values.mean()
     threshold = 0.1 * centred.std()
-    signs = np.where(centred > threshold, 1, np.where(centred < -threshold, -1, 0))
-    marked = np.flatnonzero(signs)
-    turns = np.flatnonzero(np.diff(signs[marked]) != 0)
+    away = centred > threshold
+    marked = (away | (centred < -threshold)).nonzero()[0]
+    above = away[marked]
+    turns = (above[1:] != above[:-1]).nonzero()[0]
     before, after = marked[turns], marked[turns + 1]
-    span = centred[after] - centred[before]
-    times: FloatArray = t[before] - centred[before] * (t[after] - t[before]) / span
+    start, then, began = centred[before], centred[after], t[before]
+    times: FloatArray = began - start * (t[after] - began) / (then - start)
     return times
 
 

@@ -82,16 +82,18 @@ class Hidden:
 class Same:
     """Hashes by identity: a task has hundreds of numbers, and episodes keep the object."""
 
-    __slots__ = ("values",)
+    __slots__ = ("_ids", "values")
 
     def __init__(self, *values: object) -> None:
         self.values = values
+        # Of objects that are held here, so none of them is another's later on.
+        self._ids = tuple(map(id, values))
 
     def __hash__(self) -> int:
-        return hash(tuple(map(id, self.values)))
+        return hash(self._ids)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Same) and all(a is b for a, b in zip(self.values, other.values, strict=True))
+        return isinstance(other, Same) and self._ids == other._ids
 
 
 def prepare(task: Task) -> Prepared:

@@ -61,8 +61,9 @@ class Run:
             message=self.message,
             t_reached=self.t_reached,
             evaluations=self.evaluations,
+            # By columns: half as many objects as a list of rows.
             predictions=tuple(
-                Prediction(states=tuple(map(tuple, states.tolist()))) for states in self.predictions
+                Prediction(states=tuple(zip(*states.T.tolist(), strict=True))) for states in self.predictions
             ),
             fitted=fitted,
             fit_evaluations=fit_evaluations + self.start_evaluations,

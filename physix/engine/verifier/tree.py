@@ -90,11 +90,7 @@ class ParsedHypothesis:
     @property
     def operators(self) -> int:
         """Operators and functions over all equations: the complexity that is scored."""
-        return sum(
-            isinstance(node, Negate | Binary | Call | Extremum)
-            for equation in self.equations
-            for node in walk(equation.expression)
-        )
+        return sum(_operators(equation.expression) for equation in self.equations)
 
     @property
     def canonical(self) -> str:
@@ -102,35 +98,37 @@ class ParsedHypothesis:
         return "; ".join(f"{e.target} = {show(e.expression)}" for e in self.equations)
 
 
+def _operators(node: Node) -> int:
+    if isinstance(node, Binary | Extremum):
+        return 1 + _operators(node.left) + _operators(node.right)
+    if isinstance(node, Negate):
+        return 1 + _operators(node.operand)
+    return 1 + _operators(node.argument) if isinstance(node, Call) else 0
+
+
 def children(node: Node) -> tuple[Node, ...]:
     """Return the direct operands of a node, left to right."""
-    match node:
-        case Negate(operand):
-            return (operand,)
-        case Binary(_, left, right) | Extremum(_, left, right):
-            return (left, right)
-        case Call(_, argument):
-            return (argument,)
-        case _:
-            return ()
+    if isinstance(node, Binary | Extremum):
+        return (node.left, node.right)
+    if isinstance(node, Negate):
+        return (node.operand,)
+    return (node.argument,) if isinstance(node, Call) else ()
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Yield the node and everything below it."""
-    yield node
-    for child in children(node):
-        yield from walk(child)
+    """Yield the node and everything below it, operands left to right."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += children(node)[::-1]
 
 
 def precedence(node: Node) -> int:
     """Return how tightly a node binds; a looser operand needs parentheses."""
-    match node:
-        case Binary(operator, _, _):
-            return _PRECEDENCE[operator]
-        case Negate():
-            return _UNARY
-        case _:
-            return _ATOM
+    if isinstance(node, Binary):
+        return _PRECEDENCE[node.operator]
+    return _UNARY if isinstance(node, Negate) else _ATOM
 
 
 def number_text(value: float) -> str:
@@ -141,24 +139,28 @@ def number_text(value: float) -> str:
 
 def show(node: Node) -> str:
     """Return canonical source text; parsing it gives the same tree."""
-    match node:
-        case Number(value):
-            return number_text(value)
-        case Name(name):
-            return name
-        case Call(function, argument):
-            return f"{function}({show(argument)})"
-        case Extremum(function, left, right):
-            return f"{function}({show(left)}, {show(right)})"
-        case Negate(operand):
-            return "-" + _within(operand, _UNARY)
-        case Binary("**", left, right):
-            # Right-associative, and an exponent may carry a sign without parentheses.
-            return f"{_within(left, _ATOM)}**{_within(right, _UNARY)}"
-        case Binary(operator, left, right):
-            own = _PRECEDENCE[operator]
-            gap = " " if own == 1 else ""
-            return f"{_within(left, own)}{gap}{operator}{gap}{_within(right, own + 1)}"
+    # No `match`: taking a node apart by a pattern costs three times as much, and every report shows all.
+    if isinstance(node, Name):
+        return node.name
+    if isinstance(node, Number):
+        return number_text(node.value)
+    if isinstance(node, Binary):
+        return _shown(node)
+    if isinstance(node, Negate):
+        return "-" + _within(node.operand, _UNARY)
+    if isinstance(node, Call):
+        return f"{node.function}({show(node.argument)})"
+    return f"{node.function}({show(node.left)}, {show(node.right)})"
+
+
+def _shown(node: Binary) -> str:
+    operator = node.operator
+    if operator == "**":
+        # Right-associative, and an exponent may carry a sign without parentheses.
+        return f"{_within(node.left, _ATOM)}**{_within(node.right, _UNARY)}"
+    own = _PRECEDENCE[operator]
+    gap = " " if own == 1 else ""
+    return f"{_within(node.left, own)}{gap}{operator}{gap}{_within(node.right, own + 1)}"
 
 
 def _within(node: Node, at_least: int) -> str:

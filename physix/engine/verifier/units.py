@@ -14,11 +14,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
+from physix.engine.verifier.compile import Program
 from physix.engine.verifier.functions import FUNCTIONS
 from physix.engine.verifier.tree import (
     Binary,
@@ -77,28 +78,88 @@ class _InconsistentError(Exception):
     """Two dimensions that must be equal cannot be; carries the sentence."""
 
 
-def check_units(parsed: ParsedHypothesis, time_unit: str | None) -> UnitsReport:
+def check_units(
+    parsed: ParsedHypothesis, time_unit: str | None, compiled: Program | None = None
+) -> UnitsReport:
     """Return whether the equations are dimensionally consistent, solving for the units of params.
 
     `ok`: consistent with plain numbers; `literals`: only if a number carries a unit;
     `inconsistent`: not at all, the message naming the two sides; `undeclared`: the task has no units.
+
+    Args:
+        parsed: the law.
+        time_unit: of the task; None: it has no units.
+        compiled: what `program` makes of the law, where that is at hand: laws that differ only in numbers
+            which have no say in units are then checked once.
     """
     if time_unit is None or None in _column_units(parsed).values():
         return UnitsReport("undeclared", "The data declares no units, so none were checked.", {})
-    first_problem = ""
-    for verdict, free_literals in (("ok", False), ("literals", True)):
-        solver = _Solver(parsed, time_unit, free_literals=free_literals)
-        try:
-            for equation in parsed.equations:
-                solver.equate_sides(equation.variable, equation.order, equation.target, equation.expression)
-        except _InconsistentError as problem:
-            first_problem = first_problem or str(problem)
-            continue
-        units = solver.units_of(parsed.params)
-        if verdict == "ok":
-            return UnitsReport("ok", CONSISTENT, units)
-        return UnitsReport("literals", f"Consistent only if a number carries a unit: {first_problem}.", units)
-    return UnitsReport("inconsistent", f"Units are inconsistent: {first_problem}.", {})
+    key = None if compiled is None else _alike(parsed, time_unit, compiled)
+    known = _check(parsed, time_unit) if key is None else _checked(_Alike(key, parsed, time_unit))
+    if known.verdict == "ok":
+        return replace(known, param_units={**known.param_units})
+    # The sentence shows this law's own numbers.
+    problem = known.message if key is None else _settled(parsed, time_unit, free_literals=False)[1]
+    if known.verdict == "literals":
+        message = f"Consistent only if a number carries a unit: {problem}."
+        return UnitsReport("literals", message, {**known.param_units})
+    return UnitsReport("inconsistent", f"Units are inconsistent: {problem}.", {})
+
+
+class _Alike:
+    """A law, equal to every other one with the same key."""
+
+    __slots__ = ("key", "parsed", "time_unit")
+
+    def __init__(self, key: tuple[object, ...], parsed: ParsedHypothesis, time_unit: str) -> None:
+        self.key, self.parsed, self.time_unit = key, parsed, time_unit
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Alike) and self.key == other.key
+
+
+@lru_cache(maxsize=2048)
+def _checked(law: _Alike) -> UnitsReport:
+    return _check(law.parsed, law.time_unit)
+
+
+def _alike(parsed: ParsedHypothesis, time_unit: str | None, compiled: Program) -> tuple[object, ...] | None:
+    """Return what laws share that have the same units; None where every number may have a say.
+
+    Exponents do, and so do counts of logarithms. Of other numbers units only see whether they are zero.
+    """
+    if compiled.named_exponents or any("_log" in one for one in compiled.derivatives):
+        return None
+    plain = {*compiled.literals, *compiled.params.values()}
+    numbers = tuple(value == 0.0 if at in plain else value for at, value in enumerate(compiled.constants))
+    columns = tuple(_column_units(parsed).items())
+    names = (*compiled.params.items(), *parsed.params, *parsed.free)
+    return (compiled.derivatives, numbers, names, columns, time_unit)
+
+
+def _check(parsed: ParsedHypothesis, time_unit: str) -> UnitsReport:
+    """Return the report, with what the first problem is for a message."""
+    units, problem = _settled(parsed, time_unit, free_literals=False)
+    if units is not None:
+        return UnitsReport("ok", CONSISTENT, units)
+    units, _ = _settled(parsed, time_unit, free_literals=True)
+    return UnitsReport("inconsistent" if units is None else "literals", problem, units or {})
+
+
+def _settled(
+    parsed: ParsedHypothesis, time_unit: str, *, free_literals: bool
+) -> tuple[dict[str, str] | None, str]:
+    """Return the units of params, and None with the problem where there are none."""
+    solver = _Solver(parsed, time_unit, free_literals=free_literals)
+    try:
+        for equation in parsed.equations:
+            solver.equate_sides(equation.variable, equation.order, equation.target, equation.expression)
+    except _InconsistentError as problem:
+        return None, str(problem)
+    return solver.units_of(parsed.params), ""
 
 
 def _column_units(parsed: ParsedHypothesis) -> dict[str, str | None]:
@@ -215,41 +276,45 @@ class _Solver:
         return found.unit
 
     def _dimension(self, node: Node) -> _Dimension:
-        match node:
-            case Name(name):
-                return _Dimension(self._name(name))
-            case Number(value):
-                return _Dimension(self._literal(value))
-            case Binary("*", left, right):
+        if isinstance(node, Name):
+            return _Dimension(self._name(node.name))
+        if isinstance(node, Number):
+            return _Dimension(self._literal(node.value))
+        if isinstance(node, Binary):
+            return self._binary(node)
+        if isinstance(node, Negate):
+            inner = self._dimension(node.operand)
+            return _Dimension(inner.unit, _times(_ONE, inner.inside, -1)) if inner.inside else inner
+        if isinstance(node, Call):
+            return self._call(node.function, node.argument)
+        unit, function, left, right = self._plain(node.left), node.function, node.left, node.right
+        self._equate(
+            unit,
+            self._plain(right),
+            lambda a, b: f"{function} compares {_short(left)} ({a}) with {_short(right)} ({b})",
+        )
+        return _Dimension(unit)
+
+    def _binary(self, node: Binary) -> _Dimension:
+        left, right = node.left, node.right
+        match node.operator:
+            case "*":
                 return self._product(left, right)
-            case Binary("/", left, right):
+            case "/":
                 return self._quotient(left, right)
-            case Binary("**", left, right):
+            case "**":
                 return _Dimension(self._power(left, right))
-            case Binary("+", left, right):
+            case "+":
                 return self._sum(
                     left, right, 1, lambda a, b: f"{_short(left)} ({a}) is added to {_short(right)} ({b})"
                 )
-            case Binary(_, left, right):
+            case _:
                 return self._sum(
                     left,
                     right,
                     -1,
                     lambda a, b: f"{_short(right)} ({b}) is subtracted from {_short(left)} ({a})",
                 )
-            case Negate(operand):
-                inner = self._dimension(operand)
-                return _Dimension(inner.unit, _times(_ONE, inner.inside, -1)) if inner.inside else inner
-            case Call(function, argument):
-                return self._call(function, argument)
-            case Extremum(function, left, right):
-                unit = self._plain(left)
-                self._equate(
-                    unit,
-                    self._plain(right),
-                    lambda a, b: f"{function} compares {_short(left)} ({a}) with {_short(right)} ({b})",
-                )
-                return _Dimension(unit)
 
     def _sum(self, left: Node, right: Node, sign: int, sentence: Callable[[str, str], str]) -> _Dimension:
         a, b = self._dimension(left), self._dimension(right)

@@ -12,7 +12,7 @@ from physix.engine.verifier.correctness import correctness
 from physix.engine.verifier.fit import Fit, fit_free_params
 from physix.engine.verifier.forecast import arrives
 from physix.engine.verifier.grammar import parse
-from physix.engine.verifier.latex import latex, terms
+from physix.engine.verifier.latex import latex_and_terms
 from physix.engine.verifier.mismatch import find_mismatch
 from physix.engine.verifier.prepared import Same, prepare, prepare_hidden
 from physix.engine.verifier.score import (
@@ -106,13 +106,14 @@ def _judge(
     )
     if isinstance(parsed, Rejection):
         return _not_parsed(task, truth, parsed, best_match, config)
-    units = check_units(parsed, task.time_unit)
+    compiled = program(parsed)
+    units = check_units(parsed, task.time_unit, compiled)
     fit = fit_free_params(parsed, task) if parsed.free else None
     if fit is not None and fit.outcome == "failed":
         return _not_fitted(task, truth, parsed, units, fit, best_match, config)
     if fit is not None:
         parsed = replace(parsed, params=parsed.params | fit.values)
-    compiled = program(parsed)
+        compiled = program(parsed)
     prepared = prepare(task)
     run = run_program(compiled, task, config)
     fits = fit_variables(prepared, run)
@@ -121,10 +122,11 @@ def _judge(
     # What cannot be simulated on the shown data earns nothing for the hidden.
     hidden = predict_all(compiled, prepared, prepare_hidden(task, truth), config) if ran else []
     generalised = generalisation(hidden) if ran else _nothing(truth)
+    told = report(parsed, units)
     reward = reward_of(
         r2=r2,
         generalised=generalised,
-        operators=parsed.operators,
+        operators=told.operators,
         well_formed=units.verdict != "inconsistent",
         best_match=best_match,
         config=config,
@@ -140,7 +142,7 @@ def _judge(
         else find_mismatch(task, parsed, prepared, run, fits, config.max_evaluations)
     )
     return Verification(
-        parse=report(parsed, units),
+        parse=told,
         simulation=_with_fit(run.recorded({}, 0), fit),
         reward=reward,
         fits=fits,
@@ -178,11 +180,12 @@ def preview(task: Task, hypothesis: Hypothesis, config: VerifierConfig) -> tuple
 
 def report(parsed: ParsedHypothesis, units: UnitsReport) -> ParseReport:
     """Return what a page or an agent may want to know of a hypothesis that parsed."""
+    typeset, terms = latex_and_terms(parsed)
     return ParseReport(
         rejection=None,
         canonical=parsed.canonical,
-        latex=latex(parsed),
-        terms=terms(parsed),
+        latex=typeset,
+        terms=terms,
         operators=parsed.operators,
         units=units.verdict,
         units_message=units.message,

@@ -12,7 +12,7 @@ from bench.planted import judged
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import InputVariable, Noise, StateVariable, Task, Trajectory, Truth
 from physix.engine.verifier import verify
-from physix.engine.verifier.mismatch import Series, shape_of
+from physix.engine.verifier.mismatch import Observed, Series, shape_of
 from physix.engine.verifier.types import Hypothesis, Mismatch, VerifierConfig
 from tests.engine.verifier.planted import PLANTED, SEEDS, Planted
 
@@ -91,7 +91,7 @@ SHAPES = [
 def test_two_curves_show_what_kind_of_error_it_is(
     kind: str, value: float | None, observed: np.ndarray, predicted: np.ndarray
 ) -> None:
-    shape = shape_of(Series(T, observed, predicted))
+    shape = shape_of(Series(Observed(T, observed), predicted))
     assert shape.kind == kind
     if value is not None:
         assert shape.value == pytest.approx(value, rel=0.03)

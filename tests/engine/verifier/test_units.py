@@ -10,6 +10,7 @@ import pytest
 
 from physix.engine.systems.task import InputVariable, StateVariable
 from physix.engine.verifier import ParsedHypothesis, check_units, evaluate, parse
+from physix.engine.verifier.compile import program
 from physix.engine.verifier.units import parse_unit, unit_text
 
 FALL = (
@@ -210,6 +211,36 @@ def test_a_constant_that_is_still_to_be_fitted_may_be_an_exponent() -> None:
     parsed = parse("d2y/dt2 = -k*abs(vy)**n", {"k": 1.0, "n": None}, FALL, fit_nulls=True)
     assert isinstance(parsed, ParsedHypothesis)
     assert check_units(parsed, "s").verdict == "ok"
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        *RIGHT,
+        *(
+            "-9.81 - {n}*vy",
+            "-k*y**{n}",
+            "-{n}*y",
+            "-g + {n}*k",
+            "{n}*log(y/L) - g",
+            "-k*y**(1/{n})",
+            "{n}*vy**n",
+        ),
+        *(
+            "-g + log(y)*{n}",
+            "-g - {n}*log(y) + {n}*log(L)",
+            "y + {n}",
+            "min({n}, vy)",
+            "-g*0 + {n}",
+            "vy*{n}**2",
+        ),
+    ],
+)
+def test_laws_alike_but_for_their_numbers_get_the_report_that_each_would_get_alone(right: str) -> None:
+    for number in ("2", "3", "0.5", "0", "2.5"):
+        parsed = parse("d2y/dt2 = " + right.replace("{n}", number), PARAMS, FALL, functions="extended")
+        assert isinstance(parsed, ParsedHypothesis)
+        assert check_units(parsed, "s", program(parsed)) == check_units(parsed, "s")
 
 
 @pytest.mark.parametrize(
