@@ -238,7 +238,8 @@ def test_a_constant_that_is_still_to_be_fitted_may_be_an_exponent() -> None:
 )
 def test_laws_alike_but_for_their_numbers_get_the_report_that_each_would_get_alone(right: str) -> None:
     for number in ("2", "3", "0.5", "0", "2.5"):
-        parsed = parse("d2y/dt2 = " + right.replace("{n}", number), PARAMS, FALL, functions="extended")
+        text = "d2y/dt2 = " + right.replace("{n}", number)
+        parsed = parse(text, PARAMS, FALL, inputs=U, functions="extended")
         assert isinstance(parsed, ParsedHypothesis)
         assert check_units(parsed, "s", program(parsed)) == check_units(parsed, "s")
 
