@@ -16,7 +16,7 @@ from physix.engine.floats import FloatArray
 from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.engine.verifier.compile import program
-from physix.engine.verifier.fit import LEAST_NOISE, Fit, fit_trajectories
+from physix.engine.verifier.fit import LEAST_NOISE, Fit, fit_free_params, fit_trajectories
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.prepared import Samples, prepare, prepare_hidden
 from physix.engine.verifier.simulate import integrate_program, predict_hidden
@@ -131,6 +131,9 @@ def examine(
         blamed = verify(task, truth, replace(hypothesis, params=params), best_match=0.0, config=config)
         told = replace(told, findings=blamed.findings, mismatch=blamed.mismatch)
     curves = _curves(task, truth, parsed, told, config)
+    if (starts := _free_starts(parsed, task)) is not None:
+        freed = replace(told, simulation=replace(told.simulation, starts=starts))
+        curves = min(curves, _curves(task, truth, parsed, freed, config), key=_left_over)
     residuals = summaries(task, curves)
     samples = sum(one.samples for one in residuals)
     open_names = tuple(name for name, value in hypothesis.params.items() if value is None)
@@ -175,6 +178,25 @@ def _from_all(task: Task, truth: Truth, parsed: ParsedHypothesis, names: Sequenc
     law = replace(parsed, free=tuple(name for name in names if name in parsed.params))
     fit = fit_trajectories(law, task, whole_record(task, truth)) if law.free else None
     return None if fit is None or fit.outcome == "failed" else fit
+
+
+def _free_starts(parsed: ParsedHypothesis, task: Task) -> tuple[tuple[float, ...], ...] | None:
+    """Return where a least-squares fit lets the shown runs begin.
+
+    A verdict keeps starts near the first samples. An outlier there is no reason to draw a law beside its
+    data, and a search judges its laws by these starts.
+    """
+    if not task.measured or not parsed.params:
+        return None
+    fit = fit_free_params(replace(parsed, free=tuple(parsed.params)), task)
+    return fit.starts or None
+
+
+def _left_over(curves: Sequence[Curve]) -> float:
+    """Return chi² over the shown rows, infinite where the law ends early."""
+    if any(len(one.predicted) < one.shown_rows for one in curves):
+        return np.inf
+    return float(sum(np.nansum(one.residuals() ** 2) for one in curves))
 
 
 def _curves(

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _WIDTH = 110
 _TERMS = 8  # of the inclusion probabilities
+_PIECES = 2.0  # times the chi² of a search, above which one motion is another matter
 _STYLE = (
     "<style scoped>.physix table{border-collapse:collapse;margin:.4em 0}.physix td,.physix th"
     "{padding:.15em .7em;text-align:left}.physix .n{text-align:right}</style>"
@@ -125,6 +126,11 @@ def paragraphs(result: Result) -> list[str]:
         else:
             said.append(f"These data say nothing of {group[0]}.")
     told = result.discovery
+    if told is not None and told.chosen is not None and (found.chi2 or 0.0) > _PIECES * told.chosen.chi2:
+        said.append(
+            f"The search judged the law on pieces of the record that begin anew, where chi² per sample is "
+            f"{told.chosen.chi2:.3g}. As one motion from one start it is {found.chi2:.3g}."
+        )
     if told is not None and told.next_measurement is not None:
         said.append(f"To measure next: {told.next_measurement.sentence}")
     return [one for one in dict.fromkeys(said) if one]

@@ -300,6 +300,7 @@ async def start_board(
     """Start a board: every policy on every problem, in the background."""
     stem = re.sub(r"[^a-z0-9]+", "-", body.name.lower()).strip("-")[:40] or "board"
     plan = await _checked(wired, caller, body, f"{stem}-{secrets.token_hex(4)}")
+    playing.require_free()
     await bill(request, sessions=plan.episodes, turns=plan.episodes * plan.max_turns)
     header = new_header(
         plan,

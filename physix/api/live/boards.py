@@ -15,7 +15,7 @@ from physix.api.live.streams import EventStream
 from physix.errors import ConflictError, PhysixError
 from physix.settings import Settings
 from physix.store import Log
-from physix.training.board.files import BoardFolder, Header, Wish, board_folder
+from physix.training.board.files import BoardFolder, Header, Wish, board_folder, list_boards
 from physix.training.board.run import Progress, run_board
 from physix.training.executor import Executor, LocalProcesses
 
@@ -68,6 +68,16 @@ class Boards:
         folder.create(header)
         return folder
 
+    def require_free(self) -> None:
+        """Refuse to start a board while another is being played, by any process.
+
+        Raises:
+            ConflictError: one is.
+        """
+        playing = [header.id for header, _ in list_boards(self.roots[:1]) if header.state == "running"]
+        if other := next(iter([*self._progress, *playing]), None):
+            raise ConflictError(f"Board {other} is being played; wait for it, or pause it first.")
+
     def start(self, board_id: str) -> None:
         """Play what a board lacks in the background.
 
@@ -76,9 +86,7 @@ class Boards:
             ConflictError: a board is being played: one at a time, so that each has the cores to itself.
         """
         folder = self.folder(board_id)
-        if self._progress:
-            other = next(iter(self._progress))
-            raise ConflictError(f"Board {other} is being played; wait for it, or pause it first.")
+        self.require_free()
         header = folder.header()
         if header.state in ("finished", "running"):
             raise ConflictError(f"Board {board_id} is {header.state}.")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import anyio
@@ -141,3 +143,10 @@ def test_it_works_where_a_loop_runs_already(tmp_path: Path) -> None:
         return physix.fit({"t": t, "y": 20.0 - 4.905 * t**2}, "y'' = -g", units={"t": "s", "y": "m"})
 
     assert anyio.run(cell).best.params["g"] == pytest.approx(9.81, rel=1e-6)
+
+
+def test_the_door_opens_without_a_server_a_model_or_torch() -> None:
+    heavy = "[name for name in ('torch', 'fastapi', 'uvicorn', 'openenv', 'sympy') if name in sys.modules]"
+    asked = f"import sys, physix; light = 'numpy' not in sys.modules; physix.discover; print(light, {heavy})"
+    told = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "True []"

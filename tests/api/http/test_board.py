@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 from physix.api.app import create_app
 from physix.api.live.boards import Boards
 from physix.settings import Settings
-from physix.training.board.files import BoardFolder, Header, read_export
+from physix.training.board.files import BoardFolder, Header, read_export, shipped_boards
 from physix.training.board.plan import Plan
 from physix.training.board.play import Result, blank
 from physix.training.board.run import new_header
@@ -49,6 +49,13 @@ def inside(client: TestClient) -> Boards:
     boards: Boards = client.app.state.boards  # type: ignore[attr-defined]
     boards._make_executor = lambda _workers: InProcess()
     return boards
+
+
+def here(client: TestClient) -> list[dict[str, Any]]:
+    """Return the boards of this server, without the one that ships."""
+    listed: list[dict[str, Any]] = client.get("/api/board").json()["items"]
+    shipped = {path.parent.name for path in shipped_boards().glob("*/board.json")}
+    return [one for one in listed if one["id"] not in shipped]
 
 
 def finished(client: TestClient, board_id: str) -> list[tuple[str, dict[str, Any]]]:
@@ -103,7 +110,7 @@ def test_a_board_is_counted_started_followed_and_told(client: TestClient) -> Non
     assert table["ceiling"] is None or table["ceiling"]["n"] == 63
     assert table["than"] == "nano"
     assert {one["policy"] for one in table["differences"]} == {"nano-untrained"}
-    (listed,) = client.get("/api/board").json()["items"]
+    (listed,) = here(client)
     assert (listed["id"], listed["name"], listed["by"]) == (board_id, "First board", "player")
 
     episodes = client.get(f"/api/board/{board_id}/episodes", params={"policy": "nano"}).json()
@@ -128,7 +135,7 @@ def test_bad_boards_are_refused_before_anything_is_played(client: TestClient) ->
         answer = client.post("/api/board", json={**BODY, **change})
         assert answer.status_code == 422, change
         assert says in answer.json()["detail"]
-    assert client.get("/api/board").json()["items"] == []
+    assert here(client) == []
     for action in ("pause", "cancel", "run"):
         assert client.post(f"/api/board/none/{action}").status_code == 404
     assert client.get("/api/board/none").status_code == 404
@@ -194,6 +201,17 @@ def test_a_paused_board_can_be_cancelled_and_a_finished_one_cannot_be_run(tmp_pa
         assert client.post(f"/api/board/{board_id}/cancel").json()["state"] == "cancelled"
 
 
+def test_one_board_is_played_at_a_time_and_a_refused_one_leaves_nothing(tmp_path: Path) -> None:
+    board_id = written(tmp_path, by="player", suite="builtin:free_fall", n=3)
+    folder = BoardFolder(tmp_path / board_id)
+    folder.save(replace(folder.header(), state="running"))
+    with opened(tmp_path) as client:
+        answer = client.post("/api/board", json=BODY)
+        assert answer.status_code == 409
+        assert board_id in answer.json()["detail"]
+        assert len(here(client)) == 1
+
+
 def test_a_public_server_bills_every_episode_of_a_board(tmp_path: Path) -> None:
     with opened(tmp_path, public=True, public_sessions_per_minute=5) as client:
         inside(client)
@@ -201,4 +219,4 @@ def test_a_public_server_bills_every_episode_of_a_board(tmp_path: Path) -> None:
             client.post("/api/board", json={**BODY, "suites": ["builtin:free_fall"], "seeds": 3}).status_code
             == 429
         )
-        assert client.get("/api/board").json()["items"] == []
+        assert here(client) == []
