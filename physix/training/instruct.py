@@ -14,10 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from datasets import Dataset
 
-from physix.engine import Episode, EpisodeEngine
+from physix.engine import Episode
 from physix.engine.episode import observe
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation
@@ -26,9 +25,9 @@ from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, EpisodeFinishedError
 from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
-from physix.store import open_log
 from physix.training.backends import Backend, load
 from physix.training.doors.trl import NOT_COUNTED
+from physix.training.kept import KeptLog, keep_log
 from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, tasks_of
 from physix.training.profiles import Profile
 from physix.training.rewards import Ended, episode_reward, reward_functions, training_config
@@ -42,8 +41,9 @@ if TYPE_CHECKING:
 class EpisodeTool:
     """One episode as TRL's `environment_factory` wants it; every turn is in the log when it is answered."""
 
-    def __init__(self, options: GrpoOptions, profile: Profile, watch: RunWatch) -> None:
+    def __init__(self, options: GrpoOptions, profile: Profile, watch: RunWatch, log: KeptLog) -> None:
         self._options, self._turns, self._watch = options, options.max_turns or profile.max_turns, watch
+        self._log = log
         self._episode: Episode | None = None
         self._answering = False
 
@@ -57,14 +57,11 @@ class EpisodeTool:
             "group": task.task_id,
         }
         config = training_config(self._turns)
-
-        async def start() -> Episode:
-            async with open_log(self._options.db) as log:
-                return await EpisodeEngine(log).start(
-                    task, truth, config=config, policy="instruct-in-training", door="training", labels=labels
-                )
-
-        self._episode = anyio.run(start)
+        self._episode = self._log.call(
+            lambda engine: engine.start(
+                task, truth, config=config, policy="instruct-in-training", door="training", labels=labels
+            )
+        )
         return opening(observe(self._episode))[1]
 
     async def submit_hypothesis(self, equation: str, params: dict[str, float], rationale: str = "") -> str:
@@ -97,11 +94,11 @@ class EpisodeTool:
             # A turn like any other: the verifier turns it down, and the reason is told.
             parsed = Hypothesis(equation="(unreadable)", rationale=f"{parsed.code}: {parsed.message}"[:4_096])
         provenance = Provenance(policy="instruct-in-training", prompt_version=DIALOGUE_VERSION)
-
-        async with open_log(self._options.db) as log:
-            self._episode = await EpisodeEngine(log).submit(
+        self._episode = await self._log.answer(
+            lambda engine: engine.submit(
                 episode.episode_id, parsed, provenance=provenance, raw_completion=written[:65_536]
             )
+        )
         last = self._episode.turns[-1].rewarded
         if self._episode.finished is not None:
             return f"The episode is over ({self._episode.finished.reason}). {last.mismatch}"
@@ -116,12 +113,7 @@ class EpisodeTool:
         episode = self._running(over=True)
         if episode.finished is None:
             episode_id = episode.episode_id
-
-            async def abandon() -> Episode:
-                async with open_log(self._options.db) as log:
-                    return await EpisodeEngine(log).abandon(episode_id)
-
-            self._episode = episode = anyio.run(abandon)
+            self._episode = episode = self._log.call(lambda engine: engine.abandon(episode_id))
         return Ended(
             episode_id=episode.episode_id,
             turns=len(episode.turns),
@@ -189,9 +181,9 @@ def conversations_of(options: GrpoOptions, profile: Profile) -> Dataset:
 
 
 def instruct_trainer(
-    options: GrpoOptions, profile: Profile, backend: Backend
+    options: GrpoOptions, profile: Profile, backend: Backend, log: KeptLog
 ) -> tuple[GRPOTrainer, RunWriter, RunWatch]:
-    """Return TRL's trainer, ready to run, with the run's files and its watch."""
+    """Return TRL's trainer, ready to run, with the run's files and its watch; `log` is where it plays."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     source = options.model or profile.model
     context = profile.max_completion_tokens * 2
@@ -211,7 +203,7 @@ def instruct_trainer(
         reward_funcs=functions,
         train_dataset=conversations_of(options, profile),
         processing_class=loaded.tokenizer,
-        environment_factory=partial(EpisodeTool, options, profile, watch),
+        environment_factory=partial(EpisodeTool, options, profile, watch, log),
         peft_config=loaded.peft_config,
         callbacks=[watch],
     )
@@ -221,8 +213,9 @@ def instruct_trainer(
 
 def train_instruct_grpo(options: GrpoOptions, profile: Profile, backend: Backend) -> Path:
     """Train and return the folder of the model or adapter; an interrupted run is continued."""
-    trainer, run, watch = instruct_trainer(options, profile, backend)
-    finish(trainer, run, watch)
+    with keep_log(options.db) as log:
+        trainer, run, watch = instruct_trainer(options, profile, backend, log)
+        finish(trainer, run, watch)
     out = options.output_dir / "model"
     trainer.save_model(str(out))
     return out

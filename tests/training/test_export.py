@@ -1,5 +1,6 @@
 import asyncio
 import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -9,7 +10,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from physix.errors import BadInputError
+from physix.errors import BadInputError, StorageError
 from physix.policies.nano.forward import Qwen2Forward, Qwen2Shape
 from physix.training import loop, sft
 from physix.training.data.files import write_sft
@@ -17,6 +18,7 @@ from physix.training.data.mining import MiningRules
 from physix.training.doors.trl import NOT_COUNTED
 from physix.training.export import gguf_name, merge_16bit, modelfile, read_gguf, write_gguf
 from physix.training.instruct import EpisodeTool, environment_rewards
+from physix.training.kept import keep_log
 from physix.training.options import GrpoOptions
 from physix.training.profiles import profile_named
 from physix.training.runs import read_metrics, read_run
@@ -144,17 +146,27 @@ class Watch:
     step = 4
 
 
-def tool(tmp_path: Path, **more: object) -> EpisodeTool:
-    options = GrpoOptions(profile="qwen2.5-1.5b", db=f"sqlite:///{tmp_path / 'log.db'}", max_turns=3, **more)  # type: ignore[arg-type]
-    return EpisodeTool(options, profile_named("qwen2.5-1.5b"), Watch())  # type: ignore[arg-type]
+Make = Callable[..., EpisodeTool]
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Iterator[Make]:
+    db = f"sqlite:///{tmp_path / 'log.db'}"
+    with keep_log(db) as log:
+
+        def make(**more: object) -> EpisodeTool:
+            options = GrpoOptions(profile="qwen2.5-1.5b", db=db, max_turns=3, **more)  # type: ignore[arg-type]
+            return EpisodeTool(options, profile_named("qwen2.5-1.5b"), Watch(), log)  # type: ignore[arg-type]
+
+        yield make
 
 
 def propose(episode: EpisodeTool, equation: str, params: dict[str, float]) -> str:
     return anyio.run(episode.submit_hypothesis, equation, params)
 
 
-def test_of_the_calls_in_one_message_only_the_first_counts(tmp_path: Path) -> None:
-    episode = tool(tmp_path)
+def test_of_the_calls_in_one_message_only_the_first_counts(tool: Make) -> None:
+    episode = tool()
     episode.reset(system_id="spring_mass", seed=5, noise=0.02)
 
     async def message() -> list[str]:
@@ -168,8 +180,8 @@ def test_of_the_calls_in_one_message_only_the_first_counts(tmp_path: Path) -> No
     assert "1 turns are left" in propose(episode, "d2x/dt2 = -a*x", {"a": 2.0})
 
 
-def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tmp_path: Path) -> None:
-    episode = tool(tmp_path)
+def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tool: Make) -> None:
+    episode = tool()
     told = episode.reset(system_id="spring_mass", seed=5, noise=0.02)
     assert "submit_hypothesis" in told
     first = propose(episode, "d2x/dt2 = -a*x", {"a": 1.0})
@@ -187,8 +199,21 @@ def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tmp_path: Pa
     assert len(weights) == 5
 
 
-def test_the_mismatch_can_be_withheld(tmp_path: Path) -> None:
-    episode = tool(tmp_path, ablation="no_history")
+def test_a_log_that_is_kept_is_opened_once_and_one_that_cannot_be_opened_says_so(
+    tool: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    episode = tool()
+    with monkeypatch.context() as patch:
+        patch.setattr("physix.training.kept.open_log", None)  # nobody opens it again
+        episode.reset(system_id="spring_mass", seed=5, noise=0.02)
+        propose(episode, "d2x/dt2 = -a*x", {"a": 1.0})
+    (tmp_path / "no.db").write_bytes(b"no database, and long enough to be told from an empty one" * 20)
+    with pytest.raises(StorageError), keep_log(f"sqlite:///{tmp_path / 'no.db'}"):
+        pass
+
+
+def test_the_mismatch_can_be_withheld(tool: Make) -> None:
+    episode = tool(ablation="no_history")
     episode.reset(system_id="spring_mass", seed=5, noise=0.02)
     answer = propose(episode, "d2x/dt2 = -a*x", {"a": 1.0})
     assert answer.startswith("Not right yet.")

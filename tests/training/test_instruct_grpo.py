@@ -19,6 +19,7 @@ from physix.training.backends import Backend
 from physix.training.data.files import write_sft
 from physix.training.data.mining import MiningRules
 from physix.training.instruct import EpisodeTool, instruct_trainer
+from physix.training.kept import keep_log
 from physix.training.options import GrpoOptions
 from physix.training.profiles import profile_named
 from physix.training.runs import read_metrics
@@ -110,16 +111,17 @@ def test_a_model_plays_whole_episodes_through_its_tool_and_feedback_carries_no_l
         learning_rate=1e-2,
     )
     backend = Backend(name="full", reason="asked for")
-    trainer, run, watch = instruct_trainer(options, profile_named("qwen2.5-1.5b"), backend)
     batches: list[dict[str, Any]] = []
-    score = trainer._generate_and_score_completions
+    with keep_log(options.db) as log:
+        trainer, run, watch = instruct_trainer(options, profile_named("qwen2.5-1.5b"), backend, log)
+        score = trainer._generate_and_score_completions
 
-    def kept(inputs: Any) -> dict[str, Any]:
-        batches.append(score(inputs))
-        return batches[-1]
+        def kept(inputs: Any) -> dict[str, Any]:
+            batches.append(score(inputs))
+            return batches[-1]
 
-    trainer._generate_and_score_completions = kept
-    finish(trainer, run, watch)
+        trainer._generate_and_score_completions = kept
+        finish(trainer, run, watch)
 
     tokenizer = AutoTokenizer.from_pretrained(caller)
     several = 0
