@@ -69,6 +69,7 @@ mutants: .venv/installed-dev $(PAGE)
 
 soak: .venv/installed-dev $(PAGE) conformance
 	tools/ensure-packages postgres
+	tools/ensure-packages compose
 	$(BIN)/python -m pytest -m soak --timeout=0
 
 lint: .venv/installed-dev

@@ -68,7 +68,7 @@ class Driver:
     def until(self, finished: int) -> int:
         """Return how many episodes are finished as soon as that many are."""
         deadline = time.monotonic() + _PATIENCE_S
-        while (found := anyio.run(_finished, self.db)) < finished:
+        while (found := anyio.run(ended, self.db)) < finished:
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"The rollout ended with {found} episodes before the blow.")
             time.sleep(_LOOK_S)
@@ -146,16 +146,17 @@ def verify(db: str) -> None:
         raise AssertionError(f"log verify: {done.stdout[-1_000:]} {done.stderr[-1_000:]}")
 
 
-async def _finished(db: str) -> int:
+async def ended(db: str) -> int:
+    """Return how many episodes of a log have ended; 0 where there is none yet."""
     if db.startswith("sqlite:///") and not Path(db.removeprefix("sqlite:///")).exists():
         return 0
     async with open_log(db) as log:
-        ended = 0
+        count = 0
         position = 0
         while batch := await log.read_all(after_position=position, limit=1_000):
             position = batch[-1].position
-            ended += sum(one.event.type == "EpisodeFinished" for one in batch)
-        return ended
+            count += sum(one.event.type == "EpisodeFinished" for one in batch)
+        return count
 
 
 def _environment() -> dict[str, str]:
@@ -207,7 +208,7 @@ class RayNodes:
         self._cluster = cluster
         self.address: str = cluster.address
 
-    def kill_worker(self, _driver: Driver) -> None:
+    def kill_worker(self, _driver: Driver | None = None) -> None:
         """SIGKILL a worker process that plays a batch."""
         deadline = time.monotonic() + _PATIENCE_S
         while time.monotonic() < deadline:
@@ -220,7 +221,7 @@ class RayNodes:
             time.sleep(_LOOK_S)
         raise AssertionError("No worker plays.")
 
-    def kill_node(self, _driver: Driver) -> None:
+    def kill_node(self, _driver: Driver | None = None) -> None:
         """SIGKILL the last node's raylet, and with it its workers."""
         node = self._cluster.list_all_nodes()[-1]
         raylet = psutil.Process(node.all_processes["raylet"][0].process.pid)

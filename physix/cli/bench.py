@@ -58,3 +58,17 @@ def bench_env(
     from physix.cli.measure.env import main
 
     main(seconds, postgres, soak_minutes)
+
+
+@bench_app.command("scale")
+def bench_scale(
+    episodes: Annotated[int, typer.Option(min=8, help="Episodes of eight turns that are played.")] = 160,
+    turns: Annotated[float, typer.Option(min=1, help="Turns of the log to tell of.")] = 1e9,
+    postgres: Annotated[
+        str | None, typer.Option(metavar="URL", help="An empty PostgreSQL database to measure as well.")
+    ] = None,
+) -> None:
+    """Tell what 10³ to 10⁹ episodes cost, and a log of --turns: arithmetic from growth measured here."""
+    from physix.cli.measure.scale import main
+
+    main(episodes, postgres, turns)

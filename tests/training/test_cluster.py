@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,25 +14,35 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
+from bench.cluster_faults import RayNodes, ended, reference_of, streams, verify
+from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.errors import BadInputError, InfrastructureError
 from physix.training.cluster import RayCluster, join_cluster
 from physix.training.executor import TRIES, Done, in_batches
+from physix.training.rollout import Tally, TaskPlan, roll_out_by_name
 from tests.training.board import jobs
 from tests.training.board.test_executor import ran
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(scope="module")
-def cluster() -> Iterator[RayCluster]:
-    """Two workers; the processes are this test's own, and end with it."""
+def nodes() -> Iterator[RayNodes]:
+    """Two workers on one node; the processes are this test's own, and end with it."""
     running = Cluster(
         initialize_head=True,
         head_node_args={"num_cpus": 2, "object_store_memory": 80 * 2**20, "include_dashboard": False},
     )
     try:
-        yield join_cluster(running.address)
+        yield RayNodes(running)
     finally:
         ray.shutdown()
         running.shutdown()
+
+
+@pytest.fixture(scope="module")
+def cluster(nodes: RayNodes) -> RayCluster:
+    return join_cluster(nodes.address)
 
 
 def test_every_batch_comes_back_and_one_that_raises_harms_no_other(cluster: RayCluster) -> None:
@@ -85,3 +98,41 @@ def test_machines_cannot_share_a_file(cluster: RayCluster, monkeypatch: pytest.M
     with pytest.raises(BadInputError, match="postgresql://"):
         join_cluster("auto", db="sqlite:///log.db")
     assert join_cluster("auto", db="postgresql://h/d").workers == 2
+
+
+async def test_a_rollout_whose_worker_is_killed_is_the_one_that_a_single_process_plays(
+    cluster: RayCluster, nodes: RayNodes, tmp_path: Path
+) -> None:
+    """The whole table of deaths is `python bench/cluster_faults.py`, and a soak test."""
+    episodes, db = 12, f"sqlite:///{tmp_path}/log.db"
+    killed = 0
+
+    async def strike() -> None:
+        nonlocal killed
+        await anyio.to_thread.run_sync(nodes.kill_worker)
+        killed = await ended(db)
+
+    played: list[Tally] = []
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(strike)
+        plan = TaskPlan(systems=TRAINING_SYSTEMS, episodes=episodes)
+        played.append(await roll_out_by_name(db, plan, "teacher", "faults", executor=cluster, batch=2))
+    assert (played[0].episodes, played[0].failed) == (episodes, 0), played[0].error
+    assert killed < episodes
+    found = await streams(db)
+    assert found == await anyio.to_thread.run_sync(reference_of, episodes)
+    await anyio.to_thread.run_sync(verify, db)
+
+
+@pytest.mark.soak
+def test_nothing_is_lost_doubled_or_changed_whatever_is_killed() -> None:
+    command = [sys.executable, "bench/cluster_faults.py", "--episodes", "40"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -189,7 +189,7 @@ def _frame(kind: str, data: dict[str, object]) -> str:
     return json.dumps({"type": kind, "data": data})
 
 
-_LAWS = {
+WRONG_LAWS = {
     "free_fall": "d2y/dt2 = -{k}*vy",
     "free_fall_drag": "d2y/dt2 = -{k}*vy",
     "simple_pendulum": "d2theta/dt2 = -{k}*dtheta",
@@ -203,8 +203,8 @@ _LAWS = {
 
 def _physix_frames(number: int) -> tuple[str, list[str]]:
     """Every system in turn, with laws that are wrong, so that no episode ends early."""
-    system_id = list(_LAWS)[number % len(_LAWS)]
-    laws = [_LAWS[system_id].format(k=0.5 + turn / 10) for turn in range(_TURNS)]
+    system_id = list(WRONG_LAWS)[number % len(WRONG_LAWS)]
+    laws = [WRONG_LAWS[system_id].format(k=0.5 + turn / 10) for turn in range(_TURNS)]
     return _frame("reset", {"system_id": system_id, "seed": number, "max_turns": _TURNS}), [
         _frame("step", {"equation": law}) for law in laws
     ]

@@ -82,9 +82,9 @@ def _measure(name: str, urls: Sequence[str], turns: int) -> None:
             f"p99 {fan.p99_ms:.2f} ms, {fan.events_per_s:.0f} events/s\n"
         )
     rebuilt, exported = anyio.run(_maintain, urls[1])
-    before = _bytes_on_disk(urls[1])
+    before = bytes_on_disk(urls[1])
     anyio.run(append, urls[1], sample, 1, turns)
-    per_turn = (_bytes_on_disk(urls[1]) - before) / turns
+    per_turn = (bytes_on_disk(urls[1]) - before) / turns
     out.write(
         f"{name}: rebuild {rebuilt / 1e6:.2f} million events/s, export {exported:.0f} events/s, "
         f"{per_turn:.0f} bytes a turn on disk\n"
@@ -264,7 +264,8 @@ async def _export(log: Log) -> int:
     return total - 1  # the last line is the checksum
 
 
-def _bytes_on_disk(url: str) -> int:
+def bytes_on_disk(url: str) -> int:
+    """Return what a log takes on disk, indexes included."""
     backend = open_backend(url)
     with backend.writer.connect() as connection:
         if backend.placeholder == "?":
