@@ -28,29 +28,21 @@ from pathlib import Path
 from statistics import fmean, median
 
 import anyio
-import numpy as np
-from numpy.random import PCG64, Generator
 
 from physix.cli.tables import lines, number
 from physix.engine import EpisodeConfig, EpisodeEngine
-from physix.engine.floats import FloatArray
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.measured import measured_task, read_table
-from physix.engine.systems.noise import estimate_noise
-from physix.engine.systems.task import Task, Trajectory, Truth
-from physix.engine.verifier import correctness, parse, verify
-from physix.engine.verifier.correctness import same_structure
-from physix.engine.verifier.simulate import integrate
-from physix.engine.verifier.tree import ParsedHypothesis
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import CsvError
 from physix.policies import make_policy
 from physix.store import open_log
+from physix.training.board.odebench import judge, ode_task
 from physix.training.suites import OdeCase, odebench
 
-POINTS = 512
 _FLAGS = (("R", "reconstructed"), ("G", "generalised"), ("L", "recovered"), ("F", "form"), ("S", "solved"))
-GOOD = 0.9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,50 +79,6 @@ def play(task: Task, truth: Truth, policy: str, config: VerifierConfig) -> tuple
         return Hypothesis(equation=last.equation, params=last.params), len(episode.turns), reason
 
     return anyio.run(run)
-
-
-def ode_task(case: OdeCase, noise: float, drop: float, seed: int) -> tuple[Task, Truth]:
-    """Return a law of ODEBench as a noisy table, and its truth: the clean first and second motion."""
-    law = parse(case.equation, dict(case.parameters), case.state_variables)
-    if not isinstance(law, ParsedHypothesis):
-        raise SystemExit(f"{case.id}: {law.message}")
-    t = np.linspace(0.0, case.t_end, POINTS)
-    clean = [_motion(law, t, start) for start in case.starts]
-    random = Generator(PCG64([seed, int(case.id[-2:])]))
-    kept = np.sort(random.permutation(POINTS)[: round(POINTS * (1.0 - drop))])
-    states = (clean[0] * (1.0 + noise * random.standard_normal(clean[0].shape)))[kept]
-    shown = Trajectory(t=tuple(t[kept].tolist()), states=tuple(map(tuple, states.tolist())))
-    task = Task(
-        task_id=f"{case.id}/{noise}/{drop}/{seed}",
-        system_id="csv",
-        title=case.id,
-        tier=None,
-        seed=None,
-        variables=case.state_variables,
-        time_unit=None,
-        shown=(shown,),
-        noise=noise,
-        hint="",
-        measured=True,
-        noises=estimate_noise((shown,)),
-    )
-    times = tuple(t.tolist())
-    hidden = tuple(Trajectory(t=times, states=tuple(map(tuple, one.tolist()))) for one in clean)
-    return task, Truth(equation=case.equation, params=dict(case.parameters), hidden=hidden)
-
-
-def _motion(law: ParsedHypothesis, t: FloatArray, start: Sequence[float]) -> FloatArray:
-    return integrate(law, t, start, max_evaluations=500_000, rtol=1e-10, atol=1e-12).states
-
-
-def _r2(law: ParsedHypothesis, motion: Trajectory) -> float:
-    """Return the variance-weighted R² of the law from the motion's own start; -inf where it does not run."""
-    t, states = np.array(motion.t), np.array(motion.states)
-    run = integrate(law, t, motion.states[0], max_evaluations=500_000, rtol=1e-8, atol=1e-10)
-    if run.outcome != "ok":
-        return -np.inf
-    total = float(((states - states.mean(axis=0)) ** 2).sum())
-    return 1.0 - float(((states - run.states) ** 2).sum()) / total
 
 
 def ode_found(job: tuple[OdeCase, float, float, int, str]) -> Found:
@@ -179,29 +127,15 @@ def file_found(job: tuple[Path, str]) -> str:
 
 
 def _judged(name: str, noise: float, task: Task, truth: Truth, law: Hypothesis) -> Found:
-    parsed = parse(law.equation, law.params, task.variables, functions="extended")
-    found = Found(
+    return Found(
         case=name,
         noise=noise,
-        reconstructed=False,
-        generalised=False,
-        recovered=False,
-        form=False,
+        **asdict(judge(law, task, truth)),
         solved=False,
         turns=0,
         cpu_s=0.0,
         equation=law.equation,
         params={key: value for key, value in law.params.items() if value is not None},
-    )
-    if not isinstance(parsed, ParsedHypothesis):
-        return found
-    field = correctness(parsed, task, truth)
-    return replace(
-        found,
-        reconstructed=_r2(parsed, truth.hidden[0]) > GOOD,
-        generalised=all(_r2(parsed, one) > GOOD for one in truth.hidden[1:]),
-        recovered=field is not None and field.verdict != "different",
-        form=bool(same_structure(parsed, task, truth)),
     )
 
 
