@@ -93,6 +93,7 @@ class Shooting:
         spend: Spend,
         early: FloatArray | None = None,
         coarser: float = 1.0,
+        tolerance: float = _TOLERANCE,
     ) -> None:
         """Take the problem.
 
@@ -104,6 +105,7 @@ class Shooting:
             spend: told of the evaluations of every run; may raise to stop.
             early: shape (D,), what absolute tolerances are relative to; None: the spread.
             coarser: factor on the tolerances, for data whose noise hides what the solver makes of it.
+            tolerance: of chi², by which a further step must promise to lower it.
         """
         self.compiled = compiled
         self.slots = list(slots)
@@ -112,7 +114,7 @@ class Shooting:
         self.spend = spend
         self.spread = spread_of(records)
         self.early = self.spread if early is None else early
-        self.coarser = coarser
+        self.coarser, self.tolerance = coarser, tolerance
         self.held: FloatArray | None = None  # constants that the beginning of a motion may not tell
         self.best: Point | None = None  # of all rows, complete: what is left when `spend` stops the search
         self._steps = np.zeros(len(self.slots) + len(self.free))
@@ -182,7 +184,7 @@ class Shooting:
             downhill = axes.T @ (np.einsum("ri,r->i", slopes / unit, point.residuals) / (size / unit))
             firm = weights > _FLAT * max(1.0, weights[-1] if len(weights) else 0.0)
             gain = float(np.sum(downhill[firm] ** 2 / weights[firm]))
-            enough = _TOLERANCE * min(1.0, point.reduced_chi2)
+            enough = self.tolerance * min(1.0, point.reduced_chi2)
             stepped = None
             # A step is not trusted beyond where one from here (or from the first point) should move the
             # motion by its whole spread; what has no effect any more could else go to infinity.

@@ -32,9 +32,11 @@ _UNSEEN = 1e-3  # share of the spread that motions with inputs are trusted to
 _PARTED = 10.0  # chi² per sample above which a motion may have parted from the data by chance alone
 _BETTER = 0.1  # share of it that short parts must bring it down to
 _DIPS = 0.02  # share of its size that a positive variable may seem to go below zero
+_HOPELESS = 30.0  # how much worse a law may score and still be worth a look at every row
 _EXAMINED = 3  # laws whose constants are fitted to every row
 _HIDDEN = 0.1  # chi² per sample below which what is left over would be no fault of the measurement
 _A_TURN = 300_000  # evaluations for what a verifier found
+_MANY = 3  # equations
 _FEW = 3  # terms of one equation, on average: a law of more may hide a plainer one
 
 
@@ -104,13 +106,13 @@ class Search:
     def take(self, law: Fitted, findings: Sequence[Finding]) -> Climb:
         """Try a law with the terms that a verifier misses in it, and return what is found by now."""
         choice = tuple(
-            _extended(structure, [one for one in findings if one.target == target.left])
-            for structure, target in zip(law.choice, self.wanted, strict=True)
+            _mended(law, i, [one for one in findings if one.target == target.left])
+            for i, target in enumerate(self.wanted)
         )
-        if _size(choice) == law.terms:
+        if choice == law.choice or not all(structure.chosen for structure in choice):
             return self.found()
         self.fitter.allow(_A_TURN)
-        tried = self._fitted(choice, near=law.starts if law.look == "thinned" else None)
+        tried = self._fitted(choice, near=None)
         if tried is not None and tried.score < self.laws[law.key].score:
             self._eliminate(tried)
             best = self.best
@@ -141,7 +143,8 @@ class Search:
         if len(self.wanted) == 1 and not law.exact:
             # A curve of one variable has many good descriptions; the next tier may have the shortest.
             return tier > (1 if self.wanted[0].order == 1 else 0)
-        return tier > 0 and law.terms <= _FEW * len(self.wanted)
+        # What three and more equations do, a few products of two explain by no accident.
+        return (tier > 0 or len(self.wanted) >= _MANY) and law.terms <= _FEW * len(self.wanted)
 
     @property
     def best(self) -> Fitted | None:
@@ -238,7 +241,8 @@ class Search:
         """Vary one equation at a time about the best law so far."""
         plain = tuple(shortlist[0] for shortlist in shortlists)
         here = self._try(plain)
-        if self.fitter.divisible and (here is None or here.reduced > _PARTED):
+        best = self.best
+        if self.fitter.divisible and (best is None or best.reduced > _PARTED):
             here = self._shorter(plain, here)
         for size in range(1, _MOST_TERMS):
             # Bodies that attract each other move right only if all their equations are.
@@ -305,8 +309,10 @@ class Search:
             self.laws = {
                 key: replace(law, score=self.fitter.practical(law)) for key, law in self.laws.items()
             }
-        ranked = sorted(self.laws.values(), key=lambda law: law.score)
-        for law in ranked[:_EXAMINED]:
+        ranked = sorted(self.laws.values(), key=lambda law: law.score)[:_EXAMINED]
+        for law in ranked:
+            if law.score > ranked[0].score + _HOPELESS:
+                break
             whole = self._examined(law)
             if whole is not None:
                 tied = self._tied(whole)
@@ -371,14 +377,22 @@ def _merged(first: Sequence[Structure], second: Sequence[Structure]) -> list[Str
     return [*second, *(one for one in first if one.key not in known)]
 
 
-def _extended(structure: Structure, findings: Sequence[Finding]) -> Structure:
-    known = {one.term.text for one in structure.chosen}
-    more = [
+def _mended(law: Fitted, i: int, findings: Sequence[Finding]) -> Structure:
+    """Return a law's i-th right-hand side with its terms multiplied, dropped and added as findings say."""
+    structure, chosen = law.choice[i], []
+    for j, one in enumerate(structure.chosen):
+        name = law.written.coefficients[i, j][0]
+        own = (f for f in findings if f.kind != "missing" and re.search(rf"\b{name}\b", f.term))
+        factor = next((f.factor for f in own), 1.0)
+        if factor != 0.0:
+            chosen.append(replace(one, coefficient=factor * one.coefficient))
+    known = {one.term.text for one in chosen}
+    chosen += [
         Chosen(Term(one.term, "q", 1), (), one.factor)
         for one in findings
         if one.kind == "missing" and one.term not in known
     ]
-    return replace(structure, chosen=(*structure.chosen, *more))
+    return replace(structure, chosen=tuple(chosen))
 
 
 def _size(choice: Choice) -> int:

@@ -10,10 +10,9 @@ from physix.engine.systems.task import Task
 from physix.engine.verifier import parse
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import FunctionSet
-from physix.limits import MAX_NUMBER, MAX_PARAMS, RESERVED_WORDS
+from physix.limits import MAX_PARAMS, RESERVED_WORDS
 from physix.policies.search.selection import Chosen, Structure
 
-_LARGE = 1e-3 * MAX_NUMBER
 Choice = tuple[Structure, ...]  # one right-hand side per equation
 Place = tuple[int, int]  # an equation, and a term in it
 Ties = Mapping[Place, Place]  # terms that take their coefficient's size from an earlier one
@@ -26,9 +25,6 @@ class Written:
     parsed: ParsedHypothesis
     coefficients: Mapping[Place, tuple[str, float]]  # name and sign
     inner: Mapping[Place, tuple[str, ...]]
-    squared: frozenset[
-        str
-    ]  # params whose square is the coefficient, where it is larger than the grammar allows
 
     def read(self, choice: Choice, values: Mapping[str, float]) -> Choice:
         """Return the choice with these values of the params."""
@@ -37,9 +33,8 @@ class Written:
             chosen = []
             for j, one in enumerate(structure.chosen):
                 name, sign = self.coefficients[i, j]
-                size = values[name] ** 2 if name in self.squared else values[name]
                 inner = tuple(values[n] for n in self.inner.get((i, j), ()))
-                chosen.append(Chosen(one.term, inner, sign * size))
+                chosen.append(Chosen(one.term, inner, sign * values[name]))
             equations.append(replace(structure, chosen=tuple(chosen)))
         return tuple(equations)
 
@@ -58,7 +53,6 @@ def write(
     taken = {*RESERVED_WORDS, *(v.name for v in task.variables), *(v.name for v in task.inputs)}
     coefficients: dict[Place, tuple[str, float]] = {}
     inner: dict[Place, tuple[str, ...]] = {}
-    squared: set[str] = set()
     equations = []
     for i, (target, structure) in enumerate(zip(wanted, choice, strict=True)):
         parts = []
@@ -68,28 +62,19 @@ def write(
                 name = coefficients[ties[i, j]][0]
             else:
                 name = _free_name(one.term.letter, taken)
-                size = abs(one.coefficient)
-                if size > _LARGE:
-                    squared.add(name)
-                params[name] = _rounded(size**0.5 if name in squared else size, digits)
+                params[name] = _rounded(abs(one.coefficient), digits)
             coefficients[i, j] = (name, sign)
             own = tuple(_free_name(letter, taken) for letter in ("h", "s")[: one.term.inner])
             params |= {n: _rounded(v, digits) for n, v in zip(own, one.inner, strict=True)}
             inner[i, j] = own
             text = one.term.text.format(*own)
-            parts.append(
-                f"{'-' if sign < 0 else '+'} {_product(f'{name}**2' if name in squared else name, text)}"
-            )
+            parts.append(f"{'-' if sign < 0 else '+'} {_product(name, text)}")
         right = " ".join(parts).removeprefix("+ ") or "0"
         equations.append(f"{target.left} = {'-' + right[2:] if right.startswith('- ') else right}")
     if len(params) > MAX_PARAMS:
         return None
     parsed = parse("; ".join(equations), params, task.variables, inputs=task.inputs, functions=functions)
-    return (
-        Written(parsed, coefficients, inner, frozenset(squared))
-        if isinstance(parsed, ParsedHypothesis)
-        else None
-    )
+    return Written(parsed, coefficients, inner) if isinstance(parsed, ParsedHypothesis) else None
 
 
 def _product(name: str, text: str) -> str:

@@ -7,7 +7,7 @@ evaluates it, so a term means here what it will mean there.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import combinations, combinations_with_replacement
 
@@ -276,8 +276,3 @@ def _waves(phases: Sequence[StateVariable], names: Sequence[str]) -> Iterator[Te
         for name in names:
             if name != phase.name:
                 yield Term(f"cos({_turned(phase)})/{name}", "u", 1)
-
-
-def renamed(term: Term, own: str, placeholder: str = "#") -> Term:
-    """Return the term with its own variable's name replaced, to tell equal roles in two equations."""
-    return replace(term, text=term.text.replace(own, placeholder))

@@ -26,9 +26,10 @@ _ROWS = 400  # of all runs together while structures are compared; the chosen la
 _ROUNDS, _FEW_ROUNDS = 10, 5
 _PROMISING = 0.01  # of its chi² is left after few steps: a law worth more of them
 _EVALUATIONS = 100_000  # of the right-hand side, for one law while structures are compared
-_ALL_EVALUATIONS = 600_000
-_TOTAL = 2_500_000  # for all laws of one task
+_ALL_EVALUATIONS = 400_000
+_TOTAL = 2_000_000  # for all laws of one task
 _PRACTICAL = 1.5e-2  # the same where no law explains the data
+_GOOD_ENOUGH, _FINE = 0.1, 1e-3  # of chi² that a step must promise: to compare laws, and to tell constants
 _SWEPT = 0.6  # of it, for trying structures
 
 
@@ -247,6 +248,7 @@ class Fitter:
             spend,
             self._early,
             self._coarser if thinned else 1.0,
+            _GOOD_ENOUGH if thinned else _FINE,
         )
         point: Point | None = None
         known: dict[str, float | None] = {}

@@ -6,8 +6,11 @@ from numpy.random import PCG64, Generator
 from scipy.integrate import solve_ivp
 
 from physix.engine.systems.noise import estimate_noise
-from physix.engine.systems.task import InputVariable, StateVariable, Task, Trajectory
-from physix.policies.search.climb import climb
+from physix.engine.systems.task import InputVariable, StateVariable, Task, Trajectory, Truth
+from physix.engine.verifier import verify
+from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.policies.search import climb as climbing
+from physix.policies.search.climb import Search, climb
 from physix.policies.search.refit import explains
 from physix.policies.search.selection import badness
 
@@ -110,6 +113,78 @@ def test_a_curve_that_no_law_of_its_variable_makes_is_not_explained() -> None:
     best = climb(task([variable("n")], [shown]), "extended").laws[0]
     # First order and autonomous, it cannot rise and fall again; a drive of its own time may.
     assert not explains(best) or "*t" in best.written.parsed.canonical
+
+
+def test_a_chaotic_motion_with_noise_is_told_from_short_parts_of_it() -> None:
+    def lorenz(_: float, s: np.ndarray) -> list[float]:
+        return [10.0 * (s[1] - s[0]), 28.0 * s[0] - s[1] - s[0] * s[2], s[0] * s[1] - 8.0 / 3.0 * s[2]]
+
+    shown = motion(lorenz, [2.3, 8.1, 12.4], np.linspace(0, 6, 300), 0.02)
+    law, params = found(task([variable(name) for name in "xyz"], [shown]))
+    assert law == "dx/dt = -k*x + k2*y; dy/dt = -k3*y + k4*x - p*x*z; dz/dt = -k5*z + p2*x*y"
+    assert [params[k] for k in ("k", "k2", "k3", "k4", "p", "k5", "p2")] == pytest.approx(
+        [10.0, 10.0, 1.0, 28.0, 1.0, 8.0 / 3.0, 1.0], rel=0.1
+    )
+
+
+def test_what_a_lens_bends_is_no_term() -> None:
+    t = np.linspace(0, 1.2, 90)
+    x = 0.1 + 0.2 * t + 0.565 * t**2
+    bent = x + 0.002 * np.sin(40.0 * x) + 2e-4 * Generator(PCG64(8)).standard_normal(len(t))
+    shown = Trajectory(
+        t=tuple(t.tolist()), states=tuple((a, b) for a, b in zip(bent, np.gradient(bent, t), strict=True))
+    )
+    speed = StateVariable(name="v", unit="m/s", symbol="v", description="", rate_of="x", estimated=True)
+    law, params = found(task([variable("x", "m"), speed], [shown]))
+    assert law == "d2x/dt2 = a"
+    assert params["a"] == pytest.approx(1.13, rel=0.03)
+
+
+def test_a_charge_whose_first_samples_claim_too_little_noise_still_levels_off_exponentially() -> None:
+    t = np.arange(0, 7.5, 0.1)
+    clean = 10.0 * (1.0 - np.exp(-0.5 * t))
+    seen = clean + 0.2 * Generator(PCG64(4)).standard_normal(len(t))
+    sigma = np.maximum(0.05 * np.abs(seen), 0.01)  # a share of the reading, as instruments are said to have
+    shown = Trajectory(
+        t=tuple(t.tolist()), states=tuple((u,) for u in seen), sigma=tuple((s,) for s in sigma)
+    )
+    law, params = found(task([variable("U", "V")], [shown]))
+    assert law == "dU/dt = a - k*U"
+    assert params["k"] == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_term_that_the_verifier_misses_is_tried_in_the_next_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(climbing, "TIERS", 1)  # no cubes, unless they are told
+    t = np.linspace(0, 10, 160)
+    shown = motion(lambda _, s: [s[1], s[0] - 0.8 * s[0] ** 3 - 0.1 * s[1]], [1.6, 0.0], t, 0.002)
+    problem = task([variable("x", "m"), variable("v", "m/s", "x")], [shown])
+    search = Search(problem, "extended")
+    before = search.run().laws[0]
+    blind = Truth(equation=None, params={}, hidden=())
+    told = verify(
+        problem,
+        blind,
+        Hypothesis(equation=before.written.parsed.canonical, params=before.written.parsed.params),
+        best_match=0.0,
+        config=VerifierConfig(functions="extended"),
+    ).findings
+    assert told is not None
+    after = search.take(before, told.findings).laws[0]
+    assert not explains(before)
+    assert "x**3" in after.written.parsed.canonical
+    assert after.reduced < 0.01 * before.reduced
+
+
+def test_coefficients_of_a_billion_and_more_are_written_as_they_are() -> None:
+    t = np.linspace(0, 8e-6, 160)
+    rows = np.cos(2e6 * t) * np.exp(-1e5 * t)
+    shown = Trajectory(
+        t=tuple(t.tolist()), states=tuple((a, b) for a, b in zip(rows, np.gradient(rows, t), strict=True))
+    )
+    rate = StateVariable(name="v", unit="V/s", symbol="v", description="", rate_of="U", estimated=True)
+    law, params = found(task([variable("U", "V"), rate], [shown]))
+    assert law == "d2U/dt2 = -k*U - b*v"
+    assert params["k"] == pytest.approx(4e12, rel=0.01)
 
 
 def test_residuals_cost_what_a_likelihood_says() -> None:
