@@ -4,7 +4,7 @@
 # make mutants   break the important behaviours one by one and see that the tests of their own room notice
 # make soak   what takes long: kill tables, long fuzzing, reaches over many seeds
 # make conformance   hold the server to its own OpenAPI document for ten minutes (part of make soak)
-# make test-adapters   install verifiers and Inspect, each into an environment of its own, and test the adapters
+# make test-adapters   install verifiers and Inspect, each into an environment of its own; vf-eval, inspect eval and scripts against a server
 # make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -97,13 +97,16 @@ test-python: .venv/installed-dev $(PAGE)
 conformance: .venv/conformance/bin/schemathesis
 	tools/conformance .venv/bin/python $< 600
 
+# What `vf-eval` needs beside: the package that it loads by name, and uv, which its harnesses run in.
+WITH_verifiers := ./adapters/environments/physix_discovery uv
+
 .venv/adapters/%: adapters/pyproject.toml | .venv/installed-dev
 	.venv/bin/python -m venv $@
-	$@/bin/python -m pip --disable-pip-version-check install --quiet './adapters[$*]'
+	$@/bin/python -m pip --disable-pip-version-check install --quiet './adapters[$*]' $(WITH_$*)
 	touch $@
 
 test-adapters: .venv/adapters/verifiers .venv/adapters/inspect
-	$(BIN)/python -m pytest tests/api/test_adapters.py
+	$(BIN)/python -m pytest -m "soak or not soak" tests/api/test_adapters.py
 
 # Stages whose results are in runs/nano are not run again; remove the folder to start afresh.
 nano: .venv/installed-dev
