@@ -25,32 +25,47 @@ if TYPE_CHECKING:
     from physix.api.reading import read
     from physix.engine.systems.measured import Choice, choose, task_from_table
     from physix.engine.verifier.symbolic import same_law, simplify
+    from physix.policies.chat.prompt import briefing, render
+    from physix.policies.chat.reply import ParseFailure, parse_completion
+    from physix.training.doors.words import Reply, opening, question, read_reply, verdict
 
 __all__ = [
     "Choice",
     "Found",
     "FoundLaw",
+    "ParseFailure",
     "PhysiXAction",
     "PhysiXEnv",
     "PhysiXObservation",
     "PhysixAction",
     "PhysixEnv",
     "PhysixObservation",
+    "Reply",
     "Result",
     "__version__",
+    "briefing",
     "choose",
     "discover",
     "fit",
+    "opening",
+    "parse_completion",
+    "question",
     "read",
+    "read_reply",
+    "render",
     "same_law",
     "simplify",
     "task_from_table",
+    "verdict",
 ]
 _HOMES = {
     "read": "physix.api.reading",
     **dict.fromkeys(("discover", "fit"), "physix.api.found.discover"),
     **dict.fromkeys(("Found", "FoundLaw", "Result"), "physix.api.found.result"),
     **dict.fromkeys(("Choice", "choose", "task_from_table"), "physix.engine.systems.measured"),
+    **dict.fromkeys(("briefing", "render"), "physix.policies.chat.prompt"),
+    **dict.fromkeys(("ParseFailure", "parse_completion"), "physix.policies.chat.reply"),
+    **dict.fromkeys(("Reply", "opening", "question", "read_reply", "verdict"), "physix.training.doors.words"),
     **dict.fromkeys(("same_law", "simplify"), "physix.engine.verifier.symbolic"),
 }
 

@@ -6,7 +6,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
+from openenv.validation import CheckStatus, Level
+from openenv.validation.runner import run_validation
 
+from physix.api.openenv.client import PhysiXAction, PhysiXResetObservation
 from physix.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -75,3 +79,36 @@ def test_nothing_ignored_is_staged(staged: Path) -> None:
     names = {path.name for path in staged.rglob("*")}
     assert not names & {"node_modules", ".venv", "__pycache__", ".git"}
     assert not any(path.is_symlink() for path in staged.rglob("*"))
+
+
+def test_the_card_is_one_that_openenvs_hub_reads_and_its_examples_compile(staged: Path) -> None:
+    card = (staged / "README.md").read_text()
+    _, front, text = card.split("---\n", 2)
+    fields = yaml.safe_load(front)
+    manifest = yaml.safe_load((staged / "openenv.yaml").read_text())
+    assert (fields["sdk"], fields["app_port"]) == ("docker", manifest["port"])
+    assert "openenv" in fields["tags"]
+    assert len(fields["short_description"]) <= 60  # the hub refuses longer ones
+    for told in ("Quick start", "### Action", "### Observation", "### Reward"):
+        assert told in text
+    examples = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(examples) == 2
+    for example in examples:
+        compile(example, "card", "exec")
+    for name in PhysiXAction.model_fields.keys() - {"metadata"}:
+        assert f"`{name}`" in text
+    for name in PhysiXResetObservation.model_fields.keys() - {
+        "metadata", "episode_id", "repeated", "emitted", "time_unit", "constants"
+    }:  # fmt: skip
+        assert f"`{name}`" in text, name
+    for name, count in manifest["validation"]["capabilities"]["declared_task_count"].items():
+        assert f"`{name}` ({count:,}" in text
+
+
+def test_the_staged_space_passes_openenvs_static_checks(staged: Path) -> None:
+    """What is built of it needs Docker; `make validate` prints all that can be said without."""
+    report = run_validation(staged, max_level=Level.SEMANTIC, skip_build=True)
+    found = {result.check_id: result.status for result in report.results}
+    assert found["static.manifest"] is CheckStatus.PASS
+    assert set(found.values()) <= {CheckStatus.PASS, CheckStatus.SKIP}
+    assert report.verdict.value != "fail"

@@ -26,7 +26,7 @@ from physix.errors import BadInputError, EpisodeFinishedError
 from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.training.backends import Backend, load
-from physix.training.doors.trl import NOT_COUNTED
+from physix.training.doors.words import NOT_COUNTED
 from physix.training.kept import KeptLog, keep_log
 from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, tasks_of
 from physix.training.profiles import Profile

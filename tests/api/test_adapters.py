@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ def environment(name: str) -> Path:
     return found
 
 
-def run(binaries: Path, command: list[str | Path], port: int, cwd: Path, **settings: str) -> str:
+def run(binaries: Path, command: Sequence[str | Path], port: int, cwd: Path, **settings: str) -> str:
     done = subprocess.run(
         command,
         env={
@@ -78,7 +79,7 @@ def test_vf_eval_plays_and_scores_a_model(tmp_path: Path) -> None:
         options = ["-m", MODEL, "--client.base-url", model_url, "--client.api-key-var", "ANY_KEY"]
         harness = ["--env.agent.harness.id", "null", "--env.agent.runtime.type", "subprocess"]
         tasks = ["--env.taskset.split", "train", "--env.taskset.num-tasks", "1"]
-        command = [binaries / "vf-eval", "physix-discovery", "--no-push", *options, *harness, *tasks]
+        command = [str(binaries / "vf-eval"), "physix-discovery", "--no-push", *options, *harness, *tasks]
         run(binaries, command, port, tmp_path, ANY_KEY="any")
     (traces,) = tmp_path.glob("outputs/*/traces.jsonl")
     (episode,) = [json.loads(line) for line in traces.read_text().splitlines()]
@@ -94,7 +95,7 @@ def test_inspect_eval_of_a_file_plays_and_scores_a_model(tmp_path: Path) -> None
     with server(tmp_path / "log.db", port), scripted_model(*PROPOSALS) as (model_url, script):
         settings = {"LOCAL_BASE_URL": model_url, "LOCAL_API_KEY": "any"}
         options = ["--model", f"openai-api/local/{MODEL}", "--log-dir", str(tmp_path), "--log-format", "json"]
-        command = [binaries / "inspect", "eval", "physix_eval.py", "-T", "split=train", "-T", "limit=1"]
+        command = [str(binaries / "inspect"), "eval", "physix_eval.py", "-T", "split=train", "-T", "limit=1"]
         examples = ROOT / "adapters/examples"  # Inspect takes a file by a relative path
         run(binaries, [*command, *options, "--display", "none"], port, examples, **settings)
     (log,) = [json.loads(file.read_text()) for file in tmp_path.glob("*.json")]

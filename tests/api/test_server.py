@@ -68,24 +68,31 @@ def test_a_killed_server_comes_back_with_every_acknowledged_turn(tmp_path: Path)
         assert len(resumed.json()["turns"]) == 4
 
 
-def test_the_readmes_openenv_example_runs(tmp_path: Path) -> None:
+def example(name: str, document: str) -> str:
     code = re.search(
-        r"<!-- example: openenv -->\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+        rf"<!-- example: {name} -->\n```python\n(.*?)```", (ROOT / document).read_text(), re.DOTALL
     )
     assert code is not None
+    return code[1]
+
+
+def test_the_documents_openenv_examples_run(tmp_path: Path) -> None:
     port = free_port()
     with server(tmp_path / "log.db", port):
+        # One process: importing OpenEnv takes longer than both.
+        code = example("openenv", "README.md") + example("loop", "docs/environment.md")
         done = subprocess.run(
-            [sys.executable, "-c", code[1].replace(":8000", f":{port}")],
+            [sys.executable, "-c", code.replace(":8000", f":{port}")],
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
         assert done.returncode == 0, done.stderr
-        assert len(done.stdout.splitlines()) > 2
+        assert len(done.stdout.splitlines()) > 3
+        assert "The episode is over." in done.stdout
         episodes = httpx.get(f"http://127.0.0.1:{port}/api/episodes", timeout=60).json()
-    assert [row["door"] for row in episodes["items"]] == ["openenv"]
+    assert [row["door"] for row in episodes["items"]] == ["openenv", "openenv"]
 
 
 def test_an_address_that_others_reach_needs_a_token_or_public(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from physix.policies.nano.forward import Qwen2Forward, Qwen2Shape
 from physix.training import loop, sft
 from physix.training.data.files import write_sft
 from physix.training.data.mining import MiningRules
-from physix.training.doors.trl import NOT_COUNTED
+from physix.training.doors.words import NOT_COUNTED
 from physix.training.export import gguf_name, merge_16bit, modelfile, read_gguf, write_gguf
 from physix.training.instruct import EpisodeTool, environment_rewards
 from physix.training.kept import keep_log

@@ -9,13 +9,13 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from openenv.core.client_types import StepResult
 from openenv.core.env_client import EnvClient
 from openenv.core.env_server.types import Action, Observation, State
 from pydantic import Field
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from physix.errors import InfrastructureError
 from physix.limits import (
@@ -27,6 +27,8 @@ from physix.limits import (
 from physix.settings import Settings
 from physix.training.doors.outage import pauses
 
+_NO_USE = frozenset({400, 401, 403, 404})
+Answer = TypeVar("Answer")
 Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 
@@ -72,8 +74,13 @@ class PhysiXResetObservation(PhysiXObservation):
         description="what an agent is told first: grammar, when a law counts as found, how many proposals"
     )
     variables: list[dict[str, Any]] = Field(description="name, unit, meaning, whose rate it is")
+    inputs: list[dict[str, Any]] = Field(
+        default_factory=list, description="quantities that drive the motion; equations may use their names"
+    )
     time_unit: str | None = None
-    trajectories: list[dict[str, Any]] = Field(description="t: (T,), states: (T, D)")
+    trajectories: list[dict[str, Any]] = Field(
+        description="t: (T,), states: (T, D); inputs: (T, I) where there are any"
+    )
     table: str = Field(description="the same motion in few rows, for a prompt")
     stats: dict[str, dict[str, float]] = Field(description="per variable: min, max, mean, std, first, last")
     constants: str = Field(default="declared", description="fitted: params may be null")
@@ -100,11 +107,12 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
     """Client of a running `physix serve`: async, or blocking through `.sync()`.
 
     An episode survives a dropped connection and a restarted server: the client reconnects, resumes
-    by the episode's token and sends its step again under the same idempotency key.
+    by the episode's token and sends its step again under the same idempotency key. A server that is
+    not there yet is waited for as well.
 
     Attributes:
-        outage_s: how long one call keeps reconnecting before it gives up; 0 turns this off.
-            See `physix.training.doors.outage`: the rule of every door.
+        outage_s: how long one call keeps reconnecting before it gives up with an InfrastructureError;
+            0 turns this off. See `physix.training.doors.outage`: the rule of every door.
     """
 
     outage_s: float | None = None  # None: PHYSIX_OUTAGE_S
@@ -122,6 +130,7 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
 
         async def begin() -> StepResult[PhysiXObservation]:
             nonlocal sent
+            await self._ensure_connected()
             again, sent = sent, True
             if again:
                 with suppress(RuntimeError):  # the server's refusal: the first reset never arrived
@@ -146,30 +155,46 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
         async def play() -> StepResult[PhysiXObservation]:
             nonlocal tries
             tries += 1
-            # The base client replaces a closed socket in silence; a new one knows no episode.
-            if self._ws is not self._socket:
-                await self._resume()
+            await self._same_session()
             return await super(PhysiXEnv, self)._step_async(keyed, **options)
 
         result = await self._through_outages(play)
         return _paid(result) if tries > 1 and result.observation.repeated else result
 
-    async def _through_outages(
-        self, call: Callable[[], Awaitable[StepResult[PhysiXObservation]]]
-    ) -> StepResult[PhysiXObservation]:
+    async def _state_async(self) -> PhysiXState:
+        async def ask() -> PhysiXState:
+            await self._same_session()
+            return await super(PhysiXEnv, self)._state_async()
+
+        return await self._through_outages(ask)
+
+    async def _connect_async(self) -> EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]:
+        connect = super()._connect_async
+        # A container that this client started is its provider's to wait for: a failure stops it for good.
+        return await (connect() if self._provider is not None else self._through_outages(connect))
+
+    async def _through_outages(self, call: Callable[[], Awaitable[Answer]]) -> Answer:
         limit_s = Settings().outage_s if self.outage_s is None else self.outage_s
         waiting = pauses(limit_s)
         while True:
             try:
-                await self._ensure_connected()
                 return await call()
             except (ConnectionClosed, ConnectionError, TimeoutError) as error:
+                told = f"{type(error).__name__}: {error}"
+                if _refused(error):
+                    raise InfrastructureError(f"The server refuses the connection ({told}).") from error
                 wait = next(waiting, None)
                 if wait is None:
                     raise InfrastructureError(
-                        f"The server stayed away for {limit_s:g} s ({type(error).__name__}: {error})."
+                        f"The server stayed away for {limit_s:g} s ({told}). Is `physix serve` running?"
                     ) from error
                 await asyncio.sleep(wait)
+
+    async def _same_session(self) -> None:
+        """Connect; on a new socket resume: the base client replaces a closed one, which knows no episode."""
+        await self._ensure_connected()
+        if self._ws is not self._socket:
+            await self._resume()
 
     async def _resume(self) -> None:
         if self._episode is None:
@@ -191,6 +216,12 @@ class PhysiXEnv(EnvClient[PhysiXAction, PhysiXObservation, PhysiXState]):
 
     def _parse_state(self, payload: dict[str, Any]) -> PhysiXState:
         return PhysiXState.model_validate(payload)
+
+
+def _refused(error: Exception) -> bool:
+    """Tell whether a server is there and will have none of us: waiting mends no wrong token."""
+    answer = error.__cause__
+    return isinstance(answer, InvalidStatus) and answer.response.status_code in _NO_USE
 
 
 def _paid(result: StepResult[PhysiXObservation]) -> StepResult[PhysiXObservation]:

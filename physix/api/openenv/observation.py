@@ -10,7 +10,7 @@ import numpy as np
 from physix.api.openenv.client import PhysiXObservation, PhysiXResetObservation
 from physix.engine import Episode, observe
 from physix.engine.ports import PastTurn
-from physix.engine.systems.task import Task
+from physix.engine.systems.task import Task, Trajectory
 from physix.policies.chat.prompt import briefing, table_header, table_rows
 
 _TABLE_ROWS = 20
@@ -27,8 +27,9 @@ def first_observation(episode: Episode, token: str | None) -> PhysiXResetObserva
             {"name": v.name, "unit": v.unit, "description": v.description, "rate_of": v.rate_of}
             for v in task.variables
         ],
+        inputs=[{"name": v.name, "unit": v.unit, "description": v.description} for v in task.inputs],
         time_unit=task.time_unit,
-        trajectories=[{"t": list(x.t), "states": [list(row) for row in x.states]} for x in task.shown],
+        trajectories=[_trajectory(shown) for shown in task.shown],
         table=table(task),
         stats=stats(task),
         constants=episode.config.verifier.constants,
@@ -69,6 +70,11 @@ def stats(task: Task) -> dict[str, dict[str, float]]:
         }
         for variable, column in zip(task.variables, pooled.T, strict=True)
     }
+
+
+def _trajectory(shown: Trajectory) -> dict[str, Any]:
+    told: dict[str, Any] = {"t": list(shown.t), "states": [list(row) for row in shown.states]}
+    return told | ({"inputs": [list(row) for row in shown.inputs]} if shown.inputs else {})
 
 
 def _common(episode: Episode) -> dict[str, Any]:

@@ -43,7 +43,7 @@ _GRAMMAR = (
     "t, the {columns} and the names in params. Write every multiplication as *. "
     "ASCII only."
 )
-_FORM = (
+ANSWER_FORM = (
     "Answer with one JSON object and nothing else:\n"
     '{"equation": "d2x/dt2 = -k*x", "params": {"k": 2.5}, "rationale": "one short sentence"}'
 )
@@ -163,7 +163,7 @@ def _render(observation: Observation, rows: int, turns: Sequence[PastTurn]) -> P
 
 
 def _rules(observation: Observation) -> str:
-    return f"{_INTRODUCTION}\n\n{_grammar(observation)}\n\n{_FORM}"
+    return f"{_INTRODUCTION}\n\n{_grammar(observation)}\n\n{ANSWER_FORM}"
 
 
 def _grammar(observation: Observation) -> str:

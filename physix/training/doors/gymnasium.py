@@ -22,14 +22,14 @@ from physix.engine.ports import EventLog
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import count, split_task
 from physix.engine.systems.task import Task, Truth
-from physix.engine.verifier.types import Hypothesis, Profile, VerifierConfig
+from physix.engine.verifier.types import Profile, VerifierConfig
 from physix.errors import BadInputError, EpisodeFinishedError
 from physix.limits import MAX_SEED
 from physix.policies.chat.prompt import briefing, table_header, table_rows
-from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.settings import Settings
 from physix.store import open_log
 from physix.store.memory import MemoryLog
+from physix.training.doors.words import reply_of
 
 MAX_ACTION = 4_096
 MAX_OBSERVATION = 16_384
@@ -119,12 +119,15 @@ class PhysiXTextEnv(gymnasium.Env[str, str]):
             raise BadInputError("There is no episode yet: call reset first.")
         if before.finished is not None:
             raise EpisodeFinishedError(before.episode_id, len(before.turns), before.finished.reason)
-        hypothesis, unreadable = _hypothesis(str(action)[:MAX_ACTION], before.task)
+        task, rules = before.task, before.config.verifier
+        reply = reply_of(
+            str(action)[:MAX_ACTION], task.variables, inputs=task.inputs, constants=rules.constants
+        )
 
         async def play() -> Episode:
             return await engine.submit(
                 before.episode_id,
-                hypothesis,
+                reply.hypothesis,
                 provenance=Provenance(policy="gymnasium"),
                 expected_version=before.version,
             )
@@ -133,7 +136,7 @@ class PhysiXTextEnv(gymnasium.Env[str, str]):
         rewarded = episode.turns[-1].rewarded
         reason = episode.finished.reason if episode.finished else None
         left = episode.config.max_turns - len(episode.turns)
-        said = unreadable or rewarded.mismatch
+        said = reply.unreadable or rewarded.mismatch
         told = f"Match {rewarded.reward.match:.3f}. {said} Proposals left: {left}."
         info = {"total": rewarded.reward.total, "match": rewarded.reward.match}
         return _clean(told), rewarded.emitted, reason == "solved", reason == "budget_exhausted", info
@@ -212,16 +215,6 @@ def _task(wanted: dict[str, Any], drawn: int) -> tuple[Task, Truth]:
         return split_task(split, number, salt=Settings().eval_salt)
     fitting = [system.id for system in SYSTEMS.values() if not system.held_out]
     return sample_task(wanted["system_id"] or fitting[drawn % len(fitting)], drawn)
-
-
-def _hypothesis(text: str, task: Task) -> tuple[Hypothesis, str | None]:
-    """Return what a reply proposes, and if it proposes nothing, why."""
-    read = parse_completion(text, task.variables, inputs=task.inputs)
-    if isinstance(read, ParseFailure):
-        return Hypothesis(
-            equation="(unreadable)", rationale=f"{read.code}: {read.message}"[:1_000]
-        ), read.message
-    return read, None
 
 
 def _question(episode: Episode) -> str:

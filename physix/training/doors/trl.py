@@ -13,6 +13,7 @@ from typing import Any
 
 from physix.errors import BadInputError, ConflictError, InfrastructureError
 from physix.training.doors.outage import Door
+from physix.training.doors.words import NOT_COUNTED, question, verdict
 
 _DEFAULT_URL = "http://127.0.0.1:8000"
 _RESET_COLUMNS = frozenset(
@@ -21,10 +22,6 @@ _RESET_COLUMNS = frozenset(
 # What pays for the truth; a column of the row wins.
 _DEFAULTS = {"profile": "strict", "reward_mode": "gain"}
 _OVER = "The episode is over; no more proposals are accepted."
-NOT_COUNTED = (
-    "Not judged: only the first proposal of a message counts. "
-    "Read what is said of it before you propose the next."
-)
 
 
 class PhysiXEpisode:
@@ -62,16 +59,15 @@ class PhysiXEpisode:
         run = os.environ.get("PHYSIX_RUN")
         self._best, self._done, self._broken = 0.0, False, None
         observation = self._begin({**_DEFAULTS, **given, **({"run": run} if run else {})})["observation"]
-        variables = ", ".join(f"{v['name']} [{v['unit'] or '?'}]" for v in observation["variables"])
-        problem = f"{observation['hint']}\nVariables: {variables}\n{observation['table']}"
-        return f"{observation['instructions']}\n\n{problem}"
+        return question(observation)
 
-    async def submit_hypothesis(self, equation: str, params: dict[str, float] | None = None) -> str:
+    async def submit_hypothesis(self, equation: str, params: dict[str, float | None] | None = None) -> str:
         """Propose an equation of motion and read how well it reproduces the measurements.
 
         Args:
             equation: for example "d2y/dt2 = -g + k*vy**2"; several are separated by ";".
-            params: the numeric value of every constant that the equation names.
+            params: the numeric value of every constant that the equation names; null leaves one to be fitted,
+                where the rules say so.
 
         Returns:
             The score of this proposal, and what its residuals look like.
@@ -100,7 +96,7 @@ class PhysiXEpisode:
             raise self._broken
         return self._best
 
-    def _submit(self, equation: str, params: dict[str, float] | None) -> str:
+    def _submit(self, equation: str, params: dict[str, float | None] | None) -> str:
         if self._done:
             return _OVER
         action = {"equation": equation, "params": params or {}}
@@ -115,10 +111,8 @@ class PhysiXEpisode:
             raise
         observation = answer["observation"]
         self._done = bool(answer["done"])
-        reward = observation["reward_breakdown"]
-        self._best = max(self._best, float(reward["total"]))
-        end = "The episode is over." if self._done else f"Proposals left: {observation['turns_remaining']}."
-        return f"Match {reward['match']:.3f}, score {reward['total']:.3f}. {observation['mismatch']} {end}"
+        self._best = max(self._best, float(observation["reward_breakdown"]["total"]))
+        return verdict(observation, done=self._done)
 
     def _begin(self, options: dict[str, Any]) -> dict[str, Any]:
         # Chosen here, so that a reset whose answer was lost is resumed instead of leaving an orphan.

@@ -1,5 +1,6 @@
 """The client against a real server: cut off mid-step, async, and started as a container would start it."""
 
+import asyncio
 import contextlib
 import os
 import socket
@@ -15,6 +16,7 @@ import pytest
 from openenv.core.containers.runtime.providers import ContainerProvider
 
 from physix.api.openenv.client import PhysiXAction, PhysiXEnv, PhysixEnv, PhysiXResetObservation
+from physix.errors import InfrastructureError
 from tests.api.test_server import await_server, free_port
 
 ROOT = Path(__file__).parents[3]
@@ -171,3 +173,47 @@ def test_from_docker_image_starts_plays_and_stops(tmp_path: Path) -> None:
     env.close()
     assert provider._process is not None
     assert provider._process.poll() is not None
+
+
+def test_a_client_waits_for_a_server_that_is_still_starting(tmp_path: Path) -> None:
+    provider, port = ProcessProvider(tmp_path), free_port()
+    starting = threading.Thread(target=lambda: provider.start_container("physix:latest", port=port))
+
+    async def play() -> int:
+        env = PhysiXEnv(base_url=f"http://127.0.0.1:{port}")
+        entered = asyncio.create_task(env.__aenter__())
+        await asyncio.sleep(0)
+        starting.start()
+        await entered
+        await env.reset(system_id="free_fall", seed=7)
+        state = await env.state()
+        await env.close()
+        return int(state.step_count)
+
+    assert asyncio.run(play()) == 0
+    starting.join()
+    provider.stop_container()
+
+
+def test_a_server_that_will_have_none_of_us_is_not_waited_for(url: str) -> None:
+    class Stranger(PhysiXEnv):
+        outage_s = 3_600.0
+
+    async def enter() -> None:
+        async with Stranger(base_url=url, headers={"Origin": "https://elsewhere.example"}):
+            raise AssertionError("it was let in")
+
+    with pytest.raises(InfrastructureError, match="refuses the connection"):
+        asyncio.run(enter())
+
+
+def test_a_server_that_never_comes_is_an_infrastructure_failure() -> None:
+    class Impatient(PhysiXEnv):
+        outage_s = 0.0
+
+    async def enter() -> None:
+        async with Impatient(base_url="http://127.0.0.1:9"):
+            raise AssertionError("there is no server")
+
+    with pytest.raises(InfrastructureError, match=r"stayed away for 0 s.*physix serve"):
+        asyncio.run(enter())

@@ -11,7 +11,8 @@ import pytest
 
 from physix.engine.systems import sample_task
 from physix.errors import BadInputError, InfrastructureError
-from physix.training.doors.trl import NOT_COUNTED, PhysiXEpisode
+from physix.training.doors.trl import PhysiXEpisode
+from physix.training.doors.words import NOT_COUNTED
 from tests.api.test_server import free_port, server
 from tests.training.doors.test_outage import SEEN, door
 
