@@ -11,20 +11,23 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.routing import BaseRoute, Match
 
 STATIC = Path(__file__).parent / "static"
-# The routes of web/src/app/router.tsx; a test compares them.
+# The routes of web/src/app/router.tsx and workbench.tsx; a test compares them.
 ADDRESSES = (
     "/",
     "/run",
-    "/manual",
     "/run/$episodeId",
+    "/episodes/$episodeId",
+    "/demos/$demoId",
+    "/manual",
     "/manual/$episodeId",
     "/episodes",
-    "/episodes/$episodeId",
     "/compare",
     "/compare/$comparisonId",
-    "/demos/$demoId",
     "/file",
     "/training",
+    "/data",
+    "/bench/$episodeId",
+    "/episodes/$episodeId/transcript",
 )
 _KNOWN = re.compile("|".join(re.sub(r"\$\w+", "[^/]+", address.rstrip("/")) + "/?" for address in ADDRESSES))
 _NOT_BUILT = (

@@ -151,8 +151,8 @@ def test_an_address_that_only_another_method_knows_is_405_and_an_unknown_one_404
 
 
 def test_the_server_knows_the_addresses_of_the_page() -> None:
-    router = (ROOT / "web/src/app/router.tsx").read_text()
-    assert re.findall(r'^  path: "([^"]+)"', router, re.MULTILINE) == list(page.ADDRESSES)
+    routes = "".join((ROOT / "web/src/app" / file).read_text() for file in ("router.tsx", "workbench.tsx"))
+    assert re.findall(r'^  path: "([^"]+)"', routes, re.MULTILINE) == list(page.ADDRESSES)
 
 
 def test_docs_need_no_script_and_no_network(client: TestClient) -> None:

@@ -12,6 +12,7 @@ from physix.api.access import Caller
 from physix.api.http.routes import Wired
 from physix.api.http.schemas import Body, Finite, HypothesisBody
 from physix.api.quota import costs
+from physix.engine.verifier.followed import Followed, followed
 from physix.engine.verifier.functions import allowed
 from physix.engine.verifier.trial import Motion, Trial, elsewhere, tried
 from physix.engine.verifier.types import Hypothesis, Rejection
@@ -99,3 +100,29 @@ async def from_elsewhere(wired: Wired, caller: Caller, episode_id: str, body: St
     if isinstance(moved, Rejection):
         raise BadInputError(moved.message)
     return moved
+
+
+@router.post("/api/episodes/{episode_id}/follow", dependencies=[costs("turns")])
+async def follow_law(wired: Wired, caller: Caller, episode_id: str, body: HypothesisBody) -> Followed:
+    """Set a law against every row: motions, residuals, and what was held back once the episode has ended.
+
+    While it runs only data of one's own are looked at: a policy that plays a sampled system is not helped.
+    """
+    episode = await wired.engine.load(episode_id)
+    started, ended = episode.started, episode.finished is not None
+    caller.require_read(started, episode_id)
+    if not ended and not (started.task.measured and started.token_sha256 is None):
+        raise ConflictError(f"Episode {episode_id} still runs: laws are set against its data after it.")
+    told = caller.told(started, ended=ended)
+    law = Hypothesis(equation=body.equation, params=dict(body.params))
+    found = await to_thread.run_sync(
+        followed,
+        started.task,
+        started.truth if told.truth else None,
+        law,
+        started.config.verifier,
+        limiter=wired.reading,
+    )
+    if isinstance(found, Rejection):
+        raise BadInputError(found.message)
+    return found

@@ -106,3 +106,23 @@ def test_the_truth_is_not_shown_from_elsewhere_where_the_server_holds_it_back() 
         law = {"equation": "d2theta/dt2 = -theta", "start": [0.3, 0.0]}
         moved = client.post(f"/api/episodes/{episode_id}/elsewhere", json=law).json()
         assert (moved["truth"], moved["r2"]) == (None, {})
+
+
+def test_a_law_is_set_against_data_of_ones_own_at_any_time_and_against_a_sampled_system_at_the_end(
+    client: TestClient,
+) -> None:
+    rows = "".join(f"{i / 30:.4f},{20 - 4.905 * (i / 30) ** 2:.5f}\n" for i in range(60))
+    own = client.post("/interactive/sessions", json={"csv": "t (s),y (m)\n" + rows}).json()["episode_id"]
+    law = {"equation": "d2y/dt2 = -g", "params": {"g": 9.81}}
+    running = client.post(f"/api/episodes/{own}/follow", json=law).json()
+    assert (len(running["shown"][0]["predicted"]), running["held_back"]) == (45, [])
+    client.post(f"/interactive/sessions/{own}/abandon")
+    ended = client.post(f"/api/episodes/{own}/follow", json=law).json()
+    assert len(ended["held_back"][0]["t"]) == 15
+    assert ended["held_back_r2"] > 0.999
+    assert client.post(f"/api/episodes/{own}/follow", json={"equation": "y"}).status_code == 422
+    sampled = start(client, policy="search")
+    law = {"equation": "d2theta/dt2 = -theta"}
+    assert client.post(f"/api/episodes/{sampled}/follow", json=law).status_code == 409
+    client.post(f"/interactive/sessions/{sampled}/abandon")
+    assert client.post(f"/api/episodes/{sampled}/follow", json=law).status_code == 200

@@ -21,6 +21,7 @@ export class ApiError extends Error {
 type Schemas = components["schemas"];
 type Query = NonNullable<paths["/api/episodes"]["get"]["parameters"]["query"]>;
 type Hypothesis = Schemas["HypothesisBody"];
+export type NewSession = Schemas["NewSession"];
 export type Drive = "llm-step" | "run" | "pause" | "abandon";
 export type DriveAll = "run" | "pause" | "abandon";
 
@@ -143,6 +144,10 @@ export const api = {
     answer(client.POST("/interactive/sessions/{episode_id}/try", { ...episode(id), body })),
   elsewhere: (id: string, body: Schemas["StartBody"]) =>
     answer(client.POST("/api/episodes/{episode_id}/elsewhere", { ...episode(id), body })),
+  events: (id: string) => answer(client.GET("/api/episodes/{episode_id}/events.json", episode(id))),
+  follow: (id: string, body: Hypothesis) =>
+    answer(client.POST("/api/episodes/{episode_id}/follow", { ...episode(id), body })),
+  check: (body: Schemas["TableBody"]) => answer(client.POST("/api/csv/check", { body })),
   fork: (id: string, turn: number) =>
     answer(
       client.POST("/interactive/sessions/{episode_id}/fork", {

@@ -568,6 +568,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/episodes/{episode_id}/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Follow Law
+         * @description Set a law against every row: motions, residuals, and what was held back once the episode has ended.
+         *
+         *     While it runs only data of one's own are looked at: a policy that plays a sampled system is not helped.
+         */
+        post: operations["follow_law_api_episodes__episode_id__follow_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/episodes/{episode_id}/report": {
         parameters: {
             query?: never;
@@ -1954,6 +1976,35 @@ export interface components {
              * @description groups of constants that the data cannot tell apart
              */
             undetermined: string[][];
+        };
+        /**
+         * Followed
+         * @description A law beside the data: the shown, and the held-back ones where they may be told.
+         */
+        Followed: {
+            /** Equation */
+            equation: string;
+            /** Fits */
+            fits: {
+                [key: string]: components["schemas"]["VariableFit"];
+            };
+            /** Held Back */
+            held_back: components["schemas"]["Track"][];
+            /** Held Back R2 */
+            held_back_r2: number | null;
+            /** Latex */
+            latex: string;
+            /** Message */
+            message: string;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "ok" | "not_parsed" | "domain_error" | "overflow" | "division_by_zero" | "diverged" | "budget_exhausted" | "solver_failed" | "fit_failed";
+            /** Residuals */
+            residuals: components["schemas"]["Residuals"][];
+            /** Shown */
+            shown: components["schemas"]["Track"][];
         };
         /**
          * ForkBody
@@ -3520,6 +3571,28 @@ export interface components {
             target: string;
         };
         /**
+         * Track
+         * @description One trajectory and what the law makes of it. `predicted` ends where the simulation does.
+         *
+         *     `pulls` are observed minus predicted in units of the noise of the sample; None where nothing was
+         *     observed or no noise is known. An input is held in `inputs` as given.
+         */
+        Track: {
+            /**
+             * Inputs
+             * @default []
+             */
+            inputs: number[][];
+            /** Observed */
+            observed: number[][];
+            /** Predicted */
+            predicted: number[][];
+            /** Pulls */
+            pulls: (number | null)[][];
+            /** T */
+            t: number[];
+        };
+        /**
          * Trajectory
          * @description Samples of every state variable over time.
          *
@@ -4505,6 +4578,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FitView"];
+                };
+            };
+        };
+    };
+    follow_law_api_episodes__episode_id__follow_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["HypothesisBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Followed"];
                 };
             };
         };

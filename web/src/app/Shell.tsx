@@ -9,6 +9,7 @@ import { applyTheme, storedTheme, storeTheme, THEMES } from "./theme";
 const ALL_SCREENS = [
   { to: "/run", name: "Run", key: "r" },
   { to: "/manual", name: "Manual", key: "m" },
+  { to: "/data", name: "Data", key: "d" },
   { to: "/compare", name: "Compare", key: "c" },
   { to: "/episodes", name: "Episodes", key: "e" },
   { to: "/training", name: "Training", key: "t" },
@@ -29,7 +30,7 @@ const KEYS = [
   ["o", "Overlaid or side by side"],
   ["c", "Copy the link to this view"],
   ["e", "Export"],
-  ["g, then r m c e t", "Go to Run, Manual, Compare, Episodes, Training"],
+  ["g, then r m d c e t", "Go to Run, Manual, Data, Compare, Episodes, Training"],
   ["Ctrl or Cmd + Enter", "Submit (Manual)"],
   ["?", "This list"],
   ["Esc", "Close, or leave the field"],

@@ -6,12 +6,14 @@ import { StartForm } from "../features/run/StartForm";
 import { EpisodePanel } from "../panel/EpisodePanel";
 import { Loading } from "../shared/parts";
 import {
+  benchSearch,
   compareSearch,
   episodeSearch,
   episodesSearch,
   formSearch,
   pairSearch,
   trainingSearch,
+  transcriptSearch,
 } from "../shared/search";
 import { root, split } from "./root";
 
@@ -22,6 +24,9 @@ const Members = lazy(async () => ({ default: (await comparison()).Members }));
 const EpisodeList = lazy(() => import("../features/episodes/EpisodeList"));
 const HypothesisForm = lazy(() => import("../features/manual/HypothesisForm"));
 const LocalFile = lazy(() => import("../features/files/LocalFile"));
+const Data = lazy(() => import("../features/data/Data"));
+const Bench = lazy(() => import("../features/bench/Bench"));
+const Transcript = lazy(() => import("../features/transcript/Transcript"));
 const Training = lazy(() => import("../features/training/Training"));
 
 /** A screen under its heading, with outlines until it has been loaded. */
@@ -180,5 +185,73 @@ const training = createRoute({
   },
 });
 
+const data = createRoute({
+  getParentRoute: () => root,
+  path: "/data",
+  component: function ShowData() {
+    const go = data.useNavigate();
+    return (
+      <Screen name="Your data">
+        <Data
+          onStarted={(episodeId, byHand) =>
+            go({ to: byHand ? "/manual/$episodeId" : "/bench/$episodeId", params: { episodeId } })
+          }
+        />
+      </Screen>
+    );
+  },
+});
+
+const bench = createRoute({
+  getParentRoute: () => root,
+  path: "/bench/$episodeId",
+  validateSearch: benchSearch,
+  component: function ShowBench() {
+    const { episodeId } = bench.useParams();
+    const go = bench.useNavigate();
+    return (
+      <Screen name="Bench">
+        <Bench
+          key={episodeId}
+          id={episodeId}
+          view={bench.useSearch()}
+          onView={(next) => go({ search: next, replace: true })}
+        />
+      </Screen>
+    );
+  },
+});
+
+const transcript = createRoute({
+  getParentRoute: () => root,
+  path: "/episodes/$episodeId/transcript",
+  validateSearch: transcriptSearch,
+  component: function ShowTranscript() {
+    const { episodeId } = transcript.useParams();
+    const go = transcript.useNavigate();
+    return (
+      <Screen name="Transcript">
+        <Transcript
+          key={episodeId}
+          id={episodeId}
+          view={transcript.useSearch()}
+          onView={(next) => go({ search: next, replace: true })}
+        />
+      </Screen>
+    );
+  },
+});
+
 /** In the order of the addresses' first words. */
-export const work = [manual, playing, episodes, compare, comparing, file, training] as const;
+export const work = [
+  manual,
+  playing,
+  data,
+  bench,
+  episodes,
+  transcript,
+  compare,
+  comparing,
+  file,
+  training,
+] as const;

@@ -62,6 +62,19 @@ export interface TrainingSearch {
   step?: number;
 }
 
+/** Which law of a bench is looked at: "front 2", "rival 0", "turn 3". */
+export interface BenchSearch {
+  law?: string;
+  run?: number;
+}
+
+/** What of a transcript is shown, and which turn is opened. */
+export interface TranscriptSearch {
+  only?: "failures";
+  q?: string;
+  turn?: number;
+}
+
 type Raw = Record<string, unknown>;
 
 const text = (value: unknown) =>
@@ -125,6 +138,19 @@ export const pairSearch = (raw: Raw) =>
     episode: Array.isArray(raw.episode)
       ? [...new Set(raw.episode.flatMap((id) => text(id) ?? []))].slice(0, 6)
       : undefined,
+  });
+
+export const benchSearch = (raw: Raw) =>
+  present<BenchSearch>({
+    law: /^(front|rival|turn) \d{1,3}$/.test(text(raw.law) ?? "") ? text(raw.law) : undefined,
+    run: whole(raw.run, 0),
+  });
+
+export const transcriptSearch = (raw: Raw) =>
+  present<TranscriptSearch>({
+    only: raw.only === "failures" ? "failures" : undefined,
+    q: text(raw.q),
+    turn: whole(raw.turn, 1),
   });
 
 export const trainingSearch = (raw: Raw) =>

@@ -34,6 +34,8 @@ interface Props {
   lines?: readonly { y: number; name: string }[];
   /** A straight line through the plot, y = x. */
   diagonal?: boolean;
+  /** Names the layers within the drawing, so that a saved picture says what it shows. */
+  legend?: boolean;
   children?: ReactNode;
 }
 
@@ -94,6 +96,7 @@ export function Plot(props: Props) {
               <Drawn key={layer.name} layer={layer} x={x} y={y} />
             ))}
           </g>
+          {props.legend && layers.length > 1 && <Legend layers={layers} right={width - RIGHT} />}
           {props.children}
         </svg>
       )}
@@ -172,6 +175,43 @@ function thinned(places: [number, number, number][]): [number, number, number][]
   }
   return [...columns.values()].flatMap(({ low, high }) =>
     low === high ? [low] : low[2] < high[2] ? [low, high] : [high, low],
+  );
+}
+
+/** The names of the layers at the top right, above the frame. */
+function Legend({ layers, right }: { layers: readonly Layer[]; right: number }) {
+  const wide = (name: string) => 36 + 6.4 * name.length;
+  const starts = layers.map((_, i) =>
+    layers.slice(i).reduce((sum, layer) => sum + wide(layer.name), 0),
+  );
+  return (
+    <g fontSize="11" fill="var(--muted)">
+      {layers.map((layer, i) => {
+        const from = right - (starts[i] ?? 0);
+        const colour = layer.colour ?? "var(--trained)";
+        return (
+          <g key={layer.name}>
+            {layer.kind === "points" ? (
+              <circle cx={from + 9} cy={6} r={2.5} fill={colour} />
+            ) : (
+              <line
+                x1={from}
+                x2={from + 18}
+                y1={6}
+                y2={6}
+                stroke={colour}
+                strokeWidth={layer.kind === "band" ? 8 : 2}
+                strokeOpacity={layer.kind === "band" ? 0.3 : 1}
+                strokeDasharray={layer.dashed ? "7 4" : undefined}
+              />
+            )}
+            <text x={from + 22} y={10}>
+              {layer.name}
+            </text>
+          </g>
+        );
+      })}
+    </g>
   );
 }
 

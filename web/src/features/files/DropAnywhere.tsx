@@ -1,8 +1,9 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
+import { bundled } from "../../api/bundle";
+import { DROPPED, LOCAL_FILE } from "../../shared/kept";
 import { Failure } from "../../shared/parts";
-import { LOCAL_FILE } from "./kept";
 
 const isLog = (file: File) => file.name.endsWith(".jsonl");
 
@@ -20,8 +21,13 @@ export function DropAnywhere() {
         const { readExport } = await import("../../episode/files");
         client.setQueryData(LOCAL_FILE, await readExport(file.name, file));
         go({ to: "/file" });
+      } else if (bundled) {
+        throw new Error(
+          "This copy of the page has no server: it replays logs and reads no measurements.",
+        );
       } else {
-        throw new Error(`${file.name} is no log: exported logs end in .jsonl.`);
+        client.setQueryData(DROPPED, file);
+        go({ to: "/data" });
       }
     };
     const drag = (event: DragEvent) => {
@@ -68,7 +74,7 @@ export function DropAnywhere() {
         background: "color-mix(in srgb, var(--canvas) 80%, transparent)",
       }}
     >
-      <p className="panel">Drop an exported log to replay it</p>
+      <p className="panel">Drop measurements to find their law, or an exported log to replay it</p>
     </div>
   );
 }

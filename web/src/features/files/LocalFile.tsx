@@ -5,9 +5,9 @@ import { emptyEpisode, reduce } from "../../episode/reduce";
 import { recorded } from "../../episode/useEpisode";
 import { Compared } from "../../panel/Compared";
 import { EpisodeBody } from "../../panel/EpisodePanel";
+import { LOCAL_FILE } from "../../shared/kept";
 import { Failure } from "../../shared/parts";
 import type { CompareSearch } from "../../shared/search";
-import { LOCAL_FILE } from "./kept";
 
 interface Props {
   view: CompareSearch;

@@ -1,0 +1,83 @@
+import { type RefObject, useRef, useState } from "react";
+import { exportAddress } from "../../api/client";
+import type { EpisodeView, Followed } from "../../episode/types";
+import { save } from "../../viz";
+import { pictureOf, toPng } from "../../viz/picture";
+import { provenance, toNotebook, toTable } from "./files";
+import { type Candidate, constants, measured } from "./laws";
+
+interface Props {
+  figures: RefObject<HTMLDivElement | null>;
+  episode: EpisodeView;
+  law: Candidate;
+  followed: Followed;
+}
+
+/** The bench as files: for a paper, a colleague, a program. */
+export function Export({ figures, episode, law, followed }: Props) {
+  const menu = useRef<HTMLDetailsElement>(null);
+  const [said, setSaid] = useState("");
+  const name = `${(episode.task.title || "law").replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60)}-${episode.episode_id.slice(0, 8)}`;
+  const text = (suffix: string, type: string, content: string) =>
+    save(`${name}.${suffix}`, new Blob([content], { type }));
+  const picture = async (suffix: "svg" | "png") => {
+    if (!figures.current) return;
+    const known = constants(law).map((row) => `${row.name} = ${measured(row.value, row.error)}`);
+    const drawn = pictureOf(figures.current, {
+      title: episode.task.title,
+      lines: [[law.equation, ...known].join(", "), provenance(episode)],
+    });
+    try {
+      save(
+        `${name}.${suffix}`,
+        suffix === "svg" ? new Blob([drawn.svg], { type: "image/svg+xml" }) : await toPng(drawn),
+      );
+    } catch {
+      setSaid("The browser could not draw the PNG.");
+    }
+  };
+  const items: { label: string; act: () => void }[] = [
+    { label: "Figures as SVG", act: () => picture("svg") },
+    { label: "Figures as PNG", act: () => picture("png") },
+    { label: "All rows as CSV", act: () => text("csv", "text/csv", toTable(episode, followed)) },
+    {
+      label: "Notebook (Jupyter, SciPy)",
+      act: () => text("ipynb", "application/x-ipynb+json", toNotebook(episode, law, followed)),
+    },
+  ];
+  return (
+    <div className="flex items-center gap-2">
+      {said && <span className="text-xs text-danger">{said}</span>}
+      <details
+        ref={menu}
+        className="relative"
+        onKeyDown={(event) => {
+          if (event.key !== "Escape" || !menu.current) return;
+          menu.current.open = false;
+          menu.current.querySelector("summary")?.focus();
+        }}
+      >
+        <summary className="button">Export</summary>
+        <div className="menu right-0">
+          {items.map(({ label, act }) => (
+            <button
+              key={label}
+              type="button"
+              onClick={() => {
+                act();
+                if (menu.current) menu.current.open = false;
+              }}
+            >
+              {label}
+            </button>
+          ))}
+          {episode.status === "finished" && (
+            <a href={exportAddress([episode.episode_id])} download>
+              Episode as JSONL
+            </a>
+          )}
+        </div>
+      </details>
+    </div>
+  );
+}

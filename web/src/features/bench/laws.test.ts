@@ -1,0 +1,77 @@
+import { describe, expect, it } from "vitest";
+import type { Discovery, EpisodeView, Law } from "../../episode/types";
+import { candidates, constants, measured, normalQuantiles } from "./laws";
+
+const law = (equation: string, complexity: number, more: Partial<Law> = {}): Law => ({
+  equation,
+  params: {},
+  constants: [],
+  complexity,
+  terms: 1,
+  chi2: 1,
+  worse_by: 0,
+  explains: true,
+  examined: true,
+  ...more,
+});
+const turn = (number: number, canonical: string | null) => ({
+  turn: number,
+  equation: canonical ?? "nonsense",
+  params: { k: null },
+  parse: {
+    canonical,
+    rejection: canonical === null ? { message: "" } : null,
+    operators: 2,
+    param_units: { k: "1/s" },
+  },
+  simulation: { fitted: { k: 2 }, errors: { k: 0.1 } },
+});
+const episode = {
+  standing: { best_turn: 2 },
+  turns: [turn(1, "dx/dt = -k"), turn(2, "dx/dt = -k*x"), turn(3, null)],
+} as unknown as EpisodeView;
+
+describe("the laws of a bench", () => {
+  it("are the front, rivals that are not on it, and what turns proposed besides", () => {
+    const [plain, best] = [law("dx/dt = -k", 1), law("dx/dt = -k*x", 2)];
+    const rival = law("dx/dt = -k*x**2", 3);
+    const discovery = {
+      chosen: best,
+      front: [plain, best],
+      rivals: [rival, plain],
+    } as unknown as Discovery;
+    const all = candidates(discovery, episode);
+    expect(all.map(({ key }) => key)).toEqual(["front 0", "front 1", "rival 0"]);
+    expect(all.filter(({ chosen }) => chosen).map(({ key }) => key)).toEqual(["front 1"]);
+  });
+
+  it("are those of the turns where nothing was searched, the best of them chosen", () => {
+    const all = candidates(null, episode);
+    expect(all.map(({ key, chosen }) => [key, chosen])).toEqual([
+      ["turn 1", false],
+      ["turn 2", true],
+    ]);
+    const second = all[1];
+    if (!second) throw new Error("there are two");
+    expect(constants(second)).toEqual([
+      { name: "k", value: 2, error: 0.1, low: 2 - 0.196, high: 2 + 0.196, unit: "1/s" },
+    ]);
+  });
+});
+
+describe("numbers", () => {
+  it("carry as many digits as their error leaves", () => {
+    expect(measured(9.81283, 0.0061)).toBe("9.8128 ± 0.0061");
+    expect(measured(-123.4, 12)).toBe("\u2212123 ± 12");
+    expect(measured(0.5, null)).toBe("0.5");
+    expect(measured(2.5e-7, 1e-9)).toBe("2.500e\u22127 ± 1.0e\u22129");
+  });
+
+  it("of the normal distribution are right", () => {
+    const quantiles = normalQuantiles(1000);
+    expect(quantiles[974]).toBeCloseTo(1.9514798, 6); // scipy.stats.norm.ppf(0.9745)
+    expect(quantiles[499]).toBeCloseTo(-0.001253, 5);
+    expect(quantiles[0]).toBeCloseTo(-3.2905, 3);
+    expect((quantiles[0] ?? 0) + (quantiles[999] ?? 0)).toBeCloseTo(0, 9);
+  });
+});

@@ -1,0 +1,125 @@
+// The laws that a bench lays out: those of a discovery, else those of the turns. Values in, values out.
+
+import type { Discovery, EpisodeView, Law, TurnView } from "../../episode/types";
+
+export interface Candidate {
+  /** As the address names it. */
+  key: string;
+  title: string;
+  equation: string;
+  params: Record<string, number>;
+  complexity: number;
+  /** Per sample, in units of the noise; null where only a turn knows the law. */
+  chi2: number | null;
+  law: Law | null;
+  turn: TurnView | null;
+  chosen: boolean;
+}
+
+const sameLaw = (a: Law, b: Law | null) =>
+  b !== null && a.equation === b.equation && JSON.stringify(a.params) === JSON.stringify(b.params);
+
+/** The front from the plainest on, then the rivals that are not on it, then what the turns proposed besides. */
+export function candidates(discovery: Discovery | null, episode: EpisodeView): Candidate[] {
+  const chosen = discovery?.chosen ?? null;
+  const of = (kind: "front" | "rival") => (law: Law, i: number) => ({
+    key: `${kind} ${i}`,
+    title: kind === "front" ? `Front, ${law.complexity} operators` : `Rival ${i + 1}`,
+    equation: law.equation,
+    params: law.params,
+    complexity: law.complexity,
+    chi2: law.chi2,
+    law,
+    turn: null,
+    chosen: sameLaw(law, chosen),
+  });
+  const front = (discovery?.front ?? []).map(of("front"));
+  const rivals = (discovery?.rivals ?? [])
+    .map(of("rival"))
+    .filter(({ law }) => !front.some((one) => sameLaw(law, one.law)));
+  const known = new Set([...front, ...rivals].map(({ equation }) => equation));
+  const best = episode.standing.best_turn;
+  const turns = episode.turns
+    .filter(({ parse }) => parse.rejection === null && !known.has(parse.canonical ?? ""))
+    .map(
+      (turn): Candidate => ({
+        key: `turn ${turn.turn}`,
+        title: `Turn ${turn.turn}`,
+        equation: turn.parse.canonical ?? turn.equation,
+        params: constantsOf(turn),
+        complexity: turn.parse.operators,
+        chi2: null,
+        law: null,
+        turn,
+        chosen: discovery === null && turn.turn === best,
+      }),
+    );
+  return [...front, ...rivals, ...turns];
+}
+
+const constantsOf = (turn: TurnView): Record<string, number> =>
+  Object.fromEntries(
+    Object.entries({ ...turn.params, ...turn.simulation.fitted }).flatMap(
+      ([name, value]): [string, number][] => (value === null ? [] : [[name, value]]),
+    ),
+  );
+
+export interface ConstantRow {
+  name: string;
+  value: number;
+  error: number | null;
+  low: number | null;
+  high: number | null;
+  unit: string | null;
+}
+
+/** The constants of a law with what is known of them. */
+export function constants({ law, turn, params }: Candidate): ConstantRow[] {
+  if (law) return law.constants.map((one) => ({ ...one }));
+  return Object.entries(params).map(([name, value]) => {
+    const error = turn?.simulation.errors?.[name] ?? null;
+    return {
+      name,
+      value,
+      error,
+      low: error === null ? null : value - 1.96 * error,
+      high: error === null ? null : value + 1.96 * error,
+      unit: turn?.parse.param_units[name] ?? null,
+    };
+  });
+}
+
+/** A value with its error, to the digits that the error leaves: 9.813 ± 0.006. */
+export function measured(value: number, error: number | null): string {
+  const minus = (text: string) => text.replaceAll("-", "\u2212");
+  if (error === null || !(error > 0)) return minus(String(Number(value.toPrecision(5))));
+  const places = Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(error))));
+  if (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-4)
+    return minus(`${value.toExponential(3)} ± ${error.toExponential(1)}`);
+  return minus(`${value.toFixed(places)} ± ${error.toFixed(places)}`);
+}
+
+/** The quantiles of the normal distribution at (i + 1/2) / n, by Acklam's rational approximation (1e-9). */
+export function normalQuantiles(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => inverseNormal((i + 0.5) / n));
+}
+
+function inverseNormal(p: number): number {
+  const a = [-39.69683028665376, 220.9460984245205, -275.9285104469687, 138.357751867269];
+  const a2 = [-30.66479806614716, 2.506628277459239];
+  const b = [-54.47609879822406, 161.5858368580409, -155.6989798598866, 66.80131188771972];
+  const b2 = -13.28068155288572;
+  const c = [-0.007784894002430293, -0.3223964580411365, -2.400758277161838];
+  const c2 = [-2.549732539343734, 4.374664141464968, 2.938163982698783];
+  const d = [0.007784695709041462, 0.3224671290700398, 2.445134137142996, 3.754408661907416];
+  const poly = (coefficients: number[], x: number) =>
+    coefficients.reduce((sum, one) => sum * x + one, 0);
+  if (p < 0.02425) {
+    const q = Math.sqrt(-2 * Math.log(p));
+    return poly([...c, ...c2], q) / poly([...d, 1], q);
+  }
+  if (p > 1 - 0.02425) return -inverseNormal(1 - p);
+  const q = p - 0.5;
+  const r = q * q;
+  return (poly([...a, ...a2], r) * q) / poly([...b, b2, 1], r);
+}

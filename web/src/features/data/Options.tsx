@@ -1,0 +1,212 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+import { api, type NewSession } from "../../api/client";
+import type { Measurements } from "../../episode/types";
+
+/** What is asked of the file itself; changing it reads the file anew. */
+export interface Wishes {
+  title: string;
+  hint: string;
+  /** A share of the last rows, or of the runs; null leaves it to the server. */
+  holdBack: number | null;
+  second: File | null;
+}
+
+type Rules = Pick<
+  NewSession,
+  "max_turns" | "profile" | "constants" | "functions" | "reward_mode"
+> & { policy: string };
+
+interface Props {
+  wishes: Wishes;
+  onWishes: (wishes: Wishes) => void;
+  read: Measurements | undefined;
+  ready: boolean;
+  starting: boolean;
+  onStart: (rules: Rules) => void;
+}
+
+/** What is held back, who searches, by which rules. */
+export function Options({ wishes, onWishes, read, ready, starting, onStart }: Props) {
+  const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies });
+  const [policy, setPolicy] = useState<string>();
+  const [turns, setTurns] = useState(8);
+  const [profile, setProfile] = useState<"classic" | "strict">("strict");
+  const [constants, setConstants] = useState<"declared" | "fitted">("fitted");
+  const [functions, setFunctions] = useState<"basic" | "extended">("extended");
+  const [reward, setReward] = useState<"total" | "gain">("total");
+  const offered = policies.data ?? [];
+  const chosen = policy ?? offered.find((entry) => entry.is_default)?.name ?? "search";
+  const unreachable = offered.find((entry) => entry.name === chosen && !entry.reachable);
+  const held = wishes.holdBack ?? 0.25;
+  const start = (who: string) =>
+    onStart({
+      policy: who,
+      max_turns: turns,
+      profile,
+      constants,
+      functions,
+      reward_mode: reward,
+    });
+  return (
+    <form
+      className="panel grid gap-3"
+      onSubmit={(event) => {
+        event.preventDefault();
+        start(chosen);
+      }}
+    >
+      <label>
+        Title
+        <input
+          className="field"
+          value={wishes.title}
+          onChange={(event) => onWishes({ ...wishes, title: event.target.value })}
+        />
+      </label>
+      <label>
+        What moves, in a sentence
+        <input
+          className="field"
+          placeholder="A ball dropped from a balcony."
+          value={wishes.hint}
+          onChange={(event) => onWishes({ ...wishes, hint: event.target.value })}
+        />
+      </label>
+      <label>
+        <span className="flex justify-between gap-2">
+          Held back to check the law
+          <span className="text-muted">
+            {wishes.second
+              ? "a second file"
+              : wishes.holdBack === null
+                ? `${read?.held_back_rows ?? 0} rows`
+                : `${Math.round(100 * held)} %${read ? `, ${read.held_back_rows ?? 0} rows` : ""}`}
+          </span>
+        </span>
+        <input
+          type="range"
+          className="w-full"
+          style={{ accentColor: "var(--trained)", minHeight: 24 }}
+          aria-valuetext={`${Math.round(100 * held)} percent`}
+          min={0}
+          max={0.5}
+          step={0.05}
+          disabled={wishes.second !== null}
+          value={held}
+          onChange={(event) => onWishes({ ...wishes, holdBack: event.target.valueAsNumber })}
+        />
+      </label>
+      <label>
+        Or a second file, kept hidden
+        <input
+          className="field"
+          type="file"
+          onChange={(event) => onWishes({ ...wishes, second: event.target.files?.[0] ?? null })}
+        />
+      </label>
+      <label>
+        Who searches
+        <select
+          className="field"
+          value={chosen}
+          onChange={(event) => setPolicy(event.target.value)}
+        >
+          {offered.map((entry) => (
+            <option key={entry.name} value={entry.name}>
+              {entry.title}
+              {entry.reachable ? "" : " (not reachable)"}
+            </option>
+          ))}
+        </select>
+      </label>
+      {unreachable && (
+        <p className="text-warn">
+          {unreachable.reason} <code>{unreachable.command}</code>
+        </p>
+      )}
+      <details>
+        <summary>Rules</summary>
+        <div className="mt-2 grid gap-3">
+          <label>
+            Turn budget
+            <input
+              className="field"
+              type="number"
+              min={1}
+              max={64}
+              value={turns}
+              onChange={(event) => setTurns(event.target.valueAsNumber || 1)}
+            />
+          </label>
+          <label>
+            Solved when
+            <select
+              className="field"
+              value={profile}
+              onChange={(event) =>
+                setProfile(event.target.value === "classic" ? "classic" : "strict")
+              }
+            >
+              <option value="strict">what is left over is noise (strict)</option>
+              <option value="classic">R² is above 0.93 (classic)</option>
+            </select>
+          </label>
+          <label>
+            Constants that a law leaves open
+            <select
+              className="field"
+              value={constants}
+              onChange={(event) =>
+                setConstants(event.target.value === "declared" ? "declared" : "fitted")
+              }
+            >
+              <option value="fitted">are fitted</option>
+              <option value="declared">are refused</option>
+            </select>
+          </label>
+          <label>
+            Functions
+            <select
+              className="field"
+              value={functions}
+              onChange={(event) =>
+                setFunctions(event.target.value === "basic" ? "basic" : "extended")
+              }
+            >
+              <option value="extended">with tanh, sign, min, max, …</option>
+              <option value="basic">sin, cos, tan, exp, log, sqrt, abs</option>
+            </select>
+          </label>
+          <label>
+            Reward
+            <select
+              className="field"
+              value={reward}
+              onChange={(event) => setReward(event.target.value === "gain" ? "gain" : "total")}
+            >
+              <option value="total">total of each turn</option>
+              <option value="gain">what a turn adds</option>
+            </select>
+          </label>
+        </div>
+      </details>
+      <div className="flex flex-wrap gap-2">
+        <button type="submit" className="button primary grow" disabled={!ready || starting}>
+          {starting ? "Starting" : "Find the law"}
+        </button>
+        <button
+          type="button"
+          className="button"
+          disabled={!ready || starting}
+          onClick={() => start("you")}
+        >
+          By hand
+        </button>
+      </div>
+      {read && !ready && !starting && (
+        <p className="text-xs text-muted">What is marked ✕ has to be decided first.</p>
+      )}
+    </form>
+  );
+}
