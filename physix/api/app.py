@@ -22,8 +22,10 @@ from pydantic import SecretStr
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from physix.api import arriving as arrival
 from physix.api import page, problems
 from physix.api.access import EPISODE_TOKEN
+from physix.api.arriving import OpenEnv
 from physix.api.http import (
     board,
     comparisons,
@@ -70,12 +72,13 @@ class _App(FastAPI):
         return problems.declare(super().openapi())
 
 
-def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
+def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = False) -> FastAPI:
     """Return the application.
 
     Args:
         settings: where the log is, and the limits.
         openenv: whether to serve OpenEnv's routes, whose import costs seconds.
+        arriving: begin to serve without them, and mount them when their import is there.
     """
     settings = with_operator(settings)
 
@@ -97,6 +100,8 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
             tasks.start_soon(metrics.sample, log, engine, drivers)
             if switchboard is not None:
                 tasks.start_soon(Relay(switchboard, drivers, live).run)
+            if arriving and openenv:
+                tasks.start_soon(mounted.arrive)
             if settings.resume_runs:
                 await drivers.resume_all()
             try:
@@ -135,14 +140,20 @@ def create_app(settings: Settings, *, openenv: bool = True) -> FastAPI:
     app.include_router(models.router)
     app.state.fetching = models.Fetching()
     app.state.runs = (Path(settings.runs), shipped_runs())
-    if openenv:
-        from physix.api.openenv.environment import register
+    app.include_router(arrival.router)
+
+    def register(routes: FastAPI) -> None:
+        from physix.api.openenv.environment import register as add
 
         def engine_of() -> EpisodeEngine:
             services: Services = app.state.services
             return services.engine
 
-        register(app, engine_of, max_sessions=settings.max_sessions, salt=settings.eval_salt)
+        add(routes, engine_of, max_sessions=settings.max_sessions, salt=settings.eval_salt)
+
+    app.state.openenv = mounted = OpenEnv(app, register if openenv else None)
+    if openenv and not arriving:
+        mounted.mount()
     app.include_router(reference.router)
     app.include_router(page.router)
     app.add_middleware(WireGuard, max_bytes=settings.max_body_bytes, idle_s=settings.idle_s, quota=quota)
@@ -214,7 +225,7 @@ def serve(settings: Settings) -> None:
         sys.stderr.write(told)
         run_workers(settings, _config(settings, "physix.api.app:worker"))
         return
-    app = create_app(settings)
+    app = create_app(settings, arriving=True)
     _settle()
     sys.stderr.write(told)
     uvicorn.Server(_config(settings, app)).run()
@@ -224,7 +235,7 @@ def worker() -> FastAPI:
     """Return the application of one of several processes; its settings are in the environment."""
     follow_supervisor()
     try:
-        app = create_app(Settings())
+        app = create_app(Settings(), arriving=True)
     except Exception as error:
         # Tells the supervisor that the next one would fail alike: it stops instead of trying for ever.
         logging.getLogger("physix").exception("This process cannot serve: %s", error)

@@ -870,6 +870,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Health
+         * @description Say that the process answers, and whether OpenEnv's routes are there: `arriving` for some seconds.
+         */
+        get: operations["health_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/interactive/sessions": {
         parameters: {
             query?: never;
@@ -2030,6 +2050,22 @@ export interface components {
             episode_id: string;
             /** Turn */
             turn: number;
+        };
+        /**
+         * HealthView
+         * @description How a process is; `openenv` says whether its OpenEnv routes are there.
+         */
+        HealthView: {
+            /**
+             * Openenv
+             * @enum {string}
+             */
+            openenv: "absent" | "arriving" | "ready" | "failed";
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "healthy" | "unhealthy";
         };
         /**
          * HypothesisBody
@@ -4910,6 +4946,26 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SystemView"][];
+                };
+            };
+        };
+    };
+    health_health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HealthView"];
                 };
             };
         };
