@@ -5,42 +5,41 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import asdict
-from datetime import datetime
 from functools import lru_cache
 from statistics import median
-from typing import Annotated, Literal
+from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from physix.api.access import Access, Caller
+from physix.api.http.board_views import (
+    BoardEpisodeList,
+    BoardList,
+    BoardSummary,
+    BoardView,
+    CeilingView,
+    DifferenceView,
+    EstimateView,
+    NewBoard,
+    PlanView,
+    SuiteView,
+    episode_view,
+    interval_view,
+    row_view,
+    why_withheld,
+)
 from physix.api.http.routes import Services, Wired, require_policy
 from physix.api.live.boards import Boards, board_stream
 from physix.api.quota import bill
-from physix.engine.events import FinishReason
-from physix.engine.verifier.types import Profile
 from physix.errors import BadInputError, ForbiddenError
-from physix.limits import (
-    DEFAULT_PAGE,
-    DEFAULT_TURNS,
-    MAX_BOARD_EPISODES,
-    MAX_BOARD_SEEDS,
-    MAX_BOARD_WORDS,
-    MAX_PAGE,
-    MAX_POLICY_NAME,
-    MAX_TITLE,
-    MAX_TURNS,
-    MIN_TOLD_TOGETHER,
-)
-from physix.training.board.files import Board, BoardFolder, Header, State, export, list_boards
+from physix.limits import DEFAULT_PAGE, MAX_BOARD_EPISODES, MAX_PAGE, MAX_POLICY_NAME, MIN_TOLD_TOGETHER
+from physix.training.board.files import Board, BoardFolder, Header, export, list_boards
 from physix.training.board.plan import Plan
-from physix.training.board.play import Result, Status
 from physix.training.board.run import cannot_ask, new_header, require_policies
 from physix.training.board.suites import SPLITS, SUITES, problems
 from physix.training.board.table import TELL_OF_TRUTH, Difference, Row, differences, rows
-from physix.training.intervals import Interval
 
 router = APIRouter()
 BoardId = Annotated[str, Path(max_length=96)]
@@ -53,199 +52,6 @@ def boards_of(request: Request) -> Boards:
 
 
 Playing = Annotated[Boards, Depends(boards_of)]
-
-
-class SuiteView(BaseModel):
-    """A suite that a board can be asked for."""
-
-    name: str
-    about: str
-    problems: int = Field(description="at one seed and one noise level")
-    takes_seeds: bool
-    takes_noise: bool
-    operator_only: bool = Field(description="its truth is held back: only the operator starts boards on it")
-
-
-class NewBoard(BaseModel):
-    """What to play: every policy on every problem."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(default="", max_length=MAX_TITLE, description="as the list shows it")
-    policies: list[Annotated[str, Field(max_length=MAX_POLICY_NAME)]] = Field(
-        min_length=1, max_length=MAX_BOARD_WORDS
-    )
-    suites: list[Annotated[str, Field(max_length=64)]] = Field(
-        min_length=1, max_length=MAX_BOARD_WORDS, description="e.g. odebench, real, builtin:damped_spring"
-    )
-    first_seed: int = Field(default=0, ge=0, le=2**40)
-    seeds: int = Field(default=1, ge=1, le=MAX_BOARD_SEEDS)
-    noises: list[float | None] = Field(
-        default=[None], min_length=1, max_length=16, description="shares; null: as the suite has it"
-    )
-    drop: float = Field(default=0.0, ge=0.0, le=0.9, description="share of ODEBench's samples left out")
-    profile: Profile = "strict"
-    max_turns: int = Field(default=DEFAULT_TURNS, ge=1, le=MAX_TURNS)
-    repetitions: int = Field(default=1, ge=1, le=100)
-    concurrency: int = Field(default=2, ge=1, le=256, description="episodes at a time, as the server allows")
-
-    def plan(self, board_id: str) -> Plan:
-        """Return it as what a board plays.
-
-        Raises:
-            BadInputError: it cannot be played.
-        """
-        return Plan(
-            name=board_id,
-            policies=tuple(self.policies),
-            suites=tuple(self.suites),
-            seeds=tuple(range(self.first_seed, self.first_seed + self.seeds)),
-            noises=tuple(self.noises),
-            drop=self.drop,
-            profile=self.profile,
-            max_turns=self.max_turns,
-            repetitions=self.repetitions,
-        )
-
-
-class EstimateView(BaseModel):
-    """What a board would cost; nothing is started."""
-
-    episodes: int
-    turns_at_most: int
-    most_episodes: int = MAX_BOARD_EPISODES
-    cannot_be_asked: dict[str, int] = Field(description="policy to episodes it has no way to read")
-    cpu_s: float | None = Field(description="by what these policies took on boards known here")
-    concurrency: int = Field(description="as this server allows")
-    seconds: float | None = Field(description="cpu_s shared by the workers")
-    unknown: list[str] = Field(description="policies that no board here tells the cost of")
-
-
-class PlanView(BaseModel):
-    """What a board plays."""
-
-    policies: list[str]
-    suites: list[str]
-    first_seed: int
-    seeds: int
-    noises: list[float | None]
-    drop: float
-    profile: Profile
-    max_turns: int
-    repetitions: int
-
-
-class BoardSummary(BaseModel):
-    """One board in the list, and in its stream."""
-
-    id: str
-    name: str
-    state: State
-    by: Literal["operator", "player"]
-    created_at: datetime
-    updated_at: datetime
-    plan: PlanView
-    done: int
-    total: int
-    errors: int = Field(description="episodes whose worker or server broke; they say nothing of a policy")
-    eta_s: float | None
-    played_s: float
-    concurrency: int
-    command: str
-    note: str
-    versions: dict[str, str]
-
-
-class IntervalView(BaseModel):
-    """A share or a mean with its 95 % interval; null where the data say nothing of it."""
-
-    mean: float | None
-    low: float | None
-    high: float | None
-
-
-class BoardRowView(BaseModel):
-    """One policy on one suite at one noise level."""
-
-    policy: str
-    suite: str
-    noise: float | None
-    n: int = Field(description="episodes that count; not_asked are among them, as failures")
-    not_asked: int
-    failed: int
-    parse_failures: int
-    errors: int
-    cpu_median_s: float | None
-    cpu_most_s: float | None
-    metrics: dict[str, IntervalView]
-    withheld: list[str] = Field(description="metrics that are not told to this caller")
-    why_withheld: str | None
-
-
-class DifferenceView(BaseModel):
-    """How much better a policy is than another on the very same tasks."""
-
-    policy: str
-    than: str
-    suite: str
-    noise: float | None
-    metric: str
-    n: int
-    interval: IntervalView
-
-
-class CeilingView(BaseModel):
-    """What ODEBench's own truths reach under this evaluator."""
-
-    reconstructed: int
-    generalised: int
-    n: int
-
-
-class BoardView(BoardSummary):
-    """A board with its table."""
-
-    rows: list[BoardRowView]
-    than: str | None = Field(description="the policy that the differences are to")
-    differences: list[DifferenceView]
-    ceiling: CeilingView | None
-
-
-class BoardEpisodeView(BaseModel):
-    """One episode of a board; what tells of the truth is for the operator."""
-
-    episode_id: str
-    policy: str
-    suite: str
-    case: str
-    seed: int
-    noise: float | None
-    repetition: int
-    status: Status
-    reason: FinishReason | None
-    note: str
-    solved: bool
-    turns: int
-    cpu_s: float | None
-    match: float
-    reconstructed: bool | None = None
-    generalised: bool | None = None
-    recovered: bool | None = None
-    form: bool | None = None
-    generalisation: float | None = None
-
-
-class BoardEpisodeList(BaseModel):
-    """Episodes of a board, in the order in which they ended."""
-
-    items: list[BoardEpisodeView]
-    total: int
-
-
-class BoardList(BaseModel):
-    """The boards, newest first."""
-
-    items: list[BoardSummary]
 
 
 @router.get("/api/board/suites")
@@ -344,7 +150,7 @@ async def board_episodes(
         if (policy is None or one.policy == policy) and (suite is None or one.suite == suite)
     ]
     return BoardEpisodeList(
-        items=[_episode(one, caller) for one in own[offset : offset + limit]], total=len(own)
+        items=[episode_view(one, caller) for one in own[offset : offset + limit]], total=len(own)
     )
 
 
@@ -512,14 +318,14 @@ async def _view(
     base = than or (header.plan.policies[0] if len(header.plan.policies) > 1 else None)
     table, others = await to_thread.run_sync(_table, folder, folder.version(), base, limiter=wired.reading)
     summary = await to_thread.run_sync(_summary, playing, header, folder)
-    shown = [_row(row, _withheld(row, header, caller)) for row in table]
+    shown = [row_view(row, why_withheld(row, header, caller)) for row in table]
     told = {(row.policy, row.suite, row.noise): set(row.withheld) for row in shown}
     return BoardView(
         **dict(summary),
         rows=shown,
         than=base,
         differences=[
-            DifferenceView(**{**asdict(one), "interval": _interval(one.interval)})
+            DifferenceView(**{**asdict(one), "interval": interval_view(one.interval)})
             for one in others
             if one.metric not in told[one.policy, one.suite, one.noise] | told[one.than, one.suite, one.noise]
             and (one.metric not in TELL_OF_TRUTH or caller.operator or one.n >= MIN_TOLD_TOGETHER)
@@ -528,33 +334,3 @@ async def _view(
         if header.ceiling
         else None,
     )
-
-
-def _withheld(row: Row, header: Header, caller: Access) -> str | None:
-    """Return why a row's metrics that tell of the truth are kept from a caller; None: they are told."""
-    if caller.operator:
-        return None
-    held = row.suite in SPLITS or (row.suite == "builtin" and caller.holds_back("builtin", 0))
-    if held and header.by == "player":
-        # Boards of their own choice would let a player ask for one task as the difference of two.
-        return "the truth of these tasks is held back, and the board is not the operator's"
-    if row.n < MIN_TOLD_TOGETHER:
-        return f"told over {MIN_TOLD_TOGETHER} episodes and more"
-    return None
-
-
-def _row(row: Row, why: str | None) -> BoardRowView:
-    withheld = [name for name in row.metrics if name in TELL_OF_TRUTH] if why else []
-    metrics = {name: _interval(one) for name, one in row.metrics.items() if name not in withheld}
-    return BoardRowView(
-        **{**asdict(row), "metrics": metrics}, withheld=withheld, why_withheld=why if withheld else None
-    )
-
-
-def _interval(found: Interval) -> IntervalView:
-    return IntervalView(mean=found.mean, low=found.low, high=found.high)
-
-
-def _episode(one: Result, caller: Access) -> BoardEpisodeView:
-    told = set(BoardEpisodeView.model_fields) - (set() if caller.operator else set(TELL_OF_TRUTH))
-    return BoardEpisodeView.model_validate({k: v for k, v in asdict(one).items() if k in told})

@@ -153,7 +153,7 @@ class _Sitting:
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch, group.cancel_scope)
             await executor.run(work, in_batches(jobs, batch), self._take)
-            if "odebench" in {job.problem.suite for job in jobs} and self._header.ceiling is None:
+            if "odebench" in self._header.plan.suites and self._header.ceiling is None:
                 self._header = replace(self._header, ceiling=await anyio.to_thread.run_sync(ceiling))
             group.cancel_scope.cancel()
 
