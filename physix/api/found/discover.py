@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from physix.api.found.result import Found, Result
 from physix.api.found.running import run_anywhere
-from physix.api.found.source import Data, Options, task_of
+from physix.api.found.source import Data, Inputs, Options, Sigma, task_of
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
 from physix.engine.discovery import Constant
 from physix.engine.examine import Examined, examine
@@ -29,9 +29,9 @@ def discover(
     *,
     hint: str = "",
     time: str | None = None,
-    inputs: Sequence[str] = (),
+    inputs: Inputs = (),
     runs: str | None = None,
-    sigma: Mapping[str, str | float] | None = None,
+    sigma: Sigma | None = None,
     units: Mapping[str, str] | None = None,
     first_order: Sequence[str] = (),
     second_order: Sequence[str] = (),
@@ -52,8 +52,9 @@ def discover(
             (T, 1 + D) with the time first, `(t, states)`, or a list of these, one a run.
         hint: what an onlooker would say; language models read it.
         time, inputs, runs, ignore: columns by name or label: the time, what drives the motion, what tells
-            runs apart, what counts for nothing.
-        sigma: standard deviations: `{"errU": "U"}` names a column, `{"U": 0.02}` is a number.
+            runs apart, what counts for nothing. Inputs may also come with their values: `{"u": u}`.
+        sigma: standard deviations: `{"errU": "U"}` names a column; `{"U": 0.02}` is a number, or one a
+            sample; 0.02 alone is that of every state.
         units: `{"x": "cm"}`; replaces what the file says.
         first_order, second_order: states written dx/dt, or d2x/dt2 without a measured velocity.
         rate: which column is the rate of which, `{"v": "x"}`.
@@ -75,7 +76,7 @@ def discover(
         time=time,
         inputs=inputs,
         runs=runs,
-        sigma=sigma or {},
+        sigma={} if sigma is None else sigma,
         units=units or {},
         first_order=first_order,
         second_order=second_order,
@@ -156,9 +157,9 @@ def fit(
     params: Mapping[str, float | None] | None = None,
     hint: str = "",
     time: str | None = None,
-    inputs: Sequence[str] = (),
+    inputs: Inputs = (),
     runs: str | None = None,
-    sigma: Mapping[str, str | float] | None = None,
+    sigma: Sigma | None = None,
     units: Mapping[str, str] | None = None,
     first_order: Sequence[str] = (),
     second_order: Sequence[str] = (),
@@ -185,7 +186,7 @@ def fit(
         time=time,
         inputs=inputs,
         runs=runs,
-        sigma=sigma or {},
+        sigma={} if sigma is None else sigma,
         units=units or {},
         first_order=first_order,
         second_order=second_order,

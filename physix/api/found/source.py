@@ -18,6 +18,10 @@ from physix.limits import MAX_RUNS, MAX_TITLE
 
 # A file, a text, bytes, a mapping, a frame; (t, states); or several of these, one a run.
 Data = Source | tuple[Any, ...] | list[Any]
+# Of a column by name, or a number, or one number a sample; a number alone is for every state.
+Sigma = Mapping[str, str | float | Sequence[float] | NDArray[Any]] | float
+# Names of columns, or columns that come beside the data.
+Inputs = Sequence[str] | Mapping[str, Sequence[float] | NDArray[Any]]
 _RUN = "run"
 
 
@@ -26,9 +30,10 @@ class Options:
     """How data are to be read; columns by name or by label.
 
     Attributes:
-        inputs: columns that drive the motion.
+        inputs: columns that drive the motion, by name, or with their values: `{"u": u}`.
         runs: the column that tells runs apart.
-        sigma: standard deviations: `{"errU": "U"}` names a column, `{"U": 0.02}` is a number in U's unit.
+        sigma: standard deviations: `{"errU": "U"}` names a column; `{"U": 0.02}` is a number in U's unit, or
+            one number a sample; 0.02 alone is that of every state.
         units: `{"x": "cm"}`.
         first_order, second_order: states written dx/dt, or d2x/dt2 with an estimated velocity.
         rate: which column is the rate of which, `{"v": "x"}`.
@@ -39,9 +44,9 @@ class Options:
     """
 
     time: str | None = None
-    inputs: Sequence[str] = ()
+    inputs: Inputs = ()
     runs: str | None = None
-    sigma: Mapping[str, str | float] = field(default_factory=dict)
+    sigma: Sigma = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     first_order: Sequence[str] = ()
     second_order: Sequence[str] = ()
@@ -62,22 +67,8 @@ def task_of(data: Data, options: Options) -> MeasuredTask:
         CsvError: they hold no motion; all problems in one message.
         BadInputError: a file cannot be read, or an option is out of range.
     """
-    table, runs = _with_sigmas(*_table(data, options.names), options.sigma)
-    columns = {name: of for name, of in options.sigma.items() if isinstance(of, str)}
-    choice = Choice(
-        time=options.time,
-        run=options.runs or runs,
-        inputs=tuple(options.inputs),
-        ignore=tuple(options.ignore),
-        rate=dict(options.rate),
-        sigma={**columns, **_named(options.sigma)},
-        first_order=tuple(options.first_order),
-        second_order=tuple(options.second_order),
-        units=dict(options.units),
-    )
-    other = None
-    if options.held_back is not None:
-        other, _ = _with_sigmas(*_table(options.held_back, options.names), options.sigma)
+    table, choice = _read(data, options)
+    other = None if options.held_back is None else _read(options.held_back, options)[0]
     return measured_task(
         table,
         choose(table, choice),
@@ -87,6 +78,33 @@ def task_of(data: Data, options: Options) -> MeasuredTask:
         hold_back=options.hold_back,
         held_back=other,
     )
+
+
+def _read(data: Data, options: Options) -> tuple[Table, Choice]:
+    """Return a table with what was given beside it, and what is said about its columns."""
+    table, runs = _table(data, options.names)
+    inputs = options.inputs
+    if isinstance(inputs, Mapping):
+        table = _beside(table, {name: np.asarray(values, dtype=float) for name, values in inputs.items()})
+    choice = Choice(
+        time=options.time,
+        run=options.runs or runs,
+        inputs=tuple(inputs),
+        ignore=tuple(options.ignore),
+        rate=dict(options.rate),
+        first_order=tuple(options.first_order),
+        second_order=tuple(options.second_order),
+        units=dict(options.units),
+    )
+    sigma = options.sigma
+    if not isinstance(sigma, Mapping):
+        roles = choose(table, choice)
+        sigma = {name: float(sigma) for name, role in roles.items() if role.kind == "state"}
+    columns = {name: of for name, of in sigma.items() if isinstance(of, str)}
+    given = {of: value for of, value in sigma.items() if not isinstance(value, str)}
+    added = {_sigma_name(of): _checked_sigma(of, value, table.rows) for of, value in given.items()}
+    told = {**columns, **{_sigma_name(of): of for of in given}}
+    return _beside(table, added), replace(choice, sigma=told)
 
 
 def _title(data: Data) -> str:
@@ -145,32 +163,26 @@ def _columns(data: Any, names: Sequence[str]) -> dict[str, NDArray[Any]]:
     return {"t": t, **dict(zip(own, states.T, strict=True))}
 
 
-def _with_sigmas(
-    table: Table, runs: str | None, sigma: Mapping[str, str | float]
-) -> tuple[Table, str | None]:
-    """Return the table with a column for each standard deviation that was given as a number."""
+def _beside(table: Table, columns: Mapping[str, NDArray[Any]]) -> Table:
+    """Return the table with further columns that were given beside it."""
     added = []
-    for of, value in sigma.items():
-        if isinstance(value, str):
-            continue
-        if not (np.isfinite(value) and value > 0.0):
-            raise CsvError(f"The standard deviation {value!r} of {of!r} is not a positive number.")
-        name = _sigma_name(of)
+    for name, values in columns.items():
+        if values.shape != (table.rows,):
+            raise CsvError(f"{name} has shape {values.shape}; the data have {table.rows} rows.")
+        if re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) is None or name in table.roles:
+            raise CsvError(f"{name[:40]!r} cannot be the name of a further column: another name, in ASCII.")
+        role = Role(kind="ignore")
         added.append(
-            Column(
-                name=name,
-                label=name,
-                unit=None,
-                values=np.full(table.rows, float(value)),
-                role=Role(kind="ignore"),
-                why="given with the data",
-            )
+            Column(name=name, label=name, unit=None, values=values, role=role, why="given with the data")
         )
-    return (replace(table, columns=(*table.columns, *added)), runs) if added else (table, runs)
+    return replace(table, columns=(*table.columns, *added)) if added else table
 
 
-def _named(sigma: Mapping[str, str | float]) -> dict[str, str]:
-    return {_sigma_name(of): of for of, value in sigma.items() if not isinstance(value, str)}
+def _checked_sigma(of: str, value: float | Sequence[float] | NDArray[Any], rows: int) -> NDArray[Any]:
+    sigma = np.asarray(value, dtype=float)
+    if not (np.isfinite(sigma).all() and (sigma > 0.0).all()):
+        raise CsvError(f"The standard deviation of {of!r} must be a positive number.")
+    return np.full(rows, float(sigma)) if sigma.ndim == 0 else sigma
 
 
 def _sigma_name(of: str) -> str:

@@ -125,6 +125,12 @@ def test_a_standard_deviation_may_be_a_number_or_a_column() -> None:
     told = {"t": T, "y": Y, "e": np.linspace(0.01, 0.03, len(T))}
     column = task_of(told, Options(sigma={"e": "y"}, hold_back=0.0)).task
     assert column.shown[0].sigma[-1][0] == pytest.approx(0.03)
+    every = task_of(
+        (T, np.stack([Y, Y], axis=1)), Options(sigma=0.03, hold_back=0.0, first_order=["x1", "x2"])
+    )
+    assert set(every.task.shown[0].sigma) == {(0.03, 0.03)}
+    samples = task_of({"t": T, "y": Y}, Options(sigma={"y": np.linspace(0.01, 0.03, len(T))}, hold_back=0.0))
+    assert [row[0] for row in samples.task.shown[0].sigma] == [row[0] for row in column.shown[0].sigma]
     held = task_of({"t": T, "y": Y}, Options(sigma={"y": 0.02}, held_back={"t": T, "y": Y})).truth
     assert held.hidden[0].sigma[0][0] == 0.02
 
@@ -137,9 +143,11 @@ def test_a_standard_deviation_may_be_a_number_or_a_column() -> None:
         ((T, Y), {"names": ["a", "b"]}, "2 names were given for 1 columns"),
         ([], {}, "0 runs were given"),
         ([{"t": T, "y": Y}, {"t": T, "z": Y}], {}, "different columns"),
-        ({"t": T, "y": Y}, {"sigma": {"y": -1.0}}, "not a positive number"),
+        ({"t": T, "y": Y}, {"sigma": {"y": -1.0}}, "must be a positive number"),
         ({"t": T, "y": Y}, {"sigma": {"z": 0.1}}, "no column 'z'"),
         ({"t": T, "y": Y}, {"inputs": ["u"]}, "no column 'u'"),
+        ({"t": T, "y": Y}, {"inputs": {"u": T[:5]}}, "the data have 80 rows"),
+        ({"t": T, "y": Y}, {"inputs": {"y": T}}, "another name"),
         ({"t": T, "y": Y}, {"hold_back": 0.9}, "0 to 0.5"),
         (Path("none.csv"), {}, "Cannot read none.csv"),
     ],
@@ -171,6 +179,17 @@ def test_axes_have_round_marks() -> None:
     assert ticks(0.0, 10.0) == [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
     assert ticks(-0.31, 0.29, most=5) == [-0.2, 0.0, 0.2]
     assert ticks(1.0, 1.0) == []
+
+
+def test_inputs_may_come_beside_the_data() -> None:
+    u = np.sin(2.0 * T)
+    v = np.cumsum(u) * (T[1] - T[0])
+    found = physix.fit((T, v), "v' = b*u", names=["v"], inputs={"u": u}, first_order=["v"])
+    assert found.best.params["b"] == pytest.approx(1.0, abs=0.05)
+    told = found.best.predict(T, [0.0], inputs={"u": u})
+    assert np.abs(told[:, 0] - v).max() < 0.05
+    with pytest.raises(BadInputError, match="Input u must have one value for each of the 80 times"):
+        found.best.predict(T, [0.0], inputs={"u": u[:3]})
 
 
 def test_what_a_person_fits_is_recorded_as_theirs() -> None:
