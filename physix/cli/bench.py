@@ -53,11 +53,12 @@ def bench_env(
     soak_minutes: Annotated[
         float, typer.Option(min=0, help="Then play this long with 64 sessions and watch memory and handles.")
     ] = 0.0,
+    workers: Annotated[int, typer.Option(min=1, help="Also measure so many processes on one log.")] = 1,
 ) -> None:
     """Time OpenEnv steps over /ws at 1, 16 and 64 sessions, beside OpenEnv's echo environment."""
     from physix.cli.measure.env import main
 
-    main(seconds, postgres, soak_minutes)
+    main(seconds, postgres, soak_minutes, workers)
 
 
 @bench_app.command("scale")

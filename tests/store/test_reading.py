@@ -13,6 +13,7 @@ import pytest
 from physix.errors import BadInputError, StorageError
 from physix.store import EpisodeFilter, open_backend, open_log
 from physix.store.contract_events import finished, started, turn
+from physix.store.sql.log import SqlLog
 from physix.store.sql.migrate import alembic_config
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +43,21 @@ async def test_a_reader_sees_what_a_writer_appends_meanwhile(new_url: NewUrl) ->
         follower = aiter(reader.subscribe(after_position=first.position))
         await writer.append("f", turn(1), expected_version=1)
         assert (await anext(follower)).version == 2
+
+
+async def test_the_total_is_that_of_now_whoever_writes_and_after_a_list_was_damaged(new_url: NewUrl) -> None:
+    url = new_url()
+    await write(url)
+    async with open_log(url) as log, open_log(url) as other:
+        assert isinstance(log, SqlLog)
+        for name, total in (("f", 2), ("g", 3)):
+            assert (await log.list_episodes(EpisodeFilter(), limit=1)).total == total - 1
+            await other.append(name, (started(),), expected_version=0)
+            assert (await log.list_episodes(EpisodeFilter(), limit=1)).total == total
+        with log.backend.writer.begin() as connection:
+            connection.exec_driver_sql("DELETE FROM episodes WHERE episode_id = 'f'")
+        assert await log.rebuild() == 3
+        assert (await log.list_episodes(EpisodeFilter())).total == 3
 
 
 async def test_what_is_not_there_is_not_made_by_reading(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 Both are served by one uvicorn process each and driven by the same client with the same frames; every
 PhysiX step is verified and its three events are durable before it is answered. The echo environment
-is what `openenv init` writes. Whole episodes of eight steps are played, resets included.
+is what `openenv init` writes. Whole episodes of eight steps are played, resets included. CPU time a step is
+that of the server's processes: on a busy machine, rates tell of the machine.
 """
 
 from __future__ import annotations
@@ -48,12 +49,13 @@ Frames = Callable[[int], tuple[str, list[str]]]
 class _Rate:
     """What the sessions saw together."""
 
+    steps: int
     steps_per_s: float
     p50_ms: float
     p99_ms: float
 
 
-def main(seconds: float, postgres_url: str | None, soak_minutes: float) -> None:
+def main(seconds: float, postgres_url: str | None, soak_minutes: float, workers: int = 1) -> None:
     """Print every figure; PostgreSQL only where a URL of an empty database is given."""
     out = sys.stdout
     out.write(f"{os.cpu_count()} cores, load average {os.getloadavg()[0]:.2f}\n")
@@ -66,17 +68,23 @@ def main(seconds: float, postgres_url: str | None, soak_minutes: float) -> None:
             out.write("PostgreSQL: not measured; give an empty database with --postgres URL\n")
         else:
             targets.append(("PostgreSQL", _serve(postgres_url), _physix_frames))
-        floor: dict[int, float] = {}
+        if workers > 1:
+            several = [*_serve(f"sqlite:///{folder}/shared.db"), "--workers", str(workers)]
+            targets.append((f"{workers} workers", several, _physix_frames))
+        floor: dict[int, tuple[float, float]] = {}  # steps per second, and CPU milliseconds a step
         for name, command, frames in targets:
-            with _running(command) as (port, _process):
+            with _running(command) as (port, process):
                 for sessions in _SESSIONS:
                     asyncio.run(_drive(port, sessions, min(2.0, seconds), frames))
+                    busy = _cpu_s(process.pid)
                     seen = asyncio.run(_drive(port, sessions, seconds, frames))
-                    floor.setdefault(sessions, seen.steps_per_s)
+                    cpu_ms = 1e3 * (_cpu_s(process.pid) - busy) / seen.steps
+                    rate, least = floor.setdefault(sessions, (seen.steps_per_s, cpu_ms))
                     out.write(
                         f"{name:10} {sessions:2} sessions {seen.steps_per_s:7.0f} steps/s, "
-                        f"p50 {seen.p50_ms:6.2f} ms, p99 {seen.p99_ms:6.2f} ms; "
-                        f"{seen.steps_per_s / floor[sessions]:.2f} of echo\n"
+                        f"p50 {seen.p50_ms:6.2f} ms, p99 {seen.p99_ms:6.2f} ms, "
+                        f"{cpu_ms:.3f} ms of the server's CPU a step; "
+                        f"{seen.steps_per_s / rate:.2f} of echo, {least / cpu_ms:.2f} by CPU\n"
                     )
                     out.flush()
         if soak_minutes > 0:
@@ -124,6 +132,14 @@ def _usage(pid: int) -> str:
     return f"{resident} MiB resident, {handles} file handles, {threads} threads"
 
 
+def _cpu_s(pid: int) -> float:
+    """Return the CPU seconds of a process and its children so far, resets and all."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own + sum(_cpu_s(int(child)) for child in children)
+
+
 @contextmanager
 def _running(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     with socket.socket() as probe:
@@ -136,8 +152,10 @@ def _running(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]
         deadline = time.monotonic() + 120
         while True:
             try:
-                httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status()
-                break
+                health = httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status().json()
+                if health.get("openenv", "ready") == "ready":
+                    break
+                time.sleep(0.05)
             except httpx.TransportError as error:
                 if process.poll() is not None or time.monotonic() > deadline:
                     raise PhysixError("The server to measure did not start.") from error
@@ -163,7 +181,7 @@ async def _drive(port: int, sessions: int, seconds: float, frames: Frames) -> _R
         for one in sockets:
             await one.close()
     spent.sort()
-    return _Rate(len(spent) / total, statistics.median(spent), spent[int(0.99 * len(spent))])
+    return _Rate(len(spent), len(spent) / total, statistics.median(spent), spent[int(0.99 * len(spent))])
 
 
 async def _play(

@@ -51,6 +51,7 @@ class SqlLog:
         self._read_only = read_only
         self._loop = loop
         self._hub = Hub()
+        self._counted = queries.Counted()
         self._writer = Writer(backend, self._written)
         self._stop = threading.Event()
         self._watcher = threading.Thread(target=self._watch, name="physix-log-watcher", daemon=True)
@@ -201,7 +202,9 @@ class SqlLog:
         limit: int = 50,
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
-        return await self.query(lambda connection: queries.page(connection, wanted, order, cursor, limit))
+        return await self.query(
+            lambda connection: queries.page(connection, wanted, order, cursor, limit, self._counted)
+        )
 
     async def list_some(self, episode_ids: Sequence[str]) -> list[EpisodeRow]:
         """Return the rows of some episodes, by position."""
@@ -224,7 +227,10 @@ class SqlLog:
 
         def run() -> int:
             with self._translated():
-                return rebuild(self.backend, progress)
+                try:
+                    return rebuild(self.backend, progress)
+                finally:
+                    self._counted.forget()
 
         return await to_thread.run_sync(run)
 

@@ -63,10 +63,36 @@ def last_position(connection: Connection) -> int:
     return int(found or 0)
 
 
+class Counted:
+    """How many episodes the log has. None ever goes: what was counted once is not counted again."""
+
+    def __init__(self) -> None:
+        self._known = (0, 0)  # a position, and how many began up to it
+
+    def total(self, connection: Connection) -> int:
+        """Return how many there are now."""
+        upto, known = self._known
+        position = schema.episodes.c.position
+        later = select(func.count(), func.max(position)).where(position > upto)
+        more, last = connection.execute(later).one()
+        if more:
+            self._known = (last, known + more)
+        return int(known + more)
+
+    def forget(self) -> None:
+        """Count all of them again: the list is made anew, as it may have been damaged."""
+        self._known = (0, 0)
+
+
 def page(
-    connection: Connection, wanted: EpisodeFilter, order: EpisodeOrder, cursor: str | None, limit: int
+    connection: Connection,
+    wanted: EpisodeFilter,
+    order: EpisodeOrder,
+    cursor: str | None,
+    limit: int,
+    counted: Counted,
 ) -> EpisodePage:
-    """Return a page of episodes.
+    """Return a page of episodes; `counted` is what is known of the log at `connection`.
 
     Raises:
         BadInputError: the cursor is not one of ours, or is one of another order.
@@ -86,7 +112,7 @@ def page(
             before = after[1] if after is not None else MAX_SEED
             conditions = [schema.episodes.c.position.in_(_search(part, before=before, limit=size + 1))]
     if total is None:
-        total = _count(connection, conditions)
+        total = _shown(connection, conditions) if conditions else counted.total(connection)
     ordered = _Ordered(connection, conditions, _SORT_KEYS[order.by])
     if order.descending or order.by == "started":
         found = ordered.straight(after, descending=order.descending, limit=size + 1)
@@ -100,14 +126,10 @@ def page(
     )
 
 
-def _count(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> int:
-    """Return how many episodes there are; of those that a filter shows, no more than MAX_COUNTED."""
-    if not conditions:
-        query = select(func.count()).select_from(schema.episodes)
-    else:
-        some = select(schema.episodes.c.position).where(*conditions).limit(MAX_COUNTED).subquery()
-        query = select(func.count()).select_from(some)
-    return int(connection.execute(query).scalar_one())
+def _shown(connection: Connection, conditions: Sequence[ColumnElement[bool]]) -> int:
+    """Return how many episodes a filter shows, no more than MAX_COUNTED."""
+    some = select(schema.episodes.c.position).where(*conditions).limit(MAX_COUNTED).subquery()
+    return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
 
 
 class _Ordered:
