@@ -28,6 +28,9 @@ ADDRESSES = (
     "/data",
     "/bench/$episodeId",
     "/episodes/$episodeId/transcript",
+    "/board",
+    "/board/$boardId",
+    "/many",
 )
 _KNOWN = re.compile("|".join(re.sub(r"\$\w+", "[^/]+", address.rstrip("/")) + "/?" for address in ADDRESSES))
 _NOT_BUILT = (

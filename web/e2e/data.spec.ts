@@ -77,6 +77,7 @@ test("a file dropped on any screen is looked at before anything runs, and every 
 test("what is no table is refused in words, and what is wrong with a table stands at its line", async ({
   page,
 }) => {
+  expectErrors(page);
   await page.goto("/data");
   await page
     .getByLabel("Or paste a table")

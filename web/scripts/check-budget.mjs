@@ -20,7 +20,7 @@ const size = (files) =>
   [...files].reduce((sum, file) => sum + gzipSync(readFileSync(new URL(file, out))).length, 0);
 let over = false;
 for (const [name, files, limit] of [
-  ["script", scripts, 140_000],
+  ["script", scripts, 145_000],
   ["CSS", styles, 8_000],
 ]) {
   const bytes = size(files);

@@ -21,6 +21,7 @@ export class ApiError extends Error {
 type Schemas = components["schemas"];
 type Query = NonNullable<paths["/api/episodes"]["get"]["parameters"]["query"]>;
 type Hypothesis = Schemas["HypothesisBody"];
+export type NewBoard = Schemas["NewBoard"];
 export type NewSession = Schemas["NewSession"];
 export type Drive = "llm-step" | "run" | "pause" | "abandon";
 export type DriveAll = "run" | "pause" | "abandon";
@@ -147,6 +148,31 @@ export const api = {
   events: (id: string) => answer(client.GET("/api/episodes/{episode_id}/events.json", episode(id))),
   follow: (id: string, body: Hypothesis) =>
     answer(client.POST("/api/episodes/{episode_id}/follow", { ...episode(id), body })),
+  suites: () => answer(client.GET("/api/board/suites")),
+  boards: () => answer(client.GET("/api/board")),
+  board: (board_id: string, than?: string) =>
+    answer(
+      client.GET("/api/board/{board_id}", {
+        params: { path: { board_id }, query: than === undefined ? {} : { than } },
+      }),
+    ),
+  boardEpisodes: (board_id: string, query: { policy: string; suite: string; offset: number }) =>
+    answer(
+      client.GET("/api/board/{board_id}/episodes", {
+        params: { path: { board_id }, query: { ...query, limit: 200 } },
+      }),
+    ),
+  estimateBoard: (body: Schemas["NewBoard"]) =>
+    answer(client.POST("/api/board/estimate", { body })),
+  startBoard: (body: Schemas["NewBoard"]) => answer(client.POST("/api/board", { body })),
+  driveBoard: (board_id: string, action: "pause" | "cancel" | "run") =>
+    answer(
+      action === "pause"
+        ? client.POST("/api/board/{board_id}/pause", { params: { path: { board_id } } })
+        : action === "cancel"
+          ? client.POST("/api/board/{board_id}/cancel", { params: { path: { board_id } } })
+          : client.POST("/api/board/{board_id}/run", { params: { path: { board_id } } }),
+    ),
   check: (body: Schemas["TableBody"]) => answer(client.POST("/api/csv/check", { body })),
   fork: (id: string, turn: number) =>
     answer(

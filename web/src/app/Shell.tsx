@@ -11,6 +11,7 @@ const ALL_SCREENS = [
   { to: "/manual", name: "Manual", key: "m" },
   { to: "/data", name: "Data", key: "d" },
   { to: "/compare", name: "Compare", key: "c" },
+  { to: "/board", name: "Board", key: "b" },
   { to: "/episodes", name: "Episodes", key: "e" },
   { to: "/training", name: "Training", key: "t" },
 ] as const;
@@ -30,7 +31,7 @@ const KEYS = [
   ["o", "Overlaid or side by side"],
   ["c", "Copy the link to this view"],
   ["e", "Export"],
-  ["g, then r m d c e t", "Go to Run, Manual, Data, Compare, Episodes, Training"],
+  ["g, then r m d c b e t", "Go to Run, Manual, Data, Compare, Board, Episodes, Training"],
   ["Ctrl or Cmd + Enter", "Submit (Manual)"],
   ["?", "This list"],
   ["Esc", "Close, or leave the field"],

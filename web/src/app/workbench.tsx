@@ -7,14 +7,17 @@ import { EpisodePanel } from "../panel/EpisodePanel";
 import { Loading } from "../shared/parts";
 import {
   benchSearch,
+  boardSearch,
   compareSearch,
   episodeSearch,
   episodesSearch,
   formSearch,
+  manySearch,
   pairSearch,
   trainingSearch,
   transcriptSearch,
 } from "../shared/search";
+import { useTitle } from "../shared/title";
 import { root, split } from "./root";
 
 const comparison = () => import("../features/compare/Comparison");
@@ -26,11 +29,15 @@ const HypothesisForm = lazy(() => import("../features/manual/HypothesisForm"));
 const LocalFile = lazy(() => import("../features/files/LocalFile"));
 const Data = lazy(() => import("../features/data/Data"));
 const Bench = lazy(() => import("../features/bench/Bench"));
+const BoardList = lazy(() => import("../features/board/BoardList"));
+const BoardScreen = lazy(() => import("../features/board/BoardScreen"));
+const Many = lazy(() => import("../features/many/Many"));
 const Transcript = lazy(() => import("../features/transcript/Transcript"));
 const Training = lazy(() => import("../features/training/Training"));
 
 /** A screen under its heading, with outlines until it has been loaded. */
 function Screen({ name, children }: { name: string; children: ReactNode }) {
+  useTitle(name);
   return (
     <>
       <h1 className="mb-4">{name}</h1>
@@ -242,6 +249,53 @@ const transcript = createRoute({
   },
 });
 
+const boards = createRoute({
+  getParentRoute: () => root,
+  path: "/board",
+  component: () => (
+    <Screen name="Board">
+      <BoardList />
+    </Screen>
+  ),
+});
+
+const board = createRoute({
+  getParentRoute: () => root,
+  path: "/board/$boardId",
+  validateSearch: boardSearch,
+  component: function ShowBoard() {
+    const { boardId } = board.useParams();
+    const go = board.useNavigate();
+    return (
+      <Screen name="Board">
+        <BoardScreen
+          key={boardId}
+          id={boardId}
+          view={board.useSearch()}
+          onView={(next) => go({ search: next, replace: true })}
+        />
+      </Screen>
+    );
+  },
+});
+
+const many = createRoute({
+  getParentRoute: () => root,
+  path: "/many",
+  validateSearch: manySearch,
+  component: function ShowMany() {
+    const go = many.useNavigate();
+    return (
+      <Screen name="Run many">
+        <Many
+          search={many.useSearch()}
+          onStarted={(boardId) => go({ to: "/board/$boardId", params: { boardId } })}
+        />
+      </Screen>
+    );
+  },
+});
+
 /** In the order of the addresses' first words. */
 export const work = [
   manual,
@@ -252,6 +306,9 @@ export const work = [
   transcript,
   compare,
   comparing,
+  boards,
+  board,
+  many,
   file,
   training,
 ] as const;

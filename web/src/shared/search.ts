@@ -75,6 +75,23 @@ export interface TranscriptSearch {
   turn?: number;
 }
 
+/** How a board is looked at: which number, against whom, and whose episodes are listed. */
+export interface BoardSearch {
+  metric?: string;
+  than?: string;
+  suite?: string;
+  policy?: string;
+  /** The cell whose episodes are listed: a policy and a suite. */
+  of?: string;
+  in?: string;
+}
+
+/** A plan for many runs, filled in and not started. */
+export interface ManySearch {
+  policies?: string;
+  suites?: string;
+}
+
 type Raw = Record<string, unknown>;
 
 const text = (value: unknown) =>
@@ -145,6 +162,19 @@ export const benchSearch = (raw: Raw) =>
     law: /^(front|rival|turn) \d{1,3}$/.test(text(raw.law) ?? "") ? text(raw.law) : undefined,
     run: whole(raw.run, 0),
   });
+
+export const boardSearch = (raw: Raw) =>
+  present<BoardSearch>({
+    metric: text(raw.metric),
+    than: text(raw.than),
+    suite: text(raw.suite),
+    policy: text(raw.policy),
+    of: text(raw.of),
+    in: text(raw.in),
+  });
+
+export const manySearch = (raw: Raw) =>
+  present<ManySearch>({ policies: text(raw.policies), suites: text(raw.suites) });
 
 export const transcriptSearch = (raw: Raw) =>
   present<TranscriptSearch>({

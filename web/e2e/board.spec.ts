@@ -1,0 +1,42 @@
+import AxeBuilder from "@axe-core/playwright";
+import { expect, test } from "./page";
+
+const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
+
+test("many runs are counted, started, watched, and come to a board whose address holds everything", async ({
+  page,
+}) => {
+  await page.goto("/many?policies=search,nano&suites=builtin:free_fall");
+  await page.getByLabel("Seeds", { exact: true }).fill("2");
+  await expect(page.getByText("4 episodes")).toBeVisible();
+  await page.getByLabel("Noise, in percent").fill("much");
+  await expect(page.getByText("Write percentages")).toBeVisible();
+  await expect(page.getByRole("button", { name: "Start", exact: true })).toBeDisabled();
+  await page.getByLabel("Noise, in percent").fill("1");
+  await page.getByLabel("Name", { exact: true }).fill("Two on one");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await expect(page.getByRole("heading", { level: 2, name: "Two on one" })).toBeVisible();
+  await expect(page.getByText("4 of 4 episodes")).toBeVisible({ timeout: 90_000 });
+  const cell = page.getByRole("button", { name: /n = 2/ }).first();
+  await cell.click();
+  await expect(page).toHaveURL(/of=search/);
+  await page.reload();
+  const episodes = page.getByRole("region", { name: "Episodes of search on builtin" });
+  await expect(episodes.getByRole("link", { name: "free_fall" }).first()).toBeVisible();
+  await expect(page.getByRole("region", { name: "Paired differences" })).toContainText("n = 2");
+  const [file] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Markdown" }).click(),
+  ]);
+  expect(file.suggestedFilename()).toMatch(/\.md$/);
+  for (const path of [page.url(), "/board", "/many"]) {
+    await page.goto(path);
+    await page.waitForLoadState("networkidle");
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+      expect(violations.map((one) => `${one.id}: ${one.nodes[0]?.html}`)).toEqual([]);
+    }
+  }
+  await expect(page.getByRole("link", { name: "Board" })).toBeVisible();
+});

@@ -1,0 +1,120 @@
+// A board as a table: one column a suite and noise level, one row a policy. Values in, values out.
+
+import type { Board, BoardRow } from "../../episode/types";
+
+type Interval = BoardRow["metrics"][string];
+
+/** The numbers of a board, in the order in which they are offered; shares first. */
+export const METRICS: Record<string, { title: string; about: string; share: boolean }> = {
+  solved: { title: "Solved", about: "solved by the rules of the board", share: true },
+  passed: { title: "Passed", about: "the verifier accepted the law", share: true },
+  reconstructed: {
+    title: "Reconstruction",
+    about: "R² above 0.9 on the motion shown",
+    share: true,
+  },
+  generalised: { title: "Generalisation", about: "R² above 0.9 from other starts", share: true },
+  recovered: { title: "Recovered", about: "the true law with its constants", share: true },
+  form: { title: "Right form", about: "the true law up to constants", share: true },
+  match: { title: "Match", about: "mean match on the data shown", share: false },
+  generalisation: { title: "R² held back", about: "mean R² on what was held back", share: false },
+  turns: { title: "Turns", about: "mean number of turns", share: false },
+  cpu_s: { title: "CPU seconds", about: "mean CPU seconds an episode", share: false },
+};
+
+export interface Column {
+  suite: string;
+  noise: number | null;
+}
+
+export const nameOfColumn = ({ suite, noise }: Column) =>
+  noise === null ? suite : `${suite}, ${Number((100 * noise).toPrecision(3))} % noise`;
+
+const same = (a: Column, b: Column) => a.suite === b.suite && a.noise === b.noise;
+
+/** The columns of a board that a filter lets through. */
+export function columns(board: Pick<Board, "rows">, suite?: string): Column[] {
+  const found: Column[] = [];
+  for (const row of board.rows)
+    if ((suite === undefined || row.suite === suite) && !found.some((one) => same(one, row)))
+      found.push({ suite: row.suite, noise: row.noise });
+  return found;
+}
+
+export const cellOf = (board: Pick<Board, "rows">, policy: string, column: Column) =>
+  board.rows.find((row) => row.policy === policy && same(row, column));
+
+/** The metrics that at least one row can tell. */
+export const told = (board: Pick<Board, "rows">) =>
+  Object.keys(METRICS).filter((name) =>
+    board.rows.some((row) => row.metrics[name]?.mean != null || row.withheld.includes(name)),
+  );
+
+export const shown = (value: number, share: boolean) =>
+  share ? value.toFixed(2) : String(Number(value.toPrecision(3)));
+
+/** A cell in words: 0.89 [0.79, 0.95], n = 63. */
+export function inWords(interval: Interval | undefined, n: number, share: boolean): string {
+  if (interval?.mean == null) return "–";
+  const { mean, low, high } = interval;
+  const bounds =
+    low !== null && high !== null ? ` [${shown(low, share)}, ${shown(high, share)}]` : "";
+  return `${shown(mean, share)}${bounds}, n = ${n}`;
+}
+
+/** What a paired difference says: who is better, or that these tasks do not tell. */
+export function verdict(interval: Interval): "better" | "worse" | "unclear" {
+  if (interval.low !== null && interval.low > 0) return "better";
+  if (interval.high !== null && interval.high < 0) return "worse";
+  return "unclear";
+}
+
+/** The table of one metric as Markdown or CSV. */
+export function exported(board: Board, metric: string, kind: "md" | "csv", suite?: string): string {
+  const share = METRICS[metric]?.share ?? false;
+  const over = columns(board, suite);
+  if (kind === "csv") {
+    const head = "policy,suite,noise,metric,mean,low,high,n,not_asked";
+    const lines = board.rows
+      .filter((row) => suite === undefined || row.suite === suite)
+      .map((row) => {
+        const { mean = null, low = null, high = null } = row.metrics[metric] ?? {};
+        return [
+          row.policy,
+          row.suite,
+          row.noise ?? "",
+          metric,
+          mean ?? "",
+          low ?? "",
+          high ?? "",
+          row.n,
+          row.not_asked,
+        ].join(",");
+      });
+    return `${[head, ...lines].join("\n")}\n`;
+  }
+  const head = `| policy | ${over.map(nameOfColumn).join(" | ")} |`;
+  const rule = `|---|${over.map(() => "---").join("|")}|`;
+  const lines = board.plan.policies.map((policy) => {
+    const cells = over.map((column) => {
+      const row = cellOf(board, policy, column);
+      return inWords(row?.metrics[metric], row?.n ?? 0, share);
+    });
+    return `| ${policy} | ${cells.join(" | ")} |`;
+  });
+  return [
+    `${METRICS[metric]?.title ?? metric}, ${METRICS[metric]?.about ?? ""} (95 % intervals). ${board.command}`,
+    "",
+    head,
+    rule,
+    ...lines,
+    "",
+  ].join("\n");
+}
+
+/** Seconds as people say them. */
+export function duration(seconds: number): string {
+  if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${Number((seconds / 3600).toPrecision(2))} h`;
+}
