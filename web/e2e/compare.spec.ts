@@ -1,6 +1,6 @@
 import { expect, test } from "./page";
 
-test("the trained and the untrained model are compared on one task, on one stream", async ({
+test("policies are compared on one task, on one stream, and nobody wins by reward", async ({
   page,
 }) => {
   const streams: string[] = [];
@@ -9,20 +9,22 @@ test("the trained and the untrained model are compared on one task, on one strea
   });
   await page.goto("/compare");
   await page.getByLabel("Seed").fill("7");
+  for (const name of ["Nano, untrained"]) await page.getByLabel(name, { exact: true }).check();
   await page.getByRole("button", { name: "Compare" }).click();
   const standings = page.getByRole("table", { name: "Standings" });
   await expect(standings.getByRole("row", { name: /^Trained nano / })).toContainText("Solved");
-  await expect(standings.getByRole("row", { name: /^Untrained nano-untrained / })).toContainText(
-    "Ran out of turns",
+  const last = standings.getByRole("row").last();
+  await expect(last).toContainText("Untrained");
+  await expect(last).toContainText("Ran out of turns");
+  await expect(page.getByRole("status", { name: "Result" })).toContainText(
+    "tells them apart no further",
   );
-  await expect(standings.getByRole("row", { name: /^Difference/ })).toBeVisible();
-  await expect(page.getByRole("region", { name: "Episode of nano-untrained" })).toContainText(
-    "Did not parse",
-  );
-  expect(streams).toHaveLength(1);
+  await expect(page.getByText("★ Best")).toHaveCount(0);
+  // One at a time: a connection is closed before another is opened, and a short run may need none.
+  expect(streams.length).toBeLessThanOrEqual(2);
   await page.keyboard.press("o");
   await expect(page).toHaveURL(/layout=overlay/);
-  await expect(page.getByRole("region", { name: "Overlaid" })).toContainText("Untrained");
+  await expect(page.getByRole("region", { name: "Overlaid" })).toContainText("Trained");
   await page.reload();
   await expect(page.getByRole("region", { name: "Overlaid" })).toBeVisible();
 });

@@ -8,6 +8,7 @@ async function screens(page: Page): Promise<[string, string][]> {
   const id = await played(page);
   const other = await played(page);
   return [
+    ["/", "Watch an agent"],
     ["/run", "Run"],
     [`/run/${id}`, "Run"],
     ["/manual", "Manual"],

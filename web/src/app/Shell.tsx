@@ -1,4 +1,4 @@
-import { Link, Outlet, useLocation, useNavigate, useSearch } from "@tanstack/react-router";
+import { Link, Outlet, useNavigate, useRouterState, useSearch } from "@tanstack/react-router";
 import { lazy, Suspense, useEffect, useLayoutEffect, useRef, useState } from "react";
 import { bundled } from "../api/bundle";
 import { keysWanted, lead, useKeys, wantKeys } from "../shared/keys";
@@ -58,7 +58,10 @@ export function Shell() {
             <Link to="/" className="font-semibold text-ink no-underline">
               PhysiX-Live
             </Link>
-            <nav aria-label="Screens" className="flex flex-wrap gap-x-4">
+            <nav
+              aria-label="Screens"
+              className="order-last flex w-full flex-wrap gap-x-4 sm:order-none sm:w-auto"
+            >
               {SCREENS.map(({ to, name }) => (
                 <Link
                   key={to}
@@ -85,7 +88,7 @@ export function Shell() {
                 ?
               </button>
               <label className="flex items-center gap-2 text-muted">
-                Theme
+                <span className="sr-only sm:not-sr-only">Theme</span>
                 <select
                   className="field"
                   value={theme}
@@ -118,15 +121,18 @@ export function Shell() {
 
 /** Names the screen in the window's title, and takes the focus to its heading when the address leads to another. */
 function useArrival(): void {
-  const path = useLocation({ select: ({ pathname }) => pathname });
-  const before = useRef(path);
+  // Where the page has arrived, not where it is going: until then the old screen stands.
+  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname ?? "" });
+  const before = useRef("");
   useLayoutEffect(() => {
     const screen = ALL_SCREENS.find(({ to }) => path.startsWith(to));
     document.title = screen ? `${screen.name} · PhysiX-Live` : "PhysiX-Live";
   }, [path]);
   useEffect(() => {
+    const first = before.current === "";
     if (before.current === path) return;
     before.current = path;
+    if (first) return;
     const heading = document.querySelector<HTMLElement>("main h1");
     if (!heading) return;
     heading.tabIndex = -1;

@@ -129,5 +129,7 @@ function Difference({ rows }: { rows: Entry[] }) {
 const number = (value: number | null | undefined, digits: number) =>
   value?.toFixed(digits).replace("-", "\u2212") ?? "–";
 
-const signed = (value: number, digits: number) =>
-  `${value < 0 ? "\u2212" : "+"}${Math.abs(value).toFixed(digits)}`;
+const signed = (value: number, digits: number) => {
+  const size = Math.abs(value).toFixed(digits);
+  return Number(size) === 0 ? size : `${value < 0 ? "\u2212" : "+"}${size}`;
+};

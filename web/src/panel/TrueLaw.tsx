@@ -58,7 +58,7 @@ export function TrueLaw({ id, turn }: { id: string; turn: number }) {
             <tbody>
               {constants.map((one) => (
                 <tr key={`${one.target} ${one.form}`}>
-                  <th scope="row" className="pr-6 font-normal">
+                  <th scope="row" aria-label={one.form} className="pr-6 font-normal">
                     <Maths latex={one.latex} source={one.form} />
                     {several && <span className="text-xs text-muted"> in {one.target}</span>}
                   </th>

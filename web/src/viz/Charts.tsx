@@ -58,7 +58,7 @@ export function Charts(props: Props) {
           ))}
         </fieldset>
         <Legend series={series} />
-        <p className="ml-auto flex items-center gap-2 text-xs text-muted">
+        <p className="ml-auto flex min-h-6 flex-wrap items-center gap-2 text-xs text-muted">
           {out > 0 && (
             <>
               <span>
@@ -75,12 +75,6 @@ export function Charts(props: Props) {
             </>
           )}
         </p>
-        {chart !== "phase" && (
-          <label className="flex items-center gap-2 text-xs text-muted">
-            <input type="checkbox" checked={fit} onChange={(e) => setFit(e.target.checked)} />
-            Fit residuals
-          </label>
-        )}
       </div>
       <div ref={drawn} className="min-w-0">
         {chart === "time" && (
@@ -94,6 +88,12 @@ export function Charts(props: Props) {
           <summary className="text-xs text-muted">View as table</summary>
           <Table task={task} series={series} />
         </details>
+        {chart !== "phase" && (
+          <label className="flex min-h-6 items-center gap-2 text-xs text-muted">
+            <input type="checkbox" checked={fit} onChange={(e) => setFit(e.target.checked)} />
+            Fit residuals
+          </label>
+        )}
         <SavePicture drawn={drawn} caption={caption} name={`${task.system_id}-${chart}`} />
       </div>
     </div>

@@ -29,15 +29,19 @@ export function TurnTimeline(props: Props) {
   const { rows, maxTurns, current, live, following, slow = false, onSelect, onFollow } = props;
   const reached = Math.max(0, ...rows.map((row) => row.turns.length));
   const newest = props.newest ?? reached;
+  const several = rows.length > 1;
+  const follow = (
+    <Follow {...{ following, live, newest, current, slow, onFollow }} onSlow={props.onSlow} />
+  );
   return (
     <fieldset className="grid gap-1" aria-label="Turns">
-      {rows.map((row, i) => (
-        <div key={row.label} className="flex items-center gap-2">
-          {rows.length > 1 && (
+      {rows.map((row) => (
+        <div key={row.label} className="flex flex-wrap items-center gap-x-2 sm:flex-nowrap">
+          {several && (
             <span className="w-28 shrink-0 truncate text-xs text-muted">{row.label}</span>
           )}
           <section
-            className="flex min-w-0 flex-1 gap-1 overflow-x-auto p-1"
+            className="flex min-w-0 flex-1 basis-full gap-1 overflow-x-auto p-1 sm:basis-0"
             aria-label={`Turns of ${row.label}`}
           >
             {Array.from({ length: maxTurns }, (_, i) => (
@@ -50,26 +54,25 @@ export function TurnTimeline(props: Props) {
               />
             ))}
           </section>
-          {i === 0 && (
-            <Follow
-              {...{ following, live, newest, current, slow, onFollow }}
-              onSlow={props.onSlow}
-            />
-          )}
+          {!several && follow}
         </div>
       ))}
-      {rows.length > 1 && reached > 0 && (
-        <label className="flex items-center gap-2 text-xs text-muted">
-          Turn
-          <input
-            type="range"
-            className="flex-1"
-            min={1}
-            max={reached}
-            value={Math.min(current ?? reached, reached)}
-            onChange={(e) => onSelect(e.target.valueAsNumber)}
-          />
-        </label>
+      {several && (
+        <div className="flex items-center gap-2">
+          <label className="flex min-w-0 flex-1 items-center gap-2 text-xs text-muted">
+            Turn
+            <input
+              type="range"
+              className="flex-1"
+              min={1}
+              max={Math.max(1, reached)}
+              disabled={reached === 0}
+              value={Math.min(current ?? reached, reached)}
+              onChange={(e) => onSelect(e.target.valueAsNumber)}
+            />
+          </label>
+          {follow}
+        </div>
       )}
     </fieldset>
   );

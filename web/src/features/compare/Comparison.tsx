@@ -3,12 +3,14 @@ import { useState } from "react";
 import { api } from "../../api/client";
 import { useEpisodes } from "../../episode/useEpisode";
 import { Compared, type ComparedView } from "../../panel/Compared";
+import { defaultPair } from "../../shared/pair";
 import { Failure, Loading, NotFound } from "../../shared/parts";
 import { SeedField, SystemField, seedOf } from "../../shared/TaskFields";
 
-const PREFERRED = ["nano", "nano-untrained"];
+/** A motion that takes more than one guess. */
+const DEFAULT_SYSTEM = "damped_pendulum";
 
-/** Chooses one task and two or more policies. Trained against untrained is the default. */
+/** Chooses one task and two or more policies; two that both have something to show are the default. */
 export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) {
   const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
   const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies });
@@ -16,10 +18,9 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
   const [seed, setSeed] = useState("");
   const [chosen, setChosen] = useState<string[]>();
   const reachable = policies.data?.filter((entry) => entry.reachable) ?? [];
-  const names = reachable.map((entry) => entry.name);
-  const preferred = PREFERRED.filter((name) => names.includes(name));
-  const picked = chosen ?? (preferred.length > 1 ? preferred : names.slice(0, 2));
-  const chosenSystem = system ?? systems.data?.[0]?.id;
+  const picked = chosen ?? defaultPair(policies.data ?? []);
+  const chosenSystem =
+    system ?? systems.data?.find(({ id }) => id === DEFAULT_SYSTEM)?.id ?? systems.data?.[0]?.id;
   const start = useMutation({
     mutationFn: () =>
       api.compare({

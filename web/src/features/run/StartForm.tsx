@@ -11,7 +11,7 @@ interface Props {
 }
 
 // Policies that sample a reply; the others have one answer to a task.
-const CHAT = /^(ollama|openai|hf):/;
+const CHAT = /^(ollama|openai|hf|local):/;
 
 /** Chooses a task and who plays it. Never starts by itself. */
 export function StartForm({ search, manual, onStarted }: Props) {

@@ -27,7 +27,7 @@ function Card({ system }: { system: SystemInfo }) {
   return (
     <>
       <Snapshot system={system} />
-      <h3 className="flex items-baseline justify-between gap-2">
+      <h3 className="flex flex-wrap items-baseline justify-between gap-x-2">
         {system.title}
         <span className="text-xs font-normal whitespace-nowrap text-muted">
           {TIERS[system.tier]}

@@ -1,0 +1,65 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const PYTHON = "../.venv/bin/python";
+
+/** A server of a test's own, on a log that outlives it: it can be killed and started again. */
+export class Server {
+  readonly port = execFileSync(PYTHON, [
+    "-c",
+    "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], end='')",
+  ]).toString();
+  readonly url = `http://127.0.0.1:${this.port}`;
+  private readonly db = `sqlite:///${join(mkdtempSync(join(tmpdir(), "physix-")), "own.db")}`;
+  private process: ChildProcess | null = null;
+
+  async start(): Promise<void> {
+    const env = { ...process.env, PHYSIX_PORT: this.port, PHYSIX_DB: this.db };
+    this.process = spawn(PYTHON, ["-m", "physix.api.app"], { env, stdio: "ignore" });
+    for (;;) {
+      try {
+        if ((await fetch(`${this.url}/health`)).ok) return;
+      } catch {
+        // Not yet.
+      }
+      await new Promise((done) => setTimeout(done, 200));
+    }
+  }
+
+  /** As a power cut would: nothing is said, nothing is finished. */
+  async kill(): Promise<void> {
+    const gone = new Promise((done) => this.process?.once("exit", done));
+    this.process?.kill("SIGKILL");
+    await gone;
+  }
+
+  /** Starts an episode for a policy, which does not play yet, and returns its id. */
+  async begun(policy: string, turns: number, system = "damped_pendulum"): Promise<string> {
+    const { episode_id: id } = await this.post("/interactive/sessions", {
+      system_id: system,
+      seed: 7,
+      policy,
+      max_turns: turns,
+    });
+    return id;
+  }
+
+  /** Starts an episode, lets its policy play, and returns its id. */
+  async played(policy: string, turns: number): Promise<string> {
+    const id = await this.begun(policy, turns);
+    await this.post(`/interactive/sessions/${id}/run`, {});
+    return id;
+  }
+
+  async post(path: string, body: object) {
+    const answer = await fetch(`${this.url}${path}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
+    return answer.json();
+  }
+}
