@@ -225,7 +225,8 @@ class Search:
         longer = 0 if best is None else _size(choice) - best.terms
         if best is not None and ((best.exact and longer >= 0) or (best.reduced < _CLEAN and longer > 0)):
             return None
-        return self._fitted(choice, near=None if best is None or best is self.plainest else best.starts)
+        # A law that is far off has dragged the starts along: those of the smoothed data are better.
+        return self._fitted(choice, near=best.starts if best is not None and best.reduced < _CLOSE else None)
 
     def _fitted(self, choice: Choice, near: FloatArray | None) -> Fitted | None:
         fitted = self.fitter.fit(choice, near=near)

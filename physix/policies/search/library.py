@@ -74,7 +74,7 @@ class Ranges:
 def library(task: Task, target: Target, ranges: Ranges, *, tier: int, functions: FunctionSet) -> list[Term]:
     """Return the terms of tiers 0 to `tier` worth trying for one equation, each once."""
     builders = (_plain, _curved, _bent, _timed)
-    found = [term for build in builders[: tier + 1] for term in build(task, target, ranges)]
+    found = [term for build in builders for term in build(task, target, ranges) if term.tier <= tier]
     if functions == "basic":
         found = [term for term in found if "tanh(" not in term.text and "sign(" not in term.text]
     return list({term.text: term for term in reversed(found)}.values())[::-1]
@@ -117,6 +117,11 @@ def _phases(task: Task) -> list[StateVariable]:
     ]
 
 
+def _turns(variable: StateVariable, ranges: Ranges) -> int:
+    """Return the tier of its sines: where nothing is an angle or ever negative all are rather amounts."""
+    return 2 if variable.unit not in _ANGLES and set(ranges.size) <= ranges.positive else 1
+
+
 def _turned(variable: StateVariable) -> str:
     return f"pi/180*{variable.name}" if variable.unit in ("deg", "°") else variable.name
 
@@ -150,14 +155,14 @@ def _curved(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
         yield from (Term(f"{given.name}*{name}", "g", 1) for name in names)
     phases = _phases(task)
     for phase in phases:
-        yield Term(f"sin({_turned(phase)})", "w", 1)
-        yield Term(f"cos({_turned(phase)})", "u", 1)
+        yield Term(f"sin({_turned(phase)})", "w", _turns(phase, ranges))
+        yield Term(f"cos({_turned(phase)})", "u", _turns(phase, ranges))
     for name in dict.fromkeys([target.driven, *rates, *names]):
         yield Term(f"{name}*abs({name})", "c", 1)
     if target.order == 2:
         yield Term(f"sign({target.driven})", "f", 1)
     yield from _central(task, target)
-    yield from _waves(phases, names)
+    yield from _waves(phases, names, ranges)
     for name in names:
         if name in ranges.positive:
             yield Term(f"sqrt({name})", "s", 1)
@@ -170,30 +175,32 @@ def _curved(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
 
 
 def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
-    """Yield tier 2: saturation, decay, growth, and whatever has a constant inside."""
+    """Yield tier 2: decay, growth, and whatever has a constant inside; amounts saturate in tier 1."""
     names = _states(task)
     if len(names) <= 2:
         yield from (Term(f"{name}**{power}", "d", 2) for name in names for power in (4, 5))
     for name in [n for n in names if n not in _rates(task)] or names:
         sizes = tuple((share * ranges.size[name],) for share in _SHARES)
         others = [other for other in names if other != name]
+        amount = 1 if set(ranges.size) <= ranges.positive and target.order == 1 else 2
         if name in ranges.positive:
-            yield Term(f"{name}/({{0}} + {name})", "m", 2, sizes, unlikely=_SATURATION)
+            yield Term(f"{name}/({{0}} + {name})", "m", amount, sizes)
             yield Term(f"{name}*log({name}/{{0}})", "l", 2, sizes)
             yield Term(f"log({name})", "l", 2)
             yield Term(f"{name}**{{0}}", "p", 2, ((-1.5,), (-0.5,), (0.3,), (0.7,), (1.5,), (2.5,)))
             yield from (Term(f"{name}**{n}/({{0}}**{n} + {name}**{n})", "m", 2, sizes) for n in (3, 4, 5))
             for other in others:
-                yield Term(f"{other}*{name}/({{0}} + {name})", "m", 2, sizes)
+                yield Term(f"{other}*{name}/({{0}} + {name})", "m", amount, sizes)
         signed = tuple((share * sign,) for (share,) in sizes[2:] for sign in (1.0, -1.0))
         yield Term(f"exp(-{name}/{{0}})", "e", 2, signed)
         yield from (Term(f"{other}*exp(-{name}/{{0}})", "e", 2, signed) for other in others)
-        yield Term(f"{name}**2/({{0}}**2 + {name}**2)", "m", 2, sizes)
+        yield Term(f"{name}**2/({{0}}**2 + {name}**2)", "m", amount, sizes)
         yield Term(f"{name}/({{0}}**2 + {name}**2)", "m", 2, sizes)
-        yield Term(f"1/({{0}}**2 + {name}**2)", "m", 2, sizes)
+        repressed = 2 if name == target.variable else amount
+        yield Term(f"1/({{0}}**2 + {name}**2)", "m", repressed, sizes)
         for other in others:
             yield Term(f"{other}*{name}/({{0}}**2 + {name}**2)", "m", 2, sizes)
-            yield Term(f"{other}*{name}**2/({{0}}**2 + {name}**2)", "m", 2, sizes)
+            yield Term(f"{other}*{name}**2/({{0}}**2 + {name}**2)", "m", amount, sizes)
             yield Term(f"{other}/({{0}}**2 + {name}**2)", "m", 2, sizes)
             yield Term(f"{other}**2/({{0}} + {name})", "m", 2, sizes)
         size = ranges.size[name]
@@ -255,24 +262,25 @@ def _central(task: Task, target: Target) -> Iterator[Term]:
     yield Term(f"{target.variable}*({square})", "M", 1)
 
 
-def _waves(phases: Sequence[StateVariable], names: Sequence[str]) -> Iterator[Term]:
+def _waves(phases: Sequence[StateVariable], names: Sequence[str], ranges: Ranges) -> Iterator[Term]:
     for phase in phases:
-        own = _turned(phase)
-        yield Term(f"sin({own})*cos({own})", "w", 1)
+        own, tier = _turned(phase), _turns(phase, ranges)
+        yield Term(f"sin({own})*cos({own})", "w", tier)
         for name in names:
             if name != phase.name:
-                yield Term(f"cos({own})*{name}", "u", 1)
-                yield Term(f"sin({own})*{name}", "w", 1)
+                yield Term(f"cos({own})*{name}", "u", tier)
+                yield Term(f"sin({own})*{name}", "w", tier)
     for first, second in combinations(phases, 2):
         a, b = _turned(first), _turned(second)
-        yield Term(f"sin({a} - {b})", "w", 1)
-        yield Term(f"cos({a} - {b})", "u", 1)
-        yield Term(f"sin({a})*cos({b})", "w", 1)
-        yield Term(f"cos({a})*sin({b})", "w", 1)
-        yield Term(f"sin({a})*sin({b})", "w", 1)
-        yield Term(f"cos({a})*cos({b})", "w", 1)
+        tier = max(_turns(first, ranges), _turns(second, ranges))
+        yield Term(f"sin({a} - {b})", "w", tier)
+        yield Term(f"cos({a} - {b})", "u", tier)
+        yield Term(f"sin({a})*cos({b})", "w", tier)
+        yield Term(f"cos({a})*sin({b})", "w", tier)
+        yield Term(f"sin({a})*sin({b})", "w", tier)
+        yield Term(f"cos({a})*cos({b})", "w", tier)
     # Around a circle of fixed radius nothing but the phase turns: waves over another variable.
     for phase in phases:
         for name in names:
             if name != phase.name:
-                yield Term(f"cos({_turned(phase)})/{name}", "u", 1)
+                yield Term(f"cos({_turned(phase)})/{name}", "u", _turns(phase, ranges))

@@ -226,7 +226,7 @@ class Fitter:
         look: Look,
         terms: int,
     ) -> Fitted | None:
-        rounds = _ROUNDS if near is None else _FEW_ROUNDS
+        rounds = _ROUNDS if near is None and not self._known else _FEW_ROUNDS
         whole, thinned = look == "whole", look == "thinned"
         records = self._records if whole else self._thin if thinned else [self._cut(p) for p in self._parts]
         left = _EVALUATIONS if thinned else _ALL_EVALUATIONS
