@@ -230,4 +230,25 @@ MUTANTS: tuple[Mutant, ...] = (
         'allow_origins=["*"],',
         ("tests/api/test_cors.py",),
     ),
+    Mutant(
+        "a player is told what a handful of a board's episodes are worth",
+        "physix/api/http/board_views.py",
+        "if row.n < MIN_TOLD_TOGETHER:",
+        "if False:",
+        ("tests/api/http/test_board.py",),
+    ),
+    Mutant(
+        "two boards of a player's own differ by one task that is held back",
+        "physix/api/http/board_views.py",
+        'if held and header.by == "player":',
+        "if False:",
+        ("tests/api/http/test_board.py",),
+    ),
+    Mutant(
+        "a report tells what a running episode holds back",
+        "physix/api/http/found.py",
+        "if episode.finished is None and not (episode.task.measured and not episode.owned):",
+        "if False:",
+        ("tests/api/http/test_found.py",),
+    ),
 )

@@ -171,4 +171,18 @@ MUTANTS: tuple[Mutant, ...] = (
         "_LONGEST_WAIT_S = 100.0",
         ("tests/training/doors/test_outage.py",),
     ),
+    Mutant(
+        "a broken worker counts against a policy",
+        "physix/training/board/files.py",
+        'return tuple(one for one in self.results if one.status != "error")',
+        "return self.results",
+        ("tests/training/board/test_board.py",),
+    ),
+    Mutant(
+        "what cannot be asked is dropped from a share",
+        "physix/training/board/table.py",
+        'counted = [one for one in own if one.status != "error"]',
+        'counted = [one for one in own if one.status == "played"]',
+        ("tests/training/board/test_board.py",),
+    ),
 )
