@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import t as student
 
 from physix.engine.discovery import Constant, Discovery, Effort, Inclusion, Law, Residuals
-from physix.engine.floats import FloatArray
+from physix.engine.examine import residuals_of
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -22,7 +22,6 @@ from physix.policies.search.refit import Fitted, explains
 DIGITS = 7  # of a constant: its rounding stays below what the strict verdict can see
 NEAR = 10.0  # nats by which a rival may be worse
 _FRONT, _RIVALS, _TERMS = 12, 5, 40
-_LAGS, _QUANTILES = 20, 19
 _SURE = 0.975
 
 
@@ -179,28 +178,5 @@ def _residuals(task: Task, law: Fitted) -> tuple[Residuals, ...]:
             if (used := one.weights[:, d] > 0.0).any()
         ]
         if parts:
-            found.append(_residuals_of(variable.name, parts))
+            found.append(residuals_of(variable.name, parts))
     return tuple(found)
-
-
-def _residuals_of(name: str, parts: Sequence[tuple[int, FloatArray, FloatArray]]) -> Residuals:
-    """Return the summary of one variable's residuals, each part a run, its times and its residuals."""
-    values = np.concatenate([own for _, _, own in parts])
-    square = float(np.sum(values**2))
-    lags = [
-        sum(float(np.sum(own[lag:] * own[:-lag])) for _, _, own in parts)
-        for lag in range(1, min(_LAGS, len(values) // 4) + 1)
-    ]
-    worst = [(run, int(np.argmax(np.abs(own))), t, own) for run, t, own in parts]
-    run, at, t, own = max(worst, key=lambda one: abs(one[3][one[1]]))
-    shares = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    return Residuals(
-        variable=name,
-        samples=len(values),
-        chi2=square / len(values),
-        autocorrelation=tuple(lag / square if square > 0.0 else 0.0 for lag in lags),
-        quantiles=tuple(np.quantile(values, shares).tolist()),
-        worst=float(own[at]),
-        worst_t=float(t[at]),
-        worst_run=run,
-    )
