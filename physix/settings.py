@@ -61,6 +61,8 @@ class Settings(BaseSettings):
     idle_s: float = Field(default=3_600.0, gt=0, description="a silent socket is closed after this long")
     public_sessions_per_minute: int = Field(default=30, ge=1, description="of each client, with public")
     public_turns_per_minute: int = Field(default=120, ge=1, description="of each client, with public")
+    public_sockets: int = Field(default=16, ge=1, description="open at a time by each client, with public")
+    body_s: float = Field(default=60.0, gt=0, description="how long the body of a request may take to arrive")
 
     # Where models are served. Only these settings name servers; a request never does.
     ollama_host: str = Field(default="http://127.0.0.1:11434", description="the Ollama daemon")

@@ -156,13 +156,20 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
         mounted.mount()
     app.include_router(reference.router)
     app.include_router(page.router)
-    app.add_middleware(WireGuard, max_bytes=settings.max_body_bytes, idle_s=settings.idle_s, quota=quota)
+    app.add_middleware(
+        WireGuard,
+        max_bytes=settings.max_body_bytes,
+        idle_s=settings.idle_s,
+        quota=quota,
+        sockets=settings.public_sockets if settings.public else None,
+    )
     app.add_middleware(
         Guard,
         max_body_bytes=settings.max_body_bytes,
         token=None if settings.token is None else settings.token.get_secret_value(),
         operator_token=operator.token_of(settings),
         neighbours=neighbours(settings),
+        body_s=settings.body_s,
         frame_ancestors=settings.frame_ancestors,
         larger=dict.fromkeys(comparisons.TABLE_PATHS, settings.max_csv_body_bytes),
     )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from http.cookies import CookieError, SimpleCookie
 
+import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,6 +38,10 @@ class _TooLargeError(Exception):
     """The body passed its bound while being read; whatever the app makes of it, the answer is ours."""
 
 
+class _TooSlowError(Exception):
+    """The body did not arrive in time; whoever waits for it waits for nothing."""
+
+
 class Guard:
     """Pure ASGI, so that streams are neither buffered nor delayed."""
 
@@ -48,6 +53,7 @@ class Guard:
         token: str | None,
         operator_token: str,
         neighbours: Neighbours,
+        body_s: float = 60.0,
         frame_ancestors: str = "'self'",
         larger: Mapping[str, int] | None = None,
     ) -> None:
@@ -57,6 +63,7 @@ class Guard:
         self._token = token
         self._operator_token = operator_token
         self._neighbours = neighbours
+        self._body_s = body_s
         self._frame_ancestors = frame_ancestors
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -99,11 +106,19 @@ class Guard:
             await refusal(scope, receive, send)
             return
         seen = 0
-        started = False
+        started = whole = late = False
+        deadline = anyio.current_time() + self._body_s
 
         async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, whole, late
+            if whole:
+                return await receive()  # a stream waits here for its client to leave, as long as it likes
+            with anyio.move_on_at(deadline) as waiting:
+                message = await receive()
+            if waiting.cancelled_caught:
+                late = True
+                raise _TooSlowError
+            whole = not message.get("more_body", False)
             seen += len(message.get("body", b""))
             if seen > limit:
                 raise _TooLargeError
@@ -111,8 +126,8 @@ class Guard:
 
         async def with_headers(message: Message) -> None:
             nonlocal started
-            if seen > limit and not started:
-                return  # whatever the route made of the error: 413 is the answer
+            if (late or seen > limit) and not started:
+                return  # whatever the route made of the error: ours is the answer
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
@@ -121,9 +136,11 @@ class Guard:
                     headers.setdefault(name, value)
             await send(message)
 
-        with suppress(_TooLargeError):
+        with suppress(_TooLargeError, _TooSlowError):
             await self._app(scope, counted, with_headers)
-        if seen > limit and not started:
+        if late:
+            refusal = problem(408, f"The body did not arrive within {self._body_s:g} s.")
+        if (late or seen > limit) and not started:
             # Some of the body is still on its way: whoever reads the answer must not send a request after it.
             refusal.headers["Connection"] = "close"
             await refusal(scope, receive, send)

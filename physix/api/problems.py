@@ -64,6 +64,7 @@ DECLARED: dict[int | str, dict[str, Any]] = {
     401: _declared("The server's token is missing."),
     403: _declared("It belongs to another client, or its truth is held back."),
     404: _declared("There is no such thing here."),
+    408: _declared("The body did not arrive in time."),
     409: _declared("Somebody was first, or it has ended."),
     413: _declared("The body is too large."),
     422: _declared("A value is wrong; the detail says which, and what would be right."),
@@ -83,7 +84,7 @@ def declare(document: dict[str, Any]) -> dict[str, Any]:
             call["responses"] |= {
                 str(status): told
                 for status, told in DECLARED.items()
-                if str(status) in call["responses"] or status in (400, 401, 403, 404, 413, 422, 429)
+                if str(status) in call["responses"] or status in (400, 401, 403, 404, 408, 413, 422, 429)
             }
     return document
 

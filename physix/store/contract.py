@@ -23,6 +23,7 @@ import anyio
 import pytest
 
 from physix.engine.events import EpisodeFinished, Event, ForkPoint, PolicyFailed, RecordedEvent
+from physix.engine.systems import SYSTEMS
 from physix.engine.systems.task import MEASURED
 from physix.errors import BadInputError, ConflictError, StorageError
 from physix.store import EpisodeFilter, EpisodeOrder, EpisodeRow, Log, SortKey
@@ -294,7 +295,7 @@ class LogContract:
             assert await names(since=second, until=third) == ["e1"]
             assert await names(since=second, policy="test") == ["e2"]
 
-    async def test_no_public_list_finds_an_evaluation_task_by_its_system(self, open_one: OpenLog) -> None:
+    async def test_no_public_list_finds_an_evaluation_task_by_system_or_tier(self, open_one: OpenLog) -> None:
         first = started()
         hidden = replace(first, task=replace(first.task, seed=None))
         measured = replace(first, task=replace(first.task, seed=None, system_id=MEASURED))
@@ -309,6 +310,9 @@ class LogContract:
             ):
                 page = await log.list_episodes(EpisodeFilter(system=system, public=public))
                 assert [row.episode_id for row in page.items] == found, (system, public)
+            for public, seen in ((True, ["measured", "open"]), (False, ["measured", "hidden", "open"])):
+                page = await log.list_episodes(EpisodeFilter(tier=SYSTEMS["free_fall"].tier, public=public))
+                assert [row.episode_id for row in page.items] == seen, public
 
     async def test_a_command_sent_many_times_at_once_is_carried_out_once(self, open_one: OpenLog) -> None:
         answers: list[tuple[RecordedEvent, ...]] = []

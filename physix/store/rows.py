@@ -132,7 +132,12 @@ class EpisodeFilter:
     until: datetime | None = None  # exclusive
     run: str | None = None
     step: str | None = None
-    public: bool = False  # an evaluation task is not found by its system
+    public: bool = False  # an evaluation task is not found by its system, nor by the tier of it
+
+    @property
+    def names_system(self) -> bool:
+        """Whether being listed tells which system an episode is on, or narrows it."""
+        return self.system is not None or self.tier is not None
 
 
 SortKey = Literal["started", "system", "policy", "outcome", "turns", "match", "total", "length"]

@@ -108,7 +108,7 @@ def wanted_labels(wanted: EpisodeFilter) -> dict[str, str]:
 
 def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
     """Tell whether a list with this filter shows the row, labels aside: rows have none."""
-    if wanted.public and wanted.system is not None and is_evaluation(row.system_id, row.seed):
+    if wanted.public and wanted.names_system and is_evaluation(row.system_id, row.seed):
         return False
     exact = (
         (wanted.system, row.system_id),

@@ -3,9 +3,10 @@
 import base64
 from collections.abc import Iterator
 
+import anyio
 import pytest
 from starlette.testclient import TestClient
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from physix.api.app import create_app
 from physix.api.middleware import Guard
@@ -126,3 +127,48 @@ def test_nothing_but_the_token_opens_a_guarded_server(authorization: str | None,
         posted = client.post("/interactive/sessions", json={"system_id": "free_fall"}, headers=headers)
         assert (posted.status_code == 201) is allowed
         assert client.get("/health").status_code != 401
+
+
+def guarded(app: ASGIApp, *, body_s: float) -> Guard:
+    return Guard(
+        app,
+        max_body_bytes=LIMIT,
+        token=None,
+        operator_token="operators",  # noqa: S106  # of this test
+        neighbours=Neighbours(hosts=(), origins=()),
+        body_s=body_s,
+    )
+
+
+async def reads_its_body(scope: Scope, receive: Receive, send: Send) -> None:
+    while (await receive()).get("more_body", False):
+        pass
+    with anyio.move_on_after(0.0):
+        await receive()  # as a stream waits for its client to leave
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"done"})
+
+
+@pytest.mark.parametrize(
+    ("pieces", "whole", "status"), [(1, True, 200), (2, True, 200), (0, False, 408), (1, False, 408)]
+)
+async def test_a_body_that_does_not_arrive_is_not_waited_for(pieces: int, whole: bool, status: int) -> None:
+    """Its client may send a byte now and then, or none: each holds a connection and a task."""
+    sent: list[Message] = []
+    left = [{"type": "http.request", "body": b"x", "more_body": True} for _ in range(pieces)]
+    if whole:
+        left[-1]["more_body"] = False
+
+    async def receive() -> Message:
+        if left:
+            return left.pop(0)
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/step", "headers": [], "query_string": b""}
+    await guarded(reads_its_body, body_s=0.0)(scope, receive, send)
+    assert sent[0]["status"] == status
+    assert (b"connection", b"close") in sent[0]["headers"] or status == 200

@@ -41,7 +41,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a public list finds evaluation tasks by their system, in memory",
         "physix/store/rules.py",
-        "if wanted.public and wanted.system is not None and",
+        "if wanted.public and wanted.names_system and",
         "if False and",
         ("tests/store/test_logs.py::TestMemoryLog",),
     ),

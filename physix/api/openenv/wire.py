@@ -6,6 +6,9 @@ surrogates, deep nesting, frames that are no objects, binary frames. They are an
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import anyio
@@ -61,11 +64,15 @@ def _too_deep(value: object, levels: int) -> bool:
 class WireGuard:
     """Pure ASGI; stands inside `Guard`, which bounds bodies and asks for the token."""
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, idle_s: float, quota: Quota | None) -> None:
+    def __init__(
+        self, app: ASGIApp, *, max_bytes: int, idle_s: float, quota: Quota | None, sockets: int | None = None
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._idle_s = idle_s
         self._quota = quota
+        self._sockets = sockets  # of one client at a time; None: as many as there are sessions
+        self._open: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what OpenEnv would fail on; pass the rest on."""
@@ -76,9 +83,37 @@ class WireGuard:
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "websocket":
             quiet = _quiet(send)
-            await self._app(scope, self._checked_frames(scope, receive, quiet), quiet)
+            with self._seat(_client(scope)) as free:
+                if free:
+                    await self._app(scope, self._checked_frames(scope, receive, quiet), quiet)
+                else:
+                    await self._turn_away(quiet)
         else:
             await self._app(scope, receive, send)
+
+    @contextmanager
+    def _seat(self, client: str) -> Iterator[bool]:
+        """Take one of a client's sockets. Each holds a session, also while nothing is said on it."""
+        if self._sockets is not None and self._open[client] >= self._sockets:
+            yield False
+            return
+        self._open[client] += 1
+        try:
+            yield True
+        finally:
+            self._open[client] -= 1
+            if not self._open[client]:
+                del self._open[client]
+
+    async def _turn_away(self, send: Send) -> None:
+        # As OpenEnv does where it has no session left: a frame that says why, before the socket closes.
+        await send({"type": "websocket.accept"})
+        await send(
+            _error(
+                "CAPACITY_REACHED", f"This public server allows a client {self._sockets} sockets at a time."
+            )
+        )
+        await send({"type": "websocket.close", "code": 1013})
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -102,8 +137,7 @@ class WireGuard:
     async def _over_quota(self, scope: Scope, kind: Kind | None) -> str | None:
         if self._quota is None or kind is None:
             return None
-        client = scope.get("client")
-        return await self._quota.charge(client[0] if client else "", **{kind: 1})
+        return await self._quota.charge(_client(scope), **{kind: 1})
 
     def _checked_frames(self, scope: Scope, receive: Receive, send: Send) -> Receive:
         async def checked() -> Message:
@@ -143,6 +177,11 @@ class WireGuard:
         if reason is not None:
             raise WireFaultError(reason.rstrip("."), "CAPACITY_REACHED")
         return orjson.dumps(frame).decode()
+
+
+def _client(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""
 
 
 def _quiet(send: Send) -> Send:

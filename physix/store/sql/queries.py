@@ -261,7 +261,7 @@ def conditions_of(connection: Connection, wanted: EpisodeFilter) -> list[ColumnE
         for field, value in exact.items()
         if value is not None
     ]
-    if wanted.public and wanted.system is not None:
+    if wanted.public and wanted.names_system:
         conditions.append(table.seed.is_not(None) | (table.system_id == MEASURED))
     if wanted.since is not None:
         conditions.append(table.started_at >= wanted.since)

@@ -350,6 +350,23 @@ def test_quotas_count_forks_the_members_of_a_comparison_and_frames() -> None:
         assert client.post("/interactive/sessions/any/fork", json={"turn": 1}).status_code == 429
 
 
+def test_a_public_server_keeps_sessions_free_of_a_client_that_only_holds_them() -> None:
+    settings = Settings(db="memory://", public=True, public_sockets=2, max_sessions=3)
+    app = create_app(settings)
+    with TestClient(app) as client:
+        with client.websocket_connect("/ws") as first, client.websocket_connect("/ws"):
+            with client.websocket_connect("/ws") as third:
+                told = third.receive_json()
+                assert told["data"]["code"] == "CAPACITY_REACHED"
+                assert "2 sockets" in told["data"]["message"]
+            other = TestClient(app, client=("203.0.113.9", 50_000))
+            with other.websocket_connect("/ws") as elsewhere:
+                assert say(elsewhere, "reset", seed=1)["type"] == "observation"
+            assert say(first, "reset", seed=1)["type"] == "observation"
+        with client.websocket_connect("/ws") as again:  # they were given back
+            assert say(again, "reset", seed=1)["type"] == "observation"
+
+
 def test_a_socket_that_sends_nothing_is_closed_with_a_reason() -> None:
     app = create_app(Settings(db="memory://", idle_s=0.01))
     with TestClient(app) as client, client.websocket_connect("/ws") as socket:
