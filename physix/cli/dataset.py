@@ -52,13 +52,25 @@ def dataset_lessons(
     synthetic: Annotated[int, typer.Option(min=0, help="Random laws, one episode each.")] = 1_150,
     systems: Annotated[int, typer.Option(min=0, help="Episodes on tiers 1 and 2.")] = 250,
     first_seed: Annotated[int, typer.Option(min=0, help="Other lessons: another seed.")] = 10_000,
+    starts: Annotated[
+        str, typer.Option(help="mixed, or habits: terms to drop as often as to add.")
+    ] = "mixed",
+    firsts: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of first turns to learn.")] = 0.4,
     run_id: Annotated[str, typer.Option("--run-id", help="Repeating it continues it.")] = "lessons-1",
 ) -> None:
     """Play lessons on random laws into the log and write their rows: what a small model learns from."""
     from physix.training.data.files import write_lessons
     from physix.training.data.lessons import LessonPlan
 
-    plan = LessonPlan(synthetic=synthetic, systems=systems, first_seed=first_seed)
+    if starts not in ("mixed", "habits"):
+        raise BadInputError(f"Unknown --starts {starts[:20]!r}: use mixed or habits.")
+    plan = LessonPlan(
+        synthetic=synthetic,
+        systems=systems,
+        first_seed=first_seed,
+        firsts=firsts,
+        starts="mixed" if starts == "mixed" else "habits",
+    )
     report = anyio.run(write_lessons, db or Settings().db, plan, run_id, out)
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
 

@@ -38,6 +38,10 @@ def train_grpo(options: GrpoOptions, backend: Backend = WHOLE) -> Path:
         BadInputError: the profile, the ablation or the model folder is unknown.
     """
     profile = profile_named(options.profile)
+    if profile.small:
+        from physix.training.compact_grpo import train_compact_grpo
+
+        return train_compact_grpo(options, profile, backend)
     if profile.instruct:
         if options.rehearse is not None:
             raise BadInputError("Only the nano profile can rehearse.")

@@ -104,6 +104,7 @@ class ChatPolicy:
     Args:
         compact_prompt: ask in the words for small models, `compact.render`: the reply is equations alone.
         constrain: hand a grammar of the task to a server that takes one.
+        salt: goes into every seed, so that several play one task differently.
     """
 
     def __init__(
@@ -114,9 +115,10 @@ class ChatPolicy:
         *,
         compact_prompt: bool = False,
         constrain: bool = False,
+        salt: str = "",
     ) -> None:
         self.name = name
-        self._compact, self._constrain = compact_prompt, constrain
+        self._compact, self._constrain, self._salt = compact_prompt, constrain, salt
         self._backend = backend
         self._settings = settings
         self._turn = 0
@@ -172,7 +174,7 @@ class ChatPolicy:
         return Sampling(
             temperature=self._settings.temperature,
             max_tokens=limit,
-            seed=_seed(observation, self._attempt),
+            seed=_seed(observation, self._attempt, self._salt),
             grammar=gbnf(observation, bare=self._compact) if takes == "gbnf" else None,
             schema=json_schema(observation) if takes == "schema" and not self._compact else None,
         )
@@ -216,7 +218,7 @@ def _recorded(sampling: Sampling) -> dict[str, float]:
     return recorded
 
 
-def _seed(observation: Observation, attempt: int) -> int:
+def _seed(observation: Observation, attempt: int, salt: str) -> int:
     """Return a seed that a repetition of this attempt would draw again."""
-    key = f"{observation.task.task_id}/{observation.turn}/{attempt}"
+    key = f"{observation.task.task_id}/{observation.turn}/{attempt}" + (f"/{salt}" if salt else "")
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) >> 1

@@ -185,6 +185,12 @@ def _server(gguf: Path, adapter: Path | None, threads: int) -> Any:
         return _loaded(gguf, adapter, threads)
 
 
+def forget_servers() -> None:
+    """Let go of every server: for trainers, whose adapter is another one each step."""
+    with _LOADING:
+        _loaded.cache_clear()
+
+
 @lru_cache(maxsize=4)
 def _loaded(gguf: Path, adapter: Path | None, threads: int) -> Any:
     import xllamacpp

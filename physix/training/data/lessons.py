@@ -38,10 +38,15 @@ _SYSTEMS = (
     "damped_spring",
 )
 _STRUCTURES = (0, 1, 3, 4, 5, 6)  # of KNOWN_STRUCTURES, in the order of _SYSTEMS
-Start = Literal["right", "nothing", "less", "more", "swapped", "unreadable"]
-_STARTS: tuple[tuple[Start, float], ...] = (
-    ("right", 0.08), ("nothing", 0.2), ("less", 0.36), ("more", 0.1), ("swapped", 0.22), ("unreadable", 0.04),
-)  # fmt: skip
+Start = Literal["right", "nothing", "less", "more", "swapped", "unreadable", "habit"]
+Starts = Literal["mixed", "habits"]
+_STARTS: dict[Starts, tuple[tuple[Start, float], ...]] = {
+    "mixed": (
+        ("right", 0.08), ("nothing", 0.2), ("less", 0.36), ("more", 0.1), ("swapped", 0.22),
+        ("unreadable", 0.04),
+    ),
+    "habits": (("habit", 0.66), ("nothing", 0.08), ("less", 0.1), ("swapped", 0.14), ("unreadable", 0.02)),
+}  # fmt: skip
 
 
 def lesson_config(max_turns: int = 8) -> EpisodeConfig:
@@ -58,7 +63,8 @@ class LessonPolicy:
 
     name = TEACHER
 
-    def __init__(self, task: Task, law: Law) -> None:
+    def __init__(self, task: Task, law: Law, starts: Starts = "mixed") -> None:
+        self._starts = _STARTS[starts]
         self._task, self._law = task, law
         self._taken = [*(v.name for v in task.variables), *(i.name for i in task.inputs)]
         self._rng = Generator(PCG64(SeedSequence([task.seed or 0, len(task.system_id), 52])))
@@ -79,7 +85,7 @@ class LessonPolicy:
         return Proposal(hypothesis=read, provenance=Provenance(policy=self.name), raw_completion=equation)
 
     def _begin(self) -> str:
-        kinds, chances = zip(*_STARTS, strict=True)
+        kinds, chances = zip(*self._starts, strict=True)
         kind: Start = kinds[int(self._rng.choice(len(kinds), p=chances))]
         self._current = self._started(kind)
         text = self._current.text()
@@ -98,6 +104,8 @@ class LessonPolicy:
                 return self._more(self._law)
             case "swapped":
                 return self._more(self._less(self._law, 1))
+            case "habit":
+                return self._habit()
             case _:
                 return self._law
 
@@ -120,6 +128,18 @@ class LessonPolicy:
         if rest in law.rests(target.left):
             return law
         return with_term(law, target.left, rest, negative=bool(self._rng.random() < 0.8), taken=self._taken)
+
+    def _habit(self) -> Law:
+        """Return what a small model says first of anything: springs, dampers and weights."""
+        law = Law(tuple((left, ()) for left, _ in self._law.equations))
+        wanted = targets(self._task.variables)
+        for target, other in zip(wanted, reversed(wanted), strict=True):
+            pool = [(target.variable, 0.65), (target.driven, 0.3), ("", 0.3), (other.driven, 0.12)]
+            for rest, chance in pool:
+                if self._rng.random() < chance and rest not in law.rests(target.left):
+                    negative = bool(self._rng.random() < 0.8)
+                    law = with_term(law, target.left, rest, negative=negative, taken=self._taken)
+        return law
 
     def _spoilt(self, text: str) -> str:
         choices = (
@@ -166,6 +186,8 @@ class LessonPlan:
     Attributes:
         synthetic: how many random laws.
         systems: how many tasks of tiers 1 and 2, which take turns.
+        starts: "mixed", or "habits": mostly what a small model says first of anything, so that terms are to
+            be dropped as often as added.
         firsts: share of the synthetic episodes whose first turn is learnt too. Its table makes it twice as
             long as a repair, and repairs are what carries over.
     """
@@ -174,6 +196,7 @@ class LessonPlan:
     systems: int = 240
     first_seed: int = 10_000
     firsts: float = 0.4
+    starts: Starts = "mixed"
 
     def tasks(self) -> Iterator[tuple[Task, Truth, Law]]:
         """Yield the tasks with their laws as terms."""
@@ -205,7 +228,7 @@ async def play_lessons(log: EventLog, plan: LessonPlan, run_id: str) -> AsyncIte
     engine = EpisodeEngine(log)
     options = RolloutOptions(run_id=run_id, config=lesson_config())
     for task, truth, law in plan.tasks():
-        policy: Policy = LessonPolicy(task, law)
+        policy: Policy = LessonPolicy(task, law, plan.starts)
         yield await play_one(engine, task, truth, policy, options), law
 
 
@@ -249,9 +272,9 @@ def lessons_of(episode: Episode, law: Law) -> Iterator[Lesson]:
 
 def chosen(lesson: Lesson, plan: LessonPlan) -> bool:
     """Tell whether a row is kept: the same rows every time."""
-    if lesson.kind == "repair" or lesson.system_id != SYNTHETIC:
+    if lesson.kind == "repair" or (lesson.system_id != SYNTHETIC and plan.starts == "mixed"):
         return True
-    number = int(lesson.task_id.rpartition("/")[2])
+    number = int(lesson.task_id.rpartition("/")[2].partition(",")[0])
     return number % 100 < round(100 * plan.firsts)
 
 

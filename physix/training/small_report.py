@@ -1,0 +1,190 @@
+"""What small models are worth, measured on whole episodes through the verifier: resumable, with intervals.
+
+Every episode is in a log, so a measurement that was cut short goes on where it stopped, and a table can be
+made again from the log alone. Constants are fitted, the profile is strict, the budget is 8 turns.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import anyio
+from numpy.random import PCG64, Generator, SeedSequence
+
+from physix.engine import Episode
+from physix.engine.episode import observe
+from physix.engine.events import Provenance
+from physix.engine.ports import Observation, PastTurn, Policy, Proposal, TokenSink
+from physix.engine.systems.splits import EVALUATION_SEEDS, HELD_OUT_SYSTEMS, TRAINING_SYSTEMS
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.types import Hypothesis
+from physix.policies import make_policy
+from physix.policies.obedient import ObedientPolicy, zero_law
+from physix.settings import Settings
+from physix.store import open_log
+from physix.training.data.lessons import lesson_config
+from physix.training.data.synthetic import SYNTHETIC, draw
+from physix.training.evaluate import METRICS, AlteredHistory, Played, metric_interval, played
+from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
+
+SUITES = {"tier 3": HELD_OUT_SYSTEMS, "tiers 1 and 2": TRAINING_SYSTEMS, SYNTHETIC: (SYNTHETIC,)}
+SHOWN = ("solved@1", "solved@2", "solved@4", "solved@8", "turns", "recovered", "format")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One row of a table: who plays what, and what it is told.
+
+    Attributes:
+        policy: a name of `physix policies`, `local:smollm2+<adapter.gguf>`, or "obedient".
+        suite: a key of SUITES.
+        hint: "given", "removed" or "misleading".
+        told: what the policy is told of a turn: "true", "shuffled" (of another task), "none" (nothing was
+            found), each after the same first law, `= 0`; "own" lets it begin by itself.
+    """
+
+    policy: str
+    suite: str
+    hint: str = "given"
+    told: str = "own"
+
+    @property
+    def name(self) -> str:
+        """What the arm is called in a log and in tables."""
+        extra = [] if self.hint == "given" else [f"hint {self.hint}"]
+        extra += [] if self.told == "own" else [f"mismatch {self.told}"]
+        return " | ".join(
+            [self.policy.rpartition("/")[2] if "+" in self.policy else self.policy, self.suite, *extra]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyntheticPlan:
+    """Fresh random laws, as `TaskPlan` is of systems."""
+
+    episodes: int
+    hint: str = "given"
+
+    def tasks(self) -> Iterator[tuple[Task, Truth]]:
+        """Yield the tasks."""
+        for n in range(self.episodes):
+            drawn = draw(EVALUATION_SEEDS.start + n, hint="given" if self.hint == "given" else "removed")
+            yield drawn.task, drawn.truth
+
+
+def plan_of(arm: Arm, episodes: int) -> TaskPlan | SyntheticPlan:
+    """Return the same tasks for every arm of a suite, none of which any training drew."""
+    if arm.suite == SYNTHETIC:
+        return SyntheticPlan(episodes=episodes, hint=arm.hint)
+    systems = SUITES[arm.suite]
+    return TaskPlan(systems=systems, episodes=episodes, first_seed=EVALUATION_SEEDS.start, hint=arm.hint)
+
+
+class FirstZero:
+    """A policy whose first law says that nothing changes its speed: the same for every arm."""
+
+    name = "zero"
+
+    async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
+        """See `Policy.propose`."""
+        hypothesis = Hypothesis(equation=zero_law(observation.task))
+        return Proposal(hypothesis=hypothesis, provenance=Provenance(policy=self.name))
+
+
+async def play_arm(db: str, arm: Arm, episodes: int, settings: Settings) -> list[Played]:
+    """Play what the log does not hold yet of an arm, and return what its episodes came to, in order."""
+    plan = plan_of(arm, episodes)
+    pool = await _pool(plan) if arm.told == "shuffled" else []
+    options = RolloutOptions(
+        run_id=arm.name,
+        config=lesson_config(),
+        labels={"split": "evaluation", "arm": arm.name},
+        concurrency=4,
+    )
+
+    def policy_for(task: Task, _truth: Truth) -> Policy:
+        policy: Policy = (
+            ObedientPolicy()
+            if arm.policy == "obedient"
+            else make_policy(arm.policy, allow_files=True, settings=settings)
+        )
+        if arm.told == "own":
+            return policy
+        return AlteredHistory(policy, FirstZero(), _teller(arm, task, pool))
+
+    async with open_log(db) as log:
+        return [played(episode) async for episode in roll_out(log, plan, policy_for, options)]
+
+
+async def _pool(plan: TaskPlan | SyntheticPlan) -> list[tuple[str, PastTurn]]:
+    """Return what was found about `= 0` on each task: what the shuffled arm is told, of another task."""
+    options = RolloutOptions(run_id="pool", config=lesson_config(1))
+    async with open_log("memory://") as log:
+        found: list[Episode] = [e async for e in roll_out(log, plan, lambda _t, _s: FirstZero(), options)]
+    return [(episode.task.task_id, observe(episode).history[0]) for episode in found if episode.turns]
+
+
+def _teller(
+    arm: Arm, task: Task, pool: Sequence[tuple[str, PastTurn]]
+) -> Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]]:
+    if arm.told == "true":
+        return lambda history: history
+    if arm.told == "none":
+        return lambda history: tuple(
+            replace(p, findings=None, mismatch="It is not right yet.") for p in history
+        )
+    columns = {v.name for v in task.variables}
+    others = [past for task_id, past in pool if task_id != task.task_id and columns >= set(past.fits)]
+    rng = Generator(PCG64(SeedSequence([task.seed or 0, 5])))
+
+    def shuffled(history: tuple[PastTurn, ...]) -> tuple[PastTurn, ...]:
+        if not others:
+            return history
+        donors = [others[int(rng.integers(len(others)))] for _ in history]
+        return tuple(
+            replace(p, findings=d.findings, mismatch=d.mismatch) for p, d in zip(history, donors, strict=True)
+        )
+
+    return shuffled
+
+
+def table(outcomes: dict[str, list[Played]]) -> str:
+    """Return a Markdown table of arms with 95 % intervals: shares by Wilson, means by bootstrap."""
+    lines = [f"| arm | n | {' | '.join(SHOWN)} |", "|---|---|" + "---|" * len(SHOWN)]
+    for name, episodes in outcomes.items():
+        cells = [str(metric_interval(metric, episodes)) for metric in SHOWN if metric in METRICS]
+        lines.append(f"| {name} | {len(episodes)} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def by_system(outcomes: dict[str, list[Played]]) -> dict[str, list[Played]]:
+    """Return the outcomes of each system apart."""
+    split: dict[str, list[Played]] = {}
+    for name, episodes in outcomes.items():
+        for episode in episodes:
+            split.setdefault(f"{name} | {episode.system_id}", []).append(episode)
+    return split
+
+
+def measure_arms(
+    db: str, arms: Sequence[tuple[Arm, int]], out: Path, settings: Settings
+) -> dict[str, list[Played]]:
+    """Play the arms in order, writing the table after each, and return their outcomes."""
+    outcomes: dict[str, list[Played]] = {}
+    out.parent.mkdir(parents=True, exist_ok=True)
+    for arm, episodes in arms:
+        outcomes[arm.name] = anyio.run(play_arm, db, arm, episodes, settings)
+        text = f"{table(outcomes)}\n\n{table(by_system(outcomes))}\n"
+        out.write_text(text, encoding="utf-8")
+    return outcomes
+
+
+def arms_from(path: Path) -> list[tuple[Arm, int]]:
+    """Return the arms that a JSON file lists, `[{"policy": ..., "suite": ..., "episodes": 100}, ...]`."""
+    return [
+        (Arm(**{k: v for k, v in row.items() if k != "episodes"}), int(row["episodes"]))
+        for row in json.loads(path.read_text(encoding="utf-8"))
+    ]
