@@ -81,6 +81,11 @@ class Settings(BaseSettings):
         description="hand servers a grammar of the task's replies: auto, to those known to take one "
         "(Ollama and local models); on, to OpenAI-compatible ones too",
     )
+    dialogue: Literal["auto", "chat", "tool", "compact"] = Field(
+        default="auto",
+        description="the words that models are asked in, which must be those of their training: auto, what a "
+        "checkpoint's folder says, else chat",
+    )
     local_threads: int = Field(
         default=1, ge=1, le=256, description="of a local model; more than there are idle cores is far slower"
     )

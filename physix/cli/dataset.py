@@ -55,6 +55,12 @@ def dataset_lessons(
     starts: Annotated[
         str, typer.Option(help="mixed, or habits: terms to drop as often as to add.")
     ] = "mixed",
+    leaps: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the repairs that no finding leads to.")
+    ] = 1.0,
+    systems_firsts: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of first turns on tiers 1 and 2, mixed starts.")
+    ] = 1.0,
     firsts: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of first turns to learn.")] = 0.4,
     run_id: Annotated[str, typer.Option("--run-id", help="Repeating it continues it.")] = "lessons-1",
 ) -> None:
@@ -69,6 +75,8 @@ def dataset_lessons(
         systems=systems,
         first_seed=first_seed,
         firsts=firsts,
+        leaps=leaps,
+        systems_firsts=systems_firsts,
         starts="mixed" if starts == "mixed" else "habits",
     )
     report = anyio.run(write_lessons, db or Settings().db, plan, run_id, out)

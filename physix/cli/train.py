@@ -69,6 +69,19 @@ def nano(
     sys.stdout.write(f"{make(plan)}\n")
 
 
+@train_app.command("gguf")
+def gguf(
+    model: Annotated[Path, typer.Option(help="Folder of a merged model, or of a LoRA adapter.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")],
+    name: Annotated[str, typer.Option(help="What the file is called, without .gguf.")],
+) -> None:
+    """Write a Llama or Qwen2 model, or an adapter of one, as GGUF for llama.cpp and Ollama."""
+    _need_torch()
+    from physix.training.export import export_gguf
+
+    sys.stdout.write(f"{export_gguf(model, out, name=name)}\n")
+
+
 @train_app.command("report")
 def report(
     weights: Annotated[Path, typer.Option(help="Nano weights, as `physix train nano` leaves them.")],

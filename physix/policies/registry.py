@@ -11,11 +11,12 @@ import anyio
 
 from physix.engine.ports import EventLog, Policy
 from physix.engine.systems.task import Task
+from physix.engine.verifier.types import Constants
 from physix.errors import UnknownPolicyError
 from physix.settings import Settings
 
 if TYPE_CHECKING:
-    from physix.policies.chat.policy import Backend
+    from physix.policies.chat.policy import Backend, Dialogue
 
 DEFAULT_POLICY = "search"
 
@@ -31,6 +32,7 @@ class PolicyInfo:
     reason: str | None = None
     command: str | None = None
     is_default: bool = False
+    constants: Constants | None = None  # the setting that it is made for; None: any
 
 
 def list_policies() -> list[PolicyInfo]:
@@ -182,11 +184,24 @@ def make_policy(name: str, *, allow_files: bool = False, settings: Settings | No
             from physix.policies.chat.policy import ChatPolicy
 
             constrain = settings.grammar == "on" or (settings.grammar == "auto" and kind == "ollama")
-            return ChatPolicy(name, backend, settings, constrain=constrain)
+            return ChatPolicy(
+                name, backend, settings, dialogue=_dialogue(kind, rest, settings), constrain=constrain
+            )
     known = [info.name for info in list_policies()]
     known += ["ollama:<tag>", "openai:<model>", "replay:<episode>"]
     known += [f"hf:{model}" for model in _allowed_checkpoints(settings)]
     raise UnknownPolicyError(name, [*known, "hf:<path or id>", "scripted:<file>"] if allow_files else known)
+
+
+def _dialogue(kind: str, model: str, settings: Settings) -> Dialogue:
+    """Return the words that a model is asked in: those it was trained in, where its folder tells."""
+    if settings.dialogue != "auto":
+        return settings.dialogue
+    if kind == "hf":
+        from physix.policies.chat.hf import trained_dialogue
+
+        return trained_dialogue(model)
+    return "chat"
 
 
 def _local_model(name: str, settings: Settings, *, allow_files: bool) -> Policy | None:
@@ -200,7 +215,7 @@ def _local_model(name: str, settings: Settings, *, allow_files: bool) -> Policy 
     if found is None:
         return None
     backend = LocalBackend(found, threads=settings.local_threads)
-    return ChatPolicy(name, backend, settings, compact_prompt=True, constrain=settings.grammar != "off")
+    return ChatPolicy(name, backend, settings, dialogue="compact", constrain=settings.grammar != "off")
 
 
 def _backend(kind: str, model: str, settings: Settings, *, allow_files: bool) -> Backend | None:
@@ -261,6 +276,7 @@ def _in_process() -> list[PolicyInfo]:
                 reachable=reason is None,
                 reason=reason,
                 command=None if reason is None else command,
+                constants="fitted",
             )
         )
     return found

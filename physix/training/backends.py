@@ -70,7 +70,14 @@ class Loaded:
 
 
 def load(
-    backend: Backend, model: str, *, lora_rank: int, context: int, seed: int, small: bool = False
+    backend: Backend,
+    model: str,
+    *,
+    lora_rank: int,
+    context: int,
+    seed: int,
+    small: bool = False,
+    fast: bool = False,
 ) -> Loaded:
     """Return the model under a backend, with LoRA adapters unless it is trained whole.
 
@@ -78,6 +85,7 @@ def load(
         model: a folder, a Hugging Face id, "smollm2", or the folder of a LoRA adapter: that adapter is
             trained on, under either backend, so that what follows SFT starts from SFT.
         small: read the weights as bfloat16 on a CPU too; adapters are float32 in any case.
+        fast: Unsloth generates with vLLM, which it must be told when it loads.
 
     Raises:
         BadInputError: an adapter is to be trained whole, or its base model is not named.
@@ -87,7 +95,12 @@ def load(
         raise BadInputError(f"{model} is an adapter: train it with --backend peft, or merge it first.")
     if backend.name == "unsloth":
         return _load_unsloth(
-            model, lora_rank=lora_rank, context=context, seed=seed, adapted=adapter is not None
+            resolved(model) if adapter is None else model,
+            lora_rank=lora_rank,
+            context=context,
+            seed=seed,
+            adapted=adapter is not None,
+            fast=fast,
         )
     transformers = importlib.import_module("transformers")
     torch = importlib.import_module("torch")
@@ -138,15 +151,18 @@ def resolved(model: str) -> str:
     return model
 
 
-def _load_unsloth(model: str, *, lora_rank: int, context: int, seed: int, adapted: bool) -> Loaded:
+def _load_unsloth(
+    model: str, *, lora_rank: int, context: int, seed: int, adapted: bool, fast: bool
+) -> Loaded:
     unsloth = importlib.import_module("unsloth")
+    extra: dict[str, Any] = {"fast_inference": True, "max_lora_rank": lora_rank} if fast else {}
     loaded, tokenizer = unsloth.FastLanguageModel.from_pretrained(
-        model_name=model if adapted else resolved(model), max_seq_length=context, load_in_4bit=False
+        model_name=model, max_seq_length=context, load_in_4bit=False, **extra
     )
     if adapted:
         # Unsloth loads base and adapter from the adapter's folder; a second adapter would start anew.
         return Loaded(model=loaded, tokenizer=tokenizer)
-    adapted = unsloth.FastLanguageModel.get_peft_model(
+    prepared = unsloth.FastLanguageModel.get_peft_model(
         loaded,
         r=lora_rank,
         lora_alpha=2 * lora_rank,
@@ -155,4 +171,4 @@ def _load_unsloth(model: str, *, lora_rank: int, context: int, seed: int, adapte
         use_gradient_checkpointing="unsloth",
         random_state=seed,
     )
-    return Loaded(model=adapted, tokenizer=tokenizer)
+    return Loaded(model=prepared, tokenizer=tokenizer)

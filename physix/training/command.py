@@ -27,6 +27,11 @@ def add_common_flags(p: argparse.ArgumentParser, *, output_dir: str, num_steps: 
     p.add_argument("--hub-repo-id")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--save-every", type=int, default=save_every)
+    p.add_argument("--lora-rank", type=int, help="default: the profile's")
+    p.add_argument(
+        "--max-completion-tokens", type=int, help="of a reply or a dialogue; default: the profile's"
+    )
+    p.add_argument("--threads", type=int, default=1, help="of torch on a CPU")
     p.add_argument("--report-to", choices=("none", "wandb"), default="none")
 
 

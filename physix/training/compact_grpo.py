@@ -28,6 +28,7 @@ from physix.engine.systems import sample_task
 from physix.engine.systems.splits import REINFORCEMENT_SEEDS
 from physix.engine.systems.task import Task, Truth
 from physix.errors import BadInputError, PolicyError
+from physix.policies.chat.compact import COMPACT_VERSION
 from physix.policies.chat.policy import ChatPolicy
 from physix.policies.local.backend import LocalBackend, LocalPolicy, forget_servers
 from physix.policies.local.models import SMOLLM2
@@ -37,6 +38,7 @@ from physix.training.adapter_gguf import write_adapter_gguf
 from physix.training.backends import Backend, load
 from physix.training.data.lessons import lesson_config
 from physix.training.data.synthetic import SYNTHETIC, draw
+from physix.training.dialogue import write_dialogue
 from physix.training.options import GrpoOptions, grpo_config, grpo_manifest
 from physix.training.profiles import Profile
 from physix.training.rewards import COMPONENTS, Ended, episode_reward, reward_functions
@@ -248,7 +250,7 @@ class Rollouts:
             POLICY,
             LocalBackend(model, threads=self.options.threads),
             settings,
-            compact_prompt=True,
+            dialogue="compact",
             salt=f"{self.options.seed}/{step}/{index}",
         )
         policy = RecordingPolicy(chat, self.tokenizer)
@@ -339,4 +341,5 @@ def train_compact_grpo(options: GrpoOptions, profile: Profile, backend: Backend)
     finish(trainer, run, watch)
     out = options.output_dir / "model"
     trainer.save_model(str(out))
+    write_dialogue(out, COMPACT_VERSION)
     return out

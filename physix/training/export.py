@@ -11,11 +11,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from physix.errors import BadInputError
+from physix.training.adapter_gguf import interleaved, write_adapter_gguf
+from physix.training.backends import resolved
 
 if TYPE_CHECKING:
-    from transformers import Qwen2ForCausalLM
+    from transformers import PreTrainedModel
 
-# Qwen2's tensors, as Transformers and as GGUF name them.
+# Llama's and Qwen2's tensors, as Transformers and as GGUF name them.
 _LAYER = {
     "input_layernorm.weight": "attn_norm.weight",
     "post_attention_layernorm.weight": "ffn_norm.weight",
@@ -46,7 +48,7 @@ def merge_16bit(adapter: Path, out: Path) -> Path:
     if not config.exists():
         raise BadInputError(f"{adapter} holds no LoRA adapter.")
     base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(resolved(base), dtype=torch.float32)
     merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().to(torch.bfloat16)
     merged.save_pretrained(out)
     AutoTokenizer.from_pretrained(adapter).save_pretrained(out)
@@ -57,7 +59,7 @@ def gguf_name(name: str) -> str:
     """Return a tensor's name in a GGUF file.
 
     Raises:
-        BadInputError: it is no tensor of Qwen2.
+        BadInputError: it is no tensor of Llama or Qwen2.
     """
     if name in _WHOLE:
         return _WHOLE[name]
@@ -67,13 +69,19 @@ def gguf_name(name: str) -> str:
         found = _LAYER.get(parts[3]) or (f"{_LAYER[stem]}.{suffix}" if stem in _LAYER else None)
         if found is not None:
             return f"blk.{parts[2]}.{found}"
-    raise BadInputError(f"Tensor {name!r} is none of Qwen2's; only Qwen2 models are written as GGUF.")
+    raise BadInputError(f"Tensor {name!r} has no name in GGUF; Llama and Qwen2 models are written.")
 
 
 def write_gguf(
-    model: Qwen2ForCausalLM, tokenizer_json: str, path: Path, *, name: str, half: bool = True
+    model: PreTrainedModel,
+    tokenizer_json: str,
+    path: Path,
+    *,
+    name: str,
+    half: bool = True,
+    chat_template: str | None = None,
 ) -> Path:
-    """Write a Qwen2 model with its byte-level BPE tokenizer as GGUF, in float16 or float32.
+    """Write a Llama or Qwen2 model with its byte-level BPE tokenizer as GGUF, in float16 or float32.
 
     Raises:
         BadInputError: the architecture is another one.
@@ -81,10 +89,10 @@ def write_gguf(
     import gguf
 
     config = model.config
-    if config.model_type != "qwen2":
-        raise BadInputError(f"A {config.model_type} model cannot be written; only qwen2.")
+    if config.model_type not in ("llama", "qwen2"):
+        raise BadInputError(f"A {config.model_type} model cannot be written; llama and qwen2 can.")
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(str(path), "qwen2")
+    writer = gguf.GGUFWriter(str(path), config.model_type)
     writer.add_name(name)
     writer.add_block_count(config.num_hidden_layers)
     writer.add_context_length(config.max_position_embeddings)
@@ -96,11 +104,20 @@ def write_gguf(
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.ALL_F32)
     _add_tokenizer(writer, gguf, tokenizer_json, config)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
+    if config.model_type == "llama":
+        writer.add_rope_dimension_count(config.head_dim)
+        writer.add_vocab_size(config.vocab_size)
     tied = config.tie_word_embeddings
     for key, value in model.state_dict().items():
         if tied and key == "lm_head.weight":
             continue
         array = value.detach().float().cpu().numpy()
+        if config.model_type == "llama" and key.endswith(("q_proj.weight", "k_proj.weight")):
+            queries = key.endswith("q_proj.weight")
+            heads = config.num_attention_heads if queries else config.num_key_value_heads
+            array = interleaved(array, heads)
         # llama.cpp wants vectors in single precision whatever the matrices are in.
         writer.add_tensor(gguf_name(key), array.astype(np.float16) if half and array.ndim == 2 else array)
     writer.write_header_to_file()
@@ -113,18 +130,22 @@ def write_gguf(
 def _add_tokenizer(writer: Any, gguf: Any, tokenizer_json: str, config: Any) -> None:
     described = json.loads(tokenizer_json)
     vocabulary: dict[str, int] = dict(described["model"]["vocab"])
-    special = {token["content"]: token["id"] for token in described.get("added_tokens", [])}
-    vocabulary |= special
+    added = described.get("added_tokens", [])
+    special = {token["content"] for token in added if token.get("special", True)}
+    plain = {token["content"] for token in added} - special
+    vocabulary |= {token["content"]: token["id"] for token in added}
     size = max(config.vocab_size, max(vocabulary.values()) + 1)
     texts = {index: text for text, index in vocabulary.items()}
     tokens = [texts.get(index, f"<|unused{index}|>") for index in range(size)]
     control, normal = gguf.TokenType.CONTROL, gguf.TokenType.NORMAL
+    own = gguf.TokenType.USER_DEFINED
     kinds = [
-        control if text in special or index not in texts else normal for index, text in enumerate(tokens)
+        control if text in special or index not in texts else own if text in plain else normal
+        for index, text in enumerate(tokens)
     ]
     merges = [" ".join(m) if isinstance(m, list) else m for m in described["model"]["merges"]]
     writer.add_tokenizer_model("gpt2")
-    writer.add_tokenizer_pre("qwen2")
+    writer.add_tokenizer_pre(_pre_tokenizer(described, config.model_type))
     writer.add_token_list(tokens)
     writer.add_token_types(kinds)
     writer.add_token_merges(merges)
@@ -133,6 +154,15 @@ def _add_tokenizer(writer: Any, gguf: Any, tokenizer_json: str, config: Any) -> 
     if config.pad_token_id is not None:
         writer.add_pad_token_id(int(config.pad_token_id))
     writer.add_add_bos_token(False)
+
+
+def _pre_tokenizer(described: dict[str, Any], model_type: str) -> str:
+    """Return what GGUF calls the way in which a tokenizer cuts text before it merges."""
+    told = described.get("pre_tokenizer") or {}
+    kinds = {told.get("type"), *(one.get("type") for one in told.get("pretokenizers", []))}
+    if "Digits" in kinds:
+        return "smollm"
+    return "qwen2" if model_type == "qwen2" else "llama-bpe"
 
 
 def read_gguf(path: Path) -> dict[str, np.ndarray[Any, Any]]:
@@ -173,10 +203,21 @@ def modelfile(gguf_file: str, *, temperature: float = 0.2, context: int = 4096) 
 
 
 def export_gguf(folder: Path, out: Path, *, name: str) -> Path:
-    """Write `out/<name>.gguf` and `out/Modelfile` from a merged model's folder."""
+    """Write `out/<name>.gguf` and `out/Modelfile` from a merged model's folder.
+
+    A LoRA adapter's folder becomes a GGUF adapter alone: its base is used as it was published.
+
+    Raises:
+        BadInputError: the folder holds no model, or one of another architecture.
+    """
+    if (folder / "adapter_config.json").is_file():
+        return write_adapter_gguf(folder, out / f"{name}.gguf", name=name)
+    if not (folder / "config.json").is_file() or not (folder / "tokenizer.json").is_file():
+        raise BadInputError(f"{folder} holds no model with its tokenizer.")
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    path = write_gguf(model, tokenizer, out / f"{name}.gguf", name=name)
+    template = AutoTokenizer.from_pretrained(folder).chat_template
+    path = write_gguf(model, tokenizer, out / f"{name}.gguf", name=name, chat_template=template)
     (out / "Modelfile").write_text(modelfile(path.name), encoding="utf-8")
     return path
 

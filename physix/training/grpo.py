@@ -20,7 +20,7 @@ from physix.training.instruct import train_instruct_grpo
 from physix.training.nano.files import fast_tokenizer, load_nano_folder, save_nano
 from physix.training.nano.rollout import RolloutSettings, make_rollout
 from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, tasks_of
-from physix.training.profiles import Profile, profile_named
+from physix.training.profiles import Profile, limited, profile_named
 from physix.training.rewards import reward_functions
 from physix.training.runs import RunWriter
 from physix.training.watch import RunWatch, finish
@@ -37,7 +37,7 @@ def train_grpo(options: GrpoOptions, backend: Backend = WHOLE) -> Path:
     Raises:
         BadInputError: the profile, the ablation or the model folder is unknown.
     """
-    profile = profile_named(options.profile)
+    profile = limited(profile_named(options.profile), options.lora_rank, options.max_completion_tokens)
     if profile.small:
         from physix.training.compact_grpo import train_compact_grpo
 

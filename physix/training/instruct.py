@@ -26,6 +26,7 @@ from physix.errors import BadInputError, EpisodeFinishedError
 from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.training.backends import Backend, load
+from physix.training.dialogue import write_dialogue
 from physix.training.doors.words import NOT_COUNTED
 from physix.training.kept import KeptLog, keep_log
 from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, tasks_of
@@ -68,7 +69,7 @@ class EpisodeTool:
         """Propose a law of motion; it is simulated and compared with the measurements.
 
         Args:
-            equation: For example "d2x/dt2 = -k*x".
+            equation: One equation a variable, separated by ;
             params: The number of every constant that the equation names.
             rationale: One short sentence.
 
@@ -187,7 +188,14 @@ def instruct_trainer(
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     source = options.model or profile.model
     context = profile.max_completion_tokens * 2
-    loaded = load(backend, source, lora_rank=profile.lora_rank, context=context, seed=options.seed)
+    loaded = load(
+        backend,
+        source,
+        lora_rank=profile.lora_rank,
+        context=context,
+        seed=options.seed,
+        fast=options.use_vllm,
+    )
     # After the backend: Unsloth must patch TRL before it is imported.
     from trl import GRPOTrainer
 
@@ -218,4 +226,5 @@ def train_instruct_grpo(options: GrpoOptions, profile: Profile, backend: Backend
         finish(trainer, run, watch)
     out = options.output_dir / "model"
     trainer.save_model(str(out))
+    write_dialogue(out, DIALOGUE_VERSION)
     return out

@@ -31,6 +31,14 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--rehearse-system", action="append", help="whose rows; may be repeated; default: all")
     p.add_argument("--rehearse-weight", type=float, default=0.5, help="of their loss beside GRPO's")
     p.add_argument("--use-vllm", action="store_true", help="generate with vLLM in the trainer's process")
+    p.add_argument("--vllm-mode", choices=("colocate", "server"), default="colocate")
+    p.add_argument("--vllm-memory", type=float, default=0.35, help="share of the GPU's memory, colocated")
+    p.add_argument(
+        "--vllm-length", type=int, help="tokens of a whole dialogue; default: twice the completion's"
+    )
+    p.add_argument("--max-turns", type=int, help="of an episode; default: the profile's")
+    p.add_argument("--temperature", type=float, default=1.0)
+    p.add_argument("--noise", type=float, default=0.02)
     return p
 
 
@@ -62,7 +70,16 @@ def run(arguments: Sequence[str] | None = None) -> Path:
         stop_at=given.stop_at,
         save_every=given.save_every,
         use_vllm=given.use_vllm,
+        vllm_mode=given.vllm_mode,
+        vllm_memory=given.vllm_memory,
+        vllm_length=given.vllm_length,
+        max_turns=given.max_turns,
+        temperature=given.temperature,
+        noise=given.noise,
         report_to=given.report_to,
+        threads=given.threads,
+        lora_rank=given.lora_rank,
+        max_completion_tokens=given.max_completion_tokens,
         rehearse=given.rehearse,
         rehearse_systems=tuple(given.rehearse_system or ()),
         rehearse_weight=given.rehearse_weight,

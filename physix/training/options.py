@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from datasets import Dataset
@@ -58,6 +58,11 @@ class GrpoOptions:
     stop_after: int | None = None
     save_every: int = 50
     use_vllm: bool = False
+    vllm_mode: Literal["colocate", "server"] = "colocate"
+    vllm_memory: float = 0.35
+    vllm_length: int | None = None
+    lora_rank: int | None = None
+    max_completion_tokens: int | None = None
     report_to: str = "none"
     threads: int = 1
     rehearse: Path | None = None
@@ -117,6 +122,12 @@ def grpo_config(options: GrpoOptions, profile: Profile, weights: list[float]) ->
         bf16=not on_cpu,
         gradient_checkpointing=not on_cpu,
         use_vllm=options.use_vllm,
+        vllm_mode=options.vllm_mode,
+        vllm_gpu_memory_utilization=options.vllm_memory,
+        # A dialogue is a prompt, replies and answers; without a length vLLM reserves the model's context.
+        vllm_max_model_length=(options.vllm_length or 2 * profile.max_completion_tokens)
+        if options.use_vllm
+        else None,
         report_to=options.report_to,
         disable_tqdm=True,
     )

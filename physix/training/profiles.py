@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from physix.errors import BadInputError
 
@@ -83,6 +83,22 @@ PROFILES = {
         ),
     )
 }
+
+
+def limited(profile: Profile, lora_rank: int | None, max_completion_tokens: int | None) -> Profile:
+    """Return the profile with other limits, where they are given.
+
+    Raises:
+        BadInputError: a limit is below 1.
+    """
+    for what, value in (("--lora-rank", lora_rank), ("--max-completion-tokens", max_completion_tokens)):
+        if value is not None and value < 1:
+            raise BadInputError(f"{what} is {value}; it must be at least 1.")
+    return replace(
+        profile,
+        lora_rank=lora_rank or profile.lora_rank,
+        max_completion_tokens=max_completion_tokens or profile.max_completion_tokens,
+    )
 
 
 def profile_named(name: str) -> Profile:

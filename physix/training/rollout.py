@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Protocol
 
 import anyio
 from numpy.random import PCG64, Generator, SeedSequence
@@ -21,6 +22,15 @@ from physix.settings import Settings
 from physix.store import open_log
 from physix.training.data.teacher import TeacherPolicy
 from physix.training.executor import Done, Executor, InProcess, in_batches
+
+
+class Tasks(Protocol):
+    """Tasks in an order that never changes."""
+
+    def tasks(self) -> Iterator[tuple[Task, Truth]]:
+        """Yield them."""
+        ...
+
 
 PolicyFor = Callable[[Task, Truth], Policy]
 
@@ -83,7 +93,7 @@ class RolloutOptions:
 
 
 async def roll_out(
-    log: EventLog, plan: TaskPlan, policy_for: PolicyFor, options: RolloutOptions
+    log: EventLog, plan: Tasks, policy_for: PolicyFor, options: RolloutOptions
 ) -> AsyncIterator[Episode]:
     """Play the plan's episodes to their ends, a batch at a time, and yield them in the plan's order.
 

@@ -8,7 +8,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+import signal
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,10 +84,44 @@ class RunWriter:
         self.manifest = replace(self.manifest, status=status, finished_at=datetime.now(UTC))
         self._write()
 
+    @contextmanager
+    def ending(self) -> Iterator[None]:
+        """Close the manifest as failed, and say why, if the block ends by an exception or is told to stop.
+
+        A SIGTERM, which job systems send before they kill, becomes an exception meanwhile.
+        """
+        with _stoppable():
+            try:
+                yield
+            except BaseException as error:
+                self.note(f"ended by {type(error).__name__}: {str(error)[:300]}".rstrip(": "))
+                self.finish("failed")
+                raise
+
     def _write(self) -> None:
         part = self._folder / "run.json.part"
         part.write_bytes(_MANIFEST.dump_json(self.manifest, indent=2))
         part.replace(self._folder / "run.json")
+
+
+class StoppedError(BaseException):
+    """The process was told to stop. No `Exception`: nothing that retries may catch it."""
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread is told of signals
+        return
+
+    def stop(number: int, _frame: object) -> None:
+        raise StoppedError(signal.Signals(number).name)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def shipped_runs() -> Path:

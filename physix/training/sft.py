@@ -16,7 +16,13 @@ def parser() -> argparse.ArgumentParser:
     """Return the command line's grammar."""
     p = argparse.ArgumentParser(prog="python -m physix.training.sft", description=__doc__)
     add_common_flags(p, output_dir="runs/sft", num_steps=500, save_every=100)
-    p.add_argument("--dataset", type=Path, required=True, help="folder written by `physix dataset sft`")
+    p.add_argument(
+        "--dataset",
+        type=Path,
+        required=True,
+        action="append",
+        help="folder that `physix dataset` has written; may be repeated",
+    )
     p.add_argument("--model", help="folder or Hugging Face id; default: the profile's")
     p.add_argument("--batch", type=int, default=16)
     return p
@@ -33,7 +39,7 @@ def run(arguments: Sequence[str] | None = None) -> Path:
     from physix.training.sft_trainer import SftOptions, train_sft
 
     options = SftOptions(
-        dataset=given.dataset,
+        datasets=tuple(given.dataset),
         profile=given.profile,
         model=given.model,
         output_dir=given.output_dir,
@@ -43,6 +49,9 @@ def run(arguments: Sequence[str] | None = None) -> Path:
         seed=given.seed,
         save_every=given.save_every,
         report_to=given.report_to,
+        threads=given.threads,
+        lora_rank=given.lora_rank,
+        max_completion_tokens=given.max_completion_tokens,
     )
     return delivered(train_sft(options, backend), given)
 

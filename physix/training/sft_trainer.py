@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from datasets import Dataset, load_dataset
+from datasets import Dataset, concatenate_datasets, load_dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_utils import get_last_checkpoint
 
 from physix.errors import BadInputError
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
 from physix.training.backends import Backend, Loaded, load
+from physix.training.dialogue import check_template, write_dialogue
 from physix.training.manifest import new_manifest
 from physix.training.nano.files import fast_tokenizer, load_nano_folder
-from physix.training.profiles import Profile, profile_named
+from physix.training.profiles import Profile, limited, profile_named
 from physix.training.runs import RunWriter
+
+if TYPE_CHECKING:
+    from trl import SFTTrainer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SftOptions:
     """Everything a run depends on."""
 
-    dataset: Path
+    datasets: Sequence[Path]
     profile: str = "qwen2.5-1.5b"
     model: str | None = None
     output_dir: Path = Path("runs/sft")
@@ -36,6 +41,8 @@ class SftOptions:
     save_every: int = 100
     report_to: str = "none"
     threads: int = 1
+    lora_rank: int | None = None
+    max_completion_tokens: int | None = None
 
 
 class MetricsToRun(TrainerCallback):
@@ -64,14 +71,11 @@ def train_sft(options: SftOptions, backend: Backend) -> Path:
     Raises:
         BadInputError: the profile or the dataset is not there.
     """
-    from trl import SFTConfig, SFTTrainer
-
-    from physix.training.completion_loss import CompletionLossTrainer
-
     torch.set_num_threads(options.threads)
-    profile = profile_named(options.profile)
-    rows, digest = read_rows(options.dataset)
+    profile = limited(profile_named(options.profile), options.lora_rank, options.max_completion_tokens)
+    rows, digest, renderer = read_all(options.datasets)
     loaded, source = _load(options, profile, backend)
+    check_template(loaded.tokenizer, rows)
     run = RunWriter(
         options.output_dir,
         new_manifest(
@@ -80,19 +84,37 @@ def train_sft(options: SftOptions, backend: Backend) -> Path:
             profile=profile.name,
             model=source,
             seed=options.seed,
-            config={k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
+            config={k: _plain(v) for k, v in asdict(options).items()},
             backend=backend.name,
             backend_reason=backend.reason,
             dataset_sha256=digest,
         ),
     )
+    with run.ending():
+        trainer = _trainer(options, profile, loaded, rows, run)
+        folder = options.output_dir / "checkpoints"
+        last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
+        trainer.train(resume_from_checkpoint=last)
+        out = options.output_dir / "model"
+        trainer.save_model(str(out))
+        write_dialogue(out, renderer)
+    run.finish("finished")
+    return out
+
+
+def _trainer(
+    options: SftOptions, profile: Profile, loaded: Loaded, rows: Dataset, run: RunWriter
+) -> SFTTrainer:
+    from trl import SFTConfig, SFTTrainer
+
+    from physix.training.completion_loss import CompletionLossTrainer
+
     on_cpu = not torch.cuda.is_available()
-    folder = options.output_dir / "checkpoints"
     trainer_class = CompletionLossTrainer if profile.small else SFTTrainer
-    trainer = trainer_class(
+    return trainer_class(
         model=loaded.model,
         args=SFTConfig(
-            output_dir=str(folder),
+            output_dir=str(options.output_dir / "checkpoints"),
             max_steps=options.num_steps,
             per_device_train_batch_size=options.batch,
             learning_rate=options.learning_rate or profile.learning_rate_sft,
@@ -119,20 +141,24 @@ def train_sft(options: SftOptions, backend: Backend) -> Path:
         peft_config=loaded.peft_config,
         callbacks=[MetricsToRun(run)],
     )
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    try:
-        trainer.train(resume_from_checkpoint=last)
-    except BaseException:
-        run.finish("failed")
-        raise
-    run.finish("finished")
-    out = options.output_dir / "model"
-    trainer.save_model(str(out))
-    return out
 
 
-def read_rows(folder: Path) -> tuple[Dataset, str]:
-    """Return a mined dataset's prompts and completions, and the hash in its manifest.
+def read_all(folders: Sequence[Path]) -> tuple[Dataset, str, str]:
+    """Return the rows of several mined datasets in one, their hashes joined by `+`, and their renderer.
+
+    Raises:
+        BadInputError: a folder holds no mined dataset, or they are rendered in different words.
+    """
+    read = [read_rows(folder) for folder in folders]
+    renderers = {renderer for _, _, renderer in read}
+    if len(renderers) != 1:
+        raise BadInputError(f"The datasets are rendered in different words: {', '.join(sorted(renderers))}.")
+    digest = "+".join(digest for _, digest, _ in read)
+    return concatenate_datasets([rows for rows, _, _ in read]), digest, renderers.pop()
+
+
+def read_rows(folder: Path) -> tuple[Dataset, str, str]:
+    """Return a mined dataset's prompts and completions, the hash in its manifest, and its renderer.
 
     Raises:
         BadInputError: the folder holds no mined dataset.
@@ -145,8 +171,15 @@ def read_rows(folder: Path) -> tuple[Dataset, str]:
     rows = rows.select_columns(["prompt", "completion"])
     if found["renderer"] == DIALOGUE_VERSION:
         # The template then tells of the tool in the words in which GRPO will.
-        rows = rows.add_column("tools", [json.dumps([TOOL_SCHEMA])] * len(rows))
-    return rows, str(found["sha256"])
+        # A list, not JSON: Unsloth hands the column to the template as it is.
+        rows = rows.add_column("tools", [[TOOL_SCHEMA]] * len(rows))
+    return rows, str(found["sha256"]), str(found["renderer"])
+
+
+def _plain(value: object) -> float | int | str | bool | None:
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return value if value is None or isinstance(value, float | int | str | bool) else str(value)
 
 
 def _load(options: SftOptions, profile: Profile, backend: Backend) -> tuple[Loaded, str]:

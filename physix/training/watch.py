@@ -107,9 +107,6 @@ def finish(trainer: GRPOTrainer, run: RunWriter, watch: RunWatch) -> None:
 
     folder = Path(str(trainer.args.output_dir))
     last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    try:
+    with run.ending():
         trainer.train(resume_from_checkpoint=last)
-    except BaseException:
-        run.finish("failed")
-        raise
     run.finish("stopped_early" if watch.stopped else "finished")

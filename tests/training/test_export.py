@@ -183,7 +183,7 @@ def test_of_the_calls_in_one_message_only_the_first_counts(tool: Make) -> None:
 def test_an_episode_as_a_tool_answers_and_is_paid_for_what_it_found(tool: Make) -> None:
     episode = tool()
     told = episode.reset(system_id="spring_mass", seed=5, noise=0.02)
-    assert "submit_hypothesis" in told
+    assert "Propose the law. You have 3 turns." in told
     first = propose(episode, "d2x/dt2 = -a*x", {"a": 1.0})
     assert "2 turns are left" in first
     assert "1 turns are left" in propose(episode, "I do not know.", {})

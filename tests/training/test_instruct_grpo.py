@@ -13,7 +13,7 @@ from transformers.utils import get_json_schema
 from trl.chat_template_utils import qwen2_5_chat_template
 
 from physix.engine.verifier.types import Hypothesis
-from physix.policies.chat.tool_dialogue import TOOL_SCHEMA, call_text
+from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA, call_text
 from physix.store import open_log
 from physix.training.backends import Backend
 from physix.training.data.files import write_sft
@@ -171,8 +171,9 @@ def test_rows_from_the_log_teach_the_dialogue_that_is_played(
 ) -> None:
     assert get_json_schema(EpisodeTool.submit_hypothesis) == TOOL_SCHEMA
     anyio.run(write_sft, teacher_db, MiningRules(render="tool"), tmp_path)
-    rows, _ = read_rows(tmp_path)
-    assert json.loads(rows[0]["tools"]) == [TOOL_SCHEMA]
+    rows, _, renderer = read_rows(tmp_path)
+    assert renderer == DIALOGUE_VERSION
+    assert rows[0]["tools"] == [TOOL_SCHEMA]  # a list: Unsloth hands it to the template as it is
     later = next(row for row in rows if len(row["prompt"]) == 4)
     tokenizer = AutoTokenizer.from_pretrained(caller)
     taught = tokenizer.apply_chat_template(later["prompt"] + later["completion"], tokenize=False)

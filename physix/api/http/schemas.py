@@ -309,6 +309,7 @@ class PolicyView(BaseModel):
     reason: str | None
     command: str | None
     is_default: bool
+    constants: Constants | None = Field(None, description="the setting it is made for; null: any")
 
 
 class TurnView(BaseModel):

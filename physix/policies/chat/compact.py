@@ -88,7 +88,9 @@ def found(turn: PastTurn) -> str:
     # Where a term is to be added or dropped, the strengths of the others are fitted anew anyway.
     telling = [one for one in said if one.kind != "strength"] or said
     if telling:
-        return "; ".join(_said(one) for one in telling[:_FINDINGS]) + "."
+        # Equation by equation, as the law is written: a small model edits from left to right.
+        told = sorted(telling[:_FINDINGS], key=lambda one: one.target)
+        return "; ".join(_said(one) for one in told) + "."
     return turn.mismatch[:_WORDS]
 
 

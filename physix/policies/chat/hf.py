@@ -6,19 +6,23 @@ next token, and no thread outlives the turn.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import AsyncGenerator, Iterator
+from dataclasses import replace
 from functools import lru_cache
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
 
 from physix.errors import PolicyError
-from physix.policies.chat.policy import Chunk, Sampling, Takes
-from physix.policies.chat.prompt import Prompt
+from physix.policies.chat.policy import Chunk, Dialogue, Sampling, Takes
+from physix.policies.chat.prompt import Message, Prompt
 from physix.settings import Settings
 
+DIALOGUE_FILE = "physix.json"
 INSTALL = "pip install 'physix-live[train]'"
 # One token at a time over all episodes: two forward passes on the same cores take longer than both in turn.
 _FORWARD = threading.Lock()
@@ -47,9 +51,31 @@ class HfBackend:
             yield chunk
 
 
+def trained_dialogue(model: str) -> Dialogue:
+    """Return the dialogue that a checkpoint's folder says it was trained in; "chat" where it says nothing.
+
+    The trainers write it: `physix.json` beside the weights.
+    """
+    try:
+        told = json.loads((Path(model) / DIALOGUE_FILE).read_text(encoding="utf-8"))["dialogue"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "chat"
+    return "tool" if told == "tool" else "compact" if told == "compact" else "chat"
+
+
 def _next(pieces: Iterator[Chunk]) -> Chunk | None:
     with _FORWARD:
-        return next(pieces, None)
+        try:
+            return next(pieces, None)
+        except PolicyError:
+            raise
+        except Exception as error:
+            raise PolicyError(f"The model failed ({_in_one_line(error)}).") from error
+
+
+def _in_one_line(error: Exception) -> str:
+    words = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {words[0][:300]}" if words else type(error).__name__
 
 
 @lru_cache(maxsize=2)
@@ -61,9 +87,8 @@ def _load(model: str) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(model)
         loaded: Any = AutoModelForCausalLM.from_pretrained(model, dtype="auto")
-    except (OSError, ValueError, KeyError) as error:
-        first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise PolicyError(f"Cannot load {model}: {first_line[:300]}") from error
+    except Exception as error:  # whatever a checkpoint's files make a library raise is the checkpoint's fault
+        raise PolicyError(f"Cannot load {model} ({_in_one_line(error)}).") from error
     return tokenizer, loaded.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 
 
@@ -83,10 +108,26 @@ def _tokens(tokenizer: Any, prompt: Prompt) -> list[int]:
         text = "\n\n".join(message.content for message in prompt.messages)
         plain: list[int] = tokenizer(text + "\n\n").input_ids
         return plain
-    ids: list[int] = tokenizer.apply_chat_template(
-        prompt.as_chat(), add_generation_prompt=True, tokenize=True, return_dict=False
-    )
+    try:
+        ids: list[int] = tokenizer.apply_chat_template(
+            prompt.as_chat(),
+            tools=list(prompt.tools) or None,
+            add_generation_prompt=True,
+            tokenize=True,
+            return_dict=False,
+        )
+    except Exception as error:
+        # Some templates refuse a system's message; its words go before the user's first ones.
+        if prompt.messages[0].role != "system":
+            raise PolicyError(f"The model's chat template failed ({_in_one_line(error)}).") from error
+        return _tokens(tokenizer, without_system(prompt))
     return ids
+
+
+def without_system(prompt: Prompt) -> Prompt:
+    """Return the prompt with the system's words before the user's first ones."""
+    system, user, *rest = prompt.messages
+    return replace(prompt, messages=(Message("user", f"{system.content}\n\n{user.content}"), *rest))
 
 
 def _pieces(tokenizer: Any, model: Any, ids: list[int], sampling: Sampling, limit: int) -> Iterator[Chunk]:

@@ -19,7 +19,7 @@ from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.errors import PolicyError
 from physix.limits import MAX_REPLY_CHARACTERS
-from physix.policies.chat import compact
+from physix.policies.chat import compact, tool_dialogue
 from physix.policies.chat.grammar import gbnf, json_schema
 from physix.policies.chat.prompt import Prompt, render
 from physix.policies.chat.reply import ParseFailure, parse_completion
@@ -49,6 +49,7 @@ class Chunk:
 
 
 Takes = Literal["gbnf", "schema", "nothing"]
+Dialogue = Literal["chat", "tool", "compact"]
 COMPACT_REPLY_TOKENS = 96
 
 
@@ -102,7 +103,8 @@ class ChatPolicy:
     """Implements `Policy` over a backend.
 
     Args:
-        compact_prompt: ask in the words for small models, `compact.render`: the reply is equations alone.
+        dialogue: the words of the question, which must be those that the model was trained in: "chat"
+            (`prompt.render`), "tool" (`tool_dialogue.render`) or "compact" (`compact.render`).
         constrain: hand a grammar of the task to a server that takes one.
         salt: goes into every seed, so that several play one task differently.
     """
@@ -113,12 +115,12 @@ class ChatPolicy:
         backend: Backend,
         settings: Settings,
         *,
-        compact_prompt: bool = False,
+        dialogue: Dialogue = "chat",
         constrain: bool = False,
         salt: str = "",
     ) -> None:
         self.name = name
-        self._compact, self._constrain, self._salt = compact_prompt, constrain, salt
+        self._dialogue, self._constrain, self._salt = dialogue, constrain, salt
         self._backend = backend
         self._settings = settings
         self._turn = 0
@@ -132,8 +134,10 @@ class ChatPolicy:
 
     def prompt(self, observation: Observation) -> Prompt:
         """Return what the model is asked about this observation."""
-        if self._compact:
+        if self._dialogue == "compact":
             return compact.render(observation)
+        if self._dialogue == "tool":
+            return tool_dialogue.render(observation)
         return render(observation, budget_tokens=self._settings.prompt_tokens)
 
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
@@ -170,13 +174,14 @@ class ChatPolicy:
     def _sampling(self, observation: Observation) -> Sampling:
         takes = self._backend.takes if self._constrain else "nothing"
         # Equations alone are short: a small model that does not stop by itself is looping.
-        limit = min(self._settings.max_reply_tokens, COMPACT_REPLY_TOKENS if self._compact else 1 << 30)
+        short = self._dialogue == "compact"
+        limit = min(self._settings.max_reply_tokens, COMPACT_REPLY_TOKENS if short else 1 << 30)
         return Sampling(
             temperature=self._settings.temperature,
             max_tokens=limit,
             seed=_seed(observation, self._attempt, self._salt),
-            grammar=gbnf(observation, bare=self._compact) if takes == "gbnf" else None,
-            schema=json_schema(observation) if takes == "schema" and not self._compact else None,
+            grammar=gbnf(observation, bare=short) if takes == "gbnf" else None,
+            schema=json_schema(observation) if takes == "schema" and self._dialogue == "chat" else None,
         )
 
     async def _wait_out_failures(self) -> None:

@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from physix.engine.verifier.types import Hypothesis, Profile
 from physix.errors import BadInputError
 from physix.policies.chat.reply import completion_of
 
-PROMPT_VERSION = "1"
+PROMPT_VERSION = "2"
 DEFAULT_BUDGET = 2_048
 MIN_BUDGET = 1_536
 _ROWS = (32, 24, 16, 12, 8)  # samples of all shown trajectories together
@@ -43,9 +43,9 @@ _GRAMMAR = (
     "t, the {columns} and the names in params. Write every multiplication as *. "
     "ASCII only."
 )
-ANSWER_FORM = (
+_FORM = (
     "Answer with one JSON object and nothing else:\n"
-    '{"equation": "d2x/dt2 = -k*x", "params": {"k": 2.5}, "rationale": "one short sentence"}'
+    '{"equation": "{wanted}", "params": {"k": 2.5}, "rationale": "one short sentence"}'
 )
 _DECLARED = "Give every constant a number in params."
 _FITTED = "Name every constant in params; write null for a constant that should be fitted for you."
@@ -68,6 +68,7 @@ class Prompt:
         rows: samples shown, of all trajectories together.
         turns: numbers of the earlier turns that are repeated.
         sha256: of the messages.
+        tools: schemas that a chat template is told of.
     """
 
     messages: tuple[Message, ...]
@@ -76,6 +77,7 @@ class Prompt:
     rows: int
     turns: tuple[int, ...]
     sha256: str
+    tools: tuple[dict[str, Any], ...] = ()
 
     def as_chat(self) -> list[dict[str, str]]:
         """Return the messages as chat APIs and chat templates take them."""
@@ -163,7 +165,31 @@ def _render(observation: Observation, rows: int, turns: Sequence[PastTurn]) -> P
 
 
 def _rules(observation: Observation) -> str:
-    return f"{_INTRODUCTION}\n\n{_grammar(observation)}\n\n{ANSWER_FORM}"
+    form = answer_form(observation.task.variables)
+    return f"{_INTRODUCTION}\n\n{_grammar(observation)}\n\n{form}"
+
+
+def answer_form(variables: Sequence[StateVariable]) -> str:
+    """Return how a reply is to be written, with an example made from what this task asks for.
+
+    Small models copy an example word for word: one of another task would be an equation of its variables.
+    """
+    wanted = "; ".join(f"{target.left} = ..." for target in targets(variables))
+    return _FORM.replace("{wanted}", wanted)
+
+
+def rules_of_a_tool(observation: Observation, tool: str) -> str:
+    """Return the system's words of a conversation in which laws are proposed by calling a tool."""
+    rule = _FITTED if observation.constants == "fitted" else _DECLARED
+    return (
+        f"{_INTRODUCTION}\n\n{_grammar(observation)}\n{rule}\n\n"
+        f"Propose by calling {tool}, once in a message; its answer says what is wrong with the law."
+    )
+
+
+def question(observation: Observation) -> str:
+    """Return the problem as the first prompt tells it: hint, variables, what is wanted, samples."""
+    return _question(observation.task, _ROWS[0])
 
 
 def _grammar(observation: Observation) -> str:

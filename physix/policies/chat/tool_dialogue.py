@@ -5,6 +5,7 @@ Both use these, so that a model that was taught by rows from the log calls the t
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from typing import Any
@@ -12,11 +13,11 @@ from typing import Any
 from physix.engine.ports import Observation
 from physix.engine.verifier.types import Hypothesis
 from physix.policies.chat import prompt as prompting
-from physix.policies.chat.prompt import PROMPT_VERSION
+from physix.policies.chat.prompt import PROMPT_VERSION, Message, Prompt, estimate_tokens
 from physix.policies.chat.reply import completion_of
 
 TOOL = "submit_hypothesis"
-DIALOGUE_VERSION = f"tool-1-{PROMPT_VERSION}"
+DIALOGUE_VERSION = f"tool-2-{PROMPT_VERSION}"
 TOOL_SCHEMA: dict[str, Any] = {
     "type": "function",
     "function": {
@@ -25,7 +26,7 @@ TOOL_SCHEMA: dict[str, Any] = {
         "parameters": {
             "type": "object",
             "properties": {
-                "equation": {"type": "string", "description": 'For example "d2x/dt2 = -k*x".'},
+                "equation": {"type": "string", "description": "One equation a variable, separated by ;"},
                 "params": {
                     "type": "object",
                     "additionalProperties": {"type": "number"},
@@ -47,8 +48,37 @@ def opening(observation: Observation) -> tuple[str, str]:
     """Return the system's and the user's words before the first turn."""
     count = observation.turns_remaining + len(observation.history)
     fresh = replace(observation, turn=1, turns_remaining=count, history=())
-    system, user = prompting.render(fresh).as_chat()
-    return system["content"], f"{user['content']}\nCall {TOOL} with the fields of your JSON object."
+    asked = f"{prompting.question(fresh)}\n\nPropose the law. You have {count} turns."
+    return prompting.rules_of_a_tool(fresh, TOOL), asked
+
+
+def conversation(observation: Observation) -> list[Message]:
+    """Return the dialogue up to the next call, as GRPO plays it and SFT teaches it."""
+    system, user = opening(observation)
+    messages = [Message("system", system), Message("user", user)]
+    turns = observation.turns_remaining + len(observation.history)
+    for past in observation.history:
+        # The rationale of a policy that knows the truth could tell of it, here as in the completion.
+        tried = Hypothesis(equation=past.equation, params={**past.params, **past.fitted})
+        said = answer(past.mismatch, past.reward.match, turns - past.turn)
+        messages.append(Message("assistant", call_text(tried)))
+        messages.append(Message("user", answer_text(said)))
+    return messages
+
+
+def render(observation: Observation) -> Prompt:
+    """Return the dialogue as a prompt whose template is told of the tool."""
+    messages = tuple(conversation(observation))
+    text = "".join(f"{message.role}\n{message.content}\n" for message in messages)
+    return Prompt(
+        messages=messages,
+        version=DIALOGUE_VERSION,
+        estimated_tokens=estimate_tokens(text) + 4 * len(messages),
+        rows=0,
+        turns=tuple(past.turn for past in observation.history),
+        sha256=hashlib.sha256(text.encode("utf-8", "replace")).hexdigest(),
+        tools=(TOOL_SCHEMA,),
+    )
 
 
 def call_text(hypothesis: Hypothesis) -> str:

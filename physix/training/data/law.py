@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from physix.engine.verifier.types import Finding
@@ -87,6 +87,38 @@ def obeyed(law: Law, findings: Iterable[Finding], taken: Iterable[str]) -> Law:
                 if term.text() == rest:
                     law = without_term(law, left, term)
     return renamed(law, taken)
+
+
+def read_law(text: str) -> Law:
+    """Return the law that `Law.text` wrote.
+
+    Raises:
+        ValueError: the text is no such law.
+    """
+    equations = []
+    for part in text.split("; "):
+        left, equals, right = part.partition(" = ")
+        if not equals:
+            raise ValueError(f"{part!r} is no equation")
+        equations.append((left, tuple(_terms_of(right))))
+    law = Law(tuple(equations))
+    if law.text() != text:
+        raise ValueError(f"{text!r} was not written by a law")
+    return law
+
+
+def _terms_of(right: str) -> Iterator[Term]:
+    if right == "0":
+        return
+    depth, word = 0, ""
+    signed = right if right.startswith("-") else "+" + right
+    for letter in [*signed.replace(" - ", "-").replace(" + ", "+"), "+"]:
+        if letter in "+-" and depth == 0 and word:
+            constant, _, rest = word[1:].partition("*")
+            yield Term(word[0] == "-", constant, rest.replace("-", " - ").replace("+", " + "))
+            word = ""
+        depth += (letter == "(") - (letter == ")")
+        word += letter
 
 
 def renamed(law: Law, taken: Iterable[str]) -> Law:

@@ -24,7 +24,7 @@ from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.policies.chat import compact
 from physix.policies.chat.reply import ParseFailure, parse_completion
-from physix.training.data.law import Law, law_of, obeyed, renamed, with_term, without_term
+from physix.training.data.law import Law, law_of, obeyed, read_law, renamed, with_term, without_term
 from physix.training.data.synthetic import KNOWN_STRUCTURES, SYNTHETIC, draw
 from physix.training.rollout import RolloutOptions, TaskPlan, play_one
 
@@ -188,6 +188,8 @@ class LessonPlan:
         systems: how many tasks of tiers 1 and 2, which take turns.
         starts: "mixed", or "habits": mostly what a small model says first of anything, so that terms are to
             be dropped as often as added.
+        leaps: share of the later turns that no finding leads to: they are learnt from hints alone.
+        systems_firsts: share of the first turns on tiers 1 and 2, where the starts are mixed.
         firsts: share of the synthetic episodes whose first turn is learnt too. Its table makes it twice as
             long as a repair, and repairs are what carries over.
     """
@@ -197,6 +199,8 @@ class LessonPlan:
     first_seed: int = 10_000
     firsts: float = 0.4
     starts: Starts = "mixed"
+    leaps: float = 1.0
+    systems_firsts: float = 1.0
 
     def tasks(self) -> Iterator[tuple[Task, Truth, Law]]:
         """Yield the tasks with their laws as terms."""
@@ -243,7 +247,7 @@ class Lesson:
     system_id: str
     policy: str
     turn: int
-    kind: Literal["first", "repair"]
+    kind: Literal["first", "repair", "leap"]
     generalisation: float
 
 
@@ -265,17 +269,32 @@ def lessons_of(episode: Episode, law: Law) -> Iterator[Lesson]:
             system_id=episode.task.system_id,
             policy=episode.started.policy,
             turn=index + 1,
-            kind="first" if index == 0 else "repair",
+            kind="first" if index == 0 else _kind(episode, index),
             generalisation=wanted.rewarded.generalisation or 0.0,
         )
 
 
+def _kind(episode: Episode, index: int) -> Literal["repair", "leap"]:
+    """Return whether a turn does what was found about the one before, or leaps to what no finding names."""
+    before, after = episode.turns[index - 1], episode.turns[index]
+    findings = () if before.rewarded.findings is None else before.rewarded.findings.findings
+    taken = [*(v.name for v in episode.task.variables), *(i.name for i in episode.task.inputs)]
+    try:
+        following = obeyed(read_law(before.submitted.equation), findings, taken)
+    except ValueError:
+        return "leap"
+    return "repair" if following.text() == after.submitted.equation else "leap"
+
+
 def chosen(lesson: Lesson, plan: LessonPlan) -> bool:
     """Tell whether a row is kept: the same rows every time."""
-    if lesson.kind == "repair" or (lesson.system_id != SYNTHETIC and plan.starts == "mixed"):
+    if lesson.kind == "repair":
         return True
+    share = plan.firsts if lesson.kind == "first" else plan.leaps
+    if lesson.system_id != SYNTHETIC and lesson.kind == "first" and plan.starts == "mixed":
+        share = max(share, plan.systems_firsts)
     number = int(lesson.task_id.rpartition("/")[2].partition(",")[0])
-    return number % 100 < round(100 * plan.firsts)
+    return number % 100 < round(100 * share)
 
 
 def lesson_json(lesson: Lesson) -> str:

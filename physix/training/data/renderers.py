@@ -80,16 +80,7 @@ class ToolRenderer:
 
     def prompt(self, observation: Observation) -> Prompt | None:
         """See `Renderer`."""
-        system, user = tool_dialogue.opening(observation)
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
-        turns = observation.turns_remaining + len(observation.history)
-        for past in observation.history:
-            # The rationale of a policy that knows the truth could tell of it, here as in the completion.
-            tried = Hypothesis(equation=past.equation, params={**past.params, **past.fitted})
-            said = tool_dialogue.answer(past.mismatch, past.reward.match, turns - past.turn)
-            messages.append({"role": "assistant", "content": tool_dialogue.call_text(tried)})
-            messages.append({"role": "user", "content": tool_dialogue.answer_text(said)})
-        return messages
+        return [{"role": m.role, "content": m.content} for m in tool_dialogue.conversation(observation)]
 
     def completion(self, observation: Observation, turn: Turn, *, canonical: bool) -> Prompt | None:
         """See `Renderer`."""

@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from physix.engine.systems.task import InputVariable, StateVariable
 from physix.engine.verifier.types import Constants, Hypothesis
-from physix.policies.chat.prompt import ANSWER_FORM
+from physix.policies.chat.prompt import answer_form
 from physix.policies.chat.reply import ParseFailure, parse_completion
 
 NOT_COUNTED = (
@@ -59,7 +59,7 @@ def question(first: Seen) -> str:
 def opening(first: Seen) -> list[dict[str, str]]:
     """Return the chat that asks for the first law: messages with `role` and `content`."""
     seen = _fields(first)
-    system = f"{seen['instructions']}\n\n{ANSWER_FORM}"
+    system = f"{seen['instructions']}\n\n{answer_form(_variables(seen))}"
     asked = question({**seen, "instructions": ""}).lstrip("\n")
     return [{"role": "system", "content": system}, {"role": "user", "content": asked}]
 
@@ -88,7 +88,15 @@ def read_reply(text: str, first: Seen) -> Reply:
         first: the reset observation, which names the variables.
     """
     seen = _fields(first)
-    variables = [
+    inputs = [
+        InputVariable(name=one["name"], unit=one["unit"], symbol=one["name"], description=one["description"])
+        for one in seen.get("inputs", ())
+    ]
+    return reply_of(text, _variables(seen), inputs=inputs, constants=seen["constants"])
+
+
+def _variables(seen: Mapping[str, Any]) -> list[StateVariable]:
+    return [
         StateVariable(
             name=one["name"],
             unit=one["unit"],
@@ -98,11 +106,6 @@ def read_reply(text: str, first: Seen) -> Reply:
         )
         for one in seen["variables"]
     ]
-    inputs = [
-        InputVariable(name=one["name"], unit=one["unit"], symbol=one["name"], description=one["description"])
-        for one in seen.get("inputs", ())
-    ]
-    return reply_of(text, variables, inputs=inputs, constants=seen["constants"])
 
 
 def reply_of(

@@ -13,6 +13,7 @@ from physix.errors import UnknownPolicyError
 from physix.policies import discover_policies, make_policy
 from physix.policies.chat import ollama
 from physix.policies.chat.policy import ChatPolicy
+from physix.policies.chat.prompt import PROMPT_VERSION
 from physix.settings import Settings
 from physix.store import open_log
 from tests.policies.chat.ollama_server import REPLY, Ollama, ollama_server
@@ -56,7 +57,7 @@ async def test_a_reply_is_streamed_and_becomes_a_turn(daemon: Ollama) -> None:
 async def test_a_turn_records_where_it_came_from(daemon: Ollama) -> None:
     engine, episode_id, _ = await played(daemon, "good")
     made = (await engine.load(episode_id)).turns[0].submitted.provenance
-    assert (made.policy, made.model, made.prompt_version) == ("ollama:good", "good", "1")
+    assert (made.policy, made.model, made.prompt_version) == ("ollama:good", "good", PROMPT_VERSION)
     assert (made.prompt_tokens, made.completion_tokens) == (321, 27)
     assert made.prompt_sha256
     assert made.sampling["seed"] == daemon.requests[0]["options"]["seed"]

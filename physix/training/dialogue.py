@@ -1,0 +1,44 @@
+"""In which words a model is trained: whether its template can say them, and a note beside its weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from datasets import Dataset
+
+from physix.errors import BadInputError
+from physix.policies.chat.hf import DIALOGUE_FILE
+
+
+def check_template(tokenizer: Any, rows: Dataset) -> None:
+    """Refuse a tokenizer whose chat template cannot say a row, before anything is written.
+
+    Raises:
+        BadInputError: it has no template, knows no system's role, or leaves the tools out.
+    """
+    row = rows[0]
+    if isinstance(row["prompt"], str):
+        return
+    if tokenizer.chat_template is None:
+        raise BadInputError("The model has no chat template: use its instruct version.")
+    tools = row.get("tools")
+    try:
+        text = tokenizer.apply_chat_template(row["prompt"], tools=tools, tokenize=False)
+    except Exception as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise BadInputError(
+            f"The model's chat template refuses the rows ({said}): it may know no system's role."
+        ) from error
+    if tools and tools[0]["function"]["name"] not in text:
+        raise BadInputError(
+            "The model's chat template knows no tools: mine rows with --render chat, or take a model whose "
+            "template does (Qwen2.5)."
+        )
+
+
+def write_dialogue(model: Path, renderer: str) -> None:
+    """Write beside the weights in which words they were trained, for `hf:` to ask in the same."""
+    dialogue = renderer.partition("-")[0]  # "chat", "tool" or "compact"
+    (model / DIALOGUE_FILE).write_text(json.dumps({"dialogue": dialogue, "renderer": renderer}) + "\n")
