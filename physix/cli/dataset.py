@@ -30,6 +30,9 @@ def dataset_sft(
         list[str] | None,
         typer.Option("--where", metavar="NAME=VALUE", help="A mining rule; may be given several times."),
     ] = None,
+    workers: WorkersOption = 1,
+    ray: RayOption = None,
+    cpus: CpusOption = None,
 ) -> None:
     """Mine turns worth imitating: Parquet, a dataset card and a manifest."""
     from physix.training.data.files import write_sft
@@ -41,7 +44,10 @@ def dataset_sft(
         if not sign:
             raise BadInputError(f"--where {text[:60]!r} is no NAME=VALUE.")
         pairs[name] = value
-    report = anyio.run(write_sft, db or Settings().db, rules_from(pairs), out)
+    url = db or Settings().db
+    # One process alone reads the log from end to end, which is less work than episode by episode.
+    executor = executor_for(workers, ray, cpus, url) if workers > 1 or ray or cpus else None
+    report = anyio.run(write_sft, url, rules_from(pairs), out, executor)
     sys.stdout.write(json.dumps(report, indent=2) + "\n")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,8 @@ from physix.policies.chat.compact import COMPACT_VERSION
 from physix.store import open_log
 from physix.training.data.lessons import Lesson, LessonPlan, chosen, lesson_json, lessons_of, play_lessons
 from physix.training.data.mining import MiningReport, MiningRules, SftRow, mine
+from physix.training.data.mining_jobs import mine_with
+from physix.training.executor import Executor
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -22,11 +23,17 @@ if TYPE_CHECKING:
 _ROWS_AT_ONCE = 1_000
 
 
-async def write_sft(db: str, rules: MiningRules, out: Path) -> dict[str, Any]:
-    """Mine the log behind `db` into `out` and return the manifest.
+async def write_sft(
+    db: str, rules: MiningRules, out: Path, executor: Executor | None = None
+) -> dict[str, Any]:
+    """Mine the log behind `db` into `out` and return the manifest; the same bytes whoever mines.
+
+    Args:
+        executor: where episodes are read and rendered; None: here, in one pass after the other.
 
     Raises:
         BadInputError: no row passed the rules, or pyarrow is not installed.
+        InfrastructureError: a worker could not read its episodes.
         StorageError: the log cannot be read.
     """
     try:
@@ -36,12 +43,28 @@ async def write_sft(db: str, rules: MiningRules, out: Path) -> dict[str, Any]:
         raise BadInputError("Writing Parquet needs pyarrow: pip install 'physix-live[train]'.") from error
     report = MiningReport(rules=rules)
     path = _folder(out) / "train.parquet"
-    async with open_log(db, read_only=True) as log:
-        schema = _schema(pa, chat=rules.render != "nano")
-        # Dictionary encoding off: small files either way, and nothing left to a heuristic.
-        with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer:
-            async for rows in _batches(mine(log, rules, report)):
-                writer.write_table(pa.Table.from_pylist([asdict(row) for row in rows], schema=schema))
+    schema = _schema(pa, chat=rules.render != "nano")
+    # Dictionary encoding off: small files either way, and nothing left to a heuristic.
+    with pq.ParquetWriter(path, schema, compression="zstd", use_dictionary=False) as writer:
+        waiting: list[SftRow] = []
+
+        def write() -> None:
+            if waiting:
+                writer.write_table(pa.Table.from_pylist([asdict(row) for row in waiting], schema=schema))
+                waiting.clear()
+
+        async def take(row: SftRow) -> None:
+            waiting.append(row)
+            if len(waiting) == _ROWS_AT_ONCE:
+                write()
+
+        if executor is None:
+            async with open_log(db, read_only=True) as log:
+                async for row in mine(log, rules, report):
+                    await take(row)
+        else:
+            await mine_with(executor, db, rules, report, take)
+        write()
     if not report.rows:
         raise BadInputError(
             f"No turn passed the rules; refused: {dict(report.refused) or 'nothing to refuse'}."
@@ -107,17 +130,6 @@ def _describe(report: MiningReport, out: Path, path: Path) -> dict[str, Any]:
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     (out / "README.md").write_text(card(manifest), encoding="utf-8")
     return manifest
-
-
-async def _batches(rows: AsyncIterator[SftRow]) -> AsyncIterator[list[SftRow]]:
-    batch: list[SftRow] = []
-    async for row in rows:
-        batch.append(row)
-        if len(batch) == _ROWS_AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _schema(pa: Any, *, chat: bool) -> pa.Schema:

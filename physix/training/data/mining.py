@@ -109,7 +109,7 @@ class MiningReport:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
+class Candidate:
     """A row that could be: the law of `turn`, asked before turn `index` + 1."""
 
     episode_id: str
@@ -130,28 +130,50 @@ async def mine(
     that are appended meanwhile are left for the next time.
     """
     report = report if report is not None else MiningReport(rules=rules)
-    renderer = renderer_named(rules.render)
+    renderer = renderer_of(rules)
     report.renderer = renderer.version
     chosen = await _choose(log, rules, report)
-    digest = hashlib.sha256()
-    seen: set[str] = set()
+    taker = RowTaker(report)
     async for episode in finished_episodes(log, until=report.position):
         for candidate in chosen.pop(episode.episode_id, ()):
-            row = _render(episode, candidate, renderer, rules)
-            if row is None:
-                report.refused["not expressible"] += 1
-                continue
-            text = row_json(row)
-            key = hashlib.sha256(json.dumps([row.prompt, row.completion]).encode()).hexdigest()
-            if key in seen:
-                report.refused["duplicate"] += 1
-                continue
-            seen.add(key)
-            digest.update(text.encode() + b"\n")
-            report.rows += 1
-            report.by_system_and_turn[f"{row.system_id}/{row.turn}"] += 1
-            yield row
-    report.sha256 = digest.hexdigest()
+            row = taker.take(render_row(episode, candidate, renderer, rules))
+            if row is not None:
+                yield row
+    report.sha256 = taker.sha256
+
+
+def renderer_of(rules: MiningRules) -> Renderer:
+    """Return what writes the rows."""
+    return renderer_named(rules.render)
+
+
+class RowTaker:
+    """Takes rows in the order of the dataset: no two alike, each counted and part of the digest."""
+
+    def __init__(self, report: MiningReport) -> None:
+        self._report = report
+        self._digest = hashlib.sha256()
+        self._seen: set[str] = set()
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the rows taken so far."""
+        return self._digest.hexdigest()
+
+    def take(self, row: SftRow | None) -> SftRow | None:
+        """Return the row if it is new; None is one that cannot be expressed."""
+        if row is None:
+            self._report.refused["not expressible"] += 1
+            return None
+        key = hashlib.sha256(json.dumps([row.prompt, row.completion]).encode()).hexdigest()
+        if key in self._seen:
+            self._report.refused["duplicate"] += 1
+            return None
+        self._seen.add(key)
+        self._digest.update(row_json(row).encode() + b"\n")
+        self._report.rows += 1
+        self._report.by_system_and_turn[f"{row.system_id}/{row.turn}"] += 1
+        return row
 
 
 def row_json(row: SftRow) -> str:
@@ -174,8 +196,8 @@ async def finished_episodes(log: EventLog, *, until: int | None = None) -> Async
                 yield running.pop(recorded.episode_id)
 
 
-async def _choose(log: EventLog, rules: MiningRules, report: MiningReport) -> dict[str, list[_Candidate]]:
-    candidates: list[_Candidate] = []
+async def _choose(log: EventLog, rules: MiningRules, report: MiningReport) -> dict[str, list[Candidate]]:
+    candidates: list[Candidate] = []
     order = 0
     running: dict[str, Episode] = {}
     while batch := await log.read_all(after_position=report.position, limit=BATCH):
@@ -188,13 +210,33 @@ async def _choose(log: EventLog, rules: MiningRules, report: MiningReport) -> di
             del running[recorded.episode_id]
             report.episodes += 1
             order += 1
-            refusal = _refusal(episode, rules)
+            refusal, found, refused = look_at(episode, rules)
+            report.refused.update(refused)
             if refusal is not None:
                 report.refused[refusal] += 1
-                continue
-            candidates += _candidates(episode, order, rules, report)
+            candidates += [replace(candidate, position=order) for candidate in found]
+    return keep(candidates, rules, report)
+
+
+def look_at(episode: Episode, rules: MiningRules) -> tuple[str | None, list[Candidate], Counter[str]]:
+    """Return why a finished episode is left out, or the rows it could give, and how many turns were refused.
+
+    The candidates have no place in the log yet.
+    """
+    refusal = _refusal(episode, rules)
+    if refusal is not None:
+        return refusal, [], Counter()
+    alone = MiningReport(rules=rules)
+    found = list(_candidates(episode, 0, rules, alone))
+    return None, found, alone.refused
+
+
+def keep(
+    candidates: Sequence[Candidate], rules: MiningRules, report: MiningReport
+) -> dict[str, list[Candidate]]:
+    """Return what is kept by the rules that compare episodes, by episode; candidates know their places."""
     kept = _balanced(_best_of(candidates, rules, report), rules, report)
-    by_episode: dict[str, list[_Candidate]] = {}
+    by_episode: dict[str, list[Candidate]] = {}
     for candidate in sorted(kept, key=lambda c: (c.position, c.index, c.turn)):
         by_episode.setdefault(candidate.episode_id, []).append(candidate)
     return by_episode
@@ -219,7 +261,7 @@ def _refusal(episode: Episode, rules: MiningRules) -> str | None:
 
 def _candidates(
     episode: Episode, order: int, rules: MiningRules, report: MiningReport
-) -> Iterator[_Candidate]:
+) -> Iterator[Candidate]:
     best, kept = -1.0, []
     for index, turn in enumerate(episode.turns):
         score = turn.rewarded.generalisation or 0.0
@@ -236,7 +278,7 @@ def _candidates(
     for turn_index in kept:
         first = 0 if rules.hindsight else turn_index
         for index in range(first, turn_index + 1):
-            yield _Candidate(
+            yield Candidate(
                 episode_id=episode.episode_id,
                 position=order,
                 index=index,
@@ -254,10 +296,10 @@ def _holds(turn: Turn, rules: MiningRules) -> bool:
     return (turn.rewarded.generalisation or 0.0) > rules.min_generalisation
 
 
-def _best_of(candidates: Sequence[_Candidate], rules: MiningRules, report: MiningReport) -> list[_Candidate]:
+def _best_of(candidates: Sequence[Candidate], rules: MiningRules, report: MiningReport) -> list[Candidate]:
     if not rules.best_of:
         return list(candidates)
-    groups: dict[tuple[str, int], list[_Candidate]] = {}
+    groups: dict[tuple[str, int], list[Candidate]] = {}
     for candidate in candidates:
         groups.setdefault((candidate.task_id, candidate.index), []).append(candidate)
     kept = []
@@ -268,7 +310,7 @@ def _best_of(candidates: Sequence[_Candidate], rules: MiningRules, report: Minin
     return kept
 
 
-def _balanced(candidates: Sequence[_Candidate], rules: MiningRules, report: MiningReport) -> list[_Candidate]:
+def _balanced(candidates: Sequence[Candidate], rules: MiningRules, report: MiningReport) -> list[Candidate]:
     if not rules.balance:
         return list(candidates)
     counts: Counter[tuple[str, int]] = Counter()
@@ -282,7 +324,10 @@ def _balanced(candidates: Sequence[_Candidate], rules: MiningRules, report: Mini
     return kept
 
 
-def _render(episode: Episode, candidate: _Candidate, renderer: Renderer, rules: MiningRules) -> SftRow | None:
+def render_row(
+    episode: Episode, candidate: Candidate, renderer: Renderer, rules: MiningRules
+) -> SftRow | None:
+    """Return the row of a candidate; None if a renderer has no words for it."""
     # `observe` is what the policy itself was given: no truth and no score on hidden motions.
     observation = observe(replace(episode, turns=episode.turns[: candidate.index], finished=None))
     turn = episode.turns[candidate.turn]

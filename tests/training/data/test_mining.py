@@ -20,6 +20,7 @@ from physix.training.data.mining import (
     rules_from,
 )
 from physix.training.data.teacher import TeacherPolicy
+from physix.training.executor import Executor, InProcess, LocalProcesses
 from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
 
 
@@ -115,6 +116,19 @@ def test_datasets_loads_what_was_written(db: str, tmp_path: Path, render: str) -
     assert len(loaded["train"]) == manifest["rows"]
     prompt = loaded["train"][0]["prompt"]
     assert isinstance(prompt, str) if render == "nano" else prompt[0]["role"] == "system"
+
+
+@pytest.mark.parametrize("rules", [MiningRules(), NANO_RULES, MiningRules(balance=3, best_of=1)])
+@pytest.mark.parametrize("executor", [InProcess(), LocalProcesses(2)], ids=["here", "processes"])
+def test_many_miners_write_the_bytes_of_one(
+    db: str, tmp_path: Path, rules: MiningRules, executor: Executor
+) -> None:
+    alone = anyio.run(write_sft, db, rules, tmp_path / "alone")
+    together = anyio.run(write_sft, db, rules, tmp_path / "together", executor)
+    assert together == alone
+    assert alone["rows"] > 0
+    for name in ("train.parquet", "manifest.json", "README.md"):
+        assert (tmp_path / "together" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
 def test_a_log_without_a_good_turn_is_said_to_have_none(tmp_path: Path) -> None:
