@@ -67,9 +67,7 @@ def survey(episode_ids: tuple[str, ...], *, db: str, rules: MiningRules) -> list
                     found.append(Surveyed(episode_id, 0, None, Counter(), ()))
                     continue
                 refusal, candidates, refused = look_at(episode, rules)
-                found.append(
-                    Surveyed(episode_id, events[-1].position, refusal, refused, tuple(candidates))
-                )
+                found.append(Surveyed(episode_id, events[-1].position, refusal, refused, tuple(candidates)))
         return found
 
     return anyio.run(run)

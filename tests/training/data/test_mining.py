@@ -118,10 +118,17 @@ def test_datasets_loads_what_was_written(db: str, tmp_path: Path, render: str) -
     assert isinstance(prompt, str) if render == "nano" else prompt[0]["role"] == "system"
 
 
-@pytest.mark.parametrize("rules", [MiningRules(), NANO_RULES, MiningRules(balance=3, best_of=1)])
-@pytest.mark.parametrize("executor", [InProcess(), LocalProcesses(2)], ids=["here", "processes"])
+@pytest.mark.parametrize(
+    ("executor", "rules"),
+    [
+        (InProcess(), MiningRules()),
+        (InProcess(), MiningRules(balance=3, best_of=1)),
+        (LocalProcesses(2), NANO_RULES),
+    ],
+    ids=["here", "balanced", "processes"],
+)
 def test_many_miners_write_the_bytes_of_one(
-    db: str, tmp_path: Path, rules: MiningRules, executor: Executor
+    db: str, tmp_path: Path, executor: Executor, rules: MiningRules
 ) -> None:
     alone = anyio.run(write_sft, db, rules, tmp_path / "alone")
     together = anyio.run(write_sft, db, rules, tmp_path / "together", executor)
