@@ -10,7 +10,7 @@ import secrets
 import sys
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ from physix.api.origin import Neighbours
 from physix.api.quota import Quota
 from physix.api.workers import follow_supervisor, run_workers
 from physix.engine import EpisodeEngine
-from physix.errors import BadInputError, PhysixError
+from physix.errors import BadInputError, PhysixError, StorageError
 from physix.settings import Settings
 from physix.store import open_log
 from physix.store.sql.switchboard import Switchboard, open_switchboard
@@ -193,7 +193,16 @@ async def _switchboard(settings: Settings) -> AsyncIterator[Switchboard | None]:
     if settings.workers == 1 and not settings.db.startswith(("postgresql://", "postgres://")):
         yield None
         return
-    async with open_switchboard(settings.db, uuid.uuid4().hex) as switchboard:
+    async with AsyncExitStack() as stack:
+        try:
+            opened = open_switchboard(settings.db, uuid.uuid4().hex)
+            switchboard: Switchboard | None = await stack.enter_async_context(opened)
+        except StorageError as error:
+            if settings.workers > 1:
+                raise
+            # The database's role may write the log and make no schema: one server needs none.
+            logging.getLogger("physix").warning("This server answers for itself alone. %s", error)
+            switchboard = None
         yield switchboard
 
 
@@ -242,7 +251,8 @@ def worker() -> FastAPI:
     """Return the application of one of several processes; its settings are in the environment."""
     follow_supervisor()
     try:
-        app = create_app(Settings(), arriving=True)
+        # All of it before it serves: in a restart the process that it replaces answers meanwhile.
+        app = create_app(Settings())
     except Exception as error:
         # Tells the supervisor that the next one would fail alike: it stops instead of trying for ever.
         logging.getLogger("physix").exception("This process cannot serve: %s", error)

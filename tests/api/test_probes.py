@@ -47,6 +47,9 @@ def test_a_server_that_stops_or_has_no_log_is_alive_but_not_ready() -> None:
         assert httpx.get(f"{url}/livez").status_code == 200
         app.state.services = services
         assert httpx.get(f"{url}/readyz").status_code == 200
+        for stage in ("arriving", "failed"):
+            app.state.openenv.stage = stage
+            assert stage in httpx.get(f"{url}/readyz").json()["detail"]
 
 
 def test_metrics_are_the_operators_alone(client: httpx.Client) -> None:

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from physix.api.access import Caller
+from physix.api.arriving import OpenEnv
 from physix.api.http.routes import Services
 from physix.api.metrics import Metrics
 from physix.api.problems import problem
@@ -41,10 +42,13 @@ async def livez() -> LiveView:
 
 @router.get("/readyz")
 async def readyz(request: Request) -> Response:
-    """Say whether the log can be used: 200, or 503 and why. Whoever gets 503 sends clients elsewhere."""
+    """Say whether it can play: 200, or 503 and why. Whoever gets 503 sends clients elsewhere."""
     services: Services | None = request.app.state.services
     if services is None:
         return _away("The server starts or stops.")
+    openenv: OpenEnv = request.app.state.openenv
+    if openenv.stage in ("arriving", "failed"):
+        return _away(f"OpenEnv's routes: {openenv.stage}.")
     try:
         with anyio.fail_after(_PATIENCE_S):
             await services.log.read_all(limit=1)

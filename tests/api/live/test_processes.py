@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import httpx
+import psycopg
 import pytest
 
 from physix.api.app import create_app
@@ -155,17 +156,23 @@ async def claimed(url: str, episode_id: str, *, handed_over: bool) -> None:
             await switchboard.hand_over(episode_id)
 
 
+def silent_for_six_seconds(url: str) -> None:
+    if url.startswith("sqlite"):
+        with closing(sqlite3.connect(url.removeprefix("sqlite:///") + "-live")) as live, live:
+            live.execute("UPDATE drives SET beat = beat - 6")
+    else:
+        with psycopg.connect(url) as shared:
+            shared.execute("UPDATE physix_live.drives SET beat = beat - 6")
+
+
 @pytest.mark.parametrize("handed_over", [True, False])
 def test_what_a_process_that_is_gone_was_playing_is_played_to_its_end_by_another(
-    pair: Pair, url: str, tmp_path: Path, handed_over: bool
+    pair: Pair, url: str, handed_over: bool
 ) -> None:
-    if not handed_over and not url.startswith("sqlite"):
-        return
     anyio.run(lambda: claimed(url, "orphan", handed_over=handed_over))
     if not handed_over:
         assert pair[1].get("/api/episodes/orphan").json()["driven"]
-        with closing(sqlite3.connect(tmp_path / "log.db-live")) as live, live:
-            live.execute("UPDATE drives SET beat = beat - 6")
+        silent_for_six_seconds(url)
     until(pair[0], "/api/episodes/orphan/events", lambda name, _data: name == "EpisodeFinished")
     assert len(pair[1].get("/api/episodes/orphan").json()["turns"]) == 1
 
@@ -236,3 +243,27 @@ async def test_of_two_claims_one_wins_and_only_its_owner_lets_go(url: str) -> No
         await mine.release("e")
         assert await yours.drives() == ()
         assert await yours.claim("e", "search", temperature=None, to_end=True)
+
+
+def test_a_server_that_may_make_no_schema_answers_for_itself_alone(
+    postgres_url: Callable[[], str], caplog: pytest.LogCaptureFixture
+) -> None:
+    url = postgres_url()
+    anyio.run(
+        lambda: claimed(url, "e", handed_over=False)
+    )  # makes the log and the switchboard, as their owner
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("DROP SCHEMA physix_live CASCADE")
+        owner.execute("DROP ROLE IF EXISTS writer")
+        owner.execute("CREATE ROLE writer LOGIN")
+        owner.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO writer")
+    restricted = url.replace("postgres@", "writer@")
+    with (
+        serving(create_app(settings(restricted).model_copy(update={"workers": 1}), openenv=False)) as base,
+        httpx.Client(base_url=base, timeout=60) as client,
+    ):
+        assert client.post(f"/interactive/sessions/{start(client)}/run").status_code == 202
+    assert "for itself alone" in caplog.text
+    with psycopg.connect(url, autocommit=True) as owner:
+        owner.execute("DROP OWNED BY writer")
+        owner.execute("DROP ROLE writer")
