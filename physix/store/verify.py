@@ -210,7 +210,13 @@ def verify_stream(
         if isinstance(event, HypothesisSubmitted) and episode is not None:
             turns += 1
             if started.rules == RULES:
-                expected = _replayed(episode, event)
+                try:
+                    expected = _replayed(episode, event)
+                except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+                    # Such data no episode was ever begun with: someone took them away.
+                    reason = f"{type(error).__name__}: {error}"
+                    differences.append(_whole(episode_id, "task", reason, "a task that can be played"))
+                    break
                 chunk = list(recorded[index : index + len(expected)])
                 for wanted, found in zip_longest(expected, chunk):
                     differences += _compare(episode_id, event.turn, found, wanted, exact=same)

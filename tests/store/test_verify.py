@@ -72,6 +72,16 @@ async def test_a_hole_in_a_stream_and_a_wrong_projection_are_found() -> None:
     assert wrong.field == "projection.best_match"
 
 
+async def test_a_task_that_nobody_can_play_any_more_is_named_instead_of_failing() -> None:
+    async with open_log("memory://") as log:
+        stream = list(await played(log))
+    first = stream[0].event
+    assert isinstance(first, EpisodeStarted)
+    stream[0] = replace(stream[0], event=replace(first, task=replace(first.task, shown=())))
+    (found,) = verify_stream("e", stream).differences
+    assert (found.field, found.recomputed) == ("task", "a task that can be played")
+
+
 async def test_a_turn_listed_with_another_number_than_its_event_holds_is_found() -> None:
     async with open_log("memory://") as log:
         stream = await played(log)
