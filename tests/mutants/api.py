@@ -251,4 +251,25 @@ MUTANTS: tuple[Mutant, ...] = (
         "if False:",
         ("tests/api/http/test_found.py",),
     ),
+    Mutant(
+        "text of another process is told after its turn",
+        "physix/api/live/broadcast.py",
+        'if found is not None and kind == "ModelText" and found["turn"] <= self.settled:',
+        'if found is not None and kind == "ModelText" and found["turn"] < 0:',
+        ("tests/api/live/test_processes.py",),
+    ),
+    Mutant(
+        "a stop asked of another process is not carried out",
+        "physix/api/live/relay.py",
+        "                self._drivers.cancel(drive.episode_id)\n",
+        "                pass\n",
+        ("tests/api/live/test_processes.py",),
+    ),
+    Mutant(
+        "players read the metrics",
+        "physix/api/http/probes.py",
+        "    if not caller.operator:\n",
+        "    if False:\n",
+        ("tests/api/test_probes.py",),
+    ),
 )

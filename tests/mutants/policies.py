@@ -131,4 +131,18 @@ MUTANTS: tuple[Mutant, ...] = (
             "tests/policies/search/test_policy.py::test_no_law_is_proposed_twice_before_it_is_said_that_none_is_left",
         ),
     ),
+    Mutant(
+        "a model's server that failed is asked again at once",
+        "physix/policies/chat/pool.py",
+        "endpoint.rests_until = self._clock() + rest",
+        "endpoint.rests_until = self._clock()",
+        ("tests/policies/chat/test_pool.py",),
+    ),
+    Mutant(
+        "a model's server gets more requests than it may",
+        "physix/policies/chat/pool.py",
+        "if one.in_flight < self._most]",
+        "if one.in_flight <= self._most]",
+        ("tests/policies/chat/test_pool.py",),
+    ),
 )

@@ -260,4 +260,11 @@ MUTANTS: tuple[Mutant, ...] = (
             "tests/store/test_projections.py::test_a_rebuilt_list_is_still_narrowed_to_a_step_of_a_run[sqlite]",
         ),
     ),
+    Mutant(
+        "an episode that another process plays is claimed",
+        "physix/store/sql/switchboard.py",
+        "WHERE drives.owner = '' OR drives.beat < excluded.beat - {ABANDONED_S} RETURNING",
+        "WHERE 1 = 1 OR drives.beat < excluded.beat - {ABANDONED_S} RETURNING",
+        ("tests/store/test_switchboard.py",),
+    ),
 )

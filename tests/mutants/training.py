@@ -160,8 +160,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a refused request is sent again",
         "physix/training/doors/outage.py",
-        "if answer.status_code not in _AWAY:",
-        "if answer.status_code == 200:",
+        "if answer.status_code in _AWAY:",
+        "if answer.status_code != 200:",
         ("tests/training/doors/test_outage.py",),
     ),
     Mutant(
@@ -184,5 +184,26 @@ MUTANTS: tuple[Mutant, ...] = (
         'counted = [one for one in own if one.status != "error"]',
         'counted = [one for one in own if one.status == "played"]',
         ("tests/training/board/test_board.py",),
+    ),
+    Mutant(
+        "a batch whose Ray worker died is given up at once",
+        "physix/training/cluster.py",
+        "max_retries=TRIES - 1",
+        "max_retries=0",
+        ("tests/training/test_cluster.py",),
+    ),
+    Mutant(
+        "a door takes the word of a server that does not know the episode",
+        "physix/training/doors/outage.py",
+        "                unknown = answer\n",
+        "                return answer, ''\n",
+        ("tests/training/doors/test_outage.py",),
+    ),
+    Mutant(
+        "rows mined by many come as they are ready",
+        "physix/training/data/mining_jobs.py",
+        "    ended.sort(key=lambda one: one.ended_at)\n",
+        "    ended.sort(key=lambda one: one.episode_id)\n",
+        ("tests/training/data/test_mining.py",),
     ),
 )

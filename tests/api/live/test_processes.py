@@ -16,10 +16,9 @@ import pytest
 from physix.api.app import create_app
 from physix.engine import EpisodeConfig, EpisodeEngine
 from physix.engine.systems import sample_task
-from physix.errors import BadInputError
 from physix.settings import Settings
 from physix.store import open_log
-from physix.store.sql.switchboard import Kind, Refused, Switchboard, open_switchboard
+from physix.store.sql.switchboard import open_switchboard
 from tests.policies.chat.ollama_server import Ollama, ollama_server, serving
 from tests.store.postgres_server import postgres_server
 
@@ -205,44 +204,6 @@ def test_the_operators_token_is_one_for_all_processes(pair: Pair) -> None:
     for client in pair:
         role = client.get("/api/role", headers={"Authorization": f"Bearer {TOKEN}"}).json()
         assert role == {"role": "operator"}
-
-
-async def test_a_log_in_memory_cannot_be_shared() -> None:
-    with pytest.raises(BadInputError, match="memory"):
-        async with open_switchboard("memory://", "me"):
-            pass
-
-
-async def test_what_was_spent_is_counted_anew_in_the_next_window(url: str) -> None:
-    limits: dict[Kind, int] = {"sessions": 1, "turns": 3}
-    async with open_log(url), open_switchboard(url, "me") as mine, open_switchboard(url, "you") as yours:
-
-        async def spend(at: Switchboard, *, window_s: float = 60.0, **wanted: int) -> Refused | None:
-            return await at.spend(
-                "c", {kind: wanted.get(kind, 0) for kind in limits}, limits, window_s=window_s
-            )
-
-        assert await spend(mine, turns=2) is None
-        refused = await spend(yours, sessions=1, turns=2)
-        assert refused is not None
-        assert (refused.kind, 50.0 < refused.wait_s <= 60.0) == ("turns", True)
-        # The session that came with too many turns was not counted.
-        assert await spend(yours, sessions=1, turns=1) is None
-        assert await yours.spend("d", {"turns": 4}, limits, window_s=60.0) is not None
-        # In a window without length everything is anew.
-        assert await spend(mine, turns=3, window_s=0.0) is None
-
-
-async def test_of_two_claims_one_wins_and_only_its_owner_lets_go(url: str) -> None:
-    async with open_log(url), open_switchboard(url, "me") as mine, open_switchboard(url, "you") as yours:
-        assert await mine.claim("e", "search", temperature=0.5, to_end=True)
-        assert not await yours.claim("e", "search", temperature=None, to_end=True)
-        await yours.release("e")
-        (drive,) = await yours.drives()
-        assert (drive.owner, drive.temperature, drive.to_end, drive.alive) == ("me", 0.5, True, True)
-        await mine.release("e")
-        assert await yours.drives() == ()
-        assert await yours.claim("e", "search", temperature=None, to_end=True)
 
 
 def test_a_server_that_may_make_no_schema_answers_for_itself_alone(
