@@ -40,6 +40,7 @@ from physix.api.http import (
     reference,
     running,
     runs,
+    told,
     truth,
 )
 from physix.api.http.routes import Services, router
@@ -124,6 +125,7 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
     app.state.quota = quota = _quota(settings)
     app.state.metrics = metrics = Metrics()
     problems.install(app)
+    app.include_router(told.router)  # before the addresses that begin with any episode's id
     app.include_router(router)
     app.include_router(comparisons.router)
     app.include_router(demos.router)

@@ -120,6 +120,10 @@ const episode = (episode_id: string) => ({ params: { path: { episode_id } } });
 export const exportAddress = (ids: string[]) =>
   `${SERVER}/api/episodes/export?${ids.map((id) => `episode=${encodeURIComponent(id)}`).join("&")}`;
 
+/** Where the report on an episode is: one file that prints to PDF; of another law if one is named. */
+export const reportAddress = (id: string, law?: string) =>
+  `${SERVER}/api/episodes/${encodeURIComponent(id)}/report${law === undefined ? "" : `?law=${encodeURIComponent(law)}`}`;
+
 export const api = {
   systems: () => answer(client.GET("/api/systems")),
   policies: () => answer(client.GET("/api/policies")),
@@ -145,6 +149,8 @@ export const api = {
     answer(client.POST("/interactive/sessions/{episode_id}/try", { ...episode(id), body })),
   elsewhere: (id: string, body: Schemas["StartBody"]) =>
     answer(client.POST("/api/episodes/{episode_id}/elsewhere", { ...episode(id), body })),
+  told: (ids: string[]) =>
+    answer(client.GET("/api/episodes/told", { params: { query: { episode: ids } } })),
   events: (id: string) => answer(client.GET("/api/episodes/{episode_id}/events.json", episode(id))),
   follow: (id: string, body: Hypothesis) =>
     answer(client.POST("/api/episodes/{episode_id}/follow", { ...episode(id), body })),

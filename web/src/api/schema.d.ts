@@ -448,6 +448,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/episodes/told": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Told Of
+         * @description Tell the law, tokens and seconds of some episodes; those not there, or held back, are left out.
+         */
+        get: operations["told_of_api_episodes_told_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/episodes/{episode_id}": {
         parameters: {
             query?: never;
@@ -3607,6 +3627,29 @@ export interface components {
             target: string;
         };
         /**
+         * ToldView
+         * @description The best turn's law of an episode, and the tokens and seconds of all its turns.
+         */
+        ToldView: {
+            /** Episode Id */
+            episode_id: string;
+            /**
+             * Law
+             * @description in the grammar; null before a turn has parsed
+             */
+            law: string | null;
+            /**
+             * Seconds
+             * @description that the policy took to answer
+             */
+            seconds: number | null;
+            /**
+             * Tokens
+             * @description written by the model; null where none was asked
+             */
+            tokens: number | null;
+        };
+        /**
          * Track
          * @description One trajectory and what the law makes of it. `predicted` ends where the simulation does.
          *
@@ -4471,6 +4514,28 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    told_of_api_episodes_told_get: {
+        parameters: {
+            query: {
+                episode: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ToldView"][];
+                };
             };
         };
     };

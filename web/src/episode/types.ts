@@ -34,6 +34,7 @@ export type BoardSummary = Schemas["BoardSummary"];
 export type Board = Schemas["BoardView"];
 export type BoardRow = Schemas["BoardRowView"];
 export type BoardEpisode = Schemas["BoardEpisodeView"];
+export type Told = Schemas["ToldView"];
 export type Measurements = Schemas["TableView"];
 export type MeasuredColumn = Schemas["ColumnView"];
 export type ColumnRole = Schemas["ColumnRole"];

@@ -41,6 +41,8 @@ export interface EpisodesSearch {
   step?: string;
   /** A column of the list, after a minus sign where the largest come first. */
   sort?: string;
+  /** The columns that are shown besides, apart by commas. */
+  columns?: string;
 }
 
 /** The columns that the list can be sorted by. */
@@ -60,6 +62,8 @@ export interface TrainingSearch {
   smooth?: number;
   /** The step whose values and episodes are shown. */
   step?: number;
+  /** Runs that differ in their seed alone, as one curve with a band. */
+  group?: 1;
 }
 
 /** Which law of a bench is looked at: "front 2", "rival 0", "turn 3". */
@@ -188,6 +192,7 @@ export const trainingSearch = (raw: Raw) =>
     runs: text(raw.runs),
     smooth: number(raw.smooth, 0),
     step: whole(raw.step, 0),
+    group: whole(raw.group, 1) === 1 ? 1 : undefined,
   });
 export const episodesSearch = (raw: Raw) =>
   present<EpisodesSearch>({
@@ -198,6 +203,7 @@ export const episodesSearch = (raw: Raw) =>
     tier: whole(raw.tier, 1),
     run: text(raw.run),
     step: text(raw.step),
+    columns: text(raw.columns),
     sort: SORTS.some((name) => raw.sort === name || raw.sort === `-${name}`)
       ? text(raw.sort)
       : undefined,

@@ -1,5 +1,5 @@
 import { type RefObject, useRef, useState } from "react";
-import { exportAddress } from "../../api/client";
+import { exportAddress, reportAddress } from "../../api/client";
 import type { EpisodeView, Followed } from "../../episode/types";
 import { save } from "../../viz";
 import { pictureOf, toPng } from "../../viz/picture";
@@ -72,9 +72,17 @@ export function Export({ figures, episode, law, followed }: Props) {
             </button>
           ))}
           {episode.status === "finished" && (
-            <a href={exportAddress([episode.episode_id])} download>
-              Episode as JSONL
-            </a>
+            <>
+              <a
+                href={reportAddress(episode.episode_id, law.chosen ? undefined : law.equation)}
+                download
+              >
+                Report (HTML, prints to PDF)
+              </a>
+              <a href={exportAddress([episode.episode_id])} download>
+                Episode as JSONL
+              </a>
+            </>
           )}
         </div>
       </details>

@@ -54,7 +54,11 @@ export function Episodes({ board, policy, suite, onClose }: Props) {
               <tr key={`${one.episode_id} ${one.repetition}`} className="border-t border-line">
                 <td className="px-2">
                   {one.status === "played" ? (
-                    <Link to="/episodes/$episodeId" params={{ episodeId: one.episode_id }}>
+                    <Link
+                      to="/episodes/$episodeId"
+                      params={{ episodeId: one.episode_id }}
+                      className="inline-block min-h-6"
+                    >
                       {one.case}
                     </Link>
                   ) : (

@@ -3,23 +3,18 @@ import { Link, useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { bundled } from "../../api/bundle";
 import { api, exportAddress } from "../../api/client";
-import type { EpisodeRow } from "../../episode/types";
+import type { EpisodeRow, Told } from "../../episode/types";
 import { Failure } from "../../shared/parts";
-import type { EpisodesSearch, Sort } from "../../shared/search";
+import type { EpisodesSearch } from "../../shared/search";
+import { OUTCOMES } from "../../shared/words";
+import { Again } from "./Again";
+import { type Column, Columns, columnsOf, columnWords } from "./columns";
 
 const ROW = 44;
 const SPARE = 12; // rows drawn beyond what is seen
-const OUTCOMES = ["solved", "budget_exhausted", "abandoned", "policy_failed"];
-const COLUMNS: { head: string; sort: Sort; descending: boolean }[] = [
-  { head: "System", sort: "system", descending: false },
-  { head: "Policy", sort: "policy", descending: false },
-  { head: "Outcome", sort: "outcome", descending: false },
-  { head: "Turns", sort: "turns", descending: true },
-  { head: "Best match", sort: "match", descending: true },
-  { head: "When", sort: "started", descending: true },
-  { head: "Length", sort: "length", descending: true },
-];
-const WIDTH = COLUMNS.length + 1;
+const LOOK_MS = 4000;
+const MOST_COMPARED = 6;
+const MOST_EXPORTED = 200;
 
 interface Props {
   search: EpisodesSearch;
@@ -29,17 +24,22 @@ interface Props {
 /** All episodes, newest first or by another column, as far as the filters let them through. */
 export default function EpisodeList({ search, onSearch }: Props) {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const { columns: wanted, ...asked } = search;
   const list = useInfiniteQuery({
-    queryKey: ["episodes", search],
+    queryKey: ["episodes", asked],
     queryFn: ({ pageParam }) =>
-      api.episodes({ ...search, limit: 200, ...(pageParam && { cursor: pageParam }) }),
+      api.episodes({ ...asked, limit: 200, ...(pageParam && { cursor: pageParam }) }),
     initialPageParam: "",
     placeholderData: keepPreviousData, // sorting anew leaves the table, and the focus, where they are
     getNextPageParam: (page) => page.next_cursor ?? undefined,
+    refetchInterval: (query) =>
+      query.state.data?.pages[0]?.items.some((row) => row.status === "running") ? LOOK_MS : false,
   });
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
   const total = list.data?.pages[0]?.total ?? 0;
-  const { sort = "-started", ...filters } = search;
+  const { sort = "-started", ...filters } = asked;
+  const columns = columnsOf(wanted);
+  const withColumns = wanted === undefined ? {} : { columns: wanted };
   const filtered = Object.keys(filters).length > 0;
   const toggle = (id: string) =>
     setSelected((all) => {
@@ -49,25 +49,58 @@ export default function EpisodeList({ search, onSearch }: Props) {
     });
   return (
     <section className="grid gap-3" aria-label="All episodes">
-      {!bundled && <Filters search={search} onSearch={onSearch} />}
+      {!bundled && <Filters search={search} onSearch={onSearch} rows={rows} />}
       <div className="flex min-h-8 flex-wrap items-center gap-3">
         <p role="status" className="text-muted">
           {list.isSuccess && `${total} ${total === 1 ? "episode" : "episodes"}`}
           {selected.size > 0 && `, ${selected.size} selected`}
         </p>
+        {rows.length > 0 && selected.size < rows.length && (
+          <button
+            type="button"
+            className="chip"
+            onClick={() => setSelected(new Set(rows.map((row) => row.episode_id)))}
+          >
+            Select all {rows.length < total ? `${rows.length} loaded` : rows.length}
+          </button>
+        )}
+        {selected.size > 0 && (
+          <button type="button" className="chip" onClick={() => setSelected(new Set())}>
+            Select none
+          </button>
+        )}
         {selected.size > 1 && (
-          <Link to="/compare" search={{ episode: [...selected].slice(0, 6) }} className="button">
-            Compare selected
+          <Link
+            to="/compare"
+            search={{ episode: [...selected].slice(0, MOST_COMPARED) }}
+            className="button"
+          >
+            {selected.size > MOST_COMPARED
+              ? `Compare the first ${MOST_COMPARED} of ${selected.size}`
+              : "Compare selected"}
           </Link>
         )}
-        <Link to="/file" className="ml-auto text-sm">
-          Open an exported log
-        </Link>
         {!bundled && selected.size > 0 && (
-          <a className="button" download href={exportAddress([...selected])}>
-            Export selected
+          <a
+            className="button"
+            download
+            href={exportAddress([...selected].slice(0, MOST_EXPORTED))}
+          >
+            {selected.size > MOST_EXPORTED
+              ? `Export the first ${MOST_EXPORTED} of ${selected.size}`
+              : "Export selected"}
           </a>
         )}
+        {!bundled && <Again rows={rows.filter((row) => selected.has(row.episode_id))} />}
+        <span className="ml-auto flex items-center gap-3">
+          {!bundled && (
+            <Columns
+              chosen={columns.map(({ key }) => key)}
+              onChosen={(keys) => onSearch({ ...asked, ...columnWords(keys) })}
+            />
+          )}
+          <Link to="/file">Open an exported log</Link>
+        </span>
       </div>
       {list.error && <Failure error={list.error} again={() => list.refetch()} />}
       {list.isSuccess && rows.length === 0 && (
@@ -77,7 +110,12 @@ export default function EpisodeList({ search, onSearch }: Props) {
             <button
               type="button"
               className="button"
-              onClick={() => onSearch(search.sort === undefined ? {} : { sort: search.sort })}
+              onClick={() =>
+                onSearch({
+                  ...withColumns,
+                  ...(search.sort !== undefined && { sort: search.sort }),
+                })
+              }
             >
               Clear the filters
             </button>
@@ -92,7 +130,14 @@ export default function EpisodeList({ search, onSearch }: Props) {
         <Rows
           rows={rows}
           sort={sort}
-          onSort={(next) => onSearch(next === "-started" ? filters : { ...filters, sort: next })}
+          columns={columns}
+          onSort={(next) =>
+            onSearch({
+              ...filters,
+              ...withColumns,
+              ...(next !== "-started" && { sort: next }),
+            })
+          }
           selected={selected}
           onToggle={toggle}
           onEnd={() => {
@@ -104,29 +149,31 @@ export default function EpisodeList({ search, onSearch }: Props) {
   );
 }
 
-function Filters({ search, onSearch }: Props) {
+function Filters({ search, onSearch, rows }: Props & { rows: EpisodeRow[] }) {
   const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
   const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies });
   const set = (name: keyof EpisodesSearch, value: string) => {
     const { [name]: _, ...rest } = search;
     onSearch(value === "" ? rest : { ...rest, [name]: name === "tier" ? Number(value) : value });
   };
+  // What the log holds may be on offer no longer: tasks of files, policies of another machine.
+  const names = offered(
+    policies.data?.map(({ name, title }): [string, string] => [name, title]),
+    rows.map((row): [string, string] => [row.policy, row.policy]),
+    search.policy,
+  );
+  const tasks = offered(
+    systems.data?.map(({ id, title }): [string, string] => [id, title]),
+    rows.map((row): [string, string] => [
+      row.system_id,
+      row.system_id.startsWith("csv") ? "Measured data" : row.title,
+    ]),
+    search.system,
+  );
   const choices: { name: keyof EpisodesSearch; label: string; values: [string, string][] }[] = [
-    {
-      name: "system",
-      label: "System",
-      values: systems.data?.map(({ id, title }): [string, string] => [id, title]) ?? [],
-    },
-    {
-      name: "policy",
-      label: "Policy",
-      values: policies.data?.map(({ name, title }): [string, string] => [name, title]) ?? [],
-    },
-    {
-      name: "outcome",
-      label: "Outcome",
-      values: OUTCOMES.map((outcome) => [outcome, outcome.replace("_", " ")]),
-    },
+    { name: "system", label: "System", values: tasks },
+    { name: "policy", label: "Policy", values: names },
+    { name: "outcome", label: "Outcome", values: Object.entries(OUTCOMES) },
     { name: "tier", label: "Tier", values: ["1", "2", "3"].map((tier) => [tier, tier]) },
   ];
   // Steps are chosen on the screen of the run, and only taken away here.
@@ -183,8 +230,20 @@ function Filters({ search, onSearch }: Props) {
   );
 }
 
+/** What can be asked for: what the server offers, what the list holds, and what is asked for now. */
+function offered(
+  served: [string, string][] | undefined,
+  listed: [string, string][],
+  now: string | undefined,
+): [string, string][] {
+  const all = new Map<string, string>(now === undefined ? [] : [[now, now]]);
+  for (const [value, title] of [...listed, ...(served ?? [])]) all.set(value, title);
+  return [...all].sort((a, b) => a[1].localeCompare(b[1]));
+}
+
 interface RowsProps {
   rows: EpisodeRow[];
+  columns: Column[];
   sort: string;
   onSort: (sort: string) => void;
   selected: ReadonlySet<string>;
@@ -193,7 +252,7 @@ interface RowsProps {
 }
 
 /** The table; only the rows in sight are in the document. */
-function Rows({ rows, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
+function Rows({ rows, columns, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
   const box = useRef<HTMLElement>(null);
   const go = useNavigate();
   const [seen, setSeen] = useState({ first: 0, last: 40 });
@@ -215,6 +274,9 @@ function Rows({ rows, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
   });
   const from = Math.max(0, seen.first - SPARE);
   const to = Math.min(rows.length, seen.last + SPARE);
+  const told = useTold(
+    columns.some((column) => column.told) ? rows.slice(from, to).map((row) => row.episode_id) : [],
+  );
   const press = (event: KeyboardEvent<HTMLElement>) => {
     const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const row = rows[current];
@@ -246,15 +308,15 @@ function Rows({ rows, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
             <th scope="col">
               <span className="sr-only">Selected</span>
             </th>
-            {COLUMNS.map((column) => (
-              <Head key={column.sort} {...column} current={sort} onSort={onSort} />
+            {columns.map((column) => (
+              <Head key={column.key} column={column} current={sort} onSort={onSort} />
             ))}
           </tr>
         </thead>
         <tbody>
           {from > 0 && (
             <tr>
-              <td colSpan={WIDTH} style={{ height: from * ROW, padding: 0 }} />
+              <td colSpan={columns.length + 1} style={{ height: from * ROW, padding: 0 }} />
             </tr>
           )}
           {rows.slice(from, to).map((row, i) => (
@@ -275,35 +337,19 @@ function Rows({ rows, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
                   onChange={() => onToggle(row.episode_id)}
                 />
               </td>
-              <td className="px-2">
-                <Link to="/episodes/$episodeId" params={{ episodeId: row.episode_id }}>
-                  {row.title}
-                </Link>
-                {row.tier !== null && <span className="text-xs text-muted"> tier {row.tier}</span>}
-              </td>
-              <td className="px-2">{row.policy}</td>
-              <td className="px-2">
-                <span aria-hidden="true">{MARKS[row.outcome ?? ""] ?? "●"} </span>
-                {row.outcome?.replace("_", " ") ?? row.status}
-              </td>
-              <td className="px-2">
-                {row.turns} of {row.max_turns}
-              </td>
-              <td className="px-2">
-                <span className="flex items-center gap-2">
-                  {row.best_match.toFixed(2)}
-                  <Sparkline values={row.matches} />
-                </span>
-              </td>
-              <td className="px-2 whitespace-nowrap text-muted">
-                {new Date(row.started_at).toLocaleString()}
-              </td>
-              <td className="px-2 whitespace-nowrap text-muted">{lasted(row)}</td>
+              {columns.map(({ key, cell }) => (
+                <td key={key} className="px-2">
+                  {cell(row, told.get(row.episode_id))}
+                </td>
+              ))}
             </tr>
           ))}
           {to < rows.length && (
             <tr>
-              <td colSpan={WIDTH} style={{ height: (rows.length - to) * ROW, padding: 0 }} />
+              <td
+                colSpan={columns.length + 1}
+                style={{ height: (rows.length - to) * ROW, padding: 0 }}
+              />
             </tr>
           )}
         </tbody>
@@ -313,20 +359,17 @@ function Rows({ rows, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
 }
 
 interface HeadProps {
-  head: string;
-  sort: Sort;
-  /** Which way a first press sorts: numbers from the largest, words from A. */
-  descending: boolean;
+  column: Column;
   current: string;
   onSort: (sort: string) => void;
 }
 
-function Head({ head, sort, descending, current, onSort }: HeadProps) {
+function Head({ column: { head, sort, descending }, current, onSort }: HeadProps) {
   const up = current === sort;
   const down = current === `-${sort}`;
   const next = up || down ? !down : descending;
   // A folder without a server holds its list in one order.
-  if (bundled)
+  if (bundled || sort === undefined)
     return (
       <th scope="col" className="p-2 font-medium">
         {head}
@@ -346,35 +389,14 @@ function Head({ head, sort, descending, current, onSort }: HeadProps) {
   );
 }
 
-/** From the first event to the last, in words. */
-export function lasted({ started_at, updated_at }: { started_at: string; updated_at: string }) {
-  const seconds = Math.max(0, (Date.parse(updated_at) - Date.parse(started_at)) / 1000);
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
-}
-
-const MARKS: Record<string, string> = {
-  solved: "✓",
-  budget_exhausted: "–",
-  abandoned: "×",
-  policy_failed: "!",
-};
-
-/** The match of every turn, as a little curve; the number beside it says the best. */
-export function Sparkline({ values }: { values: number[] }) {
-  if (values.length === 0) return null;
-  const x = (i: number) => (values.length > 1 ? 2 + (i * 56) / (values.length - 1) : 30);
-  const y = (value: number) => 18 - 16 * Math.min(1, Math.max(0, value));
-  return (
-    <svg width="60" height="20" aria-hidden="true">
-      <polyline
-        points={values.map((value, i) => `${x(i)},${y(value)}`).join(" ")}
-        fill="none"
-        stroke="var(--match)"
-        strokeWidth="1.5"
-      />
-      <circle cx={x(values.length - 1)} cy={y(values.at(-1) ?? 0)} r="2" fill="var(--match)" />
-    </svg>
-  );
+/** Laws, tokens and seconds of the rows in sight: asked for only where a column shows them. */
+function useTold(ids: string[]): ReadonlyMap<string, Told> {
+  const asked = ids.slice(0, 50);
+  const { data } = useQuery({
+    queryKey: ["told", asked],
+    queryFn: () => api.told(asked),
+    enabled: asked.length > 0,
+    placeholderData: keepPreviousData,
+  });
+  return new Map(data?.map((one) => [one.episode_id, one]));
 }

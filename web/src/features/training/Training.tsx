@@ -2,19 +2,42 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type MouseEvent, useMemo, useRef, useState } from "react";
 import { api } from "../../api/client";
-import type { RunMetrics, RunSummary } from "../../episode/types";
+import type { RunSummary } from "../../episode/types";
 import { Failure, Loading } from "../../shared/parts";
 import type { TrainingSearch } from "../../shared/search";
+import { save } from "../../viz";
 import { figure } from "../../viz/format";
+import { pictureOf, toPng } from "../../viz/picture";
 import { extent, scale, ticks } from "../../viz/scale";
 import { useWidth } from "../../viz/useSize";
-import { hackingBands, labels, smoothed, spread, titleOf } from "./curves";
+import {
+  type Curves,
+  grouped,
+  hackingBands,
+  labels,
+  smoothed,
+  spread,
+  titleOf,
+  toCsv,
+} from "./curves";
 
 const HEIGHT = 130;
 const LEFT = 48;
 const RIGHT = 90;
 const BOTTOM = 22;
-const DASHES = [undefined, "7 4", "2 3", "10 3 2 3"];
+// Told apart by colour and by dash, and named wherever a value is read.
+const STYLES = [
+  { colour: "var(--trained)", dash: undefined },
+  { colour: "var(--untrained)", dash: "7 4" },
+  { colour: "var(--residual)", dash: "2 3" },
+  { colour: "var(--simplicity)", dash: "10 3 2 3" },
+  { colour: "var(--progress)", dash: "4 2" },
+  { colour: "var(--format)", dash: "12 4" },
+  { colour: "var(--ok)", dash: "1 2" },
+  { colour: "var(--ink)", dash: "6 2 2 2" },
+];
+const styleOf = (k: number) =>
+  STYLES[k % STYLES.length] ?? { colour: "var(--ink)", dash: undefined };
 // In this order, then whatever else a run has written.
 const FIRST = ["reward", "match", "progress", "simplicity", "format", "correctness", "match_dense"];
 const THEN = [
@@ -57,7 +80,10 @@ export default function Training({ search, onSearch }: Props) {
         machine, <code>physix train grpo --help</code> tells the rest; their curves appear here.
       </p>
     );
-  const loaded = metrics.flatMap((query) => (query.data ? [query.data] : []));
+  const single = metrics.flatMap((query) => (query.data ? [query.data] : []));
+  const together = grouped(single);
+  const groups = together.length < single.length;
+  const loaded: Curves[] = search.group === 1 ? together : single;
   const names = [...new Set(loaded.flatMap((run) => Object.keys(run.series)))];
   const ordered = [
     ...[...FIRST, ...THEN].filter((name) => names.includes(name)),
@@ -99,11 +125,33 @@ export default function Training({ search, onSearch }: Props) {
             onChange={(e) => shared.onKeep(e.target.valueAsNumber)}
           />
           {search.step !== undefined &&
-            loaded.map(({ run }) => (
+            single.map(({ run }) => (
               <Link key={run.id} to="/episodes" search={{ run: run.id, step: String(search.step) }}>
                 Episodes of {run.id} at step {search.step}
               </Link>
             ))}
+        </p>
+        <p className="flex flex-wrap items-center gap-3">
+          {groups && (
+            <label className="flex items-center gap-2">
+              <input
+                type="checkbox"
+                checked={search.group === 1}
+                onChange={(event) => {
+                  const { group: _, ...rest } = search;
+                  onSearch(event.target.checked ? { ...rest, group: 1 } : rest);
+                }}
+              />
+              Mean over seeds, with the least and the most as a band
+            </label>
+          )}
+          <button
+            type="button"
+            className="chip"
+            onClick={() => save("training.csv", new Blob([toCsv(loaded)], { type: "text/csv" }))}
+          >
+            Save values as CSV
+          </button>
         </p>
         <Charts
           title="Trained systems"
@@ -149,7 +197,7 @@ function RunPicker({ runs, chosen, smooth, onChosen, onSmooth }: PickerProps) {
               onChange={(e) =>
                 onChosen(
                   e.target.checked
-                    ? [...chosen, run.id].slice(-DASHES.length)
+                    ? [...chosen, run.id].slice(-STYLES.length)
                     : chosen.filter((id) => id !== run.id),
                 )
               }
@@ -183,7 +231,7 @@ function RunPicker({ runs, chosen, smooth, onChosen, onSmooth }: PickerProps) {
 interface ChartsProps {
   title: string;
   names: string[];
-  loaded: RunMetrics[];
+  loaded: Curves[];
   smooth: number;
   step: number | null;
   onPoint: (step: number | null) => void;
@@ -191,10 +239,31 @@ interface ChartsProps {
 }
 
 function Charts({ title, names, loaded, ...rest }: ChartsProps) {
+  const box = useRef<HTMLDivElement>(null);
+  const [failed, setFailed] = useState(false);
+  const png = async () => {
+    if (!box.current) return;
+    const lines = [loaded.map(({ run }) => run.id).join(", ")];
+    try {
+      save("training.png", await toPng(pictureOf(box.current, { title, lines })));
+      setFailed(false);
+    } catch {
+      setFailed(true);
+    }
+  };
   return (
     <section className="panel grid gap-3" aria-label={title}>
-      <h2>{title}</h2>
+      <div className="flex flex-wrap items-center justify-between gap-2">
+        <h2>{title}</h2>
+        <span className="flex items-center gap-2">
+          {failed && <span className="text-xs text-danger">The browser could not draw it.</span>}
+          <button type="button" className="chip" onClick={png}>
+            Save as PNG
+          </button>
+        </span>
+      </div>
       <div
+        ref={box}
         className="grid gap-4"
         style={{ gridTemplateColumns: "repeat(auto-fill, minmax(min(100%, 300px), 1fr))" }}
       >
@@ -225,7 +294,11 @@ function Curve({
     [loaded, name, smooth],
   );
   const steps = extent(curves.flatMap(({ run }) => run.steps));
-  const range = extent(curves.flatMap(({ raw }) => raw.filter((value) => value !== null)));
+  const range = extent(
+    curves
+      .flatMap(({ run, raw }) => [raw, run.low?.[name] ?? [], run.high?.[name] ?? []])
+      .flatMap((values) => values.filter((value) => value !== null)),
+  );
   const x = scale(...steps, LEFT, Math.max(LEFT + 1, width - RIGHT));
   const y = scale(...range, HEIGHT - BOTTOM, 24);
   const stepAt = ({ clientX, currentTarget }: MouseEvent<SVGSVGElement>) => {
@@ -239,13 +312,20 @@ function Curve({
     24,
     HEIGHT - BOTTOM,
   );
-  const path = (run: RunMetrics, values: (number | null)[]) =>
+  const path = (run: Curves, values: (number | null)[]) =>
     values
       .flatMap((value, i) =>
         value === null ? [] : [`${x(run.steps[i] ?? 0).toFixed(1)} ${y(value).toFixed(1)}`],
       )
       .map((at, i) => `${i ? "L" : "M"}${at}`)
       .join("");
+  const bandOf = (run: Curves, low: (number | null)[], high: (number | null)[]) => {
+    const there = run.steps.map((_, i) => i).filter((i) => low[i] != null && high[i] != null);
+    const place = (values: (number | null)[]) => (i: number) =>
+      `${x(run.steps[i] ?? 0).toFixed(1)} ${y(values[i] ?? 0).toFixed(1)}`;
+    const [over, under] = [there.map(place(high)), there.reverse().map(place(low))];
+    return over.length > 0 ? `M${[...over, ...under].join("L")}Z` : "";
+  };
   return (
     <figure ref={box} className="min-w-0">
       {width >= 60 && (
@@ -294,14 +374,24 @@ function Curve({
             </text>
           </g>
           {curves.map(({ run, k, raw, even }, i) => (
-            <g
-              key={run.run.id}
-              fill="none"
-              stroke={k === 0 ? "var(--trained)" : "var(--untrained)"}
-            >
-              <path d={path(run, raw)} opacity={0.25} />
-              <path d={path(run, even)} strokeWidth={2} strokeDasharray={DASHES[k]} />
-              <text x={x(x.max) + 4} y={places[i]} fontSize="11" stroke="none" fill="var(--muted)">
+            <g key={run.run.id} fill="none" stroke={styleOf(k).colour}>
+              {run.low?.[name] && run.high?.[name] ? (
+                <path
+                  d={bandOf(run, run.low[name], run.high[name])}
+                  fill={`color-mix(in srgb, ${styleOf(k).colour} 18%, transparent)`}
+                  stroke="none"
+                />
+              ) : (
+                <path d={path(run, raw)} opacity={0.25} />
+              )}
+              <path d={path(run, even)} strokeWidth={2} strokeDasharray={styleOf(k).dash} />
+              <text
+                x={x(x.max) + 4}
+                y={places[i]}
+                fontSize="11"
+                stroke="none"
+                fill={styleOf(k).colour}
+              >
                 {names[k]}
               </text>
             </g>
@@ -324,9 +414,12 @@ function Curve({
                     y={14 + 12 * k}
                     fontSize="11"
                     textAnchor="end"
-                    fill="var(--ink)"
+                    fill={styleOf(k).colour}
+                    stroke="var(--surface)"
+                    strokeWidth="3"
+                    paintOrder="stroke"
                   >
-                    {figure(value)}
+                    {names[k]} {figure(value)}
                   </text>
                 );
               })}
@@ -344,7 +437,7 @@ const nearest = (steps: number[], step: number) =>
     0,
   );
 
-function describe(name: string, curves: { run: RunMetrics; raw: (number | null)[] }[]): string {
+function describe(name: string, curves: { run: Curves; raw: (number | null)[] }[]): string {
   const parts = curves.map(({ run, raw }) => {
     const values = raw.filter((value) => value !== null);
     return `${run.run.id} from ${figure(values[0] ?? 0)} to ${figure(values.at(-1) ?? 0)}`;
@@ -353,7 +446,7 @@ function describe(name: string, curves: { run: RunMetrics; raw: (number | null)[
 }
 
 /** What a run was, and its values as a table. */
-function Facts({ run, names }: { run: RunMetrics; names: string[] }) {
+function Facts({ run, names }: { run: Curves; names: string[] }) {
   const own = names.filter((name) => run.series[name]);
   const stride = Math.max(1, Math.ceil(run.steps.length / 50));
   return (

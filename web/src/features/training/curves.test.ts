@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { hackingBands, labels, smoothed, spread } from "./curves";
+import type { RunMetrics } from "../../episode/types";
+import { configurationOf, grouped, hackingBands, labels, smoothed, spread, toCsv } from "./curves";
 
 test("labels leave out what all runs begin with, whole words only", () => {
   expect(labels(["grpo-transfer-s1", "grpo-transfer-s2"])).toEqual(["s1", "s2"]);
@@ -27,4 +28,33 @@ test("a band is drawn only where a component rises for long while match falls", 
     [],
   );
   expect(hackingBands(steps, { match: down, loss: up }, "loss")).toEqual([]);
+});
+
+const run = (id: string, steps: number[], reward: (number | null)[]) =>
+  ({
+    run: { id, kind: "grpo", model: "nano", profile: "classic" },
+    steps,
+    series: { reward },
+  }) as unknown as RunMetrics;
+
+test("runs that differ in their seed alone come together as mean, least and most", () => {
+  expect(["grpo-transfer-s1", "nano_seed12", "nano-sft", "strict-s2"].map(configurationOf)).toEqual(
+    ["grpo-transfer", "nano", "nano-sft", "strict"],
+  );
+  const [both, alone] = grouped([
+    run("a-s1", [1, 2, 3], [0, 1, null]),
+    run("a-s2", [2, 3], [3, 4]),
+    run("b-s1", [1], [7]),
+  ]);
+  expect(both?.run.id).toBe("a, 2 seeds");
+  expect(both?.steps).toEqual([1, 2, 3]);
+  expect(both?.series.reward).toEqual([0, 2, 4]);
+  expect(both?.low?.reward).toEqual([0, 1, 4]);
+  expect(both?.high?.reward).toEqual([0, 3, 4]);
+  expect(alone?.run.id).toBe("b-s1");
+  expect(alone?.low).toBeUndefined();
+});
+
+test("a CSV holds one row a run and step", () => {
+  expect(toCsv([run("a", [1, 2], [0.5, null])])).toBe("run,step,reward\na,1,0.5\na,2,\n");
 });

@@ -1,3 +1,5 @@
+import type { RunMetrics } from "../../episode/types";
+
 const LONG = 20; // steps for which something must last before it is marked
 const COMPONENTS = new Set(["progress", "simplicity", "format", "correctness", "match_dense"]);
 
@@ -77,4 +79,70 @@ export function spread(wanted: number[], top: number, bottom: number): number[] 
     limit = (placed[i] ?? 0) - LINE;
   }
   return placed;
+}
+
+/** A run, or several that differ in their seed alone, as curves: the mean, and the least and most at each step. */
+export type Curves = RunMetrics & {
+  low?: RunMetrics["series"];
+  high?: RunMetrics["series"];
+};
+
+/** What a run is called without its seed. */
+export const configurationOf = (id: string) => id.replace(/[-_.]?s(?:eed)?[-_]?\d+$/i, "");
+
+/** Runs of one configuration together: by name without the seed, kind, model and profile. */
+export function grouped(runs: readonly RunMetrics[]): Curves[] {
+  const groups = new Map<string, RunMetrics[]>();
+  for (const one of runs) {
+    const { id, kind, model, profile } = one.run;
+    const key = [configurationOf(id), kind, model, profile].join("\0");
+    groups.set(key, [...(groups.get(key) ?? []), one]);
+  }
+  return [...groups.values()].map(meanOf);
+}
+
+function meanOf(members: RunMetrics[]): Curves {
+  const [first] = members;
+  if (!first) throw new Error("a group has a run");
+  if (members.length === 1) return first;
+  const steps = [...new Set(members.flatMap((run) => run.steps))].sort((a, b) => a - b);
+  const places = members.map((run) => new Map(run.steps.map((step, i) => [step, i])));
+  const at = (name: string, step: number) =>
+    members.flatMap((run, k): number[] => {
+      const place = places[k]?.get(step);
+      const value = place === undefined ? null : run.series[name]?.[place];
+      return value == null ? [] : [value];
+    });
+  const names = [...new Set(members.flatMap((run) => Object.keys(run.series)))];
+  const over = (fold: (values: number[]) => number) =>
+    Object.fromEntries(
+      names.map((name) => [
+        name,
+        steps.map((step) => {
+          const values = at(name, step);
+          return values.length > 0 ? fold(values) : null;
+        }),
+      ]),
+    );
+  return {
+    ...first,
+    run: { ...first.run, id: `${configurationOf(first.run.id)}, ${members.length} seeds` },
+    steps,
+    series: over((values) => values.reduce((sum, value) => sum + value, 0) / values.length),
+    low: over((values) => Math.min(...values)),
+    high: over((values) => Math.max(...values)),
+  };
+}
+
+/** Everything that the chosen runs measured, one row a run and step. */
+export function toCsv(runs: readonly Curves[]): string {
+  const names = [...new Set(runs.flatMap((run) => Object.keys(run.series)))].sort();
+  const rows = runs.flatMap((run) =>
+    run.steps.map((step, i) => [
+      run.run.id.replaceAll(",", ";"),
+      step,
+      ...names.map((name) => run.series[name]?.[i] ?? ""),
+    ]),
+  );
+  return `${[["run", "step", ...names], ...rows].map((row) => row.join(",")).join("\n")}\n`;
 }

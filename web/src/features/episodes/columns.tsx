@@ -1,0 +1,216 @@
+import { Link } from "@tanstack/react-router";
+import type { ReactNode } from "react";
+import type { EpisodeRow, Outcome, Told } from "../../episode/types";
+import type { Sort } from "../../shared/search";
+import { OUTCOMES } from "../../shared/words";
+import { figure } from "../../viz/format";
+
+export interface Column {
+  key: string;
+  head: string;
+  /** What the server sorts by; a column without it is not sorted. */
+  sort?: Sort;
+  /** Which way a first press sorts: numbers from the largest, words from A. */
+  descending?: boolean;
+  /** It shows what the row itself does not hold. */
+  told?: boolean;
+  /** Shown unless somebody chose otherwise. */
+  usual?: boolean;
+  cell: (row: EpisodeRow, told: Told | undefined) => ReactNode;
+}
+
+const MARKS: Record<Outcome, string> = {
+  solved: "✓",
+  fits: "≈",
+  budget_exhausted: "–",
+  abandoned: "×",
+  policy_failed: "!",
+};
+
+const outcomeOf = (row: EpisodeRow): Outcome | undefined =>
+  Object.keys(OUTCOMES).find((one): one is Outcome => one === row.outcome);
+
+const number = (value: number | null | undefined, digits = 3) =>
+  value == null ? <span className="text-muted">–</span> : figure(value, digits);
+
+export const COLUMNS: Column[] = [
+  {
+    key: "system",
+    head: "System",
+    sort: "system",
+    descending: false,
+    usual: true,
+    cell: (row) => (
+      <>
+        <Link to="/episodes/$episodeId" params={{ episodeId: row.episode_id }}>
+          {row.title}
+        </Link>
+        {row.tier !== null && <span className="text-xs text-muted"> tier {row.tier}</span>}
+      </>
+    ),
+  },
+  {
+    key: "policy",
+    head: "Policy",
+    sort: "policy",
+    descending: false,
+    usual: true,
+    cell: (row) => row.policy,
+  },
+  {
+    key: "outcome",
+    head: "Outcome",
+    sort: "outcome",
+    descending: false,
+    usual: true,
+    cell: (row) => {
+      const outcome = outcomeOf(row);
+      return (
+        <span className="whitespace-nowrap">
+          <span aria-hidden="true">{outcome ? MARKS[outcome] : "●"} </span>
+          {outcome ? OUTCOMES[outcome] : row.status}
+        </span>
+      );
+    },
+  },
+  {
+    key: "turns",
+    head: "Turns",
+    sort: "turns",
+    descending: true,
+    usual: true,
+    cell: (row) => `${row.turns} of ${row.max_turns}`,
+  },
+  {
+    key: "match",
+    head: "Best match",
+    sort: "match",
+    descending: true,
+    usual: true,
+    cell: (row) => (
+      <span className="flex items-center gap-2">
+        {row.best_match.toFixed(2)}
+        <Sparkline values={row.matches} />
+      </span>
+    ),
+  },
+  {
+    key: "generalisation",
+    head: "Generalisation",
+    usual: true,
+    cell: (row) => number(row.generalisation),
+  },
+  { key: "reward", head: "Reward", cell: (row) => number(row.total_reward) },
+  { key: "seed", head: "Seed", cell: (row) => row.seed ?? <span className="text-muted">–</span> },
+  {
+    key: "law",
+    head: "Law",
+    told: true,
+    cell: (_, told) => (
+      <code className="block max-w-72 truncate" title={told?.law ?? undefined}>
+        {told?.law ?? "–"}
+      </code>
+    ),
+  },
+  { key: "tokens", head: "Tokens", told: true, cell: (_, told) => number(told?.tokens, 6) },
+  { key: "thinking", head: "Seconds", told: true, cell: (_, told) => number(told?.seconds) },
+  { key: "parse", head: "Did not parse", cell: (row) => row.parse_failures },
+  { key: "door", head: "Door", cell: (row) => row.door },
+  {
+    key: "when",
+    head: "When",
+    sort: "started",
+    descending: true,
+    usual: true,
+    cell: (row) => (
+      <span className="whitespace-nowrap text-muted">
+        {new Date(row.started_at).toLocaleString()}
+      </span>
+    ),
+  },
+  {
+    key: "length",
+    head: "Length",
+    sort: "length",
+    descending: true,
+    cell: (row) => <span className="whitespace-nowrap text-muted">{lasted(row)}</span>,
+  },
+];
+
+const USUAL = COLUMNS.filter((column) => column.usual).map(({ key }) => key);
+
+/** The columns that an address asks for, the usual ones where it asks for none. The system always leads to the episode. */
+export function columnsOf(words: string | undefined): Column[] {
+  const wanted = words?.split(",") ?? USUAL;
+  return COLUMNS.filter(({ key }) => key === "system" || wanted.includes(key));
+}
+
+/** The same as part of an address; nothing where they are the usual ones. */
+export function columnWords(keys: readonly string[]): { columns?: string } {
+  const chosen = COLUMNS.map(({ key }) => key).filter((key) => keys.includes(key));
+  return chosen.join() === USUAL.join() ? {} : { columns: chosen.join() };
+}
+
+interface Props {
+  chosen: string[];
+  onChosen: (keys: string[]) => void;
+}
+
+/** Which columns the list shows. */
+export function Columns({ chosen, onChosen }: Props) {
+  return (
+    <details
+      className="relative"
+      onKeyDown={(event) => {
+        if (event.key === "Escape") event.currentTarget.open = false;
+      }}
+    >
+      <summary className="button">Columns</summary>
+      <fieldset className="menu right-0" aria-label="Columns">
+        {COLUMNS.filter(({ key }) => key !== "system").map(({ key, head }) => (
+          <label key={key} className="flex items-center gap-2">
+            <input
+              type="checkbox"
+              checked={chosen.includes(key)}
+              onChange={(event) =>
+                onChosen(
+                  event.target.checked ? [...chosen, key] : chosen.filter((one) => one !== key),
+                )
+              }
+            />
+            {head}
+          </label>
+        ))}
+      </fieldset>
+    </details>
+  );
+}
+
+/** From the first event to the last, in words. */
+export function lasted({
+  started_at,
+  updated_at,
+}: Pick<EpisodeRow, "started_at" | "updated_at">): string {
+  const seconds = Math.max(0, (Date.parse(updated_at) - Date.parse(started_at)) / 1000);
+  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}
+
+/** The match of every turn, as a little curve; the number beside it says the best. */
+export function Sparkline({ values }: { values: readonly number[] }) {
+  if (values.length === 0) return null;
+  const x = (i: number) => (values.length > 1 ? 2 + (i * 56) / (values.length - 1) : 30);
+  const y = (value: number) => 18 - 16 * Math.min(1, Math.max(0, value));
+  return (
+    <svg width="60" height="20" aria-hidden="true">
+      <polyline
+        points={values.map((value, i) => `${x(i)},${y(value)}`).join(" ")}
+        fill="none"
+        stroke="var(--match)"
+        strokeWidth="1.5"
+      />
+      <circle cx={x(values.length - 1)} cy={y(values.at(-1) ?? 0)} r="2" fill="var(--match)" />
+    </svg>
+  );
+}
