@@ -1139,7 +1139,7 @@ export interface paths {
         };
         /**
          * Readyz
-         * @description Say whether the log can be used: 200, or 503 and why. Whoever gets 503 sends clients elsewhere.
+         * @description Say whether it can play: 200, or 503 and why. Whoever gets 503 sends clients elsewhere.
          */
         get: operations["readyz_readyz_get"];
         put?: never;
@@ -2740,6 +2740,11 @@ export interface components {
         PolicyView: {
             /** Command */
             command: string | null;
+            /**
+             * Constants
+             * @description the setting it is made for; null: any
+             */
+            constants: ("declared" | "fitted") | null;
             /** Description */
             description: string;
             /** Is Default */
@@ -3628,7 +3633,7 @@ export interface components {
         };
         /**
          * ToldView
-         * @description The best turn's law of an episode, and the tokens and seconds of all its turns.
+         * @description The law that matched best in an episode, with the tokens and seconds of all turns.
          */
         ToldView: {
             /** Episode Id */
