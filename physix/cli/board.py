@@ -199,7 +199,7 @@ def _prepared(folder: BoardFolder, path: Path, header: Header) -> BoardFolder:
         return folder
     there = folder.header()
     if there.state != "running" and there.plan != header.plan:
-        folder.save(replace(there, plan=header.plan, command=header.command, ceiling=there.ceiling))
+        folder.save(replace(there, plan=header.plan, command=header.command, workers=header.workers))
     return folder
 
 

@@ -166,7 +166,7 @@ def result_of(job: Job, posed: Posed, episode: Episode) -> Result:
         parse_failures=outcome.parse_failures,
         policy_failures=outcome.policy_failures,
     )
-    law = answer(episode, last=posed.last)
+    law = answer(episode)
     if law is None:
         return empty
     params = {name: value for name, value in law.params.items() if value is not None}
@@ -185,9 +185,18 @@ def result_of(job: Job, posed: Posed, episode: Episode) -> Result:
     )
 
 
-def answer(episode: Episode, *, last: bool) -> Hypothesis | None:
-    """Return the law an episode came to: the last one proposed, or the one that matched best."""
-    number = len(episode.turns) if last else episode.outcome.best_turn
+def answer(episode: Episode) -> Hypothesis | None:
+    """Return the law that a policy stands by at the end.
+
+    The one that passed; else the one it chose, where it recorded what it found; else the one that matched
+    best. Not the last one it tried: who proposes the best first would be judged by its worst.
+    """
+    chosen = None if episode.discovery is None else episode.discovery.chosen
+    if chosen is not None and episode.outcome.reason not in ("solved", "fits"):
+        return Hypothesis(equation=chosen.equation, params=dict(chosen.params))
+    number = episode.outcome.best_turn
+    if episode.outcome.reason in ("solved", "fits"):
+        number = len(episode.turns)
     if not number:
         return None
     turn = episode.turns[number - 1]

@@ -26,7 +26,7 @@ def markdown(board: Board) -> str:
         f"`{header.command}`",
         "",
         f"Played {header.updated_at:%d %B %Y}, {len(board.counted)} of {header.plan.episodes} episodes, "
-        f"{cpu:.0f} CPU seconds, {header.workers} at a time; "
+        f"{cpu:.0f} CPU seconds; "
         + ", ".join(f"{name} {version}" for name, version in header.versions.items())
         + ".",
     ]

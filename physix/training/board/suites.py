@@ -66,14 +66,11 @@ class Posed:
         truth: what its episode is judged by.
         judged: what the law is compared with afterwards: the clean motion shown, then others; None: nobody
             knows the law.
-        last: whether the answer is the last law proposed, as nothing ends the episode early; else the one
-            that matched best.
     """
 
     task: Task
     truth: Truth
     judged: Truth | None
-    last: bool
 
 
 def suite_names() -> list[str]:
@@ -184,9 +181,7 @@ def pose(problem: Problem, *, salt: str = PUBLIC_SALT) -> Posed:
             if case is None:
                 raise BadInputError(f"ODEBench has no law {problem.case[:40]!r}.")
             task, judged = ode_task(case, problem.noise or 0.0, problem.drop, problem.seed)
-            return Posed(
-                task=task, truth=Truth(equation=None, params={}, hidden=()), judged=judged, last=True
-            )
+            return Posed(task=task, truth=Truth(equation=None, params={}, hidden=()), judged=judged)
         case "builtin":
             seed = _FIRST_SEED + problem.seed
             return _sampled(*sample_task(problem.case, seed, noise=problem.noise), problem.case, seed)
@@ -197,11 +192,11 @@ def pose(problem: Problem, *, salt: str = PUBLIC_SALT) -> Posed:
         case "real":
             path = files("physix.training.suites") / "real" / f"{problem.case}.csv"
             made = measured_task(read_table(path.read_bytes()), title=problem.case.replace("_", " "))
-            return Posed(task=made.task, truth=made.truth, judged=None, last=True)
+            return Posed(task=made.task, truth=made.truth, judged=None)
     raise BadInputError(f"Unknown suite {problem.suite[:60]!r}. Suites: {', '.join(SUITES)}.")
 
 
 def _sampled(task: Task, truth: Truth, system_id: str, seed: int) -> Posed:
     clean = sample_task(system_id, seed, noise=0.0)[0].shown[:1]
     judged = replace(truth, hidden=(*clean, *truth.hidden))
-    return Posed(task=task, truth=truth, judged=judged, last=False)
+    return Posed(task=task, truth=truth, judged=judged)

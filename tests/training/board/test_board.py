@@ -14,10 +14,19 @@ from physix.errors import BadInputError, BoardNotFoundError, ConflictError
 from physix.settings import Settings
 from physix.store import EpisodeFilter, open_log
 from physix.store.memory import MemoryLog
-from physix.training.board.files import BoardFolder, Header, board_folder, export, list_boards, read_export
+from physix.training.board.files import (
+    BoardFolder,
+    Header,
+    board_folder,
+    export,
+    list_boards,
+    read_export,
+    shipped_boards,
+)
 from physix.training.board.odebench import judge, ode_task
 from physix.training.board.plan import Plan
 from physix.training.board.play import Played, Result
+from physix.training.board.report import markdown
 from physix.training.board.run import Progress, new_header, require_policies, run_board
 from physix.training.board.suites import Problem, pose, problems
 from physix.training.board.table import differences, rows
@@ -306,3 +315,10 @@ def test_a_policy_without_its_extra_is_refused_before_anything_is_played(
     with pytest.raises(BadInputError, match=r"pip install 'physix-live\[operon\]'"):
         require_policies(("search", "operon"))
     require_policies(("search", "nano"))
+
+
+def test_the_page_of_the_board_is_what_the_shipped_results_say() -> None:
+    board = board_folder([shipped_boards()], "published").read()
+    assert len(board.counted) == board.header.plan.episodes == 63 * 5
+    page = (Path(__file__).parents[3] / "docs" / "board.md").read_text()
+    assert markdown(board) in page
