@@ -1,4 +1,7 @@
-"""`physix validate`: our graders of RFC 008, which `openenv validate` names and does not load."""
+"""`physix validate`: the checks of RFC 008 that `openenv validate` names and does not run here.
+
+Ours are entry points, which it does not load; its own runtime checks it runs in a Docker image alone.
+"""
 
 from __future__ import annotations
 

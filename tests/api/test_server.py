@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,17 +24,14 @@ def free_port() -> int:
 
 
 def await_server(url: str, process: subprocess.Popen[bytes]) -> None:
-    """Return when the server answers; fail when it ends or takes two minutes."""
-    deadline = time.monotonic() + 120
-    while True:
-        try:
-            httpx.get(f"{url}/health", timeout=60).raise_for_status()
-            return
-        except httpx.TransportError:
-            assert time.monotonic() < deadline, "the server did not start"
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=0.1)
-            assert process.poll() is None, "the server ended"
+    """Return when the server can play, OpenEnv's routes included; fail when it ends."""
+    while True:  # a busy machine takes minutes: what bounds this is the timeout of the tests
+        with suppress(httpx.TransportError):
+            if httpx.get(f"{url}/readyz", timeout=60).is_success:
+                return
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.1)
+        assert process.poll() is None, "the server ended"
 
 
 @contextmanager

@@ -1,15 +1,17 @@
-"""All checks of ours over a package, as `physix validate` prints them."""
+"""All checks over a package, as `physix validate` prints them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from openenv.validation import CheckStatus, Subject
 from openenv.validation.parsers.openenv_yaml import OpenEnvYamlParser
 
 from physix.api.openenv.graders import GRADERS
+from physix.api.openenv.served import runtime_checks
 from physix.errors import BadInputError
 
 
@@ -25,17 +27,18 @@ class Checked:
 
 
 def validate(root: Path) -> Iterator[Checked]:
-    """Yield what each of our graders finds in the package at `root`, one after the other.
+    """Yield what OpenEnv's runtime graders, then each of ours, find in the package at `root`.
 
     Raises:
         BadInputError: there is no manifest.
+        InfrastructureError: the server that is checked did not start.
     """
     if not (root / "openenv.yaml").is_file():
         raise BadInputError(f"{root} holds no openenv.yaml: name the folder of the repository.")
     manifest = OpenEnvYamlParser().parse(root)
     subject = Subject(root=root, manifest=manifest, image_ref=None, running=None, outputs_dir=root)
-    for grader in GRADERS:
-        result = grader().run(subject)
+    own = (grader().run(subject) for grader in GRADERS)
+    for result in chain(runtime_checks(subject), own):
         passed = result.status is CheckStatus.PASS
         measured = ", ".join(f"{name} {_short(value)}" for name, value in (result.measured or {}).items())
         yield Checked(

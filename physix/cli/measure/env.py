@@ -149,7 +149,7 @@ def _running(command: list[str]) -> Iterator[tuple[int, subprocess.Popen[bytes]]
         [str(port) if word == "PORT" else word for word in command], stderr=subprocess.DEVNULL
     )
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 600
         while True:
             try:
                 health = httpx.get(f"http://127.0.0.1:{port}/health").raise_for_status().json()
