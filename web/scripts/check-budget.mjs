@@ -1,4 +1,4 @@
-// Fails the build when the first load outgrows its budget (gzip).
+// Fails the build when the first load, the start page with all it needs, outgrows its budget (gzip).
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
@@ -15,6 +15,8 @@ function visit(key) {
   for (const next of chunk.imports ?? []) visit(next);
 }
 visit("index.html");
+// The start page comes as a part of its own, and is what a first visit sees.
+visit("src/features/start/Start.tsx");
 
 const size = (files) =>
   [...files].reduce((sum, file) => sum + gzipSync(readFileSync(new URL(file, out))).length, 0);

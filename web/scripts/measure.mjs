@@ -1,7 +1,7 @@
 // Measures the page in Chromium; started by bench/page.py with an address and a long episode's id.
 import { chromium } from "@playwright/test";
 
-const [, , base, long, first, second] = process.argv;
+const [, , base, long, first, second, rows] = process.argv;
 const browser = await chromium.launch({
   executablePath: "/usr/bin/chromium",
   args: ["--no-sandbox", "--disable-gpu"],
@@ -103,5 +103,90 @@ async function scriptPerFrame(page, act) {
     await page.context().close();
   }
   told("a 64-turn episode, click to all turns drawn", times, "ms");
+}
+{
+  const times = [];
+  let elements = 0;
+  for (let i = 0; i < 5; i++) {
+    const page = await open();
+    await page.goto(`/episodes/${first}`);
+    await page.locator("svg[role=img]").first().waitFor();
+    const began = performance.now();
+    await page.goto(`/episodes/${rows}`);
+    const chart = page.locator("svg[role=img]").first();
+    await chart.waitFor();
+    times.push(performance.now() - began);
+    elements = await chart.evaluate((svg) => svg.querySelectorAll("*").length);
+    await page.context().close();
+  }
+  told(`a chart of 10,000 rows (${elements} elements), opened`, times, "ms");
+}
+
+const post = async (path, body) => {
+  const answer = await fetch(`${base}${path}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(await answer.text());
+  return answer.json();
+};
+const LASTING = { system_id: "damped_pendulum", policy: "nano-untrained", max_turns: 64 };
+
+{
+  const page = await open();
+  // Counted from the first byte on: whatever moves without having been asked to.
+  await page.addInitScript(() => {
+    window.shifted = [];
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries())
+        if (!entry.hadRecentInput) window.shifted.push(entry.value);
+    }).observe({ type: "layout-shift", buffered: true });
+  });
+  const { episode_id: id } = await post("/interactive/sessions", { ...LASTING, max_turns: 16 });
+  await page.goto(`/run/${id}`);
+  await page.locator(".story").waitFor();
+  await post(`/interactive/sessions/${id}/run`, {});
+  await page.getByText("Complete", { exact: false }).first().waitFor({ timeout: 120_000 });
+  await page.waitForTimeout(1000);
+  const shifted = await page.evaluate(() => window.shifted);
+  const sum = shifted.reduce((a, b) => a + b, 0);
+  console.log(
+    `${"layout shift over a live run of 16 turns".padEnd(46)} ${sum.toFixed(4)}, aim 0.05`,
+  );
+  await page.context().close();
+}
+
+{
+  const context = await browser.newContext({ baseURL: base });
+  const { episode_id: id } = await post("/interactive/sessions", LASTING);
+  await post(`/interactive/sessions/${id}/run`, {});
+  const open = new Set();
+  let most = 0;
+  context.on("request", (request) => {
+    if (request.headers().accept !== "text/event-stream") return;
+    open.add(request);
+    most = Math.max(most, open.size);
+  });
+  for (const end of ["requestfinished", "requestfailed"])
+    context.on(end, (request) => open.delete(request));
+  const tabs = [];
+  for (let i = 0; i < 6; i++) {
+    const page = await context.newPage();
+    await page.goto(`/run/${id}`);
+    tabs.push(page);
+  }
+  const times = [];
+  for (const page of tabs)
+    times.push(
+      await page.evaluate(async () => {
+        const began = performance.now();
+        await (await fetch("/api/systems")).json();
+        return performance.now() - began;
+      }),
+    );
+  told(`a request from each of six tabs on a live run (${most} stream)`, times, "ms");
+  await post(`/interactive/sessions/${id}/abandon`, {});
+  await context.close();
 }
 await browser.close();

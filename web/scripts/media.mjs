@@ -43,18 +43,22 @@ async function discovered() {
 }
 
 for (const theme of ["light", "dark"]) {
-  const page = await open(theme, 1360, 1200);
+  const page = await open(theme, 1360, 900);
   await compare(page);
-  await page.getByText("Complete").waitFor();
-  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await page.getByText("tells them apart").waitFor();
+  await page.getByRole("button", { name: "Pause the motion" }).click();
   await page.getByLabel("Time", { exact: true }).fill("3.1");
   await page.screenshot({ path: join(out, `compare-${theme}.png`) });
   await page.goto("/run?system=damped_pendulum&seed=7");
   await page.getByRole("button", { name: "Start", exact: true }).click();
   await page.getByText("Complete").waitFor();
-  await page.getByRole("button", { name: "Pause", exact: true }).click();
+  await page.getByRole("button", { name: "Pause the motion" }).click();
   await page.getByLabel("Time", { exact: true }).fill("3.1");
   await page.screenshot({ path: join(out, `run-${theme}.png`) });
+  await page.goto("/");
+  await page.getByText("match 1.00").waitFor();
+  await page.getByRole("button", { name: "Play again" }).waitFor({ timeout: 60_000 });
+  await page.screenshot({ path: join(out, `start-${theme}.png`) });
   await page.context().close();
 }
 

@@ -37,6 +37,19 @@ createRoot(root).render(
   </StrictMode>,
 );
 
-// Fetched while nothing else is going on; an equation that comes first, or a failure here, fetches it anew.
+// Fetched while nothing else is going on, so that a screen can be gone to when the server is away; whatever is wanted
+// first, or fails here, is fetched anew.
+const later = [
+  loadMaths,
+  () => import("./panel/EpisodePanel"),
+  () => import("./features/episodes/EpisodeList"),
+  () => import("./features/compare/Comparison"),
+  () => import("./features/manual/HypothesisForm"),
+];
 const whenIdle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
-whenIdle(() => loadMaths().catch(() => {}));
+const fetchNext = () =>
+  whenIdle(() => {
+    const next: Promise<unknown> | undefined = later.shift()?.();
+    next?.catch(() => {}).then(fetchNext);
+  });
+fetchNext();

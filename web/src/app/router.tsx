@@ -8,12 +8,14 @@ import {
 import { lazy, Suspense } from "react";
 import { bundled } from "../api/bundle";
 import { StartForm } from "../features/run/StartForm";
-import { EpisodePanel } from "../panel/EpisodePanel";
 import { Loading } from "../shared/parts";
 import { compareSearch, episodeSearch, formSearch } from "../shared/search";
 import { root, split } from "./root";
 import { work } from "./workbench";
 
+const EpisodePanel = lazy(async () => ({
+  default: (await import("../panel/EpisodePanel")).EpisodePanel,
+}));
 const Start = lazy(() => import("../features/start/Start"));
 const DemoScreen = lazy(() => import("../features/demos/Demos"));
 
@@ -69,13 +71,15 @@ const running = createRoute({
     return (
       <>
         <h1 className="sr-only">Run</h1>
-        <EpisodePanel
-          key={episodeId}
-          id={episodeId}
-          view={running.useSearch()}
-          drivable
-          onView={(next) => go({ search: next, replace: true })}
-        />
+        <Suspense fallback={<Loading what="the episode" height={720} />}>
+          <EpisodePanel
+            key={episodeId}
+            id={episodeId}
+            view={running.useSearch()}
+            drivable
+            onView={(next) => go({ search: next, replace: true })}
+          />
+        </Suspense>
       </>
     );
   },
@@ -92,14 +96,16 @@ const replay = createRoute({
     return (
       <>
         <h1 className="sr-only">Replay</h1>
-        <EpisodePanel
-          key={episodeId}
-          id={episodeId}
-          view={view}
-          onView={(next) =>
-            go({ search: { ...(view.embed && { embed: 1 }), ...next }, replace: true })
-          }
-        />
+        <Suspense fallback={<Loading what="the episode" height={720} />}>
+          <EpisodePanel
+            key={episodeId}
+            id={episodeId}
+            view={view}
+            onView={(next) =>
+              go({ search: { ...(view.embed && { embed: 1 }), ...next }, replace: true })
+            }
+          />
+        </Suspense>
       </>
     );
   },

@@ -3,7 +3,6 @@
 import { createRoute } from "@tanstack/react-router";
 import { lazy, type ReactNode, Suspense, useCallback, useState } from "react";
 import { StartForm } from "../features/run/StartForm";
-import { EpisodePanel } from "../panel/EpisodePanel";
 import { Loading } from "../shared/parts";
 import {
   benchSearch,
@@ -24,6 +23,9 @@ const comparison = () => import("../features/compare/Comparison");
 const CompareForm = lazy(async () => ({ default: (await comparison()).CompareForm }));
 const ComparisonScreen = lazy(async () => ({ default: (await comparison()).ComparisonScreen }));
 const Members = lazy(async () => ({ default: (await comparison()).Members }));
+const EpisodePanel = lazy(async () => ({
+  default: (await import("../panel/EpisodePanel")).EpisodePanel,
+}));
 const EpisodeList = lazy(() => import("../features/episodes/EpisodeList"));
 const HypothesisForm = lazy(() => import("../features/manual/HypothesisForm"));
 const LocalFile = lazy(() => import("../features/files/LocalFile"));

@@ -58,8 +58,11 @@ export function TrueLaw({ id, turn }: { id: string; turn: number }) {
             <tbody>
               {constants.map((one) => (
                 <tr key={`${one.target} ${one.form}`}>
-                  <th scope="row" aria-label={one.form} className="pr-6 font-normal">
-                    <Maths latex={one.latex} source={one.form} />
+                  <th scope="row" className="pr-6 font-normal">
+                    <span className="sr-only">{one.form}</span>
+                    <span aria-hidden="true">
+                      <Maths latex={one.latex} source={one.form} />
+                    </span>
                     {several && <span className="text-xs text-muted"> in {one.target}</span>}
                   </th>
                   <td className="pr-6 text-right">{told(one.true)}</td>

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 import { api } from "../../api/client";
 import { driven as noteDriven } from "../../episode/store";
-import type { RunningEpisode } from "../../episode/types";
+import type { BoardSummary, RunningEpisode } from "../../episode/types";
 import { Menu } from "../../shared/Menu";
 import { nameOf } from "../../shared/words";
 
@@ -11,7 +11,7 @@ const LOOK_MS = 4000;
 
 interface Item {
   id: string;
-  comparison: boolean;
+  kind: "episode" | "comparison" | "board";
   title: string;
   detail: string;
   driven: boolean;
@@ -26,13 +26,26 @@ export function itemsOf(episodes: readonly RunningEpisode[]): Item[] {
   }
   return [...together].map(([id, members]) => ({
     id,
-    comparison: members[0]?.comparison_id != null,
+    kind: members[0]?.comparison_id != null ? "comparison" : "episode",
     title: members[0]?.title ?? "",
     detail: members
       .map((one) => `${nameOf(one.policy)}, turn ${one.turns} of ${one.max_turns}`)
       .join("; "),
     driven: members.some((one) => one.driven),
   }));
+}
+
+/** Boards that are being filled, or wait to be gone on with. */
+export function boardItems(boards: readonly BoardSummary[]): Item[] {
+  return boards
+    .filter(({ state }) => state === "running" || state === "paused" || state === "interrupted")
+    .map(({ id, name, done, total, state }) => ({
+      id,
+      kind: "board",
+      title: name,
+      detail: `${done} of ${total} episodes${state === "running" ? "" : `, ${state}`}`,
+      driven: state === "running",
+    }));
 }
 
 /** Everything that this server drives, from any screen: to look at, to pause and to stop. */
@@ -43,13 +56,20 @@ export default function RunningNow() {
     refetchInterval: LOOK_MS,
     staleTime: 0,
   });
+  const boards = useQuery({
+    queryKey: ["boards"],
+    queryFn: api.boards,
+    refetchInterval: 2 * LOOK_MS,
+    retry: false,
+  });
   const { data } = running;
   // An episode that another page has let play on needs its stream again here.
   useEffect(() => {
     for (const one of data?.driven ?? []) noteDriven(one.episode_id, true);
   }, [data]);
-  const playing = itemsOf(data?.driven ?? []);
-  const left = itemsOf(data?.left ?? []);
+  const all = boardItems(boards.data?.items ?? []);
+  const playing = [...itemsOf(data?.driven ?? []), ...all.filter(({ driven }) => driven)];
+  const left = [...itemsOf(data?.left ?? []), ...all.filter(({ driven }) => !driven)];
   const more = (data?.driven_total ?? 0) - (data?.driven.length ?? 0);
   return (
     <Menu
@@ -91,17 +111,30 @@ function List({ items, onGo, empty }: { items: Item[]; onGo: () => void; empty: 
   );
 }
 
+const LEADS = { episode: "", comparison: "Comparison on ", board: "Board " } as const;
+
 function Entry({ item, onGo }: { item: Item; onGo: () => void }) {
   const client = useQueryClient();
   const act = useMutation({
     mutationFn: (action: "run" | "pause" | "abandon"): Promise<unknown> =>
-      item.comparison ? api.driveAll(item.id, action) : api.drive(item.id, action),
-    onSettled: () => client.invalidateQueries({ queryKey: ["running"] }),
+      item.kind === "board"
+        ? api.driveBoard(item.id, action === "abandon" ? "cancel" : action)
+        : item.kind === "comparison"
+          ? api.driveAll(item.id, action)
+          : api.drive(item.id, action),
+    onSettled: () =>
+      Promise.all(
+        [["running"], ["boards"]].map((queryKey) => client.invalidateQueries({ queryKey })),
+      ),
   });
-  const link = `${item.comparison ? "Comparison on " : ""}${item.title}`;
+  const link = `${LEADS[item.kind]}${item.title}`;
   return (
     <>
-      {item.comparison ? (
+      {item.kind === "board" ? (
+        <Link to="/board/$boardId" params={{ boardId: item.id }} onClick={onGo}>
+          {link}
+        </Link>
+      ) : item.kind === "comparison" ? (
         <Link to="/compare/$comparisonId" params={{ comparisonId: item.id }} onClick={onGo}>
           {link}
         </Link>

@@ -17,7 +17,7 @@ const DOORS = [
     says: "Write the equation yourself. Sliders, hints of the verifier, and the same verdict as everyone.",
   },
   {
-    to: "/manual",
+    to: "/data",
     search: {},
     name: "Bring your data",
     says: "A file of measurements, and the laws that explain it, with error bars and rivals.",
