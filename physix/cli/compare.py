@@ -213,12 +213,12 @@ async def _play(plan: Plan, url: str, executor: Executor) -> list[Member]:
         for seed in plan.seeds
         for index in range(len(plan.policies))
     ]
-    members: list[Member] = []
+    members: dict[Job, Member] = {}
     broken: list[str] = []
     with episodes_bar(len(jobs)) as told:
 
         async def take(done: Done[Job, Member]) -> None:
-            members.extend(done.results)
+            members.update(zip(done.jobs, done.results, strict=False))  # a batch that broke has none
             broken.extend([done.error] * len(done.jobs) if done.error is not None else [])
             told(len(members))
 
@@ -235,7 +235,8 @@ async def _play(plan: Plan, url: str, executor: Executor) -> list[Member]:
             f"{len(broken)} of {len(jobs)} episodes broke off ({broken[0]}). Run the same command again: "
             "what the log holds is not played twice."
         )
-    return members
+    # In the order of the plan, whoever was first: intervals draw from it.
+    return [members[job] for job in jobs]
 
 
 def _print(rows: Sequence[Row]) -> None:
