@@ -261,7 +261,7 @@ class Search:
             before = best.score
             for i, shortlist in enumerate(shortlists):
                 for structure in shortlist:
-                    if not self.fitter.tired and structure.key != best.choice[i].key:
+                    if not self.fitter.tired(self.tier) and structure.key != best.choice[i].key:
                         found = self._try((*best.choice[:i], structure, *best.choice[i + 1 :]))
                         if found is not None and found.score < best.score:
                             best = found
@@ -305,7 +305,7 @@ class Search:
     def _finish(self) -> None:
         """Fit the best laws to every row, and let equal coefficients be one constant."""
         best = self.best
-        if best is not None and not explains(best) and best.reduced > _HIDDEN:
+        if best is not None and not explains(best) and _HIDDEN < best.reduced < self.fitter.tolerable:
             self.explained = False
             self.laws = {
                 key: replace(law, score=self.fitter.practical(law)) for key, law in self.laws.items()

@@ -279,6 +279,11 @@ def _waves(phases: Sequence[StateVariable], names: Sequence[str], ranges: Ranges
         yield Term(f"cos({a})*sin({b})", "w", tier)
         yield Term(f"sin({a})*sin({b})", "w", tier)
         yield Term(f"cos({a})*cos({b})", "w", tier)
+        # Angles on a sphere: meridians meet at its poles.
+        for c, d in ((a, b), (b, a)):
+            yield Term(f"cos({c})/tan({d})", "u", 2)
+            yield Term(f"sin({c})/tan({d})", "w", 2)
+            yield Term(f"sin({c})*sin({d})**2", "w", 2)
     # Around a circle of fixed radius nothing but the phase turns: waves over another variable.
     for phase in phases:
         for name in names:

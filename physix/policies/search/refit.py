@@ -30,7 +30,7 @@ _ALL_EVALUATIONS = 400_000
 _TOTAL = 2_000_000  # for all laws of one task
 _PRACTICAL = 1.5e-2  # the same where no law explains the data
 _GOOD_ENOUGH, _FINE = 0.1, 1e-3  # of chi² that a step must promise: to compare laws, and to tell constants
-_SWEPT = 0.6  # of it, for trying structures
+_SWEPT = (0.2, 0.4, 0.6, 0.7)  # of it, for trying structures by the end of each tier
 
 
 QUIETEST = 1e-7  # share of the spread that even noise-free data is trusted to
@@ -131,7 +131,8 @@ class Fitter:
         ]
         size = np.hypot(prepared.rms_sigma, floor)
         shares = ((prepared.scale / size) ** 2)[prepared.scored]
-        self._near, self._practical = (share**2 * float(np.mean(shares)) for share in (_NEAR, _PRACTICAL))
+        # The latter is chi² per sample that a measurement's own faults may leave over.
+        self._near, self.tolerable = (share**2 * float(np.mean(shares)) for share in (_NEAR, _PRACTICAL))
         self._early = prepared.early
         share = float(np.min(np.where(prepared.scored, prepared.rms_sigma / prepared.scale, np.inf)))
         self._coarser = float(np.clip(share / _TOLERATED, 1.0, _COARSEST))
@@ -177,10 +178,9 @@ class Fitter:
         """Let that many evaluations more be spent."""
         self._total = max(self._total, self.spent) + more
 
-    @property
-    def tired(self) -> bool:
-        """What is left is for taking terms away."""
-        return self.spent >= _SWEPT * self._total
+    def tired(self, tier: int) -> bool:
+        """Tell whether what is left is for further tiers, and for taking terms away."""
+        return self.spent >= _SWEPT[tier] * self._total
 
     @property
     def exhausted(self) -> bool:
@@ -323,7 +323,7 @@ class Fitter:
         say nothing.
         """
         price = self._price(law.choice, law.ties, law.samples, 30)
-        return price + _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self._practical))
+        return price + _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self.tolerable))
 
     def motions(self, law: Fitted) -> list[FloatArray] | None:
         """Return the law's own motion at every row of every run, shape (T, D); None where it ends early."""
