@@ -11,8 +11,8 @@ judged. `reconst.` is the share of laws with variance-weighted R² > 0.9 on the 
 start; `general.` the same from the second start; `recovered` the share whose field is within 1 % of the
 true one over a box about both motions; `form` those that some constants would turn into the truth.
 Source: d'Ascoli et al., "ODEFormer", ICLR 2024, arXiv:2310.05573. The systems are played in `strict`;
-so are files of measurements, read with the roles that the importer proposes: whether a law is right, a
-person has to say.
+so are files of measurements, read with the roles that the importer proposes, NAME_1.csv judged on NAME_2.csv
+where there is one: whether a law is right, a person has to say.
 """
 
 from __future__ import annotations
@@ -109,7 +109,9 @@ def file_found(job: tuple[Path, str]) -> str:
     """Let a policy work on one file; return a line of what it found."""
     path, policy = job
     try:
-        made = measured_task(read_table(path.read_bytes()))
+        second = path.with_stem(path.stem.removesuffix("_1") + "_2")
+        other = read_table(second.read_bytes()) if path.stem.endswith("_1") and second.exists() else None
+        made = measured_task(read_table(path.read_bytes()), held_back=other)
     except CsvError as error:
         return f"{path.stem}: refused: {error}"
     orders = ", ".join(f"{v.name}{'~' if v.estimated else ''}" for v in made.task.variables)
@@ -189,7 +191,12 @@ def main() -> None:
         if options.folder is None:
             parser.error("files: name a --folder")
         paths = sorted(options.folder.glob("*.csv"))
-        paths = [path for path in paths if not options.cases or path.stem in options.cases]
+        repeated = {
+            path
+            for path in paths
+            if path.with_stem(path.stem[:-2] + "_1") in paths and path.stem[-2:] == "_2"
+        }
+        paths = [p for p in paths if p not in repeated and (not options.cases or p.stem in options.cases)]
         with Pool(options.jobs) as pool:
             for line in pool.imap(file_found, [(path, options.policy) for path in paths], chunksize=1):
                 print(line, flush=True)

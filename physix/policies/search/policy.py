@@ -87,16 +87,22 @@ class SearchPolicy:
         """Return the best law if it is new, else one as good and no longer; when there is none, the best."""
         laws = self._found.laws
         tried = {_key(past.equation, past.params) for past in observation.history}
+        forms = {past.equation: past.params for past in observation.history}
         for law in laws:
             hypothesis = _hypothesis(observation, law)
-            new = hypothesis is not None and _key(hypothesis.equation, hypothesis.params) not in tried
-            if hypothesis is not None and new and (law is laws[0] or _is_as_good(law, laws[0])):
+            if hypothesis is None or _key(hypothesis.equation, hypothesis.params) in tried:
+                continue
+            # A law that does not explain the data is not proposed until it passes by a hair.
+            again = hypothesis.equation in forms and not explains(law)
+            if not again and (law is laws[0] or _is_as_good(law, laws[0])):
                 return replace(hypothesis, rationale=_rationale(law, laws[0], observation))
         best = next(filter(None, (_hypothesis(observation, law) for law in laws)), None)
         if best is None:
             raise PolicyError("No candidate law could be written in the grammar.")
         return replace(
-            best, rationale="Nothing better: no law that was tried explains more, or as much with less."
+            best,
+            params=forms.get(best.equation, best.params),
+            rationale="Nothing better: no law that was tried explains more, or as much with less.",
         )
 
 
