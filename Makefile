@@ -5,6 +5,7 @@
 # make soak   what takes long: kill tables, long fuzzing, reaches over many seeds
 # make conformance   hold the server to its own OpenAPI document for ten minutes (part of make soak)
 # make test-adapters   install verifiers and Inspect, each into an environment of its own; vf-eval, inspect eval and scripts against a server
+# make smollm2   teach SmolLM2 on random laws and write its adapter (CPU, one thread, about half an hour of it)
 # make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -21,7 +22,7 @@ PAGE := physix/api/static/index.html
 PAGE_SOURCES := $(shell find web/src web/public -type f 2>/dev/null) \
 	$(wildcard web/*.ts web/*.json web/*.html web/scripts/*)
 
-.PHONY: help demo page test check lint mutants soak test-web test-e2e test-python test-adapters conformance types nano clean
+.PHONY: help demo page test check lint mutants soak test-web test-e2e test-python test-adapters conformance types nano smollm2 clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -113,6 +114,23 @@ nano: .venv/installed-dev
 	$(BIN)/physix train nano --out runs/nano
 	$(BIN)/physix train report --weights runs/nano/nano.npz --out runs/nano/report --run runs/nano/nano-sft \
 		--other-episodes 40 --search-episodes 34
+
+# The adapter that ships: SmolLM2 on random laws, three stages of supervised training (about half a CPU hour).
+SMOLLM2 := runs/smollm2
+LESSONS := $(BIN)/physix dataset lessons --db sqlite:///$(SMOLLM2)/lessons.db
+HABITS := --synthetic 620 --systems 90 --first-seed 30000 --starts habits --run-id lessons-2
+TEACH := $(BIN)/physix train sft --profile smollm2 --backend peft --batch 8
+smollm2: .venv/installed-dev
+	mkdir -p $(SMOLLM2)
+	$(BIN)/physix models pull smollm2 --unpack
+	$(LESSONS) --out $(SMOLLM2)/lessons-1
+	$(LESSONS) --out $(SMOLLM2)/lessons-2 $(HABITS) --firsts 0.2
+	$(LESSONS) --out $(SMOLLM2)/lessons-3a --firsts 0.06 --systems-firsts 0.15 --leaps 0.2
+	$(LESSONS) --out $(SMOLLM2)/lessons-3b $(HABITS) --firsts 0.06 --leaps 0.2
+	$(TEACH) --dataset $(SMOLLM2)/lessons-1 --output-dir $(SMOLLM2)/sft-1 --num-steps 120
+	$(TEACH) --model $(SMOLLM2)/sft-1/model --dataset $(SMOLLM2)/lessons-2 --output-dir $(SMOLLM2)/sft-2 --num-steps 110 --learning-rate 5e-4
+	$(TEACH) --model $(SMOLLM2)/sft-2/model --dataset $(SMOLLM2)/lessons-3a --dataset $(SMOLLM2)/lessons-3b --output-dir $(SMOLLM2)/sft-3 --num-steps 140
+	$(BIN)/physix train gguf --model $(SMOLLM2)/sft-3/model --out $(SMOLLM2) --name smollm2-physix
 
 types: web/node_modules/.installed .venv/installed-dev
 	$(BIN)/python -m physix.api.openapi > web/src/api/openapi.json

@@ -61,6 +61,9 @@ def dataset_lessons(
     starts: Annotated[
         str, typer.Option(help="mixed, or habits: terms to drop as often as to add.")
     ] = "mixed",
+    lines: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the repairs of a single equation.")
+    ] = 1.0,
     leaps: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the repairs that no finding leads to.")
     ] = 1.0,
@@ -82,6 +85,7 @@ def dataset_lessons(
         first_seed=first_seed,
         firsts=firsts,
         leaps=leaps,
+        lines=lines,
         systems_firsts=systems_firsts,
         starts="mixed" if starts == "mixed" else "habits",
     )

@@ -106,6 +106,22 @@ def report(
     sys.stdout.write(f"{path}\n")
 
 
+@train_app.command("measure")
+def measure(
+    arms: Annotated[Path, typer.Option(help="JSON: [{policy, suite, hint, told, episodes}, ...].")],
+    out: Annotated[Path, typer.Option(help="The tables, as Markdown, written after every arm.")],
+    db: Annotated[str, typer.Option(metavar="URL", help="The log; what it holds is not played again.")],
+    temperature: Annotated[float, typer.Option(min=0.0, help="Of language models' replies.")] = 0.7,
+    grammar: Annotated[bool, typer.Option(help="Hand models a grammar of the task's replies.")] = False,
+) -> None:
+    """Measure policies on whole episodes, structure alone and strict; hints and findings can be taken."""
+    from physix.settings import Settings
+    from physix.training.small_report import arms_from, measure_arms, table
+
+    settings = Settings(temperature=temperature, grammar="on" if grammar else "off", retry_wait_s=0.0)
+    sys.stdout.write(f"{table(measure_arms(db, arms_from(arms), out, settings))}\n")
+
+
 @train_app.command("transfer")
 def transfer(
     before: Annotated[Path, typer.Option(help="The model folder that every run began from.")],

@@ -189,6 +189,7 @@ class LessonPlan:
         starts: "mixed", or "habits": mostly what a small model says first of anything, so that terms are to
             be dropped as often as added.
         leaps: share of the later turns that no finding leads to: they are learnt from hints alone.
+        lines: share of the repairs of one equation: those of two are harder, and the held-out tier has two.
         systems_firsts: share of the first turns on tiers 1 and 2, where the starts are mixed.
         firsts: share of the synthetic episodes whose first turn is learnt too. Its table makes it twice as
             long as a repair, and repairs are what carries over.
@@ -201,6 +202,7 @@ class LessonPlan:
     starts: Starts = "mixed"
     leaps: float = 1.0
     systems_firsts: float = 1.0
+    lines: float = 1.0
 
     def tasks(self) -> Iterator[tuple[Task, Truth, Law]]:
         """Yield the tasks with their laws as terms."""
@@ -288,9 +290,9 @@ def _kind(episode: Episode, index: int) -> Literal["repair", "leap"]:
 
 def chosen(lesson: Lesson, plan: LessonPlan) -> bool:
     """Tell whether a row is kept: the same rows every time."""
-    if lesson.kind == "repair":
+    if lesson.kind == "repair" and "; " in lesson.completion[0]["content"]:
         return True
-    share = plan.firsts if lesson.kind == "first" else plan.leaps
+    share = {"first": plan.firsts, "leap": plan.leaps, "repair": plan.lines}[lesson.kind]
     if lesson.system_id != SYNTHETIC and lesson.kind == "first" and plan.starts == "mixed":
         share = max(share, plan.systems_firsts)
     number = int(lesson.task_id.rpartition("/")[2].partition(",")[0])
