@@ -29,14 +29,16 @@ test("many runs are counted, started, watched, and come to a board whose address
     page.getByRole("button", { name: "Markdown" }).click(),
   ]);
   expect(file.suggestedFilename()).toMatch(/\.md$/);
-  for (const path of [page.url(), "/board", "/many"]) {
+  for (const [path, colorScheme] of [
+    [page.url(), "light"],
+    ["/board", "dark"],
+    ["/many", "light"],
+  ] as const) {
+    await page.emulateMedia({ colorScheme });
     await page.goto(path);
     await page.waitForLoadState("networkidle");
-    for (const colorScheme of ["light", "dark"] as const) {
-      await page.emulateMedia({ colorScheme });
-      const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
-      expect(violations.map((one) => `${one.id}: ${one.nodes[0]?.html}`)).toEqual([]);
-    }
+    const { violations } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+    expect(violations.map((one) => `${one.id}: ${one.nodes[0]?.html}`)).toEqual([]);
   }
   await expect(page.getByRole("link", { name: "Board" })).toBeVisible();
 });

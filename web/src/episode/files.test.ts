@@ -1,5 +1,6 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { FileError, FORMAT, readExport, unpack } from "./files";
+import { FileError, FORMAT, NEWEST_SCHEMA, readExport, unpack } from "./files";
 import { emptyEpisode, reduce } from "./reduce";
 
 /** Two rows of one shown array and one row of a hidden one, as docs/event-log.md lays them out. */
@@ -101,4 +102,9 @@ describe("an exported file", () => {
     await expect(read).rejects.toThrow(FileError);
     await expect(read).rejects.toThrow(words);
   });
+});
+
+it("the page reads the newest schema that the server writes", () => {
+  const events = readFileSync("../physix/engine/events.py", "utf8");
+  expect(Number(/^SCHEMA_VERSION = (\d+)/m.exec(events)?.[1])).toBe(NEWEST_SCHEMA);
 });

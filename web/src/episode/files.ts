@@ -12,7 +12,8 @@ interface Line {
 }
 
 export const FORMAT = "physix-log/1";
-const NEWEST_SCHEMA = 3;
+/** The newest schema of events that the page reads; a test holds it to the server's. */
+export const NEWEST_SCHEMA = 4;
 const MAX_BYTES = 64 * 2 ** 20;
 
 /** A file that cannot be shown; the message says what was wrong and what would be right. */
@@ -115,6 +116,7 @@ function complete(type: string, payload: any, arrays: number[][][]): object {
         labels: {},
         forked_from: null,
         comparison_id: null,
+        carried_to: null,
         ...rest,
         task,
         targets: targetsOf(task.variables),
@@ -123,6 +125,7 @@ function complete(type: string, payload: any, arrays: number[][][]): object {
     case "HypothesisSubmitted":
       return {
         raw_completion: null,
+        discovery: null,
         ...payload,
         provenance: {
           model: null,
