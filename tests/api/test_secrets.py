@@ -132,6 +132,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         {"equation": NEAR, "start": [0.5, 0.0]},
         {"equation": FLAT, "start": [0.0, 1.0, 2.0, 3.0]},
     ],
+    "/api/episodes/{episode_id}/follow": [{"equation": "d2theta/dt2 = -2.25*theta"}, {"equation": FLAT}],
     "/api/episodes/{episode_id}/fit": [{"law": "d2theta/dt2 = -a*sin(theta)"}, {"law": FLAT}],
     "/api/csv/check": [{"csv": "t,x\n" + "\n".join(f"{n / 10},{0.9**n}" for n in range(40))}],
     "/api/laws/simplify": [{"law": NEAR}],
@@ -150,6 +151,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
 }
 QUERIES: dict[str, list[str]] = {
     "/api/episodes": ["", "?limit=200", "?status=finished", "?sort=-match", "?q=EPISODE"],
+    "/api/episodes/told": ["?episode=EPISODE"],
     "/api/episodes/export": ["?episode=EPISODE"],
     "/api/datasets/sft": ["", "?render=tool"],
     "/api/episodes/{episode_id}/report": ["", "?law=d2theta/dt2=-a*sin(theta)"],
