@@ -224,7 +224,7 @@ def test_no_route_tells_a_player_a_secret(
     monkeypatch.setenv("PHYSIX_OPERATOR_TOKEN", TOKEN)
     db, port = tmp_path / "log.db", free_port()
     base = f"http://127.0.0.1:{port}"
-    with server(db, port), httpx.Client(base_url=base, timeout=60) as client:
+    with server(db, port), httpx.Client(base_url=base, timeout=600) as client:
         there = populate(client)
         task, truth = split_task(**EVALUATION)
         held = [*there.evaluation, there.owned[0]]

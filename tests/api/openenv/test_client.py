@@ -14,6 +14,7 @@ from typing import Any
 import anyio
 import pytest
 from openenv.core.containers.runtime.providers import ContainerProvider
+from openenv.core.generic_client import GenericEnvClient
 
 from physix.api.openenv.client import PhysiXAction, PhysiXEnv, PhysixEnv, PhysiXResetObservation
 from physix.errors import InfrastructureError
@@ -217,3 +218,13 @@ def test_a_server_that_never_comes_is_an_infrastructure_failure() -> None:
 
     with pytest.raises(InfrastructureError, match=r"stayed away for 0 s.*physix serve"):
         asyncio.run(enter())
+
+
+def test_openenvs_generic_client_plays_without_any_code_of_ours(url: str) -> None:
+    with GenericEnvClient(base_url=url).sync() as env:
+        first = env.reset(system_id="free_fall", seed=7, max_turns=1)
+        assert first.observation["hint"]
+        result = env.step({"equation": "d2y/dt2 = -9.0"})
+        assert result.done
+        assert result.reward == result.observation["reward_breakdown"]["total"] > 0.0
+        assert env.state()["step_count"] == 1
