@@ -10,6 +10,8 @@ process.env.PHYSIX_E2E_PORT ??= execFileSync("../.venv/bin/python", [
   "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], end='')",
 ]).toString();
 const port = process.env.PHYSIX_E2E_PORT;
+// What the server of the tests writes, apart from anybody's log and boards.
+const folder = mkdtempSync(join(tmpdir(), "physix-"));
 
 export default defineConfig({
   testDir: "e2e",
@@ -36,7 +38,8 @@ export default defineConfig({
     timeout: 120_000,
     env: {
       PHYSIX_PORT: `${port}`,
-      PHYSIX_DB: `sqlite:///${join(mkdtempSync(join(tmpdir(), "physix-")), "e2e.db")}`,
+      PHYSIX_DB: `sqlite:///${join(folder, "e2e.db")}`,
+      PHYSIX_BOARDS: join(folder, "boards"),
     },
   },
 });
