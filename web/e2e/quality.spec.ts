@@ -24,6 +24,8 @@ async function screens(page: Page): Promise<[string, string][]> {
 
 for (const theme of ["light", "dark"] as const)
   test(`axe finds nothing on any screen in ${theme}`, async ({ page }) => {
+    // Axe walks over every screen: minutes on a busy machine.
+    test.slow();
     await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
     for (const [path, heading] of await screens(page)) {
       await page.goto(path);

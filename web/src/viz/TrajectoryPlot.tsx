@@ -84,7 +84,8 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, wide = false,
   };
 
   return (
-    <div ref={box} className="min-w-0">
+    // Its place is kept until its width is known: nothing below moves.
+    <div ref={box} className="min-w-0" style={{ minHeight: height }}>
       {width >= 60 && (
         <svg
           width={width}
