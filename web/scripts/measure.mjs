@@ -186,7 +186,6 @@ const LASTING = { system_id: "damped_pendulum", policy: "nano-untrained", max_tu
       }),
     );
   told(`a request from each of six tabs on a live run (${most} stream)`, times, "ms");
-  await post(`/interactive/sessions/${id}/abandon`, {});
   await context.close();
 }
 await browser.close();
