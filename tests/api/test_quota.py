@@ -10,8 +10,12 @@ from physix.api.quota import Quota
 from physix.settings import Settings
 
 LAWS = {"first": "dx/dt = -k*x", "second": "dx/dt = -x*k"}
-# They stop work, or start none.
+# They stop work, start none, or are the operator's.
 FREE = {
+    "/api/board/estimate",
+    "/api/board/{board_id}/pause",
+    "/api/board/{board_id}/cancel",
+    "/api/models/{name}/pull",
     "/interactive/sessions/{episode_id}/pause",
     "/interactive/sessions/{episode_id}/abandon",
     "/api/comparisons/{comparison_id}/pause",
@@ -20,6 +24,9 @@ FREE = {
 # They bill in their own words: by members, by turns.
 BY_NUMBER = {
     "/interactive/sessions/{episode_id}/run",
+    "/api/board",
+    "/api/board/{board_id}/run",
+    "/api/episodes/{episode_id}/fit",
     "/api/comparisons",
     "/api/comparisons/{comparison_id}/run",
 }

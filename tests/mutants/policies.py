@@ -125,8 +125,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "search proposes what it has tried",
         "physix/policies/search/policy.py",
-        "and _key(hypothesis.equation, hypothesis.params) not in tried:",
-        "and tried is not None:",
+        "or _key(hypothesis.equation, hypothesis.params) in tried:",
+        "or tried is None:",
         (
             "tests/policies/search/test_policy.py::test_no_law_is_proposed_twice_before_it_is_said_that_none_is_left",
         ),

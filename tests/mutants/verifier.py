@@ -273,8 +273,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a fraction is typeset upside down",
         "physix/engine/verifier/latex.py",
-        'return rf"\\frac{{{_show(left, symbols)}}}{{{_show(right, symbols)}}}"',
-        'return rf"\\frac{{{_show(right, symbols)}}}{{{_show(left, symbols)}}}"',
+        'return rf"\\frac{{{_show(left, symbols, known)}}}{{{_show(right, symbols, known)}}}"',
+        'return rf"\\frac{{{_show(right, symbols, known)}}}{{{_show(left, symbols, known)}}}"',
         ("tests/engine/verifier/test_latex.py",),
     ),
 )
