@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -106,7 +106,7 @@ class Search:
     def take(self, law: Fitted, findings: Sequence[Finding]) -> Climb:
         """Try a law with the terms that a verifier misses in it, and return what is found by now."""
         choice = tuple(
-            _mended(law, i, [one for one in findings if one.target == target.left])
+            _mended(law, i, [one for one in findings if one.target == target.left], self._known_terms(target))
             for i, target in enumerate(self.wanted)
         )
         if choice == law.choice or not all(structure.chosen for structure in choice):
@@ -120,6 +120,11 @@ class Search:
             if best is not None and examined is not None:
                 self.laws[best.key] = replace(self._tied(examined), score=best.score)
         return self.found()
+
+    def _known_terms(self, target: Target) -> dict[str, Term]:
+        """Return the library's terms by their text: what a finding names costs what it costs there."""
+        terms = library(self.task, target, self.ranges, tier=TIERS - 1, functions=self.functions)
+        return {term.text: term for term in terms}
 
     def found(self) -> Climb:
         """Return what is found by now."""
@@ -378,7 +383,7 @@ def _merged(first: Sequence[Structure], second: Sequence[Structure]) -> list[Str
     return [*second, *(one for one in first if one.key not in known)]
 
 
-def _mended(law: Fitted, i: int, findings: Sequence[Finding]) -> Structure:
+def _mended(law: Fitted, i: int, findings: Sequence[Finding], library_terms: Mapping[str, Term]) -> Structure:
     """Return a law's i-th right-hand side with its terms multiplied, dropped and added as findings say."""
     structure, chosen = law.choice[i], []
     for j, one in enumerate(structure.chosen):
@@ -389,7 +394,7 @@ def _mended(law: Fitted, i: int, findings: Sequence[Finding]) -> Structure:
             chosen.append(replace(one, coefficient=factor * one.coefficient))
     known = {one.term.text for one in chosen}
     chosen += [
-        Chosen(Term(one.term, "q", 1), (), one.factor)
+        Chosen(library_terms.get(one.term) or Term(one.term, "q", 2), (), one.factor)
         for one in findings
         if one.kind == "missing" and one.term not in known
     ]
