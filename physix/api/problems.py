@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from physix.errors import (
     BadInputError,
@@ -109,7 +110,7 @@ def install(app: FastAPI) -> None:
         return problem(422, _in_words(errors), errors=errors)
 
     @app.exception_handler(HTTPException)
-    async def _http(_request: Request, error: HTTPException) -> JSONResponse:
+    async def _http(request: Request, error: HTTPException) -> JSONResponse:
         # OpenEnv answers a wrong index of a task in two words; what raised it says what would be right.
         detail: object = str(error.__cause__) if isinstance(error.__cause__, PhysixError) else error.detail
         if isinstance(detail, list):
@@ -118,11 +119,24 @@ def install(app: FastAPI) -> None:
             return problem(error.status_code, _in_words(errors), errors=errors)
         answer = problem(error.status_code, ascii(str(detail))[1:-1][:2_000])
         answer.headers.update(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            answer.headers["Allow"] = ", ".join(_methods(app, request))
         return answer
 
     @app.exception_handler(Exception)
     async def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
         return problem(500, "The server failed on this request; its log has the traceback.")
+
+
+def _methods(app: FastAPI, request: Request) -> list[str]:
+    """Return every method that some route takes at this address: a router names those of its first alone."""
+    routes = [route for route in app.router.routes if getattr(route, "include_in_schema", True)]
+    return [
+        method
+        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
+        if method != request.method  # it was refused: what takes it is the page, for its own addresses
+        and any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
 
 
 def _in_words(errors: Sequence[Mapping[str, str]]) -> str:

@@ -131,6 +131,10 @@ class WireGuard:
             if not isinstance(value, dict):
                 await problem(422, "The body must be a JSON object.")(scope, receive, send)
                 return
+            if isinstance(value.get("seed"), bool):
+                # OpenEnv would read it as 0 or 1; its own document says integer.
+                await problem(422, "seed must be a whole number, not true or false.")(scope, receive, send)
+                return
             receive = _replayed(body, receive)
         await self._app(scope, receive, send)
 
