@@ -117,6 +117,20 @@ test("the bench lays out laws, residuals and what is not known, and hands all of
   await expect(page).toHaveURL(/law=/);
   await page.reload();
   await expect(page.getByRole("radio", { checked: true })).toHaveCount(1);
+  // A law of one's own, in one's own notation: its constants with errors, its verdict, and what it lacks.
+  const own = page.getByRole("form", { name: "Fit your own law" });
+  await own.getByLabel("Law").fill("Hohe'' = -k*Hohe");
+  await own.getByRole("button", { name: "Fit" }).click();
+  const mine = page.getByRole("radio", { name: /, yours/ });
+  await expect(mine).toBeChecked();
+  await expect(law).toContainText("Not solved");
+  await expect(law).toContainText("Missing:");
+  await expect(law.getByRole("row", { name: /^k / })).toContainText("±");
+  await expect(page.getByRole("heading", { name: "Your law 1 on the data" })).toBeVisible();
+  await page.getByRole("radio").first().click();
+  await expect(mine).not.toBeChecked();
+  await mine.click();
+  await expect(law).toContainText("Missing:");
   await accessible(page);
   const saved = async (item: string) => {
     await page.locator("summary", { hasText: "Export" }).click();

@@ -47,6 +47,7 @@ class FitView(BaseModel):
     outcome: Literal["solved", "fits", "not_solved"]
     equation: str | None = Field(description="in the grammar, as it was understood")
     latex: str | None
+    complexity: int = Field(description="operators, as the front of laws counts them; 0 if it cannot be read")
     said: list[str] = Field(description="in words, the most important first; plain text")
     constants: list[Constant] = Field(
         description="from the shown rows, with standard errors and 95 % intervals"
@@ -159,6 +160,7 @@ def _view(result: Result) -> FitView:
         outcome="solved" if told.solved else "fits" if told.passed else "not_solved",
         equation=None if found.law is None else found.law.canonical,
         latex=told.parse.latex,
+        complexity=told.parse.operators,
         said=paragraphs(result),
         constants=list(found.constants),
         from_all_rows=list(found.from_all),

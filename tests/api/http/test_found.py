@@ -50,6 +50,7 @@ def test_a_law_of_ones_own_is_fitted_and_nothing_is_recorded(client: TestClient,
     spring = client.post(f"/api/episodes/{episode}/fit", json={"law": "y'' = -k*y"}).json()
     assert spring["outcome"] == "not_solved"
     assert spring["missing"]
+    assert (told["complexity"], spring["complexity"]) == (1, 2)  # minus; minus and times
 
 
 def test_bad_laws_get_one_clear_line(client: TestClient, episode: str) -> None:

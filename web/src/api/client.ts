@@ -154,6 +154,10 @@ export const api = {
   events: (id: string) => answer(client.GET("/api/episodes/{episode_id}/events.json", episode(id))),
   follow: (id: string, body: Hypothesis) =>
     answer(client.POST("/api/episodes/{episode_id}/follow", { ...episode(id), body })),
+  fit: (id: string, law: string) =>
+    answer(
+      client.POST("/api/episodes/{episode_id}/fit", { ...episode(id), body: { law, params: {} } }),
+    ),
   suites: () => answer(client.GET("/api/board/suites")),
   boards: () => answer(client.GET("/api/board")),
   board: (board_id: string, than?: string) =>

@@ -1969,6 +1969,11 @@ export interface components {
              */
             chi2: number | null;
             /**
+             * Complexity
+             * @description operators, as the front of laws counts them; 0 if it cannot be read
+             */
+            complexity: number;
+            /**
              * Constants
              * @description from the shown rows, with standard errors and 95 % intervals
              */

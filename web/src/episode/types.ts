@@ -30,6 +30,7 @@ export type RunningEpisode = Schemas["RunningEpisode"];
 export type Followed = Schemas["Followed"];
 export type Discovery = Schemas["Discovery"];
 export type Law = Schemas["Law"];
+export type Fitted = Schemas["FitView"];
 export type BoardSummary = Schemas["BoardSummary"];
 export type Board = Schemas["BoardView"];
 export type BoardRow = Schemas["BoardRowView"];

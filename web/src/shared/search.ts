@@ -66,7 +66,7 @@ export interface TrainingSearch {
   group?: 1;
 }
 
-/** Which law of a bench is looked at: "front 2", "rival 0", "turn 3". */
+/** Which law of a bench is looked at: "front 2", "rival 0", "turn 3", "yours 0". */
 export interface BenchSearch {
   law?: string;
   run?: number;
@@ -163,7 +163,7 @@ export const pairSearch = (raw: Raw) =>
 
 export const benchSearch = (raw: Raw) =>
   present<BenchSearch>({
-    law: /^(front|rival|turn) \d{1,3}$/.test(text(raw.law) ?? "") ? text(raw.law) : undefined,
+    law: /^(front|rival|turn|yours) \d{1,3}$/.test(text(raw.law) ?? "") ? text(raw.law) : undefined,
     run: whole(raw.run, 0),
   });
 

@@ -2,7 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useMemo, useRef } from "react";
 import { ApiError, api } from "../../api/client";
-import type { Discovery, EpisodeEvent, EpisodeView, Followed } from "../../episode/types";
+import type { Discovery, EpisodeEvent, EpisodeView, Fitted, Followed } from "../../episode/types";
 import { useEpisode } from "../../episode/useEpisode";
 import { Failure, Loading, NotFound, Part, StatusPill } from "../../shared/parts";
 import type { BenchSearch } from "../../shared/search";
@@ -12,7 +12,8 @@ import { Export } from "./Export";
 import { Fit } from "./Fit";
 import { Front } from "./Front";
 import { Leftovers } from "./Leftovers";
-import { type Candidate, candidates, constants, measured } from "./laws";
+import { type Candidate, candidates, constants, measured, ownCandidates } from "./laws";
+import { OwnLaw, useOwnLaws } from "./OwnLaw";
 
 interface Props {
   id: string;
@@ -80,10 +81,24 @@ interface LaidProps extends Props {
 }
 
 function Laid({ id, view, onView, episode, discovery }: LaidProps) {
-  const laws = useMemo(() => candidates(discovery, episode), [discovery, episode]);
+  const { fits, keep } = useOwnLaws(id);
+  const laws = useMemo(
+    () => [...candidates(discovery, episode), ...ownCandidates(fits)],
+    [discovery, episode, fits],
+  );
   const shown =
     laws.find(({ key }) => key === view.law) ?? laws.find(({ chosen }) => chosen) ?? laws.at(-1);
   const ended = episode.status === "finished";
+  const whole = ended || episode.task.measured === true;
+  const own = whole && (
+    <Part name="Your own law">
+      <OwnLaw
+        id={id}
+        targets={episode.targets.map(({ left }) => left)}
+        onFitted={(fitted) => onView({ ...view, law: keep(fitted) })}
+      />
+    </Part>
+  );
   const follow = useQuery({
     queryKey: ["follow", id, ended, shown?.equation, shown?.params],
     queryFn: () =>
@@ -92,18 +107,21 @@ function Laid({ id, view, onView, episode, discovery }: LaidProps) {
         params: shown?.params ?? {},
         rationale: "",
       }),
-    enabled: shown !== undefined && (ended || episode.task.measured === true),
+    enabled: shown !== undefined && whole,
     placeholderData: (before) => before,
     retry: false,
   });
   const figures = useRef<HTMLDivElement>(null);
   if (!shown)
     return (
-      <p className="panel" role="status">
-        {ended
-          ? "The episode has ended without a law."
-          : `${episode.policy} is looking for laws. What it finds is laid out here.`}
-      </p>
+      <div className="grid gap-4">
+        <p className="panel" role="status">
+          {ended
+            ? "The episode has ended without a law."
+            : `${episode.policy} is looking for laws. What it finds is laid out here.`}
+        </p>
+        {own}
+      </div>
     );
   const { data } = follow;
   return (
@@ -121,6 +139,7 @@ function Laid({ id, view, onView, episode, discovery }: LaidProps) {
         <Part name="The front">
           <Front laws={laws} shown={shown} onShow={({ key }) => onView({ ...view, law: key })} />
         </Part>
+        {own}
         {discovery && <NotKnown discovery={discovery} />}
         {discovery && discovery.inclusion.length > 0 && <Terms discovery={discovery} />}
       </div>
@@ -154,6 +173,7 @@ function Laid({ id, view, onView, episode, discovery }: LaidProps) {
 const OUTCOMES: Record<string, string> = {
   solved: "Solved",
   fits: "Fits the data shown",
+  not_solved: "Not solved",
   budget_exhausted: "Ran out of turns",
   abandoned: "Gave up",
   policy_failed: "The policy failed",
@@ -176,6 +196,7 @@ function ChosenLaw({ law, followed, episode, discovery, ended }: ChosenProps) {
       <div className="flex flex-wrap items-baseline justify-between gap-2">
         <h2>{law.chosen ? "The law" : law.title}</h2>
         {law.chosen && episode.outcome && <strong>{OUTCOMES[episode.outcome]}</strong>}
+        {law.yours && <strong>{OUTCOMES[law.yours.outcome]}</strong>}
       </div>
       <Typeset
         key={law.equation}
@@ -221,6 +242,7 @@ function ChosenLaw({ law, followed, episode, discovery, ended }: ChosenProps) {
         </table>
       )}
       {law.chosen && discovery && <p>{discovery.sentence}</p>}
+      {law.yours && <Said fitted={law.yours} />}
       <p className="text-muted">
         {held != null
           ? `On what was held back R² is ${figure(held, 4)}.`
@@ -229,6 +251,31 @@ function ChosenLaw({ law, followed, episode, discovery, ended }: ChosenProps) {
             : "What was held back is shown when the episode has ended."}
       </p>
     </section>
+  );
+}
+
+/** The verdict on a law of one's own in words, what is missing of it, and what all rows together say. */
+function Said({ fitted }: { fitted: Fitted }) {
+  const { said, missing, from_all_rows: all } = fitted;
+  return (
+    <>
+      {said
+        .filter((one) => one !== missing)
+        .map((one) => (
+          <p key={one}>{one}</p>
+        ))}
+      {missing && (
+        <p>
+          <strong className="font-medium">Missing:</strong> {missing}
+        </p>
+      )}
+      {all.length > 0 && (
+        <p className="text-muted">
+          From all rows together{" "}
+          {all.map(({ name, value, error }) => `${name} = ${measured(value, error)}`).join(", ")}.
+        </p>
+      )}
+    </>
   );
 }
 

@@ -21,6 +21,7 @@ export function Front({ laws, shown, onShow }: Props) {
   const near = laws.filter((law) => !isFar(law));
   const far = laws.filter(isFar);
   const drawn = laws.filter(({ chi2 }) => chi2 !== null && chi2 > 0);
+  const searched = laws.some(({ law }) => law !== null);
   const step = (event: KeyboardEvent) => {
     const by = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
     const rows = [...near, ...far];
@@ -32,8 +33,8 @@ export function Front({ laws, shown, onShow }: Props) {
   };
   return (
     <section className="panel grid gap-3" aria-label="Laws">
-      <h2>{drawn.length > 0 ? "The front of laws" : "The laws of the turns"}</h2>
-      {drawn.length > 0 && <Picture laws={drawn} shown={shown} onShow={onShow} />}
+      <h2>{searched ? "The front of laws" : "The laws of the turns"}</h2>
+      {searched && drawn.length > 0 && <Picture laws={drawn} shown={shown} onShow={onShow} />}
       <div
         role="radiogroup"
         aria-label="Which law is shown"
@@ -92,6 +93,7 @@ function Row({ law, shown, onShow }: RowProps) {
         {law.complexity} {law.complexity === 1 ? "operator" : "operators"}
         {law.chosen && ", chosen"}
         {law.key.startsWith("rival") && ", a rival"}
+        {law.yours && ", yours"}
         {law.law && !law.chosen && law.law.explains && ", explains the data too"}
       </span>
     </button>
@@ -170,7 +172,14 @@ function Picture({ laws, shown, onShow }: Props) {
               // biome-ignore lint/a11y/noStaticElementInteractions: as above
               <g key={law.key} onClick={() => onShow(law)} style={{ cursor: "pointer" }}>
                 <circle cx={cx} cy={cy} r={14} fill="transparent" />
-                {rival ? (
+                {law.yours ? (
+                  <path
+                    d={`M${cx} ${cy - 7}l7 12h-14Z`}
+                    fill="var(--surface)"
+                    stroke="var(--residual)"
+                    strokeWidth={2}
+                  />
+                ) : rival ? (
                   <rect
                     x={cx - 5}
                     y={cy - 5}
@@ -200,7 +209,8 @@ function Picture({ laws, shown, onShow }: Props) {
         </svg>
       )}
       <p className="text-xs text-muted">
-        ● chosen, ○ on the front, □ a rival. Plainer to the left, nearer to the data below.
+        ● chosen, ○ on the front, □ a rival{laws.some(({ yours }) => yours) && ", △ yours"}. Plainer
+        to the left, nearer to the data below.
       </p>
     </div>
   );

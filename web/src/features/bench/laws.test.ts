@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { Discovery, EpisodeView, Law } from "../../episode/types";
-import { candidates, constants, measured, normalQuantiles } from "./laws";
+import type { Discovery, EpisodeView, Fitted, Law } from "../../episode/types";
+import { candidates, constants, measured, normalQuantiles, ownCandidates } from "./laws";
 
 const law = (equation: string, complexity: number, more: Partial<Law> = {}): Law => ({
   equation,
@@ -56,6 +56,24 @@ describe("the laws of a bench", () => {
     expect(constants(second)).toEqual([
       { name: "k", value: 2, error: 0.1, low: 2 - 0.196, high: 2 + 0.196, unit: "1/s" },
     ]);
+  });
+
+  it("of one's own stand among them with their constants, unless they could not be followed", () => {
+    const a = { name: "a", value: 9.8, error: 0.01, low: 9.78, high: 9.82, unit: "m/s**2" };
+    const fitted = (equation: string | null, chi2: number | null) =>
+      ({ equation, chi2, complexity: 1, constants: [a] }) as unknown as Fitted;
+    const own = ownCandidates([
+      fitted(null, null),
+      fitted("dx/dt = exp(a*x)", null),
+      fitted("dx/dt = -a", 0.9),
+    ]);
+    expect(own.map(({ key, equation, chi2 }) => [key, equation, chi2])).toEqual([
+      ["yours 0", "dx/dt = -a", 0.9],
+    ]);
+    const [only] = own;
+    if (!only) throw new Error("there is one");
+    expect(only.params).toEqual({ a: 9.8 });
+    expect(constants(only)).toEqual([a]);
   });
 });
 

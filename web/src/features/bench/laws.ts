@@ -1,6 +1,6 @@
 // The laws that a bench lays out: those of a discovery, else those of the turns. Values in, values out.
 
-import type { Discovery, EpisodeView, Law, TurnView } from "../../episode/types";
+import type { Discovery, EpisodeView, Fitted, Law, TurnView } from "../../episode/types";
 
 export interface Candidate {
   /** As the address names it. */
@@ -13,6 +13,8 @@ export interface Candidate {
   chi2: number | null;
   law: Law | null;
   turn: TurnView | null;
+  /** What the data said of a law that whoever reads the bench wrote. */
+  yours: Fitted | null;
   chosen: boolean;
 }
 
@@ -31,6 +33,7 @@ export function candidates(discovery: Discovery | null, episode: EpisodeView): C
     chi2: law.chi2,
     law,
     turn: null,
+    yours: null,
     chosen: sameLaw(law, chosen),
   });
   const front = (discovery?.front ?? []).map(of("front"));
@@ -51,11 +54,31 @@ export function candidates(discovery: Discovery | null, episode: EpisodeView): C
         chi2: null,
         law: null,
         turn,
+        yours: null,
         chosen: discovery === null && turn.turn === best,
       }),
     );
   return [...front, ...rivals, ...turns];
 }
+
+/** The laws that whoever reads the bench has fitted, oldest first, to stand among the others; those that ran. */
+export function ownCandidates(fits: readonly Fitted[]): Candidate[] {
+  return fits.filter(ran).map((yours, i) => ({
+    key: `yours ${i}`,
+    title: `Your law ${i + 1}`,
+    equation: yours.equation ?? "",
+    params: Object.fromEntries(yours.constants.map(({ name, value }) => [name, value])),
+    complexity: yours.complexity,
+    chi2: yours.chi2,
+    law: null,
+    turn: null,
+    yours,
+    chosen: false,
+  }));
+}
+
+/** Whether a law could be read and followed over the data: else there is nothing to draw. */
+export const ran = ({ equation, chi2 }: Fitted) => equation !== null && chi2 !== null;
 
 const constantsOf = (turn: TurnView): Record<string, number> =>
   Object.fromEntries(
@@ -74,8 +97,9 @@ export interface ConstantRow {
 }
 
 /** The constants of a law with what is known of them. */
-export function constants({ law, turn, params }: Candidate): ConstantRow[] {
-  if (law) return law.constants.map((one) => ({ ...one }));
+export function constants({ law, yours, turn, params }: Candidate): ConstantRow[] {
+  const known = law?.constants ?? yours?.constants;
+  if (known) return known.map((one) => ({ ...one }));
   return Object.entries(params).map(([name, value]) => {
     const error = turn?.simulation.errors?.[name] ?? null;
     return {
