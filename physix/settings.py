@@ -66,6 +66,12 @@ class Settings(BaseSettings):
 
     # Where models are served. Only these settings name servers; a request never does.
     ollama_host: str = Field(default="http://127.0.0.1:11434", description="the Ollama daemon")
+    ollama_think: str = Field(
+        default="auto",
+        pattern=r"^[\w-]{1,32}$",
+        description="whether Ollama's models think before they answer: auto, as each does by itself; on; off;"
+        " or a level that `/api/show` lists for the model, such as low",
+    )
     openai_base_url: str | None = Field(
         default=None, description="a server with OpenAI's chat API; several of one model, separated by commas"
     )

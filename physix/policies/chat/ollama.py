@@ -14,6 +14,8 @@ from physix.policies.chat.tls import tls_context
 from physix.settings import Settings
 
 SUGGESTED = "qwen2.5:1.5b-instruct"
+# What `done_reason` says of a request that made the daemon load or unload a model and write nothing.
+_NO_REPLY = ("load", "unload")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,13 @@ class OllamaBackend:
                 stream=True,
                 options=options,
                 format=sampling.schema,
+                think=think_value(self._settings.ollama_think),
             )
             async for part in replies:
+                if part.done and part.done_reason in _NO_REPLY:
+                    raise PolicyError(
+                        f"Ollama wrote nothing: it was told to {part.done_reason} {self.model}."
+                    )
                 if part.message.thinking:
                     yield Chunk(text=part.message.thinking, thinking=True)
                 finished = bool(part.done)
@@ -112,7 +119,17 @@ class OllamaBackend:
             raise PolicyError("Ollama ended its reply without finishing it.")
 
 
+def think_value(setting: str) -> bool | str | None:
+    """Return what a request's `think` says: None leaves it to the model, a name is one of its levels.
+
+    Source: Ollama's documentation, "Thinking" (docs/capabilities/thinking.mdx).
+    """
+    return {"auto": None, "on": True, "off": False}.get(setting, setting)
+
+
 def _explain(model: str, status: int, message: str) -> str:
+    if "does not support thinking" in message:
+        return f"Ollama's {model} does not think; set PHYSIX_OLLAMA_THINK=auto, or off."
     if status == 404:
         return f"Ollama does not have {model}; fetch it with `ollama pull {model}`."
     return f"Ollama answered {status}: {message[:300]}" if status > 0 else f"Ollama failed: {message[:300]}"

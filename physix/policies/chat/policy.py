@@ -157,8 +157,9 @@ class ChatPolicy:
             inputs=observation.task.inputs,
         )
         if isinstance(read, ParseFailure):
-            cut = f" It was cut at {sampling.max_tokens} tokens." if reply.finish == "length" else ""
-            raise PolicyError(f"Unusable reply ({read.code}). {read.message}{cut}", reply.text)
+            raise PolicyError(
+                f"Unusable reply ({read.code}). {read.message}{_cut(reply, sampling)}", reply.text
+            )
         provenance = Provenance(
             policy=self.name,
             model=self._backend.model,
@@ -210,6 +211,18 @@ class ChatPolicy:
                     on_token(added)
         self._server_failures = 0
         return reply
+
+
+def _cut(reply: _Reply, sampling: Sampling) -> str:
+    """Return what a reader of the failure must know of a reply that its limit ended."""
+    if reply.finish != "length":
+        return ""
+    if reply.thinking:
+        return (
+            f" It was still thinking when it was cut at {sampling.max_tokens} tokens: raise "
+            "PHYSIX_MAX_REPLY_TOKENS, or let it think less."
+        )
+    return f" It was cut at {sampling.max_tokens} tokens."
 
 
 def _recorded(sampling: Sampling) -> dict[str, float]:

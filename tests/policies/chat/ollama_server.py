@@ -1,7 +1,7 @@
 """A server that speaks Ollama's wire protocol: newline-delimited JSON chunks, its errors, its silences.
 
 Written from the protocol's documentation, not from our client: /api/chat, /api/tags, /api/ps and
-/api/version. The model's name says how it behaves.
+/api/version. The model's name says how it behaves; all but those that think refuse to be told to.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-MODELS = ("good", "slow", "dies", "stops", "error", "thinks", "rambles", "recovers")
+MODELS = ("good", "slow", "dies", "stops", "error", "thinks", "ponders", "loads", "rambles", "recovers")
+THINKERS = ("thinks", "ponders")
 WHEN = "2026-01-01T00:00:00.000000Z"
 REPLY = '{"equation": "d2x/dt2 = -k*x", "params": {"k": 4.0}, "rationale": "a spring"}'
 
@@ -39,9 +40,9 @@ def line(model: str, content: str, **more: Any) -> bytes:
     return json.dumps(body).encode() + b"\n"
 
 
-def last(model: str) -> bytes:
+def last(model: str, reason: str = "stop") -> bytes:
     counts = {"total_duration": 1, "load_duration": 1, "prompt_eval_count": 321, "eval_count": 27}
-    return line(model, "", done=True, done_reason="stop", **counts)
+    return line(model, "", done=True, done_reason=reason, **counts)
 
 
 @contextmanager
@@ -52,6 +53,13 @@ def ollama_server(models: tuple[str, ...] = MODELS) -> Iterator[Ollama]:
         try:
             if model == "thinks":
                 yield line(model, "", message={"thinking": "A spring, perhaps."})
+            if model == "ponders":
+                yield line(model, "", message={"thinking": f"Perhaps {REPLY}, or"})
+                yield last(model, "length")
+                return
+            if model == "loads":
+                yield last(model, "load")
+                return
             text = "I would rather talk about the weather." if model == "rambles" else REPLY
             if model == "recovers" and len(state.requests) == 1:
                 text = "Hm."
@@ -77,6 +85,8 @@ def ollama_server(models: tuple[str, ...] = MODELS) -> Iterator[Ollama]:
         model = body["model"]
         if model not in models:
             return JSONResponse({"error": f'model "{model}" not found, try pulling it first'}, 404)
+        if body.get("think") and model not in THINKERS:
+            return JSONResponse({"error": f'"{model}" does not support thinking'}, 400)
         return StreamingResponse(reply(model), media_type="application/x-ndjson")
 
     async def tags(request: Request) -> Response:

@@ -71,6 +71,26 @@ async def test_thinking_is_kept_apart_from_the_answer(daemon: Ollama) -> None:
 
 
 @pytest.mark.parametrize(
+    ("setting", "sent"), [("auto", None), ("on", True), ("off", False), ("low", "low"), ("max", "max")]
+)
+async def test_a_model_is_told_whether_to_think_in_ollamas_words(
+    daemon: Ollama, setting: str, sent: bool | str | None
+) -> None:
+    await played(daemon, "thinks", ollama_think=setting)
+    assert daemon.requests[0].get("think") == sent
+
+
+async def test_a_model_that_cannot_think_says_which_setting_to_change(daemon: Ollama) -> None:
+    engine, episode_id, _ = await played(daemon, "good", ollama_think="on")
+    assert "PHYSIX_OLLAMA_THINK=auto" in (await failures(engine, episode_id))[0].reason
+
+
+def test_a_level_of_thinking_is_one_word() -> None:
+    with pytest.raises(ValueError, match="ollama_think"):
+        Settings(ollama_think="very hard")
+
+
+@pytest.mark.parametrize(
     ("model", "reason"),
     [
         ("absent", "ollama pull absent"),
@@ -78,6 +98,8 @@ async def test_thinking_is_kept_apart_from_the_answer(daemon: Ollama) -> None:
         ("error", "llama runner process has terminated"),
         ("stops", "without finishing"),
         ("rambles", "no_hypothesis"),
+        ("ponders", "still thinking when it was cut at 1024 tokens: raise PHYSIX_MAX_REPLY_TOKENS"),
+        ("loads", "wrote nothing: it was told to load loads"),
     ],
 )
 async def test_what_goes_wrong_is_recorded_three_times_and_ends_the_episode(
