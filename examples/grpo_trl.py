@@ -24,14 +24,15 @@ from pathlib import Path
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")  # `environment_factory` is new in TRL
 
 from datasets import Dataset
-from toy_model import make_toy
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
 from physix.training.doors.trl import PhysiXEpisode
+from physix.training.toy import make_toy
 
 # A fall, a spring, and a drift: with its constant fitted, the first is the law of every task below.
-TOY_LAWS = ["d2y/dt2 = -a", "d2y/dt2 = -a*y", "d2y/dt2 = a*vy + b*y"]
+FITTED = {"a": None, "b": None}
+TOY_LAWS = [("d2y/dt2 = -a", FITTED), ("d2y/dt2 = -a*y", FITTED), ("d2y/dt2 = a*vy + b*y", FITTED)]
 
 
 def tasks(count: int, max_turns: int) -> Dataset:

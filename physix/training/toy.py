@@ -1,13 +1,16 @@
-"""A Qwen2 of toy size that calls the tool, for `grpo_trl.py`: made in seconds, on a CPU, without a network.
+"""A Qwen2 of toy size that calls the tool: made in seconds, on a CPU, without a network.
+
+`examples/grpo_trl.py` and the smoke run of `physix-train/job_train.py` train it through the real reward path.
 
 Each turn is one of a few calls, each a token of its own, all equally likely at first. The attention is
 switched off, so that the next token depends on the last one alone: what there is to learn is which law to
-propose. It is no language model; a real one is `--model Qwen/Qwen2.5-0.5B-Instruct`.
+propose. It is no language model.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -25,10 +28,14 @@ _WORDS = (
 _SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 
 
-def make_toy(folder: Path, laws: list[str], *, seed: int = 0) -> Path:
+# An equation and its constants; None leaves a constant to be fitted, where an episode fits them.
+Law = tuple[str, Mapping[str, float | None]]
+
+
+def make_toy(folder: Path, laws: Sequence[Law], *, seed: int = 0) -> Path:
     """Write tokenizer and model to `folder`; the model proposes each of `laws` equally often."""
     torch.manual_seed(seed)
-    calls = [_call(law) for law in laws]
+    calls = [_call(equation, params) for equation, params in laws]
     tokenizer = _tokenizer(calls)
     tokenizer.save_pretrained(folder)
     model = Qwen2ForCausalLM(
@@ -52,9 +59,9 @@ def make_toy(folder: Path, laws: list[str], *, seed: int = 0) -> Path:
     return folder
 
 
-def _call(law: str) -> str:
-    """Return a call as Qwen2.5's chat template writes it; `null` leaves a constant to be fitted."""
-    arguments = {"equation": law, "params": dict.fromkeys(("a", "b"))}
+def _call(equation: str, params: Mapping[str, float | None]) -> str:
+    """Return a call as Qwen2.5's chat template writes it; JSON's null is a constant to be fitted."""
+    arguments = {"equation": equation, "params": dict(params)}
     return f"<tool_call>\n{json.dumps({'name': 'submit_hypothesis', 'arguments': arguments})}\n</tool_call>"
 
 
@@ -87,6 +94,6 @@ def _teach(model: Qwen2ForCausalLM, tokenizer: PreTrainedTokenizerFast, calls: l
         logits = model(input_ids=ids).logits
         loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         model.model.layers[0].self_attn.o_proj.weight.grad = None
         optimizer.step()
