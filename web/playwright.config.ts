@@ -10,7 +10,8 @@ process.env.PHYSIX_E2E_PORT ??= execFileSync("../.venv/bin/python", [
   "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], end='')",
 ]).toString();
 const port = process.env.PHYSIX_E2E_PORT;
-// What the server of the tests writes, apart from anybody's log and boards.
+// What the server of the tests writes, apart from anybody's log, boards and fetched models: with a model here
+// the page would begin with other policies than without.
 const folder = mkdtempSync(join(tmpdir(), "physix-"));
 
 export default defineConfig({
@@ -40,6 +41,7 @@ export default defineConfig({
       PHYSIX_PORT: `${port}`,
       PHYSIX_DB: `sqlite:///${join(folder, "e2e.db")}`,
       PHYSIX_BOARDS: join(folder, "boards"),
+      PHYSIX_MODELS: join(folder, "models"),
     },
   },
 });

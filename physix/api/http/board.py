@@ -33,6 +33,7 @@ from physix.api.http.board_views import (
 from physix.api.http.routes import Services, Wired, require_policy
 from physix.api.live.boards import Boards, board_stream
 from physix.api.quota import bill
+from physix.engine.systems.splits import count
 from physix.errors import BadInputError, ForbiddenError
 from physix.limits import DEFAULT_PAGE, MAX_BOARD_EPISODES, MAX_PAGE, MAX_POLICY_NAME, MIN_TOLD_TOGETHER
 from physix.training.board.files import Board, BoardFolder, Header, export, list_boards
@@ -61,7 +62,8 @@ async def board_suites() -> list[SuiteView]:
         SuiteView(
             name=name,
             about=about,
-            problems=len(problems(name, (0,), (0.0,))),
+            problems=count(name) if name in SPLITS else len(problems(name, (0,), (0.0,))),
+            seeds_are_indexes=name in SPLITS,
             takes_seeds=name != "real",
             takes_noise=name in ("odebench", "builtin"),
             operator_only=name in SPLITS,

@@ -34,7 +34,10 @@ class SuiteView(BaseModel):
 
     name: str
     about: str
-    problems: int = Field(description="at one seed and one noise level")
+    problems: int = Field(
+        description="at one seed and one noise level; where seeds are indexes, in the whole suite"
+    )
+    seeds_are_indexes: bool = Field(description="each seed is one task: seeds 0 to problems - 1")
     takes_seeds: bool
     takes_noise: bool
     operator_only: bool = Field(description="its truth is held back: only the operator starts boards on it")

@@ -90,6 +90,23 @@ def _worth(one: Result, *, recovered: bool) -> Result:
     return replace(one, match=0.5, turns=3, cpu_s=2.0, recovered=recovered, generalisation=0.625)
 
 
+def test_a_suite_tells_how_many_tasks_it_has(client: TestClient) -> None:
+    suites = {one["name"]: one for one in client.get("/api/board/suites").json()}
+    assert {name: one["problems"] for name, one in suites.items()} == {
+        "odebench": 63,
+        "builtin": 8,
+        "validation": 240,
+        "test": 200,
+        "real": 6,
+    }
+    assert [name for name, one in suites.items() if one["seeds_are_indexes"]] == ["validation", "test"]
+    for name in ("validation", "test"):
+        last = {**BODY, "suites": [name], "seeds": 1, "first_seed": suites[name]["problems"] - 1}
+        assert client.post("/api/board/estimate", json=last, headers=OPERATOR).json()["episodes"] == 2
+        beyond = {**last, "first_seed": suites[name]["problems"]}
+        assert client.post("/api/board/estimate", json=beyond, headers=OPERATOR).status_code == 422
+
+
 def test_a_board_is_counted_started_followed_and_told(client: TestClient) -> None:
     estimate = client.post("/api/board/estimate", json=BODY).json()
     assert (estimate["episodes"], estimate["turns_at_most"]) == (6, 4)

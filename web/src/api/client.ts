@@ -126,6 +126,9 @@ export const reportAddress = (id: string, law?: string) =>
 
 export const api = {
   systems: () => answer(client.GET("/api/systems")),
+  models: () => answer(client.GET("/api/models")),
+  fetchModel: (name: string) =>
+    answer(client.POST("/api/models/{name}/pull", { params: { path: { name } } })),
   policies: () => answer(client.GET("/api/policies")),
   episode: (id: string) => answer(client.GET("/api/episodes/{episode_id}", episode(id))),
   episodes: (query: Query) => answer(client.GET("/api/episodes", { params: { query } })),

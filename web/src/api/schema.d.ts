@@ -3439,9 +3439,14 @@ export interface components {
             operator_only: boolean;
             /**
              * Problems
-             * @description at one seed and one noise level
+             * @description at one seed and one noise level; where seeds are indexes, in the whole suite
              */
             problems: number;
+            /**
+             * Seeds Are Indexes
+             * @description each seed is one task: seeds 0 to problems - 1
+             */
+            seeds_are_indexes: boolean;
             /** Takes Noise */
             takes_noise: boolean;
             /** Takes Seeds */

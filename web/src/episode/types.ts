@@ -21,6 +21,7 @@ export type EpisodeRow = Schemas["EpisodeRowView"];
 export type EpisodePage = Schemas["EpisodeList"];
 export type SystemInfo = Schemas["SystemView"];
 export type PolicyInfo = Schemas["PolicyView"];
+export type LocalModel = Schemas["ModelView"];
 export type RunSummary = Schemas["RunSummary"];
 export type RunMetrics = Schemas["RunMetrics"];
 export type Asked = Schemas["PromptView"];

@@ -12,6 +12,15 @@ const there = (...names: string[]) =>
 it("a language model after and before its training comes first", () => {
   const all = there("search", "nano", "nano-untrained", "local:m", "local:m-physix", "ollama:q");
   expect(defaultPair(all)).toEqual(["local:m-physix", "local:m"]);
+  // As the server lists them once SmolLM2 was fetched: the trained one leads though it is named later.
+  const smollm2 = [
+    ["local:smollm2", "SmolLM2, untrained"],
+    ["local:smollm2-physix", "SmolLM2, trained"],
+  ].map(([name = "", title = ""]) => ({ name, title, reachable: true, is_default: false }));
+  expect(defaultPair([...there("search", "nano"), ...smollm2])).toEqual([
+    "local:smollm2-physix",
+    "local:smollm2",
+  ]);
 });
 
 it("a language model alone stands against the default policy", () => {

@@ -1,11 +1,13 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { api } from "../../api/client";
 import { useEpisodes } from "../../episode/useEpisode";
 import { Compared, type ComparedView } from "../../panel/Compared";
 import { defaultPair } from "../../shared/pair";
 import { Failure, Loading, NotFound } from "../../shared/parts";
 import { SeedField, SystemField, seedOf } from "../../shared/TaskFields";
+
+const FetchModels = lazy(() => import("../../shared/FetchModels"));
 
 /** A motion that takes more than one guess. */
 const DEFAULT_SYSTEM = "damped_pendulum";
@@ -60,6 +62,9 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
           </label>
         ))}
       </fieldset>
+      <Suspense>
+        <FetchModels />
+      </Suspense>
       <SeedField value={seed} onChange={setSeed} />
       <button
         type="submit"

@@ -99,6 +99,7 @@ export default function Many({ search, onStarted }: Props) {
               {suite.name}{" "}
               <span className="text-xs text-muted">
                 {suite.about}, {suite.problems} {suite.problems === 1 ? "task" : "tasks"}
+                {suite.seeds_are_indexes && ", one a seed"}
                 {suite.operator_only && "; for the operator alone"}
               </span>
             </span>

@@ -1,5 +1,5 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { api } from "../../api/client";
 import type { FormSearch } from "../../shared/search";
 import { SeedField, SystemField, seedOf } from "../../shared/TaskFields";
@@ -9,6 +9,8 @@ interface Props {
   manual: boolean;
   onStarted: (id: string) => void;
 }
+
+const FetchModels = lazy(() => import("../../shared/FetchModels"));
 
 // Policies that sample a reply; the others have one answer to a task.
 const CHAT = /^(ollama|openai|hf|local):/;
@@ -80,6 +82,11 @@ export function StartForm({ search, manual, onStarted }: Props) {
         <p className="text-warn">
           {unreachable.reason} <code>{unreachable.command}</code>
         </p>
+      )}
+      {unreachable?.name.startsWith("local:") && (
+        <Suspense>
+          <FetchModels />
+        </Suspense>
       )}
       <SeedField value={seed} onChange={setSeed} />
       <details>

@@ -1,5 +1,4 @@
 import { useQueries, useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { type MouseEvent, useMemo, useRef, useState } from "react";
 import { api } from "../../api/client";
 import type { RunSummary } from "../../episode/types";
@@ -20,6 +19,7 @@ import {
   titleOf,
   toCsv,
 } from "./curves";
+import { StepEpisodes } from "./StepEpisodes";
 
 const HEIGHT = 130;
 const LEFT = 48;
@@ -126,9 +126,7 @@ export default function Training({ search, onSearch }: Props) {
           />
           {search.step !== undefined &&
             single.map(({ run }) => (
-              <Link key={run.id} to="/episodes" search={{ run: run.id, step: String(search.step) }}>
-                Episodes of {run.id} at step {search.step}
-              </Link>
+              <StepEpisodes key={run.id} run={run.id} step={search.step ?? 0} named />
             ))}
         </p>
         <p className="flex flex-wrap items-center gap-3">
@@ -168,7 +166,7 @@ export default function Training({ search, onSearch }: Props) {
           />
         </details>
         {loaded.map((run) => (
-          <Facts key={run.run.id} run={run} names={ordered} />
+          <Facts key={run.run.id} run={run} names={ordered} logged={search.group !== 1} />
         ))}
       </div>
     </div>
@@ -445,12 +443,20 @@ function describe(name: string, curves: { run: Curves; raw: (number | null)[] }[
   return `${titleOf(name)}: ${parts.join("; ")}`;
 }
 
+interface FactsProps {
+  run: Curves;
+  names: string[];
+  /** It is one run, whose steps may have episodes, not a mean over several. */
+  logged: boolean;
+}
+
 /** What a run was, and its values as a table. */
-function Facts({ run, names }: { run: Curves; names: string[] }) {
+function Facts({ run, names, logged }: FactsProps) {
+  const [open, setOpen] = useState(false);
   const own = names.filter((name) => run.series[name]);
   const stride = Math.max(1, Math.ceil(run.steps.length / 50));
   return (
-    <details className="panel">
+    <details className="panel" onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>{run.run.id}: settings and values as a table</summary>
       <p className="mt-2 text-muted">
         Model {run.run.model}, profile {run.run.profile}, backend {run.run.backend} (
@@ -465,7 +471,7 @@ function Facts({ run, names }: { run: Curves; names: string[] }) {
         <table className="text-xs">
           <thead>
             <tr>
-              {["step", ...own].map((name) => (
+              {["step", ...(logged ? ["episodes"] : []), ...own].map((name) => (
                 <th key={name} scope="col" className="px-2 text-right">
                   {name}
                 </th>
@@ -477,6 +483,11 @@ function Facts({ run, names }: { run: Curves; names: string[] }) {
               i % stride ? null : (
                 <tr key={step}>
                   <td className="px-2 text-right">{step}</td>
+                  {logged && (
+                    <td className="px-2 text-right whitespace-nowrap">
+                      {open && <StepEpisodes run={run.run.id} step={step} />}
+                    </td>
+                  )}
                   {own.map((name) => {
                     const value = run.series[name]?.[i];
                     return (
