@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from physix.errors import (
     BadInputError,
@@ -120,7 +121,8 @@ def install(app: FastAPI) -> None:
         answer = problem(error.status_code, ascii(str(detail))[1:-1][:2_000])
         answer.headers.update(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            answer.headers["Allow"] = ", ".join(_methods(app, request))
+            told = await to_thread.run_sync(_methods, app, request.url.path)
+            answer.headers["Allow"] = ", ".join(told) or answer.headers.get("Allow", "")
         return answer
 
     @app.exception_handler(Exception)
@@ -128,15 +130,16 @@ def install(app: FastAPI) -> None:
         return problem(500, "The server failed on this request; its log has the traceback.")
 
 
-def _methods(app: FastAPI, request: Request) -> list[str]:
-    """Return every method that some route takes at this address: a router names those of its first alone."""
-    routes = [route for route in app.router.routes if getattr(route, "include_in_schema", True)]
-    return [
-        method
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-        if method != request.method  # it was refused: what takes it is the page, for its own addresses
-        and any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes)
-    ]
+def _methods(app: FastAPI, path: str) -> list[str]:
+    """Return every method of an address, as the document has them: a router names those of its first route.
+
+    Of several templates the one with the fewest names in braces is meant: /api/board/estimate is no board.
+    """
+    templates: dict[str, dict[str, object]] = app.openapi()["paths"]
+    for template in sorted(templates, key=lambda template: template.count("{")):
+        if re.fullmatch(re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template)), path):
+            return [method.upper() for method in templates[template]]
+    return []
 
 
 def _in_words(errors: Sequence[Mapping[str, str]]) -> str:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from fastapi.testclient import TestClient
+
 from physix.api.app import create_app
 from physix.api.openapi import require_what_is_sent
 from physix.settings import Settings
@@ -11,3 +13,11 @@ def test_every_field_of_an_answer_is_required_and_defaults_of_a_request_are_not(
     assert set(schemas["EpisodeConfig"]["required"]) == set(schemas["EpisodeConfig"]["properties"])
     assert "max_turns" not in schemas["NewSession"].get("required", [])
     assert "required" not in plain["components"]["schemas"]["EpisodeConfig"]  # the input is left alone
+
+
+def test_what_an_address_says_it_takes_is_what_the_document_says() -> None:
+    with TestClient(create_app(Settings(db="memory://"), openenv=False)) as client:
+        for path, answers in client.get("/openapi.json").json()["paths"].items():
+            methods = {method.upper() for method in answers} & {"GET", "POST", "PUT", "PATCH", "DELETE"}
+            answer = client.options(path.replace("{", "").replace("}", ""))
+            assert (answer.status_code, set(answer.headers["Allow"].split(", "))) == (405, methods), path

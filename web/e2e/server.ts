@@ -1,5 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -15,8 +17,8 @@ export class Server {
   private readonly db = `sqlite:///${join(mkdtempSync(join(tmpdir(), "physix-")), "own.db")}`;
   private process: ChildProcess | null = null;
 
-  async start(): Promise<void> {
-    const env = { ...process.env, PHYSIX_PORT: this.port, PHYSIX_DB: this.db };
+  async start(settings: Record<string, string> = {}): Promise<void> {
+    const env = { ...process.env, ...settings, PHYSIX_PORT: this.port, PHYSIX_DB: this.db };
     this.process = spawn(PYTHON, ["-m", "physix.api.app"], { env, stdio: "ignore" });
     for (;;) {
       try {
@@ -61,5 +63,40 @@ export class Server {
     });
     if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
     return answer.json();
+  }
+}
+
+/** A language model's server that answers half a second later, always with the same law. */
+export class SlowModel {
+  private readonly server = createServer((request, response) => {
+    request.resume();
+    if (request.method === "GET") {
+      response.setHeader("content-type", "application/json");
+      response.end(JSON.stringify({ object: "list", data: [{ id: "slow", object: "model" }] }));
+      return;
+    }
+    setTimeout(() => {
+      const content = JSON.stringify({ equation: "d2theta/dt2 = -theta", params: {} });
+      const head = { id: "0", object: "chat.completion.chunk", created: 0, model: "slow" };
+      const part = (delta: object, finish_reason: string | null) =>
+        `data: ${JSON.stringify({ ...head, choices: [{ index: 0, delta, finish_reason }] })}\n\n`;
+      response.setHeader("content-type", "text/event-stream");
+      response.end(
+        `${part({ role: "assistant", content }, null)}${part({}, "stop")}data: [DONE]\n\n`,
+      );
+    }, 500);
+  });
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/v1`;
+  }
+
+  start(): Promise<void> {
+    return new Promise((done) => this.server.listen(0, "127.0.0.1", done));
+  }
+
+  stop(): void {
+    this.server.closeAllConnections();
+    this.server.close();
   }
 }

@@ -76,15 +76,27 @@ function hand(): void {
   const events = gathered;
   gathered = [];
   if (events.length === 0) return;
+  // Between two pages that hold the stream one after the other, events can be missed: the log has them.
+  const missed = new Set<string>();
   for (const event of events) {
-    const { episode, position, writing } = knownOf(event.episode_id);
-    const next = reduce(episode, event);
-    change(event.episode_id, {
-      episode: next,
-      position: Math.max(position, event.position),
-      writing: next === episode ? writing : null,
-    });
+    if (event.version > knownOf(event.episode_id).episode.version + 1) missed.add(event.episode_id);
+    else fold(event);
   }
+  told();
+  for (const id of missed) read(id);
+}
+
+function fold(event: EpisodeEvent): void {
+  const { episode, position, writing } = knownOf(event.episode_id);
+  const next = reduce(episode, event);
+  change(event.episode_id, {
+    episode: next,
+    position: Math.max(position, event.position),
+    writing: next === episode ? writing : null,
+  });
+}
+
+function told(): void {
   forget();
   tell();
   wants();
@@ -163,9 +175,10 @@ export async function read(id: string): Promise<void> {
       ? await fromFolder(id)
       : await readEvents(id, knownOf(id).episode.version);
     if (events.length > 0) {
-      gathered.push(...events);
-      change(id, { error: null });
       hand();
+      change(id, { error: null });
+      for (const event of events) fold(event);
+      told();
     } else if (knownOf(id).error !== null) {
       change(id, { error: null });
       tell();

@@ -19,7 +19,7 @@ export function Verdict({ episode, turn, driven, status, writing }: Props) {
   const started = episode.started?.payload;
   if (!started) return null;
   return (
-    <section className="verdict grid content-start gap-1" aria-label="Verdict">
+    <section className="verdict grid content-start gap-1" aria-label="Verdict" tabIndex={0}>
       <p className="text-lg">
         <Headline {...{ episode, driven, status, writing }} />
       </p>
