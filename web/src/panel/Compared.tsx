@@ -1,16 +1,14 @@
-import { type ReactNode, useMemo, useState } from "react";
+import { lazy, type ReactNode, Suspense, useMemo, useState } from "react";
 import { api } from "../api/client";
-import type { TurnView } from "../episode/types";
 import type { Following } from "../episode/useEpisode";
 import { useKeys } from "../shared/keys";
 import { useMedia } from "../shared/media";
-import { Part, StatusPill } from "../shared/parts";
-import type { CompareSearch } from "../shared/search";
+import { Loading, Part, StatusPill } from "../shared/parts";
+import { type CompareSearch, MOST_COMPARED } from "../shared/search";
 import { useTitle } from "../shared/title";
-import { nameOf, OUTCOMES } from "../shared/words";
+import { nameOf } from "../shared/words";
 import {
   Charts,
-  EquationView,
   finding,
   RewardBar,
   Scene,
@@ -20,12 +18,14 @@ import {
   Transport,
   TurnTimeline,
 } from "../viz";
-import { Writing } from "./Completion";
 import { DriveControls, Returned } from "./DriveControls";
 import { lawOf } from "./provenance";
+import { Said, type Shown, shownAt } from "./Said";
 import { Standings } from "./Standings";
-import { Generalisation, Spoken, said } from "./Verdict";
+import { Spoken } from "./Verdict";
 import { atTurn, useEpisodeKeys, usePace, useTaskClock, zoomed } from "./view";
+
+const Multiples = lazy(() => import("./Multiples"));
 
 export interface ComparedView {
   view: CompareSearch;
@@ -58,7 +58,10 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
   const sameTask =
     right === undefined || right.episode.started?.payload.task.task_id === task?.task_id;
   const narrow = useMedia("(max-width: 1023px)");
-  const overlaid = sameTask && (view.layout ?? (narrow ? "overlay" : "split")) === "overlay";
+  const many = known.length > 2;
+  const usual = many ? "all" : narrow ? "overlay" : "split";
+  const asked = view.layout === "all" && !many ? usual : (view.layout ?? usual);
+  const layout = asked === "overlay" && !sameTask ? "split" : asked;
   const [pane, setPane] = useState(0);
   const clock = useTaskClock(task?.shown[0]?.t ?? [], view, onView);
   const newest = Math.max(0, ...known.map((member) => member.episode.turns.length));
@@ -73,14 +76,10 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
     api.driveAll(comparisonId ?? "", action);
   useTitle(task ? `${task.title}: ${known.map((one) => one.label).join(" and ")}` : "Compare");
   useEpisodeKeys(clock, newest, current, view, onView);
-  useKeys({ o: () => onView({ ...view, layout: overlaid ? "split" : "overlay" }) });
+  const apart = many ? "all" : "split";
+  useKeys({ o: () => onView({ ...view, layout: layout === "overlay" ? apart : "overlay" }) });
   const shown = useMemo(
-    () =>
-      [left, right].map((member): Shown | null => {
-        if (!member) return null;
-        const turns = member.episode.turns;
-        return { member, turn: current > 0 ? (turns[current - 1] ?? turns.at(-1) ?? null) : null };
-      }),
+    () => [left, right].map((member): Shown | null => (member ? shownAt(member, current) : null)),
     [left, right, current],
   );
   const series = useMemo(
@@ -151,22 +150,25 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
         onFollow={() => onView({ ...keep(view), ...atTurn(view, undefined) })}
       />
       <div className="flex flex-wrap items-center gap-2">
-        {sameTask && right && (
+        {right && (sameTask || many) && (
           <fieldset className="flex" aria-label="Layout">
-            {(["split", "overlay"] as const).map((layout) => (
-              <button
-                key={layout}
-                type="button"
-                className="tab"
-                aria-pressed={overlaid === (layout === "overlay")}
-                onClick={() => onView({ ...view, layout })}
-              >
-                {layout === "split" ? "Side by side" : "Overlaid"}
-              </button>
-            ))}
+            {LAYOUTS.filter(({ of }) => (of === "all" ? many : of === "split" || sameTask)).map(
+              ({ of, name }) => (
+                <button
+                  key={of}
+                  type="button"
+                  className="tab"
+                  aria-pressed={layout === of}
+                  onClick={() => onView({ ...view, layout: of })}
+                >
+                  {of === "all" ? `${name} ${Math.min(known.length, MOST_COMPARED)}` : name}
+                </button>
+              ),
+            )}
           </fieldset>
         )}
-        {known.length > 2 &&
+        {many &&
+          layout !== "all" &&
           [0, 1].map((side) => (
             <label key={side} className="flex items-center gap-2 text-xs text-muted">
               {side === 0 ? "First" : "Second"}
@@ -187,7 +189,7 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
               </select>
             </label>
           ))}
-        {narrow && !overlaid && right && (
+        {narrow && layout === "split" && right && (
           <fieldset className="flex" aria-label="Pane">
             {shown.map((one, i) => (
               <button
@@ -206,14 +208,21 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
       <Transport clock={clock} unit={task.time_unit}>
         <Sound task={task} series={all} clock={clock} />
       </Transport>
-      {overlaid && (
+      {layout === "all" && (
+        <Suspense fallback={<Loading what="the panes" height={480} />}>
+          <Multiples members={known} {...{ current, clock, view, onView }} />
+        </Suspense>
+      )}
+      {layout === "overlay" && (
         <section className="panel grid gap-4" aria-label="Overlaid">
           <div className="grid gap-4 lg:grid-cols-2">
             <Part name="The scene">
               <Scene task={task} series={all} clock={clock} wide={wide} />
             </Part>
             <div className="grid content-start gap-4">
-              {shown.map((one, i) => one && <Said key={one.member.id} {...one} place={i} />)}
+              {shown.map(
+                (one, i) => one && <Said key={one.member.id} {...one} colour={COLOURS[i]} />,
+              )}
             </div>
           </div>
           <Part name="The chart">
@@ -231,7 +240,7 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
           </Part>
         </section>
       )}
-      {!overlaid && (
+      {layout === "split" && (
         <div className="grid items-start gap-4 lg:grid-cols-2">
           {shown.map(
             (one, i) =>
@@ -243,7 +252,7 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
                   aria-label={`Episode of ${one.member.episode.started?.payload.policy}, ${i === 0 ? "first" : "second"}`}
                 >
                   <div style={{ minHeight: "16rem" }}>
-                    <Said {...one} place={i} />
+                    <Said {...one} colour={COLOURS[i]} />
                   </div>
                   <Part name="The scene">
                     <Scene
@@ -282,10 +291,12 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
   );
 }
 
-interface Shown {
-  member: MemberState;
-  turn: TurnView | null;
-}
+const COLOURS = ["var(--trained)", "var(--untrained)"];
+const LAYOUTS = [
+  { of: "all", name: "All" },
+  { of: "split", name: "Side by side" },
+  { of: "overlay", name: "Overlaid" },
+] as const;
 
 /** Who says what at the shown turn, for a saved picture. */
 const lawLine = (one: Shown | null): string[] =>
@@ -307,44 +318,4 @@ function labelled(members: Omit<MemberState, "label">[]): MemberState[] {
     const before = names.slice(0, i).filter((other) => other === name).length;
     return { ...member, label: before > 0 ? `${name} ${before + 1}` : name };
   });
-}
-
-/** What one member says at this turn: its law, or why there is none, and what it is writing. */
-function Said({ member, turn, place }: Shown & { place: number }) {
-  const { episode, writing } = member;
-  const finished = episode.outcome !== null;
-  return (
-    <div className="grid gap-2">
-      <h3 style={{ color: place === 0 ? "var(--trained)" : "var(--untrained)" }}>
-        {member.label}
-        <span className="text-xs text-muted">
-          {" "}
-          {turn ? `turn ${turn.turn}` : "no turn yet"}
-          {episode.outcome ? `, ${OUTCOMES[episode.outcome]}` : ""}
-        </span>
-      </h3>
-      {turn && (
-        <Part name="The equation">
-          <EquationView
-            parse={turn.parse}
-            source={turn.equation}
-            params={turn.params}
-            previous={episode.turns[turn.turn - 2] ?? null}
-            of={member.label}
-          />
-        </Part>
-      )}
-      {turn && (
-        <p>
-          <span className="font-semibold">{said(turn)}</span>{" "}
-          {turn.parse.rejection === null && turn.mismatch}
-        </p>
-      )}
-      {turn && <Generalisation turn={turn} carried={episode.started?.payload.carried_to ?? null} />}
-      {writing && <Writing text={writing} />}
-      {episode.failure && (!finished || episode.outcome === "policy_failed") && (
-        <p className="notice">Policy failed: {episode.failure.reason}</p>
-      )}
-    </div>
-  );
 }

@@ -152,7 +152,7 @@ export function EpisodeBody(props: BodyProps) {
       {writing && <Writing text={writing} />}
       {props.truth && told && shown && (
         <Part name="The true law">
-          <TrueLaw id={id} turn={shown.turn} />
+          <TrueLaw id={id} turn={shown.turn} noSentence={shown.parse.rejection !== null} />
         </Part>
       )}
       {law !== null && (

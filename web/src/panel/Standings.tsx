@@ -3,7 +3,10 @@ import { bundled } from "../api/bundle";
 import { api } from "../api/client";
 import type { Standing } from "../episode/types";
 import { CARRIED, OUTCOMES } from "../shared/words";
+import { save } from "../viz";
 import type { MemberState } from "./Compared";
+import { type StandingRow, standingsCsv } from "./exports";
+import { lawOf } from "./provenance";
 import { type Entry, ranked, summary, winner } from "./standing";
 
 const RECOVERED = { exact: "Exactly", recovered: "Yes", different: "No" } as const;
@@ -59,11 +62,20 @@ export function Standings({ members }: { members: MemberState[] }) {
           <Difference rows={rows} />
         </tbody>
       </table>
-      {entries.length > 1 && (
+      <div className="flex flex-wrap items-center justify-between gap-2">
         <p role="status" aria-label="Result">
           {summary(entries)}
         </p>
-      )}
+        <button
+          type="button"
+          className="chip"
+          onClick={() =>
+            save("standings.csv", new Blob([standingsCsv(rows)], { type: "text/csv" }))
+          }
+        >
+          Save standings as CSV
+        </button>
+      </div>
       {members.map(
         ({ id, label, episode }) =>
           episode.outcome === "policy_failed" && (
@@ -77,7 +89,7 @@ export function Standings({ members }: { members: MemberState[] }) {
 }
 
 /** Each member with what its episode tells once it has ended. */
-function useEntries(members: MemberState[]): (Entry & { policy: string })[] {
+function useEntries(members: MemberState[]): StandingRow[] {
   const ended = useQueries({
     queries: members.map(({ id, episode, recovered }) => ({
       queryKey: ["episode", id, true],
@@ -90,10 +102,14 @@ function useEntries(members: MemberState[]): (Entry & { policy: string })[] {
   return members.map((member, i) => {
     const { episode } = member;
     const best = ended[i]?.data?.turns.find((turn) => turn.turn === episode.standing?.best_turn);
+    const found = episode.turns.find((turn) => turn.turn === episode.standing?.best_turn);
     return {
       id: member.id,
       label: member.label,
       policy: episode.started?.payload.policy ?? "",
+      system: episode.started?.payload.task.system_id ?? "",
+      seed: episode.started?.payload.task.seed ?? null,
+      law: found ? lawOf(found) : "",
       outcome: episode.outcome,
       standing: episode.standing,
       recovered:

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { api } from "../api/client";
+import type { TurnView } from "../episode/types";
 import { Maths, Typeset } from "../viz";
 import { figure, share } from "../viz/format";
 
@@ -9,35 +10,63 @@ const RECOVERED = {
   different: "The found law is another one than the true law.",
 } as const;
 
-/** The true law, typeset, with its constants beside those of one turn. Only of an episode that has ended. */
-export function TrueLaw({ id, turn }: { id: string; turn: number }) {
-  const truth = useQuery({
+/** What the server tells of the true law beside a turn, once its episode has ended; null where nobody knows it. */
+export function useTruth(id: string, turn: number, ended: boolean) {
+  return useQuery({
+    enabled: ended,
     queryKey: ["truth", id, turn],
     queryFn: () => api.truth(id, turn),
     staleTime: Number.POSITIVE_INFINITY,
     retry: false,
-  });
-  if (!truth.data) return null;
-  const { latex, equation, constants, correctness } = truth.data;
+  }).data;
+}
+
+/** Whether a law is the true one, in a sentence. */
+export function Correctness({ verdict, field_error }: NonNullable<TurnView["correctness"]>) {
+  return (
+    <p>
+      {RECOVERED[verdict]}{" "}
+      {field_error !== null && verdict !== "exact" && (
+        <span className="text-muted">
+          Around the motion the two differ by {percent(100 * field_error)}.
+        </span>
+      )}
+    </p>
+  );
+}
+
+interface Props {
+  id: string;
+  turn: number;
+  /** Whose law it stands beside, where several are on the screen. */
+  of?: string;
+  /** The sentence is said elsewhere, or there is no law to speak of. */
+  noSentence?: boolean;
+}
+
+/** The true law, typeset, with its constants beside those of one turn. Only of an episode that has ended. */
+export function TrueLaw({ id, turn, of, noSentence = false }: Props) {
+  const truth = useTruth(id, turn, true);
+  if (!truth) return null;
+  const { latex, equation, constants, correctness } = truth;
   const several = new Set(constants.map((one) => one.target)).size > 1;
   return (
-    <section className="grid gap-2" aria-label="The true law">
+    <section className="grid gap-2" aria-label={named("The true law", of)}>
       <h3>The true law</h3>
-      <div className="grid items-start gap-4 md:grid-cols-2">
+      <div className="grid items-start gap-4 grid-cols-[repeat(auto-fit,minmax(min(100%,18rem),1fr))]">
         <div className="grid gap-2">
-          <Typeset latex={latex} source={equation} of="the true law" />
-          {correctness && (
-            <p>
-              {RECOVERED[correctness.verdict]}{" "}
-              {correctness.field_error !== null && correctness.verdict !== "exact" && (
-                <span className="text-muted">
-                  Around the motion the two differ by {percent(100 * correctness.field_error)}.
-                </span>
-              )}
-            </p>
-          )}
+          <Typeset
+            latex={latex}
+            source={equation}
+            of={of === undefined ? "the true law" : `the true law, beside ${of}`}
+          />
+          {correctness && !noSentence && <Correctness {...correctness} />}
         </div>
-        <section className="overflow-x-auto" aria-label="Constants, true and found" tabIndex={0}>
+        <section
+          className="overflow-x-auto"
+          aria-label={named("Constants, true and found", of)}
+          tabIndex={0}
+        >
           <table className="text-left">
             <thead>
               <tr className="text-xs text-muted">
@@ -77,6 +106,9 @@ export function TrueLaw({ id, turn }: { id: string; turn: number }) {
     </section>
   );
 }
+
+const named = (what: string, of: string | undefined) =>
+  of === undefined ? what : `${what}, ${of}`;
 
 const told = (value: number | null) => (value === null ? "–" : figure(value, 4));
 

@@ -1,5 +1,6 @@
 import type { Target, Task, TurnView } from "../episode/types";
 import { statesOf } from "../viz";
+import type { Entry } from "./standing";
 
 /** Time, then observed, predicted and residual of every variable; empty where nothing was predicted. */
 export function toCsv(task: Task, turn: TurnView): string {
@@ -22,6 +23,46 @@ export function toCsv(task: Task, turn: TurnView): string {
     .map((row) => row.join(","))
     .join("\n")
     .concat("\n");
+}
+
+/** A member of a comparison as a row of a file. */
+export interface StandingRow extends Entry {
+  policy: string;
+  system: string;
+  seed: number | null;
+  /** Of its best turn, with its constants; empty where there was none. */
+  law: string;
+}
+
+const STANDINGS =
+  "name,policy,episode_id,system,seed,outcome,turns,turns_to_solve,generalisation,best_match,recovered,total_reward," +
+  "parse_failures,law";
+
+/** Standings in the order given, every number as the server says it; empty where there is none. */
+export function standingsCsv(rows: readonly StandingRow[]): string {
+  const lines = rows.map((row) => {
+    const { standing } = row;
+    return [
+      ...[row.label, row.policy, row.id, row.system].map(quoted),
+      row.seed ?? "",
+      row.outcome ?? "playing",
+      standing?.turns ?? "",
+      standing?.turns_to_solve ?? "",
+      standing?.generalisation ?? "",
+      standing?.best_match ?? "",
+      row.recovered ?? "",
+      standing?.total_reward ?? "",
+      standing?.parse_failures ?? "",
+      quoted(row.law),
+    ].join(",");
+  });
+  return `${[STANDINGS, ...lines].join("\n")}\n`;
+}
+
+/** Text as one cell, which no spreadsheet takes for a formula: it may come from a model. */
+function quoted(text: string): string {
+  const plain = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
+  return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain;
 }
 
 /**

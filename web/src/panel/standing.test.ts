@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Outcome } from "../episode/types";
+import { standingsCsv } from "./exports";
 import { type Entry, ranked, summary, winner } from "./standing";
 
 function entry(
@@ -75,5 +76,35 @@ describe("standings", () => {
       "A and B solved it, in 4 and 9 turns: on one task that tells them apart no further.",
     );
     expect(summary([solved, entry("B", null)])).toBe("Still being played.");
+  });
+});
+
+describe("standings as a file", () => {
+  const row = (label: string, law: string, more: object = {}) => ({
+    ...entry(label, "solved", { generalisation: 0.987654321 }),
+    policy: "nano",
+    system: "free_fall",
+    seed: 7,
+    law,
+    ...more,
+  });
+
+  it("keep every digit, and leave empty what there is not", () => {
+    const text = standingsCsv([
+      row("Trained", "dvy/dt = -g; g = 9.81", { recovered: "recovered" }),
+      row("You", "", { ...entry("You", null), standing: null, seed: null }),
+    ]);
+    const [head, first, second] = text.trimEnd().split("\n");
+    expect(head?.split(",").length).toBe(14);
+    expect(first).toBe(
+      "Trained,nano,Trained,free_fall,7,solved,4,4,0.987654321,0.5,recovered,1,0,dvy/dt = -g; g = 9.81",
+    );
+    expect(second).toBe("You,nano,You,free_fall,,playing,,,,,,,,");
+  });
+
+  it("keep a cell whole, and none is a formula to a spreadsheet", () => {
+    const text = standingsCsv([row('a,"b"', '=HYPERLINK("http://x")')]);
+    expect(text).toContain('"a,""b""",nano');
+    expect(text).toContain('"\'=HYPERLINK(""http://x"")"');
   });
 });

@@ -10,6 +10,8 @@ import { Compared } from "./Compared";
 import { EpisodeBody } from "./EpisodePanel";
 
 beforeAll(() => {
+  // Without a doctype the document is in quirks mode, in which no maths is set.
+  Object.defineProperty(document, "compatMode", { value: "CSS1Compat", configurable: true });
   vi.stubGlobal("matchMedia", () => ({
     matches: true,
     addEventListener: () => {},
@@ -187,10 +189,10 @@ describe("a comparison's states", () => {
     ),
   }));
 
-  const compare = (shown: typeof members, layout: "split" | "overlay") =>
+  const compare = (shown: typeof members, layout?: "split" | "overlay") =>
     render(
       <QueryClientProvider client={new QueryClient()}>
-        <Compared members={shown} view={{ layout }} onView={() => {}} />
+        <Compared members={shown} view={layout ? { layout } : {}} onView={() => {}} />
       </QueryClientProvider>,
     );
 
@@ -199,6 +201,28 @@ describe("a comparison's states", () => {
     expect(screen.getByRole("row", { name: /Trained nano Solved 2 – 0.990/ })).toBeTruthy();
     expect(screen.getByRole("row", { name: /Untrained nano-untrained Playing/ })).toBeTruthy();
     expect(screen.getByRole("row", { name: /Difference/ }).textContent).toContain("+0.490");
+  });
+
+  it("of more than two shows each in small, with its seed and its law", async () => {
+    const [first, second] = members;
+    if (!first || !second) throw new Error("two members");
+    const eight = Array.from({ length: 8 }, (_, i) => ({
+      ...(i % 2 ? second : first),
+      id: `${i}`,
+    }));
+    compare(eight.slice(0, 6));
+    expect(await screen.findAllByRole("region", { name: /^Episode of / })).toHaveLength(6);
+    const pane = screen.getByRole("region", { name: "Episode of Trained 2" });
+    expect(pane.textContent).toContain("no seed");
+    expect(pane.textContent).toContain("Solved");
+    expect(screen.queryByText(/the first 6 are drawn/)).toBeNull();
+    cleanup();
+    compare(eight);
+    expect(await screen.findByText(/the first 6 are drawn/)).toBeTruthy();
+    expect(screen.getAllByRole("region", { name: /^Episode of / })).toHaveLength(6);
+    expect(
+      screen.getByRole("table", { name: "Standings" }).querySelectorAll("tbody tr").length,
+    ).toBe(8);
   });
 
   it("of different tasks is not overlaid, and says so", () => {

@@ -20,8 +20,15 @@ export interface EpisodeSearch {
   /** Shown within another page: without the header. */
   embed?: 1;
 }
+const LAYOUTS = ["all", "split", "overlay"] as const;
+export type Layout = (typeof LAYOUTS)[number];
+
+/** How many episodes are drawn beside each other. */
+export const MOST_COMPARED = 6;
+
 export interface CompareSearch extends EpisodeSearch {
-  layout?: "split" | "overlay";
+  /** All in small, or two of them: beside each other or in one chart. */
+  layout?: Layout;
   /** Which two of more than two members are shown. */
   panes?: [number, number];
 }
@@ -149,7 +156,7 @@ const panes = (value: unknown): [number, number] | undefined => {
 export const compareSearch = (raw: Raw) =>
   present<CompareSearch>({
     ...episodeSearch(raw),
-    layout: raw.layout === "split" || raw.layout === "overlay" ? raw.layout : undefined,
+    layout: LAYOUTS.find((one) => one === raw.layout),
     panes: panes(raw.panes),
   });
 
@@ -157,7 +164,8 @@ export const pairSearch = (raw: Raw) =>
   present<PairSearch>({
     ...compareSearch(raw),
     episode: Array.isArray(raw.episode)
-      ? [...new Set(raw.episode.flatMap((id) => text(id) ?? []))].slice(0, 6)
+      ? // One more than is compared, so that the screen can say that it leaves some out.
+        [...new Set(raw.episode.flatMap((id) => text(id) ?? []))].slice(0, MOST_COMPARED + 1)
       : undefined,
   });
 

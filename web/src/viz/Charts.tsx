@@ -44,44 +44,12 @@ export function Charts(props: Props) {
   return (
     <div className="grid gap-2">
       <div className="flex flex-wrap items-center gap-2">
-        <fieldset className="flex flex-wrap" aria-label="Chart">
-          {KINDS.map((kind) => (
-            <button
-              key={kind.chart}
-              type="button"
-              className="tab"
-              aria-pressed={chart === kind.chart}
-              onClick={() => onChart(kind.chart)}
-            >
-              {kind.label}
-            </button>
-          ))}
-        </fieldset>
+        <ChartKinds chart={chart} onChart={onChart} />
         <Legend series={series} />
-        <p className="ml-auto flex min-h-6 flex-wrap items-center gap-2 text-xs text-muted">
-          {out > 0 && (
-            <>
-              <span>
-                {out} of {of} predicted rows {wide ? "would lie outside" : "lie outside"}
-              </span>
-              <button
-                type="button"
-                className="chip"
-                aria-pressed={wide}
-                onClick={() => onWide(!wide)}
-              >
-                {wide ? "Back to the data" : "Zoom out to the prediction"}
-              </button>
-            </>
-          )}
-        </p>
+        <Outside {...{ out, of, wide, onWide }} />
       </div>
       <div ref={drawn} className="min-w-0">
-        {chart === "time" && (
-          <TrajectoryPlot {...{ task, series, beside, clock, fit, wide, label }} />
-        )}
-        {chart === "phase" && <PhasePortrait {...{ task, series, clock, wide, label }} />}
-        {chart === "histogram" && <ResidualHistogram {...{ task, series, beside, fit, label }} />}
+        <Drawn {...{ task, series, beside, clock, chart, fit, wide, label }} />
       </div>
       <div className="flex flex-wrap items-start justify-between gap-2">
         <details className="min-w-0 grow">
@@ -100,13 +68,69 @@ export function Charts(props: Props) {
   );
 }
 
+/** Which of the three views is drawn. */
+export function ChartKinds({ chart, onChart }: Pick<Props, "chart" | "onChart">) {
+  return (
+    <fieldset className="flex flex-wrap" aria-label="Chart">
+      {KINDS.map((kind) => (
+        <button
+          key={kind.chart}
+          type="button"
+          className="tab"
+          aria-pressed={chart === kind.chart}
+          onClick={() => onChart(kind.chart)}
+        >
+          {kind.label}
+        </button>
+      ))}
+    </fieldset>
+  );
+}
+
+interface OutsideProps extends Pick<Props, "wide" | "onWide"> {
+  out: number;
+  of: number;
+}
+
+/** How many predicted rows the frame of the data leaves out, and the way to see them. */
+export function Outside({ out, of, wide, onWide }: OutsideProps) {
+  return (
+    <p className="ml-auto flex min-h-6 flex-wrap items-center gap-2 text-xs text-muted">
+      {out > 0 && (
+        <>
+          <span>
+            {out} of {of} predicted rows {wide ? "would lie outside" : "lie outside"}
+          </span>
+          <button type="button" className="chip" aria-pressed={wide} onClick={() => onWide(!wide)}>
+            {wide ? "Back to the data" : "Zoom out to the prediction"}
+          </button>
+        </>
+      )}
+    </p>
+  );
+}
+
+interface DrawnProps extends Pick<Props, "task" | "series" | "clock" | "chart" | "label" | "wide"> {
+  beside: Series[];
+  fit: boolean;
+}
+
+/** The view itself, without its controls. */
+export function Drawn(props: DrawnProps) {
+  const { task, series, beside, clock, chart, fit, wide, label } = props;
+  if (chart === "phase") return <PhasePortrait {...{ task, series, beside, clock, wide, label }} />;
+  if (chart === "histogram") return <ResidualHistogram {...{ task, series, beside, fit, label }} />;
+  return <TrajectoryPlot {...{ task, series, beside, clock, fit, wide, label }} />;
+}
+
 interface SaveProps {
   drawn: RefObject<HTMLDivElement | null>;
   caption: Caption;
   name: string;
 }
 
-function SavePicture({ drawn, caption, name }: SaveProps) {
+/** Saves what is drawn within an element as a picture. */
+export function SavePicture({ drawn, caption, name }: SaveProps) {
   const [failed, setFailed] = useState(false);
   const keep = async (suffix: "svg" | "png") => {
     if (!drawn.current) return;

@@ -14,6 +14,8 @@ const BEYOND = 5000;
 interface Props {
   task: Task;
   series: Series[];
+  /** All predictions that are on the page: panes beside each other share their ranges. */
+  beside: Series[];
   clock: Clock;
   /** Drawn so far out that the predictions fit in. */
   wide?: boolean;
@@ -32,7 +34,7 @@ export function portraits(task: Task): [number, number][] {
 }
 
 /** Each position against its rate: closed where the motion repeats, spiralling where it is damped. */
-export function PhasePortrait({ task, series, clock, wide = false, label }: Props) {
+export function PhasePortrait({ task, series, beside, clock, wide = false, label }: Props) {
   const pairs = portraits(task);
   if (pairs.length === 0)
     return <p className="text-muted">One variable has no phase portrait; see it against time.</p>;
@@ -42,7 +44,7 @@ export function PhasePortrait({ task, series, clock, wide = false, label }: Prop
       style={{ gridTemplateColumns: "repeat(auto-fit, minmax(min(100%, 260px), 1fr))" }}
     >
       {pairs.map(([a, b]) => (
-        <Portrait key={`${a} ${b}`} {...{ task, series, clock, wide, label, a, b }} />
+        <Portrait key={`${a} ${b}`} {...{ task, series, beside, clock, wide, label, a, b }} />
       ))}
     </div>
   );
@@ -53,7 +55,8 @@ interface PortraitProps extends Props {
   b: number;
 }
 
-function Portrait({ task, series, clock, wide = false, label, a, b }: PortraitProps) {
+function Portrait(props: PortraitProps) {
+  const { task, series, beside, clock, wide = false, label, a, b } = props;
   const frame = useId();
   const text = useTextScale();
   const left = LEFT * text;
@@ -62,8 +65,8 @@ function Portrait({ task, series, clock, wide = false, label, a, b }: PortraitPr
   const mark = useRef<SVGCircleElement>(null);
   const width = useWidth(box);
   const shown = task.shown[0];
-  const x = scale(...drawnRange(task, a, series, wide), left, Math.max(left + 1, width - 8));
-  const y = scale(...drawnRange(task, b, series, wide), HEIGHT - bottom, 8);
+  const x = scale(...drawnRange(task, a, beside, wide), left, Math.max(left + 1, width - 8));
+  const y = scale(...drawnRange(task, b, beside, wide), HEIGHT - bottom, 8);
 
   useEffect(() => {
     const move = (time: number) => {

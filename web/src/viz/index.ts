@@ -1,4 +1,12 @@
-export { type Chart, Charts, finding } from "./Charts";
+export {
+  type Chart,
+  ChartKinds,
+  Charts,
+  Drawn,
+  finding,
+  Outside,
+  SavePicture,
+} from "./Charts";
 export { type Clock, createClock, useClock } from "./clock";
 export { EquationView, loadMaths, Maths, Typeset } from "./EquationView";
 export { figure } from "./format";
@@ -8,7 +16,7 @@ export { RewardBar } from "./RewardBar";
 export { Scene } from "./Scene";
 export { Snapshot } from "./Snapshot";
 export { Sound } from "./Sound";
-export { predicted, type Series, seriesOf, statesOf } from "./series";
+export { outside, predicted, type Series, seriesOf, statesOf } from "./series";
 export { TrajectoryPlot } from "./TrajectoryPlot";
 export { Transport } from "./Transport";
 export { TurnTimeline } from "./TurnTimeline";

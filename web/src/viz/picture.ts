@@ -1,6 +1,9 @@
 const MARGIN = 16;
 const LINE = 18;
 const LONGEST = 160;
+/** Of what is written into a picture: the height of a row, and how wide a letter is at most on the average. */
+const ROW = 16;
+const GLYPH = 6.6;
 
 /** What stands above a saved chart: its title, then lines such as the equation and where it comes from. */
 export interface Caption {
@@ -15,7 +18,31 @@ export interface Picture {
   height: number;
 }
 
-/** Everything drawn as SVG within `box`, as one picture in the theme that is on the screen. */
+/** Text in lines of at most `width` characters, no more than `most` lines; an ellipsis stands for what is left. */
+export function wrapped(text: string, width: number, most: number): string[] {
+  const limit = Math.max(1, Math.floor(width));
+  const lines = text.split("\n").flatMap((paragraph) => {
+    const rows = [""];
+    for (const word of paragraph.split(" ").flatMap((long) => pieces(long, limit))) {
+      const last = rows.at(-1) ?? "";
+      if (last === "") rows[rows.length - 1] = word;
+      else if (last.length + 1 + word.length <= limit) rows[rows.length - 1] = `${last} ${word}`;
+      else rows.push(word);
+    }
+    return rows;
+  });
+  if (lines.length <= most) return lines;
+  const kept = lines.slice(0, most);
+  return kept.map((line, i) => (i === most - 1 ? `${line.slice(0, limit - 1)}…` : line));
+}
+
+const pieces = (word: string, limit: number): string[] =>
+  word.length <= limit ? [word] : [word.slice(0, limit), ...pieces(word.slice(limit), limit)];
+
+/**
+ * Everything drawn as SVG within `box`, as one picture in the theme that is on the screen. What an element says in
+ * `data-written` is written in its place, since typeset maths and other HTML have no place in a picture.
+ */
 export function pictureOf(box: HTMLElement, caption: Caption): Picture {
   const style = getComputedStyle(document.documentElement);
   const resolved = (text: string) =>
@@ -41,6 +68,22 @@ export function pictureOf(box: HTMLElement, caption: Caption): Picture {
     text.textContent = line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
     root.append(text);
   });
+  for (const told of box.querySelectorAll<HTMLElement>("[data-written]")) {
+    const place = told.getBoundingClientRect();
+    const most = Math.max(1, Math.floor(place.height / ROW));
+    wrapped(told.dataset.written ?? "", place.width / GLYPH, most).forEach((line, i) => {
+      const text = document.createElementNS(root.namespaceURI, "text");
+      set(text, {
+        x: MARGIN + place.left - origin.left,
+        y: head + place.top - origin.top + ROW * (i + 1) - 3,
+        "font-size": 12,
+        "font-weight": i === 0 ? 600 : 400,
+        fill: "var(--ink)",
+      });
+      text.textContent = line;
+      root.append(text);
+    });
+  }
   for (const drawn of box.querySelectorAll("svg[role=img]")) {
     const place = drawn.getBoundingClientRect();
     const copy = drawn.cloneNode(true) as Element;

@@ -1,10 +1,12 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { lazy, Suspense, useState } from "react";
 import { api } from "../../api/client";
 import { useEpisodes } from "../../episode/useEpisode";
 import { Compared, type ComparedView } from "../../panel/Compared";
 import { defaultPair } from "../../shared/pair";
 import { Failure, Loading, NotFound } from "../../shared/parts";
+import { MOST_COMPARED } from "../../shared/search";
 import { SeedField, SystemField, seedOf } from "../../shared/TaskFields";
 
 const FetchModels = lazy(() => import("../../shared/FetchModels"));
@@ -65,11 +67,19 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
       <Suspense>
         <FetchModels />
       </Suspense>
+      {picked.length > MOST_COMPARED && (
+        <p className="notice" role="status">
+          {picked.length} policies are chosen, and at most {MOST_COMPARED} are compared. Take{" "}
+          {picked.length - MOST_COMPARED} away, or put them all on a <Link to="/many">board</Link>.
+        </p>
+      )}
       <SeedField value={seed} onChange={setSeed} />
       <button
         type="submit"
         className="button primary"
-        disabled={start.isPending || !chosenSystem || picked.length < 1}
+        disabled={
+          start.isPending || !chosenSystem || picked.length < 1 || picked.length > MOST_COMPARED
+        }
       >
         Compare
       </button>
@@ -94,9 +104,18 @@ interface MembersProps extends ComparedView {
 }
 
 /** Any episodes side by side, on one stream. */
-export function Members({ ids, ...rest }: MembersProps) {
+export function Members({ ids: named, ...rest }: MembersProps) {
+  const ids = rest.comparisonId === undefined ? named.slice(0, MOST_COMPARED) : named;
   const { of } = useEpisodes(ids);
   const missing = ids.filter((id) => of(id).missing && of(id).episode.version === 0);
   if (missing.length > 0) return <NotFound what={`Episode ${missing.join(", ")}`} />;
-  return <Compared {...rest} members={ids.map((id) => ({ id, ...of(id) }))} />;
+  return (
+    <Compared {...rest} members={ids.map((id) => ({ id, ...of(id) }))}>
+      {ids.length < named.length && (
+        <p className="notice">
+          More than {MOST_COMPARED} episodes were asked for: these are the first {MOST_COMPARED}.
+        </p>
+      )}
+    </Compared>
+  );
 }

@@ -5,7 +5,7 @@ import { bundled } from "../../api/bundle";
 import { api, exportAddress } from "../../api/client";
 import type { EpisodeRow, Told } from "../../episode/types";
 import { Failure } from "../../shared/parts";
-import type { EpisodesSearch } from "../../shared/search";
+import { type EpisodesSearch, MOST_COMPARED } from "../../shared/search";
 import { OUTCOMES } from "../../shared/words";
 import { Again } from "./Again";
 import { type Column, Columns, columnsOf, columnWords } from "./columns";
@@ -13,7 +13,6 @@ import { type Column, Columns, columnsOf, columnWords } from "./columns";
 const ROW = 44;
 const SPARE = 12; // rows drawn beyond what is seen
 const LOOK_MS = 4000;
-const MOST_COMPARED = 6;
 const MOST_EXPORTED = 200;
 
 interface Props {

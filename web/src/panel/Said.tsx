@@ -1,0 +1,68 @@
+import type { TurnView } from "../episode/types";
+import { Part } from "../shared/parts";
+import { OUTCOMES } from "../shared/words";
+import { EquationView } from "../viz";
+import type { MemberState } from "./Compared";
+import { Writing } from "./Completion";
+import { Generalisation, said } from "./Verdict";
+
+/** A member, and the turn of its that is looked at: its last where it ended earlier, null before its first. */
+export interface Shown {
+  member: MemberState;
+  turn: TurnView | null;
+}
+
+export function shownAt(member: MemberState, current: number): Shown {
+  const { turns } = member.episode;
+  return { member, turn: current > 0 ? (turns[current - 1] ?? turns.at(-1) ?? null) : null };
+}
+
+/** Where a member stands at the shown turn, in a few words. */
+export function standsAt({ member, turn }: Shown): string {
+  const { outcome } = member.episode;
+  const at = turn ? `turn ${turn.turn}` : "no turn yet";
+  return outcome ? `${at}, ${OUTCOMES[outcome]}` : at;
+}
+
+interface SaidProps extends Shown {
+  /** Its colour where two share a chart. */
+  colour?: string | undefined;
+  /** Without what changed since the turn before, and the mismatch in words. */
+  brief?: boolean;
+}
+
+/** What one member says at this turn: its law, or why there is none, and what it is writing. */
+export function Said({ member, turn, colour, brief = false }: SaidProps) {
+  const { episode, writing } = member;
+  const finished = episode.outcome !== null;
+  return (
+    <div className="grid min-w-0 content-start gap-2">
+      <h3 style={{ color: colour }}>
+        {member.label}
+        <span className="text-xs text-muted"> {standsAt({ member, turn })}</span>
+      </h3>
+      {turn && (
+        <Part name="The equation">
+          <EquationView
+            parse={turn.parse}
+            source={turn.equation}
+            params={turn.params}
+            previous={brief ? null : (episode.turns[turn.turn - 2] ?? null)}
+            of={member.label}
+          />
+        </Part>
+      )}
+      {turn && (
+        <p>
+          <span className="font-semibold">{said(turn)}</span>{" "}
+          {!brief && turn.parse.rejection === null && turn.mismatch}
+        </p>
+      )}
+      {turn && <Generalisation turn={turn} carried={episode.started?.payload.carried_to ?? null} />}
+      {writing && <Writing text={writing} />}
+      {episode.failure && (!finished || episode.outcome === "policy_failed") && (
+        <p className="notice">Policy failed: {episode.failure.reason}</p>
+      )}
+    </div>
+  );
+}
