@@ -173,6 +173,8 @@ describe("an episode's states", () => {
   });
 });
 
+const PATIENT = { timeout: 20_000 };
+
 describe("a comparison's states", () => {
   const members = ["nano", "nano-untrained"].map((policy, i) => ({
     id: `${i}`,
@@ -204,6 +206,8 @@ describe("a comparison's states", () => {
   });
 
   it("of more than two shows each in small, with its seed and its law", async () => {
+    // Fetched here, so that no wait hangs on how busy the machine is.
+    await import("./Multiples");
     const [first, second] = members;
     if (!first || !second) throw new Error("two members");
     const eight = Array.from({ length: 8 }, (_, i) => ({
@@ -211,19 +215,19 @@ describe("a comparison's states", () => {
       id: `${i}`,
     }));
     compare(eight.slice(0, 6));
-    expect(await screen.findAllByRole("region", { name: /^Episode of / })).toHaveLength(6);
+    expect(await screen.findAllByRole("region", { name: /^Episode of / }, PATIENT)).toHaveLength(6);
     const pane = screen.getByRole("region", { name: "Episode of Trained 2" });
     expect(pane.textContent).toContain("no seed");
     expect(pane.textContent).toContain("Solved");
     expect(screen.queryByText(/the first 6 are drawn/)).toBeNull();
     cleanup();
     compare(eight);
-    expect(await screen.findByText(/the first 6 are drawn/)).toBeTruthy();
+    expect(await screen.findByText(/the first 6 are drawn/, {}, PATIENT)).toBeTruthy();
     expect(screen.getAllByRole("region", { name: /^Episode of / })).toHaveLength(6);
     expect(
       screen.getByRole("table", { name: "Standings" }).querySelectorAll("tbody tr").length,
     ).toBe(8);
-  });
+  }, 40_000);
 
   it("of different tasks is not overlaid, and says so", () => {
     const [first, second] = members;
