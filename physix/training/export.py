@@ -11,6 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from physix.errors import BadInputError
+from physix.policies.chat.hf import DIALOGUE_FILE
 from physix.training.adapter_gguf import interleaved, write_adapter_gguf
 from physix.training.backends import resolved
 
@@ -52,6 +53,9 @@ def merge_16bit(adapter: Path, out: Path) -> Path:
     merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().to(torch.bfloat16)
     merged.save_pretrained(out)
     AutoTokenizer.from_pretrained(adapter).save_pretrained(out)
+    if (adapter / DIALOGUE_FILE).exists():
+        # Without it `hf:` asks the merged model in other words than it was trained in.
+        (out / DIALOGUE_FILE).write_bytes((adapter / DIALOGUE_FILE).read_bytes())
     return out
 
 

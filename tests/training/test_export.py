@@ -101,6 +101,10 @@ def test_sft_of_an_adapter_runs_lowers_the_loss_and_merges(
 
     from peft import PeftModel
 
+    # A merged model is asked in the words that its adapter was trained in.
+    told = (tmp_path / "run" / "model" / "physix.json").read_bytes()
+    assert (folder / "physix.json").read_bytes() == told
+
     base = AutoModelForCausalLM.from_pretrained(instruct)
     adapted = PeftModel.from_pretrained(base, str(tmp_path / "run" / "model"))
     merged = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
