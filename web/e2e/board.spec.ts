@@ -24,6 +24,16 @@ test("many runs are counted, started, watched, and come to a board whose address
   const episodes = page.getByRole("region", { name: "Episodes of search on builtin" });
   await expect(episodes.getByRole("link", { name: "free_fall" }).first()).toBeVisible();
   await expect(page.getByRole("region", { name: "Paired differences" })).toContainText("n = 2");
+  // What the suite pools is told system by system too, and the address holds which; one leads to its episodes.
+  await page.getByLabel("Columns").selectOption("system");
+  await expect(page).toHaveURL(/by=system/);
+  await page.reload();
+  const systems = page.getByRole("region", { name: /by policy and system$/ });
+  await expect(systems.getByRole("columnheader", { name: /^builtin:free_fall/ })).toBeVisible();
+  await systems.getByRole("button", { name: /n = 2/ }).first().click();
+  await expect(
+    page.getByRole("region", { name: "Episodes of search on builtin:free_fall" }).getByRole("link"),
+  ).toHaveCount(2);
   const [file] = await Promise.all([
     page.waitForEvent("download"),
     page.getByRole("button", { name: "Markdown" }).click(),

@@ -28,6 +28,7 @@ from physix.api.http.board_views import (
     episode_view,
     interval_view,
     row_view,
+    system_views,
     why_withheld,
 )
 from physix.api.http.routes import Services, Wired, require_policy
@@ -40,7 +41,7 @@ from physix.training.board.files import Board, BoardFolder, Header, export, list
 from physix.training.board.plan import Plan
 from physix.training.board.run import cannot_ask, new_header, require_policies
 from physix.training.board.suites import SPLITS, SUITES, problems
-from physix.training.board.table import TELL_OF_TRUTH, Difference, Row, differences, rows
+from physix.training.board.table import TELL_OF_TRUTH, Difference, Row, by_system, differences, rows
 
 router = APIRouter()
 BoardId = Annotated[str, Path(max_length=96)]
@@ -144,12 +145,13 @@ async def board_episodes(
     offset: Annotated[int, Query(ge=0, le=MAX_BOARD_EPISODES)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
 ) -> BoardEpisodeList:
-    """List a board's episodes, those of one policy or suite if asked for."""
+    """List a board's episodes, those of one policy, suite or system (`builtin:SYSTEM`) if asked for."""
     found = await to_thread.run_sync(playing.folder(board_id).read)
     own = [
         one
         for one in found.results
-        if (policy is None or one.policy == policy) and (suite is None or one.suite == suite)
+        if (policy is None or one.policy == policy)
+        and (suite in (None, one.suite, f"{one.suite}:{one.case}"))
     ]
     return BoardEpisodeList(
         items=[episode_view(one, caller) for one in own[offset : offset + limit]], total=len(own)
@@ -270,10 +272,11 @@ def _read_version(folder: BoardFolder, _version: tuple[int, int]) -> Board:
 @lru_cache(maxsize=8)
 def _table(
     folder: BoardFolder, version: tuple[int, int], than: str | None
-) -> tuple[tuple[Row, ...], tuple[Difference, ...]]:
+) -> tuple[tuple[Row, ...], tuple[Row, ...], tuple[Difference, ...]]:
     """Return the table of a board; intervals take a while, so that each is computed once."""
     found = _read_version(folder, version)
-    return tuple(rows(found)), tuple(differences(found, than=than)) if than is not None else ()
+    others = tuple(differences(found, than=than)) if than is not None else ()
+    return tuple(rows(found)), tuple(by_system(found)), others
 
 
 def _summary(playing: Boards, header: Header, folder: BoardFolder) -> BoardSummary:
@@ -318,13 +321,16 @@ async def _view(
     if than is not None and than not in header.plan.policies:
         raise BadInputError(f"Board {board_id} has no policy {than!r}: {', '.join(header.plan.policies)}.")
     base = than or (header.plan.policies[0] if len(header.plan.policies) > 1 else None)
-    table, others = await to_thread.run_sync(_table, folder, folder.version(), base, limiter=wired.reading)
+    table, systems, others = await to_thread.run_sync(
+        _table, folder, folder.version(), base, limiter=wired.reading
+    )
     summary = await to_thread.run_sync(_summary, playing, header, folder)
     shown = [row_view(row, why_withheld(row, header, caller)) for row in table]
     told = {(row.policy, row.suite, row.noise): set(row.withheld) for row in shown}
     return BoardView(
         **dict(summary),
         rows=shown,
+        systems=system_views(systems, header, caller),
         than=base,
         differences=[
             DifferenceView(**{**asdict(one), "interval": interval_view(one.interval)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
@@ -183,6 +184,9 @@ class BoardView(BoardSummary):
     """A board with its table."""
 
     rows: list[BoardRowView]
+    systems: list[BoardRowView] = Field(
+        description="the rows of `builtin` system by system; `suite` is `builtin:SYSTEM`"
+    )
     than: str | None = Field(description="the policy that the differences are to")
     differences: list[DifferenceView]
     ceiling: CeilingView | None
@@ -225,17 +229,36 @@ class BoardList(BaseModel):
     items: list[BoardSummary]
 
 
-def why_withheld(row: Row, header: Header, caller: Access) -> str | None:
-    """Return why a row's metrics that tell of the truth are kept from a caller; None: they are told."""
+def why_withheld(row: Row, header: Header, caller: Access, *, least: int | None = None) -> str | None:
+    """Return why a row's metrics that tell of the truth are kept from a caller; None: they are told.
+
+    Args:
+        least: episodes of the smallest of the rows whose sum is told too. Where one of them is too small to
+            be told none is: the sum less the others would be it.
+    """
     if caller.operator:
         return None
-    held = row.suite in SPLITS or (row.suite == "builtin" and caller.holds_back("builtin", 0))
+    held = row.suite in SPLITS or (
+        row.suite.partition(":")[0] == "builtin" and caller.holds_back("builtin", 0)
+    )
     if held and header.by == "player":
         # Boards of their own choice would let a player ask for one task as the difference of two.
         return "the truth of these tasks is held back, and the board is not the operator's"
-    if row.n < MIN_TOLD_TOGETHER:
+    if (row.n if least is None else least) < MIN_TOLD_TOGETHER:
         return f"told over {MIN_TOLD_TOGETHER} episodes and more"
     return None
+
+
+def system_views(systems: Sequence[Row], header: Header, caller: Access) -> list[BoardRowView]:
+    """Return rows that together are rows of the table, as far as the caller may be told of them."""
+    least: dict[tuple[str, float | None], int] = {}
+    for row in systems:
+        key = row.policy, row.noise
+        least[key] = min(row.n, least.get(key, row.n))
+    return [
+        row_view(row, why_withheld(row, header, caller, least=least[row.policy, row.noise]))
+        for row in systems
+    ]
 
 
 def row_view(row: Row, why: str | None) -> BoardRowView:

@@ -6,7 +6,7 @@ What a policy cannot be asked, or failed to answer, counts in every share as not
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 
 from physix.training.board.files import Board
@@ -84,6 +84,12 @@ def rows(board: Board, policies: Sequence[str] | None = None) -> list[Row]:
         for policy in policies or plan.policies
         if (own := _of(board.results, policy, suite, noise))
     ]
+
+
+def by_system(board: Board) -> list[Row]:
+    """Return the rows of suite `builtin` system by system, each with `suite` `builtin:SYSTEM`."""
+    own = [replace(one, suite=f"builtin:{one.case}") for one in board.results if one.suite == "builtin"]
+    return rows(replace(board, results=tuple(own)))
 
 
 def groups(results: Iterable[Result]) -> list[tuple[str, float | None]]:

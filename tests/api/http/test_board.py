@@ -237,3 +237,51 @@ def test_a_public_server_bills_every_episode_of_a_board(tmp_path: Path) -> None:
             == 429
         )
         assert here(client) == []
+
+
+def test_a_suite_of_systems_is_told_system_by_system_too(tmp_path: Path) -> None:
+    board_id = written(tmp_path, by="player", suite="builtin", n=20)
+    folder = BoardFolder(tmp_path / board_id)
+    falls = [replace(one, solved=True) for one in folder.read().results if one.case == "free_fall"]
+    folder.append([one for one in falls if one.policy == "search"])
+    with opened(tmp_path, hold_truth=False) as client:
+        table = client.get(f"/api/board/{board_id}").json()
+        listed = client.get(
+            f"/api/board/{board_id}/episodes", params={"policy": "search", "suite": "builtin:free_fall"}
+        ).json()
+    assert {row["suite"] for row in table["rows"]} == {"builtin"}
+    rows = {(row["policy"], row["suite"]): row for row in table["systems"]}
+    assert len(rows) == 2 * 8
+    assert {row["n"] for row in rows.values()} == {20}
+    solved = {key: row["metrics"]["solved"]["mean"] for key, row in rows.items()}
+    assert [key for key, share in solved.items() if share] == [("search", "builtin:free_fall")]
+    pooled = {row["policy"]: row["metrics"]["solved"]["mean"] for row in table["rows"]}
+    assert pooled == {"search": 20 / 160, "sindy": 0.0}
+    assert rows["sindy", "builtin:free_fall"]["metrics"]["recovered"]["mean"] == 0.0
+    assert listed["total"] == 20
+    assert {one["case"] for one in listed["items"]} == {"free_fall"}
+
+
+@pytest.mark.parametrize(("n", "told"), [(20, True), (19, False)])
+def test_no_system_is_told_where_the_sum_less_the_others_would_tell_a_small_one(
+    tmp_path: Path, n: int, told: bool
+) -> None:
+    plan = Plan(
+        name="uneven",
+        policies=("search",),
+        suites=("builtin:free_fall", "builtin:damped_spring"),
+        seeds=tuple(range(20)),
+    )
+    board = BoardFolder(tmp_path / plan.name)
+    board.create(replace(new_header(plan, by="player"), state="finished"))
+    played = [blank(job) for job in plan.jobs()]
+    few = [one for one in played if one.case == "damped_spring"][:n]
+    board.append(_worth(one, recovered=True) for one in [*few, *(o for o in played if o.case == "free_fall")])
+    with opened(tmp_path, hold_truth=False) as client:
+        table = client.get("/api/board/uneven").json()
+        whole = client.get("/api/board/uneven", headers=OPERATOR).json()
+    assert "recovered" in table["rows"][0]["metrics"]
+    assert sorted(row["n"] for row in table["systems"]) == [n, 20]
+    assert {"recovered" in row["metrics"] for row in table["systems"]} == {told}
+    assert {row["why_withheld"] is None for row in table["systems"]} == {told}
+    assert {"recovered" in row["metrics"] for row in whole["systems"]} == {True}

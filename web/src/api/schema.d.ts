@@ -117,7 +117,7 @@ export interface paths {
         };
         /**
          * Board Episodes
-         * @description List a board's episodes, those of one policy or suite if asked for.
+         * @description List a board's episodes, those of one policy, suite or system (`builtin:SYSTEM`) if asked for.
          */
         get: operations["board_episodes_api_board__board_id__episodes_get"];
         put?: never;
@@ -1360,6 +1360,11 @@ export interface components {
              * @enum {string}
              */
             state: "running" | "paused" | "finished" | "cancelled" | "interrupted" | "failed";
+            /**
+             * Systems
+             * @description the rows of `builtin` system by system; `suite` is `builtin:SYSTEM`
+             */
+            systems: components["schemas"]["BoardRowView"][];
             /**
              * Than
              * @description the policy that the differences are to

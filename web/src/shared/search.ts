@@ -92,6 +92,8 @@ export interface BoardSearch {
   than?: string;
   suite?: string;
   policy?: string;
+  /** Columns: a suite each, or a system each of those that `builtin` pools. */
+  by?: "system";
   /** The cell whose episodes are listed: a policy and a suite. */
   of?: string;
   in?: string;
@@ -181,6 +183,7 @@ export const boardSearch = (raw: Raw) =>
     than: text(raw.than),
     suite: text(raw.suite),
     policy: text(raw.policy),
+    by: raw.by === "system" ? "system" : undefined,
     of: text(raw.of),
     in: text(raw.in),
   });

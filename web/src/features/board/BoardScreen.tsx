@@ -6,7 +6,17 @@ import { Failure, Loading } from "../../shared/parts";
 import type { BoardSearch } from "../../shared/search";
 import { save } from "../../viz";
 import { State } from "./BoardList";
-import { cellOf, columns, duration, exported, METRICS, nameOfColumn, shown, told } from "./cells";
+import {
+  cellOf,
+  columns,
+  duration,
+  exported,
+  laidOut,
+  METRICS,
+  nameOfColumn,
+  shown,
+  told,
+} from "./cells";
 import { Differences } from "./Differences";
 import { Episodes } from "./Episodes";
 import { PUBLISHED } from "./published";
@@ -37,15 +47,17 @@ export default function BoardScreen({ id, view, onView }: Props) {
   if (board.error) return <Failure error={board.error} again={() => board.refetch()} />;
   if (!board.data) return <Loading what="the board" height={480} />;
   const { data } = board;
-  const offered = told(data);
+  const { bySystem, laid } = laidOut(data, view.by);
+  const { suite: _, ...everywhere } = view;
+  const offered = told(laid);
   const metric = offered.includes(view.metric ?? "")
     ? (view.metric ?? "")
     : (offered[0] ?? "solved");
   return (
     <div className="grid gap-4">
       <Head board={data} />
-      <Choices board={data} metric={metric} offered={offered} view={view} onView={onView} />
-      <Table board={data} metric={metric} view={view} onView={onView} />
+      <Choices board={laid} metric={metric} offered={offered} view={view} onView={onView} />
+      <Table board={laid} metric={metric} view={view} onView={onView} />
       {view.of !== undefined && view.in !== undefined && (
         <Episodes
           key={`${view.of} ${view.in}`}
@@ -53,13 +65,18 @@ export default function BoardScreen({ id, view, onView }: Props) {
           policy={view.of}
           suite={view.in}
           onClose={() => {
-            const { of: _, in: __, ...rest } = view;
+            const { of: _of, in: _in, ...rest } = view;
             onView(rest);
           }}
         />
       )}
       {data.plan.policies.length > 1 && (
-        <Differences board={data} metric={metric} view={view} onView={onView} />
+        <Differences
+          board={data}
+          metric={metric}
+          view={bySystem ? everywhere : view}
+          onView={(next) => onView({ ...view, ...next })}
+        />
       )}
       {data.plan.suites.some((suite) => suite.startsWith("odebench")) && <Published board={data} />}
     </div>
@@ -168,9 +185,26 @@ function Choices({ board, metric, offered, view, onView }: ChoicesProps) {
           ))}
         </select>
       </label>
+      {board.systems.length > 0 && (
+        <label>
+          <span className="text-xs text-muted">Columns</span>
+          <select
+            className="field"
+            value={view.by ?? ""}
+            onChange={(event) => {
+              // A cell or a suite of the one table is none of the other.
+              const { by: _, suite: __, of: ___, in: ____, ...rest } = view;
+              onView(event.target.value === "system" ? { ...rest, by: "system" } : rest);
+            }}
+          >
+            <option value="">by suite</option>
+            <option value="system">by system</option>
+          </select>
+        </label>
+      )}
       {suites.length > 1 && (
         <label>
-          <span className="text-xs text-muted">Suite</span>
+          <span className="text-xs text-muted">{view.by === "system" ? "System" : "Suite"}</span>
           <select
             className="field"
             value={view.suite ?? ""}
@@ -223,7 +257,7 @@ function Table({ board, metric, view, onView }: Omit<ChoicesProps, "offered">) {
     <section
       className="panel overflow-x-auto"
       tabIndex={0}
-      aria-label={`${METRICS[metric]?.title ?? metric} by policy and suite`}
+      aria-label={`${METRICS[metric]?.title ?? metric} by policy and ${view.by ?? "suite"}`}
     >
       <table className="w-full text-left">
         <caption className="mb-2 text-left text-xs text-muted">

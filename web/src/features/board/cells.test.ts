@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Board } from "../../episode/types";
-import { cellOf, columns, duration, exported, inWords, told, verdict } from "./cells";
+import { cellOf, columns, duration, exported, inWords, laidOut, told, verdict } from "./cells";
 
 const interval = (mean: number | null, low: number | null, high: number | null) => ({
   mean,
@@ -37,6 +37,27 @@ describe("the cells of a board", () => {
     expect(columns(board, "real")).toHaveLength(1);
     expect(cellOf(board, "sindy", { suite: "odebench", noise: 0.05 })).toBeUndefined();
     expect(told(board)).toEqual(["solved"]);
+  });
+
+  it("stand in one column a system where that is asked for and there are any", () => {
+    const pooled = {
+      ...board,
+      rows: [row("search", "builtin", null, 0.5)],
+      systems: [
+        row("search", "builtin:free_fall", null, 0.9),
+        row("search", "builtin:pendulum", null, 0.1),
+      ],
+    } as unknown as Board;
+    const { bySystem, laid } = laidOut(pooled, "system");
+    expect(bySystem).toBe(true);
+    expect(exported(laid, "solved", "md").split("\n").slice(2, 5)).toEqual([
+      "| policy | builtin:free_fall | builtin:pendulum |",
+      "|---|---|---|",
+      "| search | 0.90 [0.80, 0.95], n = 63 | 0.10 [0.00, 0.15], n = 63 |",
+    ]);
+    expect(laidOut(pooled, undefined)).toEqual({ bySystem: false, laid: pooled });
+    const none = { ...pooled, systems: [] };
+    expect(laidOut(none, "system")).toEqual({ bySystem: false, laid: none });
   });
 
   it("are told with their interval and their number", () => {

@@ -30,6 +30,15 @@ export interface Column {
 export const nameOfColumn = ({ suite, noise }: Column) =>
   noise === null ? suite : `${suite}, ${Number((100 * noise).toPrecision(3))} % noise`;
 
+/** Whether the board's table is one of systems, and the board with the rows of that table. */
+export function laidOut(
+  board: Board,
+  by: "system" | undefined,
+): { bySystem: boolean; laid: Board } {
+  const bySystem = by === "system" && board.systems.length > 0;
+  return { bySystem, laid: bySystem ? { ...board, rows: board.systems } : board };
+}
+
 const same = (a: Column, b: Column) => a.suite === b.suite && a.noise === b.noise;
 
 /** The columns of a board that a filter lets through. */
