@@ -118,10 +118,10 @@ def test_only_an_embedded_replay_may_be_framed_by_anyone(
 
 
 def test_a_forwarded_address_is_believed_from_named_proxies_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[dict[str, object]] = []
-    monkeypatch.setattr(uvicorn, "run", lambda _app, **options: told.append(options))
+    told: list[uvicorn.Config] = []
+    monkeypatch.setattr(uvicorn.Server, "run", lambda server: told.append(server.config))
     serve(Settings(db="memory://", proxies=("10.0.0.0/8",)))
-    assert told[0]["proxy_headers"] is False  # uvicorn's own believes whoever is on this machine
+    assert told[0].proxy_headers is False  # uvicorn's own believes whoever is on this machine
     monkeypatch.setenv("PHYSIX_DB", "memory://")
     monkeypatch.setenv("PHYSIX_PUBLIC", "1")
     monkeypatch.setenv("PHYSIX_PUBLIC_SESSIONS_PER_MINUTE", "1")

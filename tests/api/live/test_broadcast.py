@@ -122,7 +122,7 @@ def test_a_page_that_opens_late_gets_the_prompt_and_the_text_so_far(
             break
     assert live["Driving"] == {"episode_id": episode_id, "driving": True, "policy": "ollama:slow"}
     assert live["ModelPrompt"]["messages"][0]["role"] == "system"
-    assert live["ModelPrompt"]["prompt_version"] == "1"
+    assert live["ModelPrompt"]["prompt_version"] == "2"
     assert REPLY.startswith(live["ModelText"]["text"])
 
 
