@@ -20,21 +20,7 @@ from physix.cli.log_archive import log_archive
 from physix.cli.log_end import log_end
 from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
-from physix.cli.measured import (
-    FirstOrderOption,
-    HeldBackOption,
-    HoldBackOption,
-    IgnoreOption,
-    InputOption,
-    RateOption,
-    RunOption,
-    SecondOrderOption,
-    SigmaOption,
-    TableOptions,
-    TimeOption,
-    UnitOption,
-    read_file_command,
-)
+from physix.cli.measured import TableOptions, read_file_command, takes_table
 from physix.cli.models import models_app
 from physix.cli.train import train_app
 from physix.cli.validate import validate
@@ -129,7 +115,9 @@ def serve(
 
 
 @app.command()
+@takes_table()
 def run(
+    options: TableOptions,
     system: Annotated[
         str | None, typer.Option("--system", metavar="ID", help="A system; see `physix systems`.")
     ] = None,
@@ -141,17 +129,6 @@ def run(
         Path | None,
         typer.Option("--csv", metavar="FILE", help="A file of measurements; see `physix read`."),
     ] = None,
-    time: TimeOption = None,
-    run_column: RunOption = None,
-    inputs: InputOption = None,
-    ignore: IgnoreOption = None,
-    rate: RateOption = None,
-    sigma: SigmaOption = None,
-    first_order: FirstOrderOption = None,
-    second_order: SecondOrderOption = None,
-    unit: UnitOption = None,
-    hold_back: HoldBackOption = None,
-    held_back_csv: HeldBackOption = None,
     hint: Annotated[str, typer.Option(metavar="TEXT", help="One sentence about the motion in the CSV.")] = "",
     noise: Annotated[
         float | None,
@@ -172,19 +149,7 @@ def run(
         seed=seed,
         policy=policy,
         csv=csv,
-        csv_options=TableOptions(
-            time=time,
-            run=run_column,
-            inputs=inputs,
-            ignore=ignore,
-            rates=rate,
-            sigmas=sigma,
-            first_order=first_order,
-            second_order=second_order,
-            units=unit,
-            hold_back=hold_back,
-            held_back_csv=held_back_csv,
-        ),
+        csv_options=options,
         hint=hint,
         noise=noise,
         max_turns=max_turns,

@@ -12,33 +12,21 @@ from typing import Annotated
 import anyio
 import typer
 
-from physix.cli.measured import (
-    FirstOrderOption,
-    HoldBackOption,
-    IgnoreOption,
-    InputOption,
-    SecondOrderOption,
-    TableOptions,
-    UnitOption,
-)
+from physix.cli.measured import TableOptions, takes_table
 
 demo_app = typer.Typer(help="Recorded comparisons: record, verify, list.", no_args_is_help=True)
 
 
 @demo_app.command("record")
+@takes_table()
 def record(
+    options: TableOptions,
     out: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write, e.g. spring.jsonl.")],
     policies: Annotated[str, typer.Option(help="Who plays, separated by commas; see `physix policies`.")],
     title: Annotated[str, typer.Option(help="What the list shows.")],
     system: Annotated[str | None, typer.Option("--system", metavar="ID", help="A system.")] = None,
     seed: Annotated[int, typer.Option(help="Draws the task.")] = 0,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Or a CSV of your own.")] = None,
-    inputs: InputOption = None,
-    ignore: IgnoreOption = None,
-    first_order: FirstOrderOption = None,
-    second_order: SecondOrderOption = None,
-    unit: UnitOption = None,
-    hold_back: HoldBackOption = None,
     hint: Annotated[str, typer.Option(help="CSV: one sentence about the motion.")] = "",
     description: Annotated[str, typer.Option(help="Two sentences on what there is to see.")] = "",
     note: Annotated[str, typer.Option(help="What a viewer should know about these policies.")] = "",
@@ -54,14 +42,7 @@ def record(
         seed=seed,
         policy="",
         csv=csv,
-        csv_options=TableOptions(
-            inputs=inputs,
-            ignore=ignore,
-            first_order=first_order,
-            second_order=second_order,
-            units=unit,
-            hold_back=hold_back,
-        ),
+        csv_options=options,
         hint=hint,
         noise=None,
         max_turns=max_turns,

@@ -9,21 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from physix.cli.measured import (
-    FirstOrderOption,
-    HeldBackOption,
-    HoldBackOption,
-    IgnoreOption,
-    InputOption,
-    RateOption,
-    RunOption,
-    SecondOrderOption,
-    SigmaOption,
-    TableOptions,
-    TimeOption,
-    UnitOption,
-    made_of_file,
-)
+from physix.cli.measured import TableOptions, made_of_file, takes_table
 from physix.errors import BadInputError, PolicyError
 
 if TYPE_CHECKING:
@@ -43,20 +29,11 @@ _Log = Annotated[
 ]
 
 
+@takes_table()
 def discover(
     file: _File,
+    options: TableOptions,
     hint: _Hint = "",
-    time: TimeOption = None,
-    run: RunOption = None,
-    inputs: InputOption = None,
-    ignore: IgnoreOption = None,
-    rate: RateOption = None,
-    sigma: SigmaOption = None,
-    first_order: FirstOrderOption = None,
-    second_order: SecondOrderOption = None,
-    unit: UnitOption = None,
-    hold_back: HoldBackOption = None,
-    held_back_csv: HeldBackOption = None,
     noise: _Noise = None,
     policy: Annotated[str, typer.Option(help="Who proposes; see `physix policies`.")] = "search",
     max_turns: Annotated[int, typer.Option(help="Proposals at most.")] = 8,
@@ -67,19 +44,6 @@ def discover(
     """Find the law of motion in a file: constants with errors, rivals, what to measure next."""
     from physix.api.found.discover import discover_in
 
-    options = TableOptions(
-        time=time,
-        run=run,
-        inputs=inputs,
-        ignore=ignore,
-        rates=rate,
-        sigmas=sigma,
-        first_order=first_order,
-        second_order=second_order,
-        units=unit,
-        hold_back=hold_back,
-        held_back_csv=held_back_csv,
-    )
     made = made_of_file(file, options, hint, noise)
     with _Progress(policy) as tell:
         try:
@@ -90,8 +54,10 @@ def discover(
     _say(found, report=report, as_json=as_json)
 
 
+@takes_table()
 def fit(
     file: _File,
+    options: TableOptions,
     law: Annotated[
         str, typer.Option(metavar="LAW", help="In any notation, e.g. \"theta'' = -a*sin(theta) - b*theta'\".")
     ],
@@ -100,17 +66,6 @@ def fit(
         typer.Option(metavar="NAME=VALUE", help="A constant that is known; the others are fitted."),
     ] = None,
     hint: _Hint = "",
-    time: TimeOption = None,
-    run: RunOption = None,
-    inputs: InputOption = None,
-    ignore: IgnoreOption = None,
-    rate: RateOption = None,
-    sigma: SigmaOption = None,
-    first_order: FirstOrderOption = None,
-    second_order: SecondOrderOption = None,
-    unit: UnitOption = None,
-    hold_back: HoldBackOption = None,
-    held_back_csv: HeldBackOption = None,
     noise: _Noise = None,
     report: _Report = None,
     db: _Log = "memory://",
@@ -119,19 +74,6 @@ def fit(
     """Fit a law of your own to a file: constants with errors, verdict, and the term that is missing."""
     from physix.api.found.discover import fit_in
 
-    options = TableOptions(
-        time=time,
-        run=run,
-        inputs=inputs,
-        ignore=ignore,
-        rates=rate,
-        sigmas=sigma,
-        first_order=first_order,
-        second_order=second_order,
-        units=unit,
-        hold_back=hold_back,
-        held_back_csv=held_back_csv,
-    )
     known = {name: _value(name, text) for name, text in options.pairs("--param", param).items()}
     _say(
         fit_in(made_of_file(file, options, hint, noise), law, params=known, log=db),

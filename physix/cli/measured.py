@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -17,69 +19,61 @@ if TYPE_CHECKING:
     from physix.engine.systems.measured import Choice, MeasuredTask
     from physix.engine.systems.task import Task, Truth
 
-TimeOption = Annotated[str | None, typer.Option("--time", metavar="T", help="CSV: column T is the time.")]
-RunOption = Annotated[
-    str | None, typer.Option("--run", metavar="ID", help="CSV: column ID tells runs apart.")
-]
-InputOption = Annotated[
-    list[str] | None,
-    typer.Option("--input", metavar="U", help="CSV: column U drives the motion; the law may use it."),
-]
-IgnoreOption = Annotated[
-    list[str] | None, typer.Option("--ignore", metavar="C", help="CSV: leave column C out.")
-]
-RateOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--rate", "--velocity", metavar="V=X", help="CSV: column V is the rate of change of column X."
-    ),
-]
-SigmaOption = Annotated[
-    list[str] | None,
-    typer.Option("--sigma", metavar="E=X", help="CSV: column E is the standard deviation of column X."),
-]
-FirstOrderOption = Annotated[
-    list[str] | None, typer.Option("--first-order", metavar="X", help="CSV: write column X as dX/dt.")
-]
-SecondOrderOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--second-order",
-        "--estimate",
-        metavar="X",
-        help="CSV: write column X as d2X/dt2 and estimate its missing velocity.",
-    ),
-]
-UnitOption = Annotated[
-    list[str] | None, typer.Option("--unit", metavar="X=UNIT", help="CSV: column X is measured in UNIT.")
-]
-HoldBackOption = Annotated[
-    float | None,
-    typer.Option(
-        help="CSV: share of the last rows, or of the runs, kept for generalisation, up to 0.5. "
-        "[default: 0.25 from 40 rows on]"
-    ),
-]
-HeldBackOption = Annotated[
-    Path | None, typer.Option(metavar="FILE", help="CSV: another table with the same columns, kept likewise.")
-]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableOptions:
-    """How a file is to be read, as the command line says it."""
+    """How a file is to be read; `takes_table` makes an option of every field."""
 
-    time: str | None = None
-    run: str | None = None
-    inputs: Sequence[str] | None = None
-    ignore: Sequence[str] | None = None
-    rates: Sequence[str] | None = None  # "v=height"
-    sigmas: Sequence[str] | None = None  # "errU=U"
-    first_order: Sequence[str] | None = None
-    second_order: Sequence[str] | None = None
-    units: Sequence[str] | None = None  # "x=cm"
-    hold_back: float | None = None
-    held_back_csv: Path | None = None
+    time: Annotated[str | None, typer.Option("--time", metavar="T", help="CSV: column T is the time.")] = None
+    run: Annotated[
+        str | None, typer.Option("--run", metavar="ID", help="CSV: column ID tells runs apart.")
+    ] = None
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", metavar="U", help="CSV: column U drives the motion; the law may use it."),
+    ] = None
+    ignore: Annotated[
+        list[str] | None, typer.Option("--ignore", metavar="C", help="CSV: leave column C out.")
+    ] = None
+    rates: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rate", "--velocity", metavar="V=X", help="CSV: column V is the rate of change of column X."
+        ),
+    ] = None
+    sigmas: Annotated[
+        list[str] | None,
+        typer.Option("--sigma", metavar="E=X", help="CSV: column E is the standard deviation of column X."),
+    ] = None
+    first_order: Annotated[
+        list[str] | None, typer.Option("--first-order", metavar="X", help="CSV: write column X as dX/dt.")
+    ] = None
+    second_order: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--second-order",
+            "--estimate",
+            metavar="X",
+            help="CSV: write column X as d2X/dt2 and estimate its missing velocity.",
+        ),
+    ] = None
+    units: Annotated[
+        list[str] | None, typer.Option("--unit", metavar="X=UNIT", help="CSV: column X is measured in UNIT.")
+    ] = None
+    hold_back: Annotated[
+        float | None,
+        typer.Option(
+            "--hold-back",
+            help="CSV: share of the last rows, or of the runs, kept for generalisation, up to 0.5. "
+            "[default: 0.25 from 40 rows on]",
+        ),
+    ] = None
+    held_back_csv: Annotated[
+        Path | None,
+        typer.Option(
+            "--held-back-csv", metavar="FILE", help="CSV: another table with the same columns, kept likewise."
+        ),
+    ] = None
 
     def pairs(self, option: str, words: Sequence[str] | None) -> dict[str, str]:
         """Return `["v=y"]` as a mapping.
@@ -96,34 +90,43 @@ class TableOptions:
         return found
 
 
+def takes_table(*but: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a command take every option of a file, except those named, in place of its argument `options`.
+
+    Typer reads a command's signature: the command declares `options: TableOptions` and is called with one.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        of_table = get_type_hints(TableOptions, include_extras=True)
+        hints = get_type_hints(command, include_extras=True)
+        own = [one for one in inspect.signature(command).parameters.values() if one.name != "options"]
+        names = [one.name for one in fields(TableOptions) if one.name not in but]
+
+        @wraps(command)
+        def wrapper(**given: Any) -> None:
+            options = TableOptions(**{name: given.pop(name) for name in names})
+            command(**given, options=options)
+
+        keyword = inspect.Parameter.KEYWORD_ONLY
+        parameters = [one.replace(kind=keyword, annotation=hints[one.name]) for one in own]
+        parameters += [inspect.Parameter(n, keyword, default=None, annotation=of_table[n]) for n in names]
+        wrapper.__dict__["__signature__"] = inspect.Signature(parameters)
+        wrapper.__annotations__ = {one.name: one.annotation for one in parameters}
+        return wrapper
+
+    return decorate
+
+
+@takes_table("hold_back", "held_back_csv")
 def read_file_command(
+    options: TableOptions,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A file of measurements.")],
-    time: TimeOption = None,
-    run: RunOption = None,
-    inputs: InputOption = None,
-    ignore: IgnoreOption = None,
-    rate: RateOption = None,
-    sigma: SigmaOption = None,
-    first_order: FirstOrderOption = None,
-    second_order: SecondOrderOption = None,
-    unit: UnitOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Say how a file is read: its columns, their roles, and every problem with its remedy."""
     from physix.api.reading import read
     from physix.engine.systems.measured import choose, describe, review
 
-    options = TableOptions(
-        time=time,
-        run=run,
-        inputs=inputs,
-        ignore=ignore,
-        rates=rate,
-        sigmas=sigma,
-        first_order=first_order,
-        second_order=second_order,
-        units=unit,
-    )
     table = read(file)
     columns, problems = review(table, choose(table, choice_of(options)))
     if as_json:
