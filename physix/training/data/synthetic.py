@@ -16,13 +16,16 @@ from itertools import permutations
 import numpy as np
 from numpy.random import PCG64, Generator, SeedSequence
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import InputVariable, StateVariable, Task, Trajectory, Truth
 from physix.engine.verifier import parse
+from physix.engine.verifier.arrays import evaluate_arrays
 from physix.engine.verifier.correctness import same_structure
 from physix.engine.verifier.prepared import interpolation
 from physix.engine.verifier.simulate import integrate
-from physix.engine.verifier.tree import ParsedHypothesis
+from physix.engine.verifier.tree import Node, ParsedHypothesis, summands
+from physix.limits import TIME
 from physix.training.data.hints import hint_for
 from physix.training.data.law import Law, law_of
 
@@ -108,7 +111,10 @@ def _attempt(rng: Generator, seed: int, hint: str) -> Synthetic | None:
     if not law.complexity():
         return None
     scale = _Scale.draw(rng, axes, law)
-    params = scale.params(rng, law, axes, inputs)
+    unscaled = parse(law.text(), dict.fromkeys(law.constants(), 1.0), variables, inputs=inputs)
+    if not isinstance(unscaled, ParsedHypothesis):
+        return None
+    params = scale.params(rng, law, unscaled, axes)
     if params is None:
         return None
     parsed = parse(law.text(), params, variables, inputs=inputs)
@@ -120,7 +126,7 @@ def _attempt(rng: Generator, seed: int, hint: str) -> Synthetic | None:
         if motion is None:
             return None
         motions.append(motion)
-    if not _every_term_matters(law, params, variables, inputs, motions[0]):
+    if not _every_term_matters(parsed, motions[0]):
         return None
     noise = round(float(rng.uniform(0.0, 0.05)), 4)
     said = hint_for(law, [(a.place, a.rate, a.unit) for a in axes], [i.name for i in inputs], rng)
@@ -302,17 +308,22 @@ class _Scale:
         return cls(size, rate, float(f"{turns * 2.0 * math.pi / rate:.4g}"))
 
     def params(
-        self, rng: Generator, law: Law, axes: Sequence[_Axis], inputs: Sequence[InputVariable]
+        self, rng: Generator, law: Law, unscaled: ParsedHypothesis, axes: Sequence[_Axis]
     ) -> dict[str, float] | None:
-        """Return constants with which every term matters for a motion of this scale."""
+        """Return constants with which every term matters for a motion of this scale.
+
+        Args:
+            unscaled: the same law with all constants 1.
+        """
         order = 2 if axes[0].rate else 1
         typical = {a.place: self.size for a in axes} | {a.rate: self.size * self.rate for a in axes if a.rate}
-        typical |= {one.name: 1.0 for one in inputs} | {"t": self.duration_s / 2.0}
+        typical |= {one.name: 1.0 for one in unscaled.inputs} | {TIME: self.duration_s / 2.0}
         params: dict[str, float] = {}
-        for (_, terms), axis in zip(law.equations, axes, strict=True):
-            for term in terms:
-                size = _magnitude(term.rest, typical)
-                if size is None or size == 0.0:
+        for (_, terms), equation, axis in zip(law.equations, unscaled.equations, axes, strict=True):
+            # An equation without terms is `= 0`, whose one summand belongs to none.
+            for term, (_, node) in zip(terms, summands(equation.expression), strict=bool(terms)):
+                size = _magnitude(term.rest, node, typical | unscaled.params)
+                if size == 0.0:
                     return None
                 share = rng.uniform(*_share(term.rest, axis))
                 params[term.constant] = float(f"{share * self.size * self.rate**order / size:.4g}")
@@ -362,41 +373,39 @@ def _share(rest: str, axis: _Axis) -> tuple[float, float]:
     return 0.2, 0.8
 
 
-def _magnitude(rest: str, typical: dict[str, float]) -> float | None:
-    """Return how large a term is at the typical state; differences count as large as what they are of."""
-    if not rest:
+def _magnitude(rest: str, node: Node, typical: dict[str, float]) -> float:
+    """Return how large a term is at the typical state; differences count as large as what they are of.
+
+    Args:
+        rest: what the term depends on.
+        node: the term, its constant being 1.
+    """
+    if rest.startswith("sin(") and " - " in rest:
         return 1.0
-    if rest.startswith(("(", "sin(")) and " - " in rest:
-        return typical[rest.split("(")[1].split(" ")[0]] if not rest.startswith("sin") else 1.0
-    names = {"sin": math.sin, "sqrt": math.sqrt, "abs": abs} | typical
-    # The text is our own: drawn from the pools above, never a stranger's.
-    return abs(float(eval(rest, {"__builtins__": {}}, names)))  # noqa: S307
+    if rest.startswith("(") and " - " in rest:
+        return typical[rest[1:].split(" ")[0]]
+    with np.errstate(all="ignore"):
+        return abs(float(evaluate_arrays(node, typical)))
 
 
-def _every_term_matters(
-    law: Law,
-    params: dict[str, float],
-    variables: Sequence[StateVariable],
-    inputs: Sequence[InputVariable],
-    motion: Trajectory,
-) -> bool:
-    columns = {v.name: np.array(motion.states)[:, i] for i, v in enumerate(variables)}
-    columns |= {one.name: np.array(motion.inputs)[:, i] for i, one in enumerate(inputs)}
-    columns |= {"t": np.array(motion.t)}
-    names = {"sin": np.sin, "sqrt": np.sqrt, "abs": np.abs} | columns
-    for _, terms in law.equations:
-        parts = [
-            (-1.0 if term.negative else 1.0)
-            * params[term.constant]
-            * (eval(term.rest, {"__builtins__": {}}, names) if term.rest else np.ones(len(motion.t)))  # noqa: S307
-            for term in terms
-        ]
-        if not parts:
-            continue
-        total = float(np.sqrt(np.mean(sum(parts) ** 2))) or 1e-12
-        if any(float(np.sqrt(np.mean(part**2))) < _MATTERS * max(total, 1e-12) for part in parts):
+def _every_term_matters(parsed: ParsedHypothesis, motion: Trajectory) -> bool:
+    columns = dict(zip((v.name for v in parsed.variables), np.array(motion.states).T, strict=True))
+    columns |= dict(zip((one.name for one in parsed.inputs), np.array(motion.inputs).T, strict=True))
+    values = {**parsed.params, **columns, TIME: np.array(motion.t)}
+    for equation in parsed.equations:
+        with np.errstate(all="ignore"):
+            parts = [
+                (-1.0 if negative else 1.0) * evaluate_arrays(node, values)
+                for negative, node in summands(equation.expression)
+            ]
+            total = _rms(sum(parts))
+        if any(_rms(part) < _MATTERS * total for part in parts):
             return False
     return True
+
+
+def _rms(values: FloatArray | float) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def _blurred(clean: Trajectory, level: float, rng: Generator) -> Trajectory:

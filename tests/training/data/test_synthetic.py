@@ -7,12 +7,13 @@ import pytest
 
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.targets import targets
+from physix.engine.systems.task import StateVariable, Trajectory
 from physix.engine.verifier import parse, verify
 from physix.engine.verifier.correctness import same_structure
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import Finding, Hypothesis, VerifierConfig
 from physix.training.data.law import law_of, obeyed, renamed, with_term
-from physix.training.data.synthetic import KNOWN_STRUCTURES, Synthetic, _is_known, draw
+from physix.training.data.synthetic import KNOWN_STRUCTURES, Synthetic, _every_term_matters, _is_known, draw
 
 DRAWN = [draw(seed) for seed in range(40)]
 
@@ -74,6 +75,17 @@ def test_a_law_that_is_none_of_the_eight_passes() -> None:
 def test_every_term_moves_something() -> None:
     for drawn in DRAWN[:10]:
         assert np.array(drawn.task.shown[0].states).std(axis=0).min() > 0.0
+
+
+@pytest.mark.parametrize(("push", "matters"), [(0.075, True), (0.073, False)])
+def test_each_term_is_at_least_eight_hundredths_of_its_equation(push: float, matters: bool) -> None:
+    # At x = -1 and vx = 0 the sum is 1 - push: the push is 0.0811 and 0.0787 of it.
+    x = StateVariable(name="x", unit="m", symbol="x", description="")
+    vx = StateVariable(name="vx", unit="m/s", symbol="vx", description="", rate_of="x")
+    rest = Trajectory(t=(0.0, 1.0), states=((-1.0, 0.0), (-1.0, 0.0)))
+    parsed = parse("d2x/dt2 = -k*x - g", {"k": 1.0, "g": push}, (x, vx))
+    assert isinstance(parsed, ParsedHypothesis)
+    assert _every_term_matters(parsed, rest) is matters
 
 
 MISSING = Finding(
