@@ -7,10 +7,8 @@ from typing import Any
 import anyio
 import pytest
 import torch
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoTokenizer, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoTokenizer
 from transformers.utils import get_json_schema
-from trl.chat_template_utils import qwen2_5_chat_template
 
 from physix.engine.verifier.types import Hypothesis
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA, call_text
@@ -24,74 +22,25 @@ from physix.training.options import GrpoOptions
 from physix.training.profiles import profile_named
 from physix.training.runs import read_metrics
 from physix.training.sft_trainer import read_rows
+from physix.training.toy import Law, make_toy
 from physix.training.watch import finish
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries: not ours to mend
 
-CALLS = [
-    call_text(Hypothesis(equation=equation, params=params))
-    for equation, params in (
-        ("d2x/dt2 = -a*x", {"a": 9.0}),
-        ("d2x/dt2 = -a*x - b*vx", {"a": 20.0, "b": 0.5}),
-        ("d2x/dt2 = (", {}),
-    )
+LAWS: list[Law] = [
+    ("d2x/dt2 = -a*x", {"a": 9.0}),
+    ("d2x/dt2 = -a*x - b*vx", {"a": 20.0, "b": 0.5}),
+    ("d2x/dt2 = (", {}),
 ]
+CALLS = [call_text(Hypothesis(equation=equation, params=params)) for equation, params in LAWS]
 
 
 @pytest.fixture(scope="module")
 def caller(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Qwen2 of toy size whose every turn is one of three calls, each a token of its own.
-
-    Without attention the next token depends on the last one alone: all it must learn is to call after
-    the template's opening and to stop after a call.
-    """
-    folder = tmp_path_factory.mktemp("caller")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    words = [qwen2_5_chat_template, json.dumps(TOOL_SCHEMA)] * 2
-    tokenizer.train_from_iterator(
-        words,
-        trainers.BpeTrainer(
-            vocab_size=700, special_tokens=special, initial_alphabet=alphabet, show_progress=False
-        ),
-    )
-    tokenizer.add_tokens([AddedToken(call, normalized=False) for call in CALLS])
-    marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, chat_template=qwen2_5_chat_template, **marks)
-    fast.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=len(fast),
-        hidden_size=32,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        intermediate_size=64,
-        max_position_embeddings=4096,
-        eos_token_id=fast.eos_token_id,
-        pad_token_id=fast.pad_token_id,
-        tie_word_embeddings=False,
-    )
-    model = Qwen2ForCausalLM(config)
-    with torch.no_grad():
-        model.model.layers[0].self_attn.o_proj.weight.zero_()
-    opened = fast("<|im_start|>assistant\n")["input_ids"][-1]
-    calls = [fast(call)["input_ids"] for call in CALLS]
-    assert all(len(one) == 1 for one in calls)
-    ids = torch.tensor([[opened, call[0]] for call in calls])
-    wanted = torch.tensor([[call[0], fast.eos_token_id] for call in calls])
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-2)
-    for _ in range(60):
-        logits = model(input_ids=ids).logits
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), wanted.flatten())
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        model.model.layers[0].self_attn.o_proj.weight.grad = None
-        optimizer.step()
-    model.save_pretrained(folder)
+    """A model whose every turn is one of three calls, each a token of its own."""
+    folder = make_toy(tmp_path_factory.mktemp("caller"), LAWS)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert all(len(tokenizer(call)["input_ids"]) == 1 for call in CALLS)
     return folder
 
 
