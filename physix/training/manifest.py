@@ -36,8 +36,8 @@ def git_revision() -> str | None:
 
 
 def _git(folder: Path, *arguments: str) -> str:
-    done = subprocess.run(  # noqa: S603 - fixed arguments
-        ["git", "-C", str(folder), *arguments],  # noqa: S607
+    done = subprocess.run(  # noqa: S603  # fixed arguments
+        ["git", "-C", str(folder), *arguments],  # noqa: S607  # wherever this machine has it
         check=True,
         capture_output=True,
         text=True,
