@@ -49,12 +49,20 @@ async def page(request: Request, path: str) -> Response:
         # Names under assets/ carry a hash of their content.
         age = "public, max-age=31536000, immutable" if path.startswith("assets/") else "no-cache"
         return FileResponse(wanted, headers={"Cache-Control": age})
-    if not _KNOWN.fullmatch(f"/{path}"):
-        raise _no_such_address(request, path)
     index = STATIC / "index.html"
+    if not _KNOWN.fullmatch(f"/{path}"):
+        error = _no_such_address(request, path)
+        # A person who mistyped gets the page, which says so; whoever asks as a program gets the problem.
+        if error.status_code == 404 and index.is_file() and _is_browser(request):
+            return FileResponse(index, 404, headers={"Cache-Control": "no-cache"})
+        raise error
     if not index.is_file():
         return HTMLResponse(_NOT_BUILT)
     return FileResponse(index, headers={"Cache-Control": "no-cache"})
+
+
+def _is_browser(request: Request) -> bool:
+    return request.headers.get("accept", "").startswith("text/html")
 
 
 def _no_such_address(request: Request, path: str) -> HTTPException:

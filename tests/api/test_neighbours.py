@@ -150,6 +150,16 @@ def test_an_address_that_only_another_method_knows_is_405_and_an_unknown_one_404
         assert client.get(path).status_code == 404, path
 
 
+def test_a_person_who_mistypes_an_address_gets_the_page_and_a_program_the_problem(client: TestClient) -> None:
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    assert page.STATIC.joinpath("index.html").is_file(), "make page"
+    for path in ("/nowhere", "/run/a/b"):
+        told = client.get(path, headers=browser)
+        assert (told.status_code, told.headers["content-type"][:9]) == (404, "text/html")
+        assert client.get(path).headers["content-type"] == "application/problem+json"
+    assert client.get("/reset", headers=browser).status_code == 405
+
+
 def test_the_server_knows_the_addresses_of_the_page() -> None:
     routes = "".join((ROOT / "web/src/app" / file).read_text() for file in ("router.tsx", "workbench.tsx"))
     assert re.findall(r'^  path: "([^"]+)"', routes, re.MULTILINE) == list(page.ADDRESSES)

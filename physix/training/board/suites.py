@@ -34,6 +34,8 @@ SUITES = {
     "test": "the evaluation split of the two held-out systems",
     "real": "measured files: five balls dropped twice, hares and lynxes",
 }
+# A law of theirs can fit what was shown; solved is a word for what was held back.
+NOTHING_HELD_BACK = frozenset({"odebench"})
 SPLITS = ("validation", "test")
 
 

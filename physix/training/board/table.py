@@ -11,6 +11,7 @@ from statistics import median
 
 from physix.training.board.files import Board
 from physix.training.board.play import Result
+from physix.training.board.suites import NOTHING_HELD_BACK
 from physix.training.intervals import (
     Interval,
     mean_difference,
@@ -20,7 +21,7 @@ from physix.training.intervals import (
 )
 
 SHARES: dict[str, Callable[[Result], bool | None]] = {
-    "solved": lambda one: one.solved,
+    "solved": lambda one: None if one.suite in NOTHING_HELD_BACK else one.solved,
     "passed": lambda one: one.passed,
     "reconstructed": lambda one: one.reconstructed,
     "generalised": lambda one: one.generalised,

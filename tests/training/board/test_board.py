@@ -238,6 +238,8 @@ def test_what_cannot_be_asked_is_counted_as_missed(tmp_path: Path) -> None:
     assert (ode.n, ode.not_asked, ode.metrics["recovered"].mean) == (1, 1, 0.0)
     assert (real.n, real.not_asked) == (1, 1)
     assert "recovered" not in real.metrics
+    # Nothing is held back of ODEBench: a law of it can fit, none can be solved.
+    assert ("solved" in ode.metrics, "solved" in real.metrics) == (False, True)
 
 
 def test_a_board_that_somebody_plays_is_not_played_twice(tmp_path: Path) -> None:

@@ -4,8 +4,10 @@ import type { Board, BoardRow } from "../../episode/types";
 
 type Interval = BoardRow["metrics"][string];
 
-/** The numbers of a board, in the order in which they are offered; shares first. */
+/** The numbers of a board, in the order in which they are offered: what answers most first, then means. */
 export const METRICS: Record<string, { title: string; about: string; share: boolean }> = {
+  recovered: { title: "Recovered", about: "the true law with its constants", share: true },
+  form: { title: "Right form", about: "the true law up to constants", share: true },
   solved: { title: "Solved", about: "solved by the rules of the board", share: true },
   passed: { title: "Passed", about: "the verifier accepted the law", share: true },
   reconstructed: {
@@ -14,8 +16,6 @@ export const METRICS: Record<string, { title: string; about: string; share: bool
     share: true,
   },
   generalised: { title: "Generalisation", about: "R² above 0.9 from other starts", share: true },
-  recovered: { title: "Recovered", about: "the true law with its constants", share: true },
-  form: { title: "Right form", about: "the true law up to constants", share: true },
   match: { title: "Match", about: "mean match on the data shown", share: false },
   generalisation: { title: "R² held back", about: "mean R² on what was held back", share: false },
   turns: { title: "Turns", about: "mean number of turns", share: false },
