@@ -12,7 +12,8 @@ import orjson
 from pydantic import BaseModel
 
 from physix.api.access import EVERYTHING
-from physix.api.http.schemas import EpisodeList, EpisodeRowView, EpisodeView, public_events
+from physix.api.http.events import public_events
+from physix.api.http.views import EpisodeList, EpisodeRowView, EpisodeView
 from physix.api.page import STATIC
 from physix.engine import RecordedEvent
 from physix.engine.episode import fold

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from physix.api.access import Access, Caller
-from physix.api.http import schemas
+from physix.api.http import bodies, views
 from physix.api.http.routes import (
     After,
     CommandId,
@@ -48,9 +48,9 @@ async def start_comparison(
     wired: Wired,
     caller: Caller,
     request: Request,
-    body: schemas.NewComparison,
+    body: bodies.NewComparison,
     command_id: CommandId = None,
-) -> schemas.ComparisonView:
+) -> views.ComparisonView:
     """Start the same task under several policies at once; a repeated key starts no second comparison."""
     if len(set(body.policies)) != len(body.policies):
         raise BadInputError("A policy is named twice; name each once.")
@@ -78,15 +78,13 @@ async def start_comparison(
 
 
 @router.get("/api/comparisons/{comparison_id}")
-async def comparison(wired: Wired, caller: Caller, comparison_id: ComparisonId) -> schemas.ComparisonView:
+async def comparison(wired: Wired, caller: Caller, comparison_id: ComparisonId) -> views.ComparisonView:
     """Return a comparison as it stands."""
     return await _view(wired, caller, comparison_id)
 
 
 @router.post("/api/comparisons/{comparison_id}/pause")
-async def pause_comparison(
-    wired: Wired, caller: Caller, comparison_id: ComparisonId
-) -> schemas.ComparisonView:
+async def pause_comparison(wired: Wired, caller: Caller, comparison_id: ComparisonId) -> views.ComparisonView:
     """Stop all policies that play; they can go on later."""
     for events in await load_members(wired.log, comparison_id):
         await wired.drivers.stop(events[0].episode_id)
@@ -96,7 +94,7 @@ async def pause_comparison(
 @router.post("/api/comparisons/{comparison_id}/abandon")
 async def abandon_comparison(
     wired: Wired, caller: Caller, comparison_id: ComparisonId
-) -> schemas.ComparisonView:
+) -> views.ComparisonView:
     """End all members that have not finished as abandoned."""
     for events in await load_members(wired.log, comparison_id):
         member = summarise(events)
@@ -110,7 +108,7 @@ async def abandon_comparison(
 @router.post("/api/comparisons/{comparison_id}/run", status_code=202)
 async def run_comparison(
     wired: Wired, caller: Caller, request: Request, comparison_id: ComparisonId
-) -> schemas.ComparisonView:
+) -> views.ComparisonView:
     """Let all policies that have not finished play on."""
     driven = await wired.drivers.driven()
     for events in await load_members(wired.log, comparison_id):
@@ -147,8 +145,8 @@ async def comparison_events(
 
 @router.post("/interactive/sessions/{episode_id}/fork", status_code=201, dependencies=[costs("sessions")])
 async def fork_session(
-    wired: Wired, caller: Caller, episode_id: str, body: schemas.ForkBody, command_id: CommandId = None
-) -> schemas.EpisodeView:
+    wired: Wired, caller: Caller, episode_id: str, body: bodies.ForkBody, command_id: CommandId = None
+) -> views.EpisodeView:
     """Begin a new episode with the first turns of this one; a repeated key begins no second one."""
     original = await wired.engine.load(episode_id)
     if original.owned:
@@ -174,19 +172,19 @@ async def fork_session(
         command_digest=digest_of(body, of=episode_id),
     )
     driven = forked.episode_id in await wired.drivers.driven()
-    return schemas.EpisodeView.of(forked, caller, driven=driven)
+    return views.EpisodeView.of(forked, caller, driven=driven)
 
 
 @router.post("/api/csv/check", dependencies=[costs("turns")])
-async def check_table(wired: Wired, body: schemas.TableBody) -> schemas.TableView:
+async def check_table(wired: Wired, body: bodies.TableBody) -> views.TableView:
     """Read a table and say what it holds; nothing is started."""
     return await to_thread.run_sync(_checked, body, limiter=wired.reading)
 
 
-def _checked(body: schemas.TableBody) -> schemas.TableView:
+def _checked(body: bodies.TableBody) -> views.TableView:
     table, roles = table_of(body)
     columns, problems = review(table, roles)
-    view = schemas.TableView(
+    view = views.TableView(
         file_rows=table.rows,
         dialect=table.dialect,
         columns=[_column_view(column) for column in columns],
@@ -210,9 +208,9 @@ def _checked(body: schemas.TableBody) -> schemas.TableView:
     )
 
 
-def _column_view(column: Column) -> schemas.ColumnView:
+def _column_view(column: Column) -> views.ColumnView:
     first = column.values[:_PREVIEWED].tolist()
-    return schemas.ColumnView(
+    return views.ColumnView(
         name=column.name,
         label=column.label,
         unit=column.unit,
@@ -222,7 +220,7 @@ def _column_view(column: Column) -> schemas.ColumnView:
     )
 
 
-async def _view(wired: Services, caller: Access, comparison_id: str) -> schemas.ComparisonView:
+async def _view(wired: Services, caller: Access, comparison_id: str) -> views.ComparisonView:
     members = await load_members(wired.log, comparison_id)
     return view_of(comparison_id, members, caller, frozenset(await wired.drivers.driven()))
 
@@ -232,7 +230,7 @@ def view_of(
     members: list[tuple[RecordedEvent, ...]],
     access: Access,
     driven: frozenset[str] = frozenset(),
-) -> schemas.ComparisonView:
+) -> views.ComparisonView:
     """Project a comparison from its members' events, as far as they may be told."""
     first = members[0][0].event
     if not isinstance(first, EpisodeStarted):
@@ -240,14 +238,14 @@ def view_of(
     summaries = [summarise(events) for events in members]
     told = [access.told(first, ended=member.outcome.reason is not None) for member in summaries]
     task = access.told(first, ended=False).task(first.task)
-    return schemas.ComparisonView(
+    return views.ComparisonView(
         comparison_id=comparison_id,
         status="finished" if all(member.outcome.reason for member in summaries) else "running",
         system_id=task.system_id,
         seed=task.seed,
         title=task.title,
         members=[
-            schemas.MemberView.of_member(member, may, driven=member.episode_id in driven)
+            views.MemberView.of_member(member, may, driven=member.episode_id in driven)
             for member, may in zip(summaries, told, strict=True)
         ],
     )

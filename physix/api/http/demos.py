@@ -10,7 +10,8 @@ from pydantic import BaseModel
 
 from physix.api.access import Access, Caller
 from physix.api.http.comparisons import view_of
-from physix.api.http.schemas import ComparisonView, EpisodeView, PublicEvent, public_events
+from physix.api.http.events import PublicEvent, public_events
+from physix.api.http.views import ComparisonView, EpisodeView
 from physix.engine.episode import fold
 from physix.store.demo import Demo, find_demo, read_demo, shipped_demos
 

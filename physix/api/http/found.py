@@ -14,8 +14,8 @@ from physix.api.found.discover import examined, own_law
 from physix.api.found.report import report_html
 from physix.api.found.result import Found, Result
 from physix.api.found.tables import paragraphs
+from physix.api.http.bodies import Body, Finite
 from physix.api.http.routes import Services, Wired
-from physix.api.http.schemas import Body, Finite
 from physix.api.quota import bill
 from physix.engine import Episode
 from physix.engine.discovery import Constant, Residuals

@@ -7,7 +7,7 @@ from anyio import to_thread
 from fastapi import APIRouter
 from pydantic import Field
 
-from physix.api.http.schemas import Body
+from physix.api.http.bodies import Body
 from physix.api.quota import costs
 from physix.engine.verifier.symbolic import Compared, Simplified, same_law, simplify
 from physix.limits import MAX_EQUATION_CHARACTERS

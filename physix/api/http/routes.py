@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from physix.api.access import Access, Caller
-from physix.api.http import schemas
+from physix.api.http import bodies, events, views
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
 from physix.api.live.streams import episode_stream, log_stream, resume_after
@@ -94,10 +94,10 @@ router = APIRouter()
 
 
 @router.get("/api/systems")
-async def systems() -> list[schemas.SystemView]:
+async def systems() -> list[views.SystemView]:
     """List the systems that can be sampled."""
     return [
-        schemas.SystemView(
+        views.SystemView(
             id=system.id,
             title=system.title,
             tier=system.tier,
@@ -125,9 +125,9 @@ def _picture(system_id: str) -> Trajectory:
 
 
 @router.get("/api/policies")
-async def policies(wired: Wired) -> list[schemas.PolicyView]:
+async def policies(wired: Wired) -> list[views.PolicyView]:
     """List the policies with their reachability right now."""
-    return [schemas.PolicyView(**asdict(info)) for info in await discover_policies(wired.settings)]
+    return [views.PolicyView(**asdict(info)) for info in await discover_policies(wired.settings)]
 
 
 @router.get("/api/episodes")
@@ -145,7 +145,7 @@ async def episodes(
     sort: Annotated[str, Query(pattern=_SORT)] = "-started",
     cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
-) -> schemas.EpisodeList:
+) -> views.EpisodeList:
     """Browse episodes, newest first or by another column; a minus sign before its name turns the order."""
     wanted = EpisodeFilter(
         system=system,
@@ -160,8 +160,8 @@ async def episodes(
     )
     order = EpisodeOrder(by=cast("SortKey", sort.removeprefix("-")), descending=sort.startswith("-"))
     page = await wired.log.list_episodes(wanted, order=order, cursor=cursor, limit=limit)
-    return schemas.EpisodeList(
-        items=[schemas.EpisodeRowView.of(row, caller) for row in page.items],
+    return views.EpisodeList(
+        items=[views.EpisodeRowView.of(row, caller) for row in page.items],
         next_cursor=page.next_cursor,
         total=page.total,
     )
@@ -192,7 +192,7 @@ async def export_episodes(
 
 
 @router.get("/api/episodes/{episode_id}")
-async def episode(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
+async def episode(wired: Wired, caller: Caller, episode_id: str) -> views.EpisodeView:
     """Return one episode as it stands."""
     return await _view(wired, caller, await wired.engine.load(episode_id))
 
@@ -200,7 +200,7 @@ async def episode(wired: Wired, caller: Caller, episode_id: str) -> schemas.Epis
 @router.get("/api/episodes/{episode_id}/turns/{turn}/prompt")
 async def turn_prompt(
     wired: Wired, caller: Caller, episode_id: str, turn: Annotated[int, Path(ge=1, le=MAX_TURNS)]
-) -> schemas.PromptView:
+) -> views.PromptView:
     """Return what the policy was asked for a turn, written anew from the log."""
     found = await wired.engine.load(episode_id)
     caller.require_read(found.started, episode_id)
@@ -214,9 +214,9 @@ async def turn_prompt(
     )
     if prompt is None:
         raise PromptNotFoundError(episode_id, turn)
-    return schemas.PromptView(
+    return views.PromptView(
         turn=turn,
-        messages=[schemas.PromptMessage(**asdict(message)) for message in prompt.messages],
+        messages=[views.PromptMessage(**asdict(message)) for message in prompt.messages],
         prompt_version=prompt.version,
         exact=prompt.exact,
     )
@@ -235,12 +235,12 @@ async def discovery(wired: Wired, caller: Caller, episode_id: str) -> Discovery:
 @router.get("/api/episodes/{episode_id}/events.json")
 async def episode_events(
     wired: Wired, caller: Caller, episode_id: str, after: After = None
-) -> list[schemas.PublicEvent]:
+) -> list[events.PublicEvent]:
     """Return the events of an episode after a version."""
     recorded = await wired.log.read(episode_id)
     if not recorded:
         raise EpisodeNotFoundError(episode_id)
-    return schemas.public_events(recorded, caller, after or 0)
+    return events.public_events(recorded, caller, after or 0)
 
 
 @router.get("/api/episodes/{episode_id}/events", response_class=Response)
@@ -257,7 +257,7 @@ async def episode_event_stream(
     start = resume_after(last_event_id, after)
     if "application/json" in request.headers.get("accept", ""):
         recorded = await wired.log.read(episode_id)
-        shown = schemas.public_events(recorded, caller, start)
+        shown = events.public_events(recorded, caller, start)
         return JSONResponse([one.model_dump(mode="json") for one in shown])
     return await episode_stream(wired.log, episode_id, start, access=caller, live=wired.live)
 
@@ -276,8 +276,8 @@ async def log_event_stream(
 
 @router.post("/interactive/sessions", status_code=201, dependencies=[costs("sessions")])
 async def start_session(
-    wired: Wired, caller: Caller, body: schemas.NewSession, command_id: CommandId = None
-) -> schemas.EpisodeView:
+    wired: Wired, caller: Caller, body: bodies.NewSession, command_id: CommandId = None
+) -> views.EpisodeView:
     """Start an episode from a system and seed, or from a CSV; a repeated key starts no second one."""
     task, truth = await task_of(wired, body)
     if body.policy != PERSON:
@@ -298,8 +298,8 @@ async def start_session(
 
 @router.post("/interactive/sessions/{episode_id}/step", dependencies=[costs("turns")])
 async def step(
-    wired: Wired, caller: Caller, episode_id: str, body: schemas.HypothesisBody, command_id: CommandId = None
-) -> schemas.EpisodeView:
+    wired: Wired, caller: Caller, episode_id: str, body: bodies.HypothesisBody, command_id: CommandId = None
+) -> views.EpisodeView:
     """Play one turn with a person's hypothesis."""
     await _require_open(wired, episode_id)
     played = await wired.engine.submit(
@@ -313,21 +313,19 @@ async def step(
 
 
 @router.post("/interactive/sessions/{episode_id}/preview", dependencies=[costs("turns")])
-async def preview_hypothesis(
-    wired: Wired, episode_id: str, body: schemas.HypothesisBody
-) -> schemas.PreviewView:
+async def preview_hypothesis(wired: Wired, episode_id: str, body: bodies.HypothesisBody) -> views.PreviewView:
     """Parse and simulate a hypothesis without spending a turn: verdict, typesetting and motion, no reward."""
     await _require_open(wired, episode_id)
     started = (await wired.engine.load(episode_id)).started
     hypothesis = Hypothesis(equation=body.equation, params=dict(body.params))
     parsed, simulation = await to_thread.run_sync(preview, started.task, hypothesis, started.config.verifier)
-    return schemas.PreviewView(parse=parsed, simulation=simulation)
+    return views.PreviewView(parse=parsed, simulation=simulation)
 
 
 @router.post("/interactive/sessions/{episode_id}/llm-step", dependencies=[costs("turns")])
 async def policy_step(
-    wired: Wired, caller: Caller, episode_id: str, body: schemas.PolicyBody | None = None
-) -> schemas.EpisodeView:
+    wired: Wired, caller: Caller, episode_id: str, body: bodies.PolicyBody | None = None
+) -> views.EpisodeView:
     """Let a policy play one turn."""
     await _require_open(wired, episode_id)
     name = await _policy_name(wired, caller, episode_id, body)
@@ -340,8 +338,8 @@ async def run(
     caller: Caller,
     request: Request,
     episode_id: str,
-    body: schemas.PolicyBody | None = None,
-) -> schemas.EpisodeView:
+    body: bodies.PolicyBody | None = None,
+) -> views.EpisodeView:
     """Let a policy play to the end in the background."""
     await _require_open(wired, episode_id)
     name = await _policy_name(wired, caller, episode_id, body)
@@ -351,14 +349,14 @@ async def run(
 
 
 @router.post("/interactive/sessions/{episode_id}/pause")
-async def pause(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
+async def pause(wired: Wired, caller: Caller, episode_id: str) -> views.EpisodeView:
     """Stop the policy that plays; the episode can go on later."""
     await wired.drivers.stop(episode_id)
     return await _view(wired, caller, await wired.engine.load(episode_id))
 
 
 @router.post("/interactive/sessions/{episode_id}/abandon")
-async def abandon(wired: Wired, caller: Caller, episode_id: str) -> schemas.EpisodeView:
+async def abandon(wired: Wired, caller: Caller, episode_id: str) -> views.EpisodeView:
     """End the episode as abandoned; one that a client holds the token of, for that client or the operator."""
     caller.require_control((await wired.engine.load(episode_id)).started, episode_id)
     await wired.drivers.stop(episode_id)
@@ -400,7 +398,7 @@ async def require_policy(wired: Services, caller: Access, name: str) -> None:
 
 
 async def _policy_name(
-    wired: Services, caller: Access, episode_id: str, body: schemas.PolicyBody | None
+    wired: Services, caller: Access, episode_id: str, body: bodies.PolicyBody | None
 ) -> str:
     episode = await wired.engine.load(episode_id)
     if body is not None and body.policy is not None:
@@ -409,16 +407,16 @@ async def _policy_name(
     return DEFAULT_POLICY if episode.started.policy == PERSON else episode.started.policy
 
 
-def _temperature(body: schemas.PolicyBody | None) -> float | None:
+def _temperature(body: bodies.PolicyBody | None) -> float | None:
     return body.temperature if body is not None else None
 
 
-async def _view(wired: Services, caller: Access, episode: Episode) -> schemas.EpisodeView:
+async def _view(wired: Services, caller: Access, episode: Episode) -> views.EpisodeView:
     driven = episode.episode_id in await wired.drivers.driven()
-    return schemas.EpisodeView.of(episode, caller, driven=driven)
+    return views.EpisodeView.of(episode, caller, driven=driven)
 
 
-def config_of(body: schemas.NewTask) -> EpisodeConfig:
+def config_of(body: bodies.NewTask) -> EpisodeConfig:
     """Return the rules that a request asks for."""
     return EpisodeConfig(
         verifier=VerifierConfig(
@@ -431,7 +429,7 @@ def config_of(body: schemas.NewTask) -> EpisodeConfig:
     )
 
 
-async def task_of(wired: Services, body: schemas.NewTask) -> tuple[Task, Truth]:
+async def task_of(wired: Services, body: bodies.NewTask) -> tuple[Task, Truth]:
     """Return the problem that a request asks for.
 
     Raises:
@@ -446,7 +444,7 @@ async def task_of(wired: Services, body: schemas.NewTask) -> tuple[Task, Truth]:
     return sample_task(body.system_id or "", body.seed, noise=body.noise, trajectories=body.trajectories)
 
 
-def table_of(body: schemas.TableBody) -> tuple[Table, dict[str, Role]]:
+def table_of(body: bodies.TableBody) -> tuple[Table, dict[str, Role]]:
     """Return the table in a request, and the role of every column.
 
     Raises:
@@ -462,7 +460,7 @@ def table_of(body: schemas.TableBody) -> tuple[Table, dict[str, Role]]:
     return table, all_roles(table, given)
 
 
-def measured_of(body: schemas.TableBody) -> MeasuredTask:
+def measured_of(body: bodies.TableBody) -> MeasuredTask:
     """Return the task behind a table.
 
     Raises:
@@ -472,7 +470,7 @@ def measured_of(body: schemas.TableBody) -> MeasuredTask:
     return task_of_table(body, table, roles)
 
 
-def task_of_table(body: schemas.TableBody, table: Table, roles: dict[str, Role]) -> MeasuredTask:
+def task_of_table(body: bodies.TableBody, table: Table, roles: dict[str, Role]) -> MeasuredTask:
     """Return the task that these roles make of a table."""
     return measured_task(
         table,

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from physix.api.access import Access, Told
-from physix.api.http.schemas import PUBLIC_EVENT, public_event
+from physix.api.http.events import PUBLIC_EVENT, public_event
 from physix.api.live.broadcast import Live
 from physix.engine import EpisodeFinished, EpisodeStarted, RecordedEvent
 from physix.engine.events import RewardComputed
