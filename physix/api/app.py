@@ -70,7 +70,9 @@ class _App(FastAPI):
     """The application, whose document says of every route, OpenEnv's too, that it answers with problems."""
 
     def openapi(self) -> dict[str, Any]:
-        return problems.declare(super().openapi())
+        if self.openapi_schema is None:
+            problems.declare(super().openapi())  # in place: FastAPI keeps what it made
+        return super().openapi()
 
 
 def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = False) -> FastAPI:

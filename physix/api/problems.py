@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from anyio import to_thread
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -121,7 +120,7 @@ def install(app: FastAPI) -> None:
         answer = problem(error.status_code, ascii(str(detail))[1:-1][:2_000])
         answer.headers.update(error.headers or {})
         if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            told = await to_thread.run_sync(_methods, app, request.url.path)
+            told = _methods(app, request.url.path)
             answer.headers["Allow"] = ", ".join(told) or answer.headers.get("Allow", "")
         return answer
 
@@ -134,6 +133,8 @@ def _methods(app: FastAPI, path: str) -> list[str]:
     """Return every method of an address, as the document has them: a router names those of its first route.
 
     Of several templates the one with the fewest names in braces is meant: /api/board/estimate is no board.
+    On the event loop, as FastAPI makes the document: one made in a thread while OpenEnv's routes are put
+    there would be kept without them.
     """
     templates: dict[str, dict[str, object]] = app.openapi()["paths"]
     for template in sorted(templates, key=lambda template: template.count("{")):

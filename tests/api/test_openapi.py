@@ -16,7 +16,7 @@ def test_every_field_of_an_answer_is_required_and_defaults_of_a_request_are_not(
 
 
 def test_what_an_address_says_it_takes_is_what_the_document_says() -> None:
-    with TestClient(create_app(Settings(db="memory://"), openenv=False)) as client:
+    with TestClient(create_app(Settings(db="memory://"))) as client:
         for path, answers in client.get("/openapi.json").json()["paths"].items():
             methods = {method.upper() for method in answers} & {"GET", "POST", "PUT", "PATCH", "DELETE"}
             answer = client.options(path.replace("{", "").replace("}", ""))
