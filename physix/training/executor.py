@@ -24,7 +24,7 @@ from physix.settings import Settings
 from physix.training.doors.outage import pauses
 
 TRIES = 3  # of a batch whose worker dies
-_HEAD = struct.Struct(">Q")
+HEAD = struct.Struct(">Q")  # before each pickle of a worker's pipes: its length
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -199,7 +199,7 @@ class _Worker:
         return self._process
 
     async def _receive(self, process: Process) -> tuple[tuple[R, ...], str | None]:
-        (size,) = _HEAD.unpack(await self._exactly(process, _HEAD.size))
+        (size,) = HEAD.unpack(await self._exactly(process, HEAD.size))
         answer: tuple[tuple[R, ...], str | None] = pickle.loads(await self._exactly(process, size))  # noqa: S301  # our own child wrote it
         return answer
 
@@ -216,4 +216,4 @@ async def _send(process: Process, value: object) -> None:
     data = pickle.dumps(value)
     if process.stdin is None:
         raise anyio.EndOfStream
-    await process.stdin.send(_HEAD.pack(len(data)) + data)
+    await process.stdin.send(HEAD.pack(len(data)) + data)

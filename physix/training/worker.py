@@ -7,13 +7,10 @@ from __future__ import annotations
 
 import os
 import pickle
-import struct
 import sys
 from typing import Any, BinaryIO
 
-from physix.training.executor import attempt
-
-_HEAD = struct.Struct(">Q")
+from physix.training.executor import HEAD, attempt
 
 
 def main() -> None:
@@ -25,15 +22,15 @@ def main() -> None:
         work, jobs = call
         done = attempt(work, jobs)
         data = pickle.dumps((done.results, done.error))
-        answers.write(_HEAD.pack(len(data)) + data)
+        answers.write(HEAD.pack(len(data)) + data)
         answers.flush()
 
 
 def _read(calls: BinaryIO) -> Any:
-    head = calls.read(_HEAD.size)
-    if len(head) < _HEAD.size:
+    head = calls.read(HEAD.size)
+    if len(head) < HEAD.size:
         return None
-    return pickle.loads(calls.read(_HEAD.unpack(head)[0]))  # noqa: S301  # only the parent writes here
+    return pickle.loads(calls.read(HEAD.unpack(head)[0]))  # noqa: S301  # only the parent writes here
 
 
 if __name__ == "__main__":

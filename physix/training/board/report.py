@@ -8,14 +8,7 @@ from physix.training.board.files import Board
 from physix.training.board.table import Row, differences, rows
 from physix.training.intervals import Interval
 
-_SHOWN = {
-    "reconstructed": "reconstructed",
-    "generalised": "generalised",
-    "recovered": "recovered",
-    "form": "form",
-    "passed": "passed",
-    "generalisation": "generalisation",
-}
+_SHOWN = ("reconstructed", "generalised", "recovered", "form", "passed", "generalisation")
 
 
 def markdown(board: Board) -> str:
@@ -61,7 +54,7 @@ def _suite(table: Sequence[Row]) -> list[str]:
         "noise",
         "policy",
         "n",
-        *(_SHOWN[name] for name in metrics),
+        *metrics,
         "turns",
         "CPU s, median and most",
         "not asked",
