@@ -67,9 +67,9 @@ class Metrics:
         for file in Path(folder).glob("gauge_live*_*.db"):
             pid = int(file.stem.rpartition("_")[2])
             if not Path(f"/proc/{pid}").exists() and not _runs(pid):
-                mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+                mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # its library left it so
         together = CollectorRegistry()
-        MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]  # its library left it so
         return generate_latest(together)
 
     async def sample(self, log: Log, engine: EpisodeEngine, drivers: Drivers) -> None:

@@ -84,7 +84,7 @@ def _checkpoint(connection: Connection) -> int | None:
 def _rebuild_chunk(backend: Backend, connection: Connection, low: int, high: int) -> None:
     bounds = {"low": low, "high": high}
     for table in ("episodes", "labels"):
-        own = text(f"DELETE FROM {table} WHERE position > :low AND position <= :high")  # noqa: S608
+        own = text(f"DELETE FROM {table} WHERE position > :low AND position <= :high")  # noqa: S608  # our own names
         connection.execute(own, bounds)
     count, reach = connection.execute(text(_EXTENT), bounds).one()
     if not count:

@@ -127,8 +127,8 @@ class Switchboard:
         """Give a sign of life for all that this process plays; forget what nobody plays any more."""
 
         def run(connection: Connection) -> None:
-            renew = f"UPDATE drives SET beat = {self._now} WHERE owner = :owner"  # noqa: S608
-            forget = f"DELETE FROM drives WHERE beat < {self._now} - {FORGOTTEN_S}"  # noqa: S608
+            renew = f"UPDATE drives SET beat = {self._now} WHERE owner = :owner"  # noqa: S608  # our own words
+            forget = f"DELETE FROM drives WHERE beat < {self._now} - {FORGOTTEN_S}"  # noqa: S608  # our own words
             connection.execute(text(renew), {"owner": self.owner})
             connection.execute(text(forget))
 
@@ -146,7 +146,7 @@ class Switchboard:
     async def drives(self) -> tuple[Drive, ...]:
         """Return what is played, by whichever process."""
         statement = text(
-            f"SELECT episode_id, owner, policy, temperature, to_end, stopping, {self._now} - beat, revision "  # noqa: S608
+            f"SELECT episode_id, owner, policy, temperature, to_end, stopping, {self._now} - beat, revision "  # noqa: S608  # our own words
             "FROM drives"
         )
         rows: Sequence[Any] = await self._run(lambda connection: connection.execute(statement).all())
@@ -186,7 +186,7 @@ class Switchboard:
             f"WHERE {new} OR spent.used + excluded.used <= :limit RETURNING used"
         )
         left = text(
-            f"SELECT :window - ({self._now} - since) FROM spent WHERE client = :client AND kind = :kind"  # noqa: S608
+            f"SELECT :window - ({self._now} - since) FROM spent WHERE client = :client AND kind = :kind"  # noqa: S608  # our own words
         )
 
         def run(connection: Connection) -> Refused | None:
@@ -206,7 +206,7 @@ class Switchboard:
 
     async def forget_spent(self, window_s: float) -> None:
         """Forget what clients spent in windows that have passed."""
-        statement = text(f"DELETE FROM spent WHERE since < {self._now} - :window")  # noqa: S608
+        statement = text(f"DELETE FROM spent WHERE since < {self._now} - :window")  # noqa: S608  # our own words
         await self._run(lambda connection: connection.execute(statement, {"window": window_s}))
 
     async def _execute(self, statement: str, episode_id: str) -> None:
