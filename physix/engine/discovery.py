@@ -104,7 +104,8 @@ class Discovery:
         chosen: the law it stands by; None where no law could be simulated.
         explains: `chosen` leaves over no more than the noise.
         sentence: what is claimed, and what is not.
-        front: of no two laws is one both plainer and nearer to the data; the plainest first.
+        front: of no two laws is one both plainer and nearer to the data; the plainest first. The chosen law
+            is among them, even if another is both: what chose it weighs more than length and distance.
         rivals: other laws that the data hardly tell from the chosen one, the best first.
         inclusion: of every term that resampled data ask for at least now and then, the surest first.
         residuals: of the chosen law, one entry for every measured variable.

@@ -13,6 +13,7 @@ from scipy.stats import t as student
 
 from physix.engine.discovery import Constant, Residuals
 from physix.engine.floats import FloatArray
+from physix.engine.residuals import residuals_of
 from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.engine.verifier.compile import program
@@ -24,7 +25,6 @@ from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
 from physix.engine.verifier.verify import verify
 
-_LAGS, _QUANTILES = 20, 19
 _SURE = 0.975
 _EVALUATIONS = 500_000  # of a curve
 
@@ -253,26 +253,3 @@ def summaries(task: Task, curves: Sequence[Curve]) -> tuple[Residuals, ...]:
         if parts:
             found.append(residuals_of(variable.name, parts))
     return tuple(found)
-
-
-def residuals_of(name: str, parts: Sequence[tuple[int, FloatArray, FloatArray]]) -> Residuals:
-    """Return the summary of one variable's residuals; each part is a run, its times and its residuals."""
-    values = np.concatenate([own for _, _, own in parts])
-    square = float(np.sum(values**2))
-    lags = [
-        sum(float(np.sum(own[lag:] * own[:-lag])) for _, _, own in parts)
-        for lag in range(1, min(_LAGS, len(values) // 4) + 1)
-    ]
-    worst = [(run, int(np.argmax(np.abs(own))), t, own) for run, t, own in parts]
-    run, at, t, own = max(worst, key=lambda one: abs(one[3][one[1]]))
-    shares = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    return Residuals(
-        variable=name,
-        samples=len(values),
-        chi2=square / len(values),
-        autocorrelation=tuple(lag / square if square > 0.0 else 0.0 for lag in lags),
-        quantiles=tuple(np.quantile(values, shares).tolist()),
-        worst=float(own[at]),
-        worst_t=float(t[at]),
-        worst_run=run,
-    )

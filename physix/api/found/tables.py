@@ -83,7 +83,6 @@ def _constants(shown: Sequence[Constant], everything: Sequence[Constant]) -> Gri
 def _discovered(told: Discovery) -> Iterator[Grid]:
     chosen = told.chosen
     if told.front:
-        laws = told.front if chosen is None or chosen in told.front else (*told.front, chosen)
         rows = tuple(
             (
                 "→" if law == chosen else "",
@@ -92,7 +91,7 @@ def _discovered(told: Discovery) -> Iterator[Grid]:
                 "yes" if law.explains else "no",
                 law.equation,
             )
-            for law in sorted(laws, key=lambda law: law.complexity)
+            for law in told.front
         )
         yield Grid(
             "Front: the nearest law of each length",

@@ -9,6 +9,7 @@ import numpy as np
 
 from physix.engine.discovery import Residuals
 from physix.engine.floats import FloatArray
+from physix.engine.residuals import residuals_of
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
 from physix.engine.verifier.grammar import parse
@@ -18,7 +19,7 @@ from physix.engine.verifier.score import fit_variables, generalisation, predict_
 from physix.engine.verifier.simulate import run_program
 from physix.engine.verifier.types import Hypothesis, Outcome, Rejection, VariableFit, VerifierConfig
 
-_LAGS, _QUANTILES = 40, 99
+_LAGS, _QUANTILES = 40, 99  # more than a discovery records: these are drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,23 +128,6 @@ def _left(name: str, column: int, tracks: Sequence[Track]) -> Residuals | None:
         pairs = [(t, row[column]) for t, row in zip(track.t, track.pulls, strict=False)]
         known = [(t, value) for t, value in pairs if value is not None]
         if known:
-            parts.append((run, [t for t, _ in known], np.array([value for _, value in known])))
-    if not parts:
-        return None
-    values = np.concatenate([own for _, _, own in parts])
-    square = float(np.sum(values**2))
-    lags = range(1, min(_LAGS, len(values) // 4) + 1)
-    products = [sum(float(own[lag:] @ own[:-lag]) for _, _, own in parts if len(own) > lag) for lag in lags]
-    run, times, own = max(parts, key=lambda part: float(np.abs(part[2]).max()))
-    at = int(np.argmax(np.abs(own)))
-    shares = (np.arange(_QUANTILES) + 0.5) / _QUANTILES
-    return Residuals(
-        variable=name,
-        samples=len(values),
-        chi2=square / len(values),
-        autocorrelation=tuple(product / square if square > 0.0 else 0.0 for product in products),
-        quantiles=tuple(np.quantile(values, shares).tolist()),
-        worst=float(own[at]),
-        worst_t=times[at],
-        worst_run=run,
-    )
+            times, values = np.array(known).T
+            parts.append((run, times, values))
+    return residuals_of(name, parts, lags=_LAGS, quantiles=_QUANTILES) if parts else None

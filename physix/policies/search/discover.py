@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import t as student
 
-from physix.engine.discovery import Constant, Discovery, Effort, Inclusion, Law, Residuals
-from physix.engine.examine import residuals_of
+from physix.engine.discovery import Discovery, Effort, Inclusion, Law, Residuals
+from physix.engine.examine import constant
+from physix.engine.residuals import residuals_of
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -22,7 +22,6 @@ from physix.policies.search.refit import Fitted, explains
 DIGITS = 7  # of a constant: its rounding stays below what the strict verdict can see
 NEAR = 10.0  # nats by which a rival may be worse
 _FRONT, _RIVALS, _TERMS = 12, 5, 40
-_SURE = 0.975
 
 
 def discover(task: Task, functions: FunctionSet = "extended") -> Discovery:
@@ -44,7 +43,7 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
     best, front, rivals = laws[0], _front(laws), _rivals(laws)
     told = {
         law.key: _law(task, law, best, one.parsed)
-        for law in (*front, *rivals, best)
+        for law in (*front, *rivals)
         if (one := written[law.key]) is not None
     }
     return Discovery(
@@ -84,13 +83,12 @@ def _written(task: Task, law: Fitted, functions: FunctionSet) -> Written | None:
 
 def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis) -> Law:
     units = check_units(parsed, task.time_unit).param_units
-    freedom = max(1, law.samples - len(parsed.params))
-    factor = float(student.ppf(_SURE, freedom))
+    freedom = law.samples - len(parsed.params)
     return Law(
         equation=parsed.canonical,
         params=dict(parsed.params),
         constants=tuple(
-            _constant(name, value, law.errors, factor, units.get(name))
+            constant(name, value, law.errors.get(name), freedom, units.get(name))
             for name, value in parsed.params.items()
         ),
         complexity=parsed.operators,
@@ -102,33 +100,21 @@ def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis) -> Law
     )
 
 
-def _constant(
-    name: str, value: float, errors: Mapping[str, float | None], factor: float, unit: str | None
-) -> Constant:
-    error = errors.get(name)
-    if error is None or not np.isfinite(error):
-        return Constant(name=name, value=value, unit=unit)
-    return Constant(
-        name=name,
-        value=value,
-        error=error,
-        low=value - factor * error,
-        high=value + factor * error,
-        unit=unit,
-    )
-
-
 def _front(laws: Sequence[Fitted]) -> list[Fitted]:
-    """Return the laws that no other is both plainer and nearer to the data than, the plainest first."""
-    ranked = sorted(laws, key=lambda law: (law.written.parsed.operators, law.chi2))
+    """Return the laws that no other is both plainer and nearer to the data than, the plainest first.
+
+    The best is among them even where another is both: the price of its terms chose it.
+    """
     front: list[Fitted] = []
-    for law in ranked:
+    for law in sorted(laws, key=_plainness):
         if not front or law.reduced < front[-1].reduced:
-            if front and front[-1].written.parsed.operators == law.written.parsed.operators:
-                continue
             front.append(law)
-    kept = front[: _FRONT - 1]
-    return kept if laws[0] in kept or laws[0] not in front else [*kept, laws[0]]
+    best, kept = laws[0], front[:_FRONT]
+    return kept if best in kept else sorted([*kept[: _FRONT - 1], best], key=_plainness)
+
+
+def _plainness(law: Fitted) -> tuple[int, float]:
+    return law.written.parsed.operators, law.reduced
 
 
 def _rivals(laws: Sequence[Fitted]) -> list[Fitted]:

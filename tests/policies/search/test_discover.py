@@ -1,5 +1,7 @@
 """What a discovery claims: intervals that hold the truth, rivals, and a measurement that tells them apart."""
 
+from dataclasses import replace
+
 import anyio
 import numpy as np
 import pytest
@@ -8,12 +10,14 @@ from scipy.integrate import solve_ivp
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.discovery import Discovery
+from physix.engine.events import RecordedEvent
 from physix.engine.systems import sample_task
 from physix.engine.systems.noise import estimate_noise
 from physix.engine.systems.task import StateVariable, Task, Trajectory
 from physix.errors import StorageError
 from physix.policies import make_policy
-from physix.policies.search.discover import discover
+from physix.policies.search.climb import Climb, climb
+from physix.policies.search.discover import discover, discovery_of
 from physix.store import open_log
 from physix.store.codec import decode, encode
 from physix.store.verify import verify_stream
@@ -34,7 +38,7 @@ def pendulum(start: tuple[float, float], t: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def swing() -> Discovery:
+def swinging() -> Task:
     """A pendulum that swings so far that its sine shows, yet a cubic tells it as well."""
     t = np.linspace(0.0, 6.0, 90)
     states = pendulum((0.9, 0.0), t) + SIGMA * Generator(PCG64(5)).standard_normal((len(t), 2))
@@ -43,12 +47,20 @@ def swing() -> Discovery:
         StateVariable(name="theta", unit="rad", symbol="theta", description=""),
         StateVariable(name="omega", unit="rad/s", symbol="omega", description="", rate_of="theta"),
     )
-    return discover(
-        Task(
-            task_id="t", system_id="csv", title="", tier=None, seed=None, variables=variables, time_unit="s",
-            shown=(shown,), noise=0.0, hint="", measured=True, noises=estimate_noise((shown,)),
-        )
+    return Task(
+        task_id="t", system_id="csv", title="", tier=None, seed=None, variables=variables, time_unit="s",
+        shown=(shown,), noise=0.0, hint="", measured=True, noises=estimate_noise((shown,)),
     )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def found(swinging: Task) -> Climb:
+    return climb(swinging, "extended")
+
+
+@pytest.fixture(scope="module")
+def swing(swinging: Task, found: Climb) -> Discovery:
+    return discovery_of(swinging, found, "extended")
 
 
 def test_the_interval_of_every_constant_holds_the_truth_and_its_unit(swing: Discovery) -> None:
@@ -86,6 +98,24 @@ def test_on_the_front_no_law_is_plainer_and_nearer_than_another(swing: Discovery
     assert swing.chosen in swing.front
 
 
+def test_the_front_holds_the_chosen_law_even_if_another_is_plainer_and_nearer(
+    swinging: Task, found: Climb
+) -> None:
+    plain, *_, longer = sorted(found.laws, key=lambda law: law.written.parsed.operators)
+    far = replace(longer, chi2=1.01 * plain.reduced * longer.samples)
+    told = discovery_of(swinging, replace(found, laws=(far, plain)), "extended")
+    assert told.chosen is not None
+    assert [law.complexity for law in told.front] == [one.written.parsed.operators for one in (plain, longer)]
+    assert told.front[-1] == told.chosen
+
+
+def test_a_law_that_was_fitted_to_more_rows_is_no_farther_for_it(swinging: Task, found: Climb) -> None:
+    best = found.laws[0]
+    more = replace(best, samples=10 * best.samples, chi2=9.0 * best.chi2)  # nearer, a row
+    told = discovery_of(swinging, replace(found, laws=(more, best)), "extended")
+    assert [law.chi2 for law in told.front] == [pytest.approx(0.9 * best.reduced)]
+
+
 def test_terms_that_resampled_data_ask_for_are_sure(swing: Discovery) -> None:
     sure = {one.term: one.probability for one in swing.inclusion}
     assert sure["omega"] == 1.0
@@ -103,8 +133,8 @@ def test_residuals_of_the_true_law_are_those_of_white_noise(swing: Discovery) ->
         assert abs(one.worst) >= max(map(abs, one.quantiles))
 
 
-def played() -> tuple[Episode, tuple]:  # type: ignore[type-arg]
-    async def run() -> tuple[Episode, tuple]:  # type: ignore[type-arg]
+def played() -> tuple[Episode, tuple[RecordedEvent, ...]]:
+    async def run() -> tuple[Episode, tuple[RecordedEvent, ...]]:
         async with open_log("memory://") as log:
             engine = EpisodeEngine(log)
             task, truth = sample_task("free_fall", 3, noise=0.02)
@@ -128,8 +158,6 @@ def test_an_episode_of_search_records_what_was_found_and_verifies() -> None:
 
 
 def test_a_discovery_that_is_not_finite_is_not_recorded() -> None:
-    from dataclasses import replace
-
     submitted = played()[0].turns[0].submitted
     assert submitted.discovery is not None
     assert submitted.discovery.chosen is not None
