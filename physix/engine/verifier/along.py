@@ -10,7 +10,6 @@ sides are divided by it, so that what is left over has variance 1 a row, and chi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -20,7 +19,8 @@ from numpy.typing import NDArray
 from scipy.linalg import LinAlgError, cholesky, solve_triangular, solveh_banded
 
 from physix.engine.floats import FloatArray
-from physix.engine.systems.task import StateVariable, Task
+from physix.engine.systems.targets import targets
+from physix.engine.systems.task import Task
 from physix.engine.verifier.candidates import Candidate, candidates
 from physix.engine.verifier.prepared import Prepared, Same, Samples, prepare
 
@@ -135,11 +135,6 @@ def running_integral(steps: FloatArray, values: FloatArray) -> FloatArray:
     return running
 
 
-def driven_by(variable: str, variables: Sequence[StateVariable]) -> str:
-    """Return the variable whose derivative the equation of `variable` gives."""
-    return next((v.name for v in variables if v.rate_of == variable), variable)
-
-
 def motion_of(task: Task) -> Motion:
     """Return the shown data, smoothed as far as their noise asks for; the same task object once."""
     return _motion(Same(task))
@@ -241,7 +236,7 @@ def _response(same: Same, variable: str) -> Response:
     (task,) = same.values
     assert isinstance(task, Task)  # noqa: S101  # for the type checker
     prepared, motion = prepare(task), _motion(same)
-    driven = driven_by(variable, task.variables)
+    driven = next(one.driven for one in targets(task.variables) if one.variable == variable)
     # A rate that was not measured is no response: its position is, to which f is integrated twice.
     twice = next(v for v in task.variables if v.name == driven).estimated
     index = prepared.names.index(variable if twice else driven)

@@ -44,9 +44,9 @@ def evaluate_arrays(node: Node, values: Values) -> FloatArray | float:
     if isinstance(node, Negate):
         return -evaluate_arrays(node.operand, values)
     if isinstance(node, Call):
-        return FUNCTIONS[node.function].array(evaluate_arrays(node.argument, values))  # type: ignore[no-any-return]
+        return FUNCTIONS[node.function].array(evaluate_arrays(node.argument, values))
     left, right = evaluate_arrays(node.left, values), evaluate_arrays(node.right, values)
-    return FUNCTIONS[node.function].array(left, right)  # type: ignore[no-any-return]
+    return FUNCTIONS[node.function].array(left, right)
 
 
 def _apply(operator: str, a: FloatArray | float, b: FloatArray | float) -> FloatArray | float:

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -34,6 +34,10 @@ from physix.engine.verifier.tree import (
 
 Inputs = Callable[[float], Sequence[float]]  # from a time to the task's inputs, in their order
 Callback = Callable[[FloatArray, float], FloatArray]
+Field = Callable[
+    [Sequence[Sequence[float]], Sequence[float], Sequence[float], Sequence[Sequence[float]] | None],
+    list[list[float]],
+]
 Bind = Callable[[Sequence[float], memoryview, FloatArray, Iterator[int], Inputs | None], Callback]
 
 
@@ -100,7 +104,8 @@ class Program:
     @property
     def evaluate(self) -> Evaluate:
         """`evaluate(state, t, constants, inputs)` returns the derivatives, or raises one of UNDEFINED."""
-        return _compile(_EVALUATE, len(self.constants), self.derivatives, self.inputs)  # type: ignore[return-value]
+        evaluate: Evaluate = self._compiled(_EVALUATE)
+        return evaluate
 
     def field(
         self,
@@ -115,8 +120,8 @@ class Program:
             times: N times.
             inputs: N rows of the task's inputs, where the law reads any.
         """
-        generated = _compile(_FIELD, len(self.constants), self.derivatives, self.inputs)
-        return generated(states, times, self.constants, inputs)  # type: ignore[operator,no-any-return]
+        field: Field = self._compiled(_FIELD)
+        return field(states, times, self.constants, inputs)
 
     def callback(self, evaluations: Iterator[int], inputs: Inputs | None = None) -> Callback:
         """Return what `odeint` calls.
@@ -131,9 +136,12 @@ class Program:
         if self.inputs and inputs is None:
             # Left to the callback this would look like a law outside its domain.
             raise TypeError("the law reads inputs, and no inputs were given")
-        bind: Bind = _compile(_BIND, len(self.constants), self.derivatives, self.inputs)  # type: ignore[assignment]
+        bind: Bind = self._compiled(_BIND)
         result = np.empty(len(self.derivatives))
         return bind(self.constants, result.data, result, evaluations, inputs)
+
+    def _compiled(self, template: str) -> Any:
+        return _compile(template, len(self.constants), self.derivatives, self.inputs)
 
 
 def program(parsed: ParsedHypothesis) -> Program:
@@ -241,7 +249,8 @@ def forget_compiled() -> None:
 
 
 @lru_cache(maxsize=2048)
-def _compile(template: str, constants: int, derivatives: tuple[str, ...], inputs: int) -> object:
+def _compile(template: str, constants: int, derivatives: tuple[str, ...], inputs: int) -> Any:
+    """Return the function that a template defines; which that is, the caller says."""
     given = "".join(f"u{i}, " for i in range(inputs))
     if not inputs:  # a law that reads no inputs costs what it always did
         template = re.sub(r" *\{given\} = .*\n", "", template)
@@ -254,6 +263,6 @@ def _compile(template: str, constants: int, derivatives: tuple[str, ...], inputs
         listed=", ".join(derivatives),
         written="; ".join(f"out[{i}] = {derivative}" for i, derivative in enumerate(derivatives)),
     )
-    namespace: dict[str, object] = dict(_NAMESPACE)
+    namespace: dict[str, Any] = dict(_NAMESPACE)
     exec(compile(source, "<hypothesis>", "exec"), namespace)  # noqa: S102  # written by _Writer alone
     return namespace["generated"]

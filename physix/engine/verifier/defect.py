@@ -8,7 +8,7 @@ wrong sign or missing (see `choice`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,17 +16,15 @@ import numpy as np
 from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Task
 from physix.engine.verifier.along import Motion, Response, motion_of, response_of
+from physix.engine.verifier.arrays import evaluate_arrays
 from physix.engine.verifier.choice import Choice, Problem, choose, explained, precision
 from physix.engine.verifier.drive import Drive, find_drive
-from physix.engine.verifier.functions import FUNCTIONS
 from physix.engine.verifier.tree import (
     Binary,
-    Call,
     Equation,
     Name,
     Negate,
     Node,
-    Number,
     ParsedHypothesis,
     show,
     summands,
@@ -131,7 +129,7 @@ def _felt(
 
     What fluctuates about a slow motion may be pulled back fast: how fast, only a law can tell.
     """
-    off = _on(equation.expression, motion.shaken, parsed.params) - smooth
+    off = evaluate_arrays(equation.expression, {**motion.shaken, **parsed.params}) - smooth
     felt = float(np.mean((off / response.rate_noise) ** 2))
     return max(1.0, felt) if math.isfinite(felt) else 1.0
 
@@ -256,7 +254,7 @@ def _rounded(value: float) -> float:
 
 def _own(negative: bool, node: Node, motion: Motion, parsed: ParsedHypothesis) -> _Own:
     signed = Negate(node) if negative else node
-    values = _on(signed, motion.columns, parsed.params)
+    values = evaluate_arrays(signed, {**motion.columns, **parsed.params})
     if isinstance(values, np.ndarray) and values.ndim:
         return _Own(signed, values)
     return _Own(signed, np.broadcast_to(values, motion.columns["t"].shape))
@@ -316,46 +314,3 @@ def _role(names: frozenset[str], values: FloatArray, equation: Equation, respons
     if names & response.states:
         return "restoring"
     return "other" if names & response.given else "constant"
-
-
-def _on(
-    node: Node, columns: Mapping[str, FloatArray], params: Mapping[str, float]
-) -> FloatArray | np.float64:
-    """Evaluate an expression on whole columns; NaN or infinite where it is undefined.
-
-    A constant stays a number, one of NumPy's: Python's own raise where these are infinite.
-    """
-    if isinstance(node, Name):
-        if node.name == "pi":
-            return np.float64(math.pi)
-        if node.name in params:
-            return np.float64(params[node.name])
-        return columns[node.name]
-    if isinstance(node, Number):
-        return np.float64(node.value)
-    if isinstance(node, Binary):
-        return _applied(node.operator, _on(node.left, columns, params), _on(node.right, columns, params))
-    if isinstance(node, Negate):
-        return -_on(node.operand, columns, params)
-    if isinstance(node, Call):
-        result: FloatArray = FUNCTIONS[node.function].array(_on(node.argument, columns, params))
-        return result
-    left, right = _on(node.left, columns, params), _on(node.right, columns, params)
-    chosen: FloatArray = FUNCTIONS[node.function].array(left, right)
-    return chosen
-
-
-def _applied(
-    operator: str, a: FloatArray | np.float64, b: FloatArray | np.float64
-) -> FloatArray | np.float64:
-    match operator:
-        case "+":
-            return a + b
-        case "-":
-            return a - b
-        case "*":
-            return a * b
-        case "/":
-            return a / b
-        case _:
-            return np.power(a, b)

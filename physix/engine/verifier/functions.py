@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.verifier.types import FunctionSet
 from physix.limits import BASIC_FUNCTIONS, EXTENDED_FUNCTIONS
 
@@ -21,7 +22,7 @@ class Function:
 
     Attributes:
         scalar: on floats, from `math`: the same bits whatever NumPy does; raises outside its domain.
-        array: on arrays; NaN or infinite outside its domain.
+        array: on arrays and numbers; NaN or infinite outside its domain.
         units: `pure` takes and gives pure numbers; `log` and `exp` do too, yet log(x) - log(y) is
             log(x/y); `same` keeps the unit (and wants one for both arguments); `root` halves its
             exponents; `any` takes any unit and gives a pure number.
@@ -29,7 +30,7 @@ class Function:
     """
 
     scalar: Callable[..., float]
-    array: Callable[..., Any]
+    array: Callable[..., FloatArray | float]
     units: UnitsRule
     latex: str
     arguments: int = 1

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
 from physix.engine.verifier.correctness import true_law
 from physix.engine.verifier.fit import fit_free_params
 from physix.engine.verifier.grammar import parse
-from physix.engine.verifier.prepared import interpolation, prepare
+from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.score import fit_variables, match_of, reward_of
 from physix.engine.verifier.simulate import integrate_program, run_program
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -128,20 +129,19 @@ def elsewhere(
     return Motion(t=tuple(times), found=_rows(found), truth=None if true is None else _rows(true), r2=r2)
 
 
-def _from(parsed: ParsedHypothesis, task: Task, start: Sequence[float], config: VerifierConfig) -> np.ndarray:
-    shown = task.shown[0]
-    t = np.array(shown.t)
-    spread = np.maximum(prepare(task).shown[0].states.std(axis=0), 1e-12)
+def _from(parsed: ParsedHypothesis, task: Task, start: Sequence[float], config: VerifierConfig) -> FloatArray:
+    shown = prepare(task).shown[0]
+    spread = np.maximum(shown.states.std(axis=0), 1e-12)
     return integrate_program(
         program(parsed),
-        t,
+        shown.t,
         start,
         max_evaluations=config.max_evaluations,
         rtol=config.rtol,
         atol=config.atol * spread,
-        inputs=interpolation(t, shown.inputs) if shown.inputs else None,
+        inputs=shown.inputs,
     ).states
 
 
-def _rows(states: np.ndarray) -> tuple[tuple[float, ...], ...]:
+def _rows(states: FloatArray) -> tuple[tuple[float, ...], ...]:
     return tuple(map(tuple, states.tolist()))
