@@ -163,7 +163,7 @@ def _fit(parsed: ParsedHypothesis, records: Sequence[Record], free: BoolArray, e
     problem = along_data(parsed, used, records)
     starts, spent = best_starts(problem)
     values = dict.fromkeys(parsed.free, 1.0) | (starts[0].constants if starts else {})
-    best, outcome = _refined(shooting, [[start.constants[name] for name in used] for start in starts], budget)
+    best, outcome = _refined(shooting, [[start.constants[name] for name in used] for start in starts])
     spent += _allowed(records) - budget.left
     # The slopes at the end are bounded by themselves.
     budget.left = shooting.most_for_slopes()
@@ -195,9 +195,7 @@ def _allowed(records: Sequence[Record]) -> int:
     return min(MAX_FIT_EVALUATIONS, max(_FIT_EVALUATIONS, each * rows))
 
 
-def _refined(
-    shooting: Shooting, starts: Sequence[Sequence[float]], budget: _Budget
-) -> tuple[Point | None, FitOutcome]:
+def _refined(shooting: Shooting, starts: Sequence[Sequence[float]]) -> tuple[Point | None, FitOutcome]:
     """Return the best point that starts lead to, and how the search ended."""
     best: Point | None = None
     outcome: FitOutcome = "failed"

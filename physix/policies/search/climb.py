@@ -40,6 +40,9 @@ _MANY = 3  # equations
 _FEW = 3  # terms of one equation, on average: a law of more may hide a plainer one
 
 
+Sureness = tuple[tuple[str, tuple[tuple[Chosen, float], ...]], ...]  # by left side: how sure terms are
+
+
 @dataclass(frozen=True, slots=True)
 class Climb:
     """What a search found: laws by score, the best first, and the tier that it ended in.
@@ -52,9 +55,7 @@ class Climb:
     tier: int
     tried: int = 0  # laws simulated and fitted
     evaluations: int = 0
-    inclusion: tuple[
-        tuple[str, tuple[tuple[Chosen, float], ...]], ...
-    ] = ()  # by left side: how sure terms are
+    inclusion: Sureness = ()
 
     @property
     def stands(self) -> bool:
@@ -88,6 +89,7 @@ class Search:
         self.plainest: Fitted | None = None
         self.laws: dict[tuple[frozenset[str], ...], Fitted] = {}
         self.looked: list[tuple[Design, list[Structure], int]] = []  # of each equation, the last regression
+        self.inclusion: Sureness = ()  # once, by `run`: no later law changes the regressions
 
     def run(self) -> Climb:
         """Return the laws that explain the data best; call it once."""
@@ -101,6 +103,10 @@ class Search:
             if self.fitter.exhausted:
                 break
         self._finish()
+        self.inclusion = tuple(
+            (target.left, tuple(inclusion(*looked)))
+            for target, looked in zip(self.wanted, self.looked, strict=False)
+        )
         return self.found()
 
     def take(self, law: Fitted, findings: Sequence[Finding]) -> Climb:
@@ -134,13 +140,7 @@ class Search:
             tier=self.tier,
             tried=self.fitter.tried,
             evaluations=self.fitter.spent,
-            inclusion=self._inclusion(),
-        )
-
-    def _inclusion(self) -> tuple[tuple[str, tuple[tuple[Chosen, float], ...]], ...]:
-        return tuple(
-            (target.left, tuple(inclusion(*looked)))
-            for target, looked in zip(self.wanted, self.looked, strict=False)
+            inclusion=self.inclusion,
         )
 
     def _is_plain(self, law: Fitted, tier: int) -> bool:

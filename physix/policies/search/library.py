@@ -24,10 +24,7 @@ from physix.engine.verifier.types import FunctionSet
 TIERS = 4
 _INNER = ("h_1", "h_2")
 _SHARES = (0.05, 0.12, 0.3, 0.6, 1.0, 1.8, 4.0)  # of a variable's size, where an inner constant begins
-_SINGULAR, _SATURATION = (
-    10.0,
-    -6.0,
-)  # nats of prior against what is infinite at 0, and against what levels off
+_SINGULAR = 10.0  # nats of prior against what is infinite at 0
 _MOST_STATES = 4  # whose products are all tried
 _ANGLES = ("rad", "deg", "°")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from physix.engine.discovery import Law, NextMeasurement
+from physix.engine.discovery import Law, MeasurementKind, NextMeasurement
 from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Task
 from physix.engine.verifier.compile import program
@@ -28,7 +28,7 @@ _TOLD = 3.0  # standard deviations that tell two laws apart
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    kind: str
+    kind: MeasurementKind
     start: FloatArray
     span: float
 
@@ -50,7 +50,7 @@ def next_measurement(
         found = [
             (*apart, plan)
             for plan in _plans(task, prepared, best)
-            if (apart := _apart(task, prepared, (best, rival), plan, sigma)) is not None
+            if (apart := _apart(prepared, (best, rival), plan, sigma)) is not None
         ]
         if not found:
             continue
@@ -62,7 +62,7 @@ def next_measurement(
         return NextMeasurement(
             sentence=_sentence(task, told[0], told[index + 1], plan, start, d, t, sigmas),
             rival=index,
-            kind="later" if plan.kind == "later" else "start",
+            kind=plan.kind,
             start=start,
             variable=name,
             t=t,
@@ -96,7 +96,7 @@ def _plans(task: Task, prepared: Prepared, best: Fitted) -> Iterator[_Plan]:
 
 
 def _apart(
-    task: Task, prepared: Prepared, laws: Sequence[Fitted], plan: _Plan, sigma: FloatArray
+    prepared: Prepared, laws: Sequence[Fitted], plan: _Plan, sigma: FloatArray
 ) -> tuple[float, float, int, tuple[float, float]] | None:
     """Return by how many sigmas two motions differ most, when, in which variable, and both values there."""
     samples = prepared.shown[0]

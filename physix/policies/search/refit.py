@@ -28,13 +28,13 @@ _PROMISING = 0.01  # of its chi² is left after few steps: a law worth more of t
 _EVALUATIONS = 100_000  # of the right-hand side, for one law while structures are compared
 _ALL_EVALUATIONS = 400_000
 _TOTAL = 2_000_000  # for all laws of one task
-_PRACTICAL = 1.5e-2  # the same where no law explains the data
 _GOOD_ENOUGH, _FINE = 0.1, 1e-3  # of chi² that a step must promise: to compare laws, and to tell constants
-_SWEPT = (0.2, 0.4, 0.6, 0.7)  # of it, for trying structures by the end of each tier
-
+_SWEPT = (0.2, 0.4, 0.6, 0.7)  # of the total, for trying structures by the end of each tier
+_CHOICES = 30  # terms that a law's are taken to be chosen from, so that prices compare between tiers
 
 QUIETEST = 1e-7  # share of the spread that even noise-free data is trusted to
 _NEAR = 2e-4  # the same for laws that something is left over of: nearer is no nearer to the truth
+_PRACTICAL = 1.5e-2  # the same where no law explains the data
 _LONG_PARTS = (4, 24)  # swings through the mean, and samples at least, of one part of a long run
 _SHORT_PARTS = (1, 12)  # the same where motions part sooner than that
 _TOLERATED, _COARSEST = 1e-5, 1000.0  # noise from which a solver need not be so exact, and how much less
@@ -194,7 +194,6 @@ class Fitter:
         *,
         near: FloatArray | None = None,
         look: Look = "thinned",
-        terms: int = 30,
     ) -> Fitted | None:
         """Return the law with constants that minimise chi²; None where it cannot be written or simulated.
 
@@ -205,7 +204,6 @@ class Fitter:
                 None: those of the smoothed data.
             look: at most at 400 rows in parts of the motion; or at every row, in parts or as whole runs, and
                 then find how well the constants are known.
-            terms: how many there were to choose from.
         """
         written = write(self._task, self._wanted, choice, ties or {}, self._functions)
         if written is None or (self.exhausted and look == "thinned"):
@@ -214,7 +212,7 @@ class Fitter:
         key = (written.parsed.canonical, begun, look, near is None)
         if key not in self._known:
             self.tried += 1
-            self._known[key] = self._fit(written, choice, ties or {}, near, look, terms)
+            self._known[key] = self._fit(written, choice, ties or {}, near, look)
         return self._known[key]
 
     def _fit(
@@ -224,7 +222,6 @@ class Fitter:
         ties: Ties,
         near: FloatArray | None,
         look: Look,
-        terms: int,
     ) -> Fitted | None:
         rounds = _ROUNDS if near is None and not self._known else _FEW_ROUNDS
         whole, thinned = look == "whole", look == "thinned"
@@ -292,7 +289,7 @@ class Fitter:
             samples=samples,
             white=_whiteness(left_over),
             floor=self._floor,
-            score=self._price(chosen, ties, samples, terms),
+            score=self._price(chosen, ties, samples),
             errors=known,
             left=left_over,
             look=look,
@@ -322,7 +319,7 @@ class Fitter:
         input between its samples) or of a law that nobody tried. A hundredth or two of the spread
         say nothing.
         """
-        price = self._price(law.choice, law.ties, law.samples, 30)
+        price = self._price(law.choice, law.ties, law.samples)
         return price + _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self.tolerable))
 
     def motions(self, law: Fitted) -> list[FloatArray] | None:
@@ -350,9 +347,9 @@ class Fitter:
         record, rows = self._records[part.run], slice(part.begin, part.end)
         return Record(record.t[rows], record.states[rows], record.weights[rows], record.inputs)
 
-    def _price(self, choice: Choice, ties: Ties, samples: int, terms: int) -> float:
+    def _price(self, choice: Choice, ties: Ties, samples: int) -> float:
         return sum(
-            price(one.term, samples, terms)
+            price(one.term, samples, _CHOICES)
             for i, structure in enumerate(choice)
             for j, one in enumerate(structure.chosen)
             if (i, j) not in ties
