@@ -149,7 +149,7 @@ def test_an_open_turn_is_not_shown_as_a_turn() -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), True, "1", 10**400])
 def test_a_param_that_is_no_finite_number_is_refused(value: object) -> None:
-    hypothesis = Hypothesis(equation="d2y/dt2 = -g", params={"g": value})  # type: ignore[dict-item]  # hostile
+    hypothesis = Hypothesis(equation="d2y/dt2 = -g", params={"g": value})  # type: ignore[dict-item]  # what a stranger may send
     with pytest.raises(BadInputError, match="finite real number"):
         play(new_episode(), hypothesis, provenance=ME)
 

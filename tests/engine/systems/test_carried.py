@@ -28,4 +28,4 @@ def test_a_sampled_task_is_carried_to_other_starts() -> None:
 def test_measured_data_are_carried_to_what_was_held_back(
     options: dict[str, object], expected: str | None
 ) -> None:
-    assert carried_to(*task_from_csv(table(), hint="It decays.", **options)) == expected  # type: ignore[arg-type]
+    assert carried_to(*task_from_csv(table(), hint="It decays.", **options)) == expected  # type: ignore[arg-type]  # the cases name options

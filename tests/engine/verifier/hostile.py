@@ -2,6 +2,8 @@
 
 An answer is a rejection code or an outcome of the simulation. Cases are for the variables y, vy
 (second order) unless the text says otherwise; a text without "=" is a right-hand side.
+
+Longer than other modules, as it is a corpus: lists of cases that are read one category at a time.
 """
 
 from __future__ import annotations

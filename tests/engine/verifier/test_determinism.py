@@ -88,7 +88,7 @@ def test_the_cache_tells_apart_what_python_calls_equal() -> None:
     task, truth = sample_task("free_fall", 4)
 
     def outcome(value: object) -> tuple[str | None, float]:
-        hypothesis = Hypothesis(equation="d2y/dt2 = -1/k", params={"k": value})  # type: ignore[dict-item]
+        hypothesis = Hypothesis(equation="d2y/dt2 = -1/k", params={"k": value})  # type: ignore[dict-item]  # what a stranger may send
         verified = verify(task, truth, hypothesis, best_match=0.0, config=VerifierConfig())
         rejection = verified.parse.rejection
         return None if rejection is None else rejection.code, verified.reward.format

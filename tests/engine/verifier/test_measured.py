@@ -10,7 +10,7 @@ from physix.engine.systems.record import hardly_moving, whole_record
 from physix.engine.systems.task import Noise, Task, Truth
 from physix.engine.verifier import ParsedHypothesis, integrate, parse, preview, verify
 from physix.engine.verifier.fit import fit_free_params
-from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
+from physix.engine.verifier.types import Hypothesis, Profile, Verification, VerifierConfig
 from physix.engine.verifier.whole import refit_on_all
 from tests.engine.verifier.measured import scaled, table, variables
 
@@ -320,16 +320,16 @@ def glider() -> tuple[Task, Truth]:
 
 @pytest.mark.parametrize("profile", ["classic", "strict"])
 @pytest.mark.parametrize("law", ["-k*x", "k*vx", "k*x"])
-def test_held_back_rows_must_be_where_the_law_leads(law: str, profile: str) -> None:
-    fitted = {"profile": profile, "constants": "fitted"}
+def test_held_back_rows_must_be_where_the_law_leads(law: str, profile: Profile) -> None:
+    config = VerifierConfig(profile=profile, constants="fitted")
     wrong = Hypothesis(equation=f"d2x/dt2 = {law}", params={"k": None})
-    verified = verify(*glider(), wrong, best_match=0.0, config=VerifierConfig(**fitted))  # type: ignore[arg-type]
+    verified = verify(*glider(), wrong, best_match=0.0, config=config)
     # With a start of its own it follows a quarter of the record nearly as well as the truth does.
     assert verified.generalisation is not None
     assert verified.generalisation > 0.98
     assert not verified.solved
     true = Hypothesis(equation="d2x/dt2 = a", params={"a": None})
-    assert verify(*glider(), true, best_match=0.0, config=VerifierConfig(**fitted)).solved  # type: ignore[arg-type]
+    assert verify(*glider(), true, best_match=0.0, config=config).solved
 
 
 @pytest.mark.parametrize("level", [0.0, 0.02])

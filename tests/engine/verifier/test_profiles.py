@@ -7,7 +7,7 @@ import pytest
 
 from physix.engine import EpisodeConfig, Provenance, RecordedEvent
 from physix.engine.episode import Episode, evolve, fold, play, start
-from physix.engine.events import RewardComputed
+from physix.engine.events import Event, RewardComputed, RewardMode
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import Task
 from physix.engine.verifier import verify
@@ -57,24 +57,24 @@ def test_a_linear_law_passes_classic_nearly_everywhere_and_strict_only_where_it_
     assert sum(table[system_id][0] for system_id in NONLINEAR) >= 30
 
 
-def episode(reward_mode: str, max_turns: int = 8) -> Episode:
+def episode(reward_mode: RewardMode, max_turns: int = 8) -> Episode:
     task, truth = sample_task("damped_pendulum", 11)
-    config = EpisodeConfig(max_turns=max_turns, reward_mode=reward_mode)  # type: ignore[arg-type]
+    config = EpisodeConfig(max_turns=max_turns, reward_mode=reward_mode)
     started = start(task, truth, config=config, policy="test", door="test")
     return evolve(None, recorded(started, 1))
 
 
-def recorded(event: object, version: int) -> RecordedEvent:
+def recorded(event: Event, version: int) -> RecordedEvent:
     return RecordedEvent(
         episode_id="e",
         version=version,
         position=version,
         recorded_at=datetime.now(UTC),
-        event=event,  # type: ignore[arg-type]
+        event=event,
     )
 
 
-def total_emitted(reward_mode: str, hypotheses: list[Hypothesis]) -> float:
+def total_emitted(reward_mode: RewardMode, hypotheses: list[Hypothesis]) -> float:
     """Play until the episode ends or the hypotheses do; return the sum of what a trainer receives."""
     playing, total = episode(reward_mode), 0.0
     for hypothesis in hypotheses:

@@ -1,10 +1,13 @@
 """What the search finds in data that tests make: forms by name, constants against those that made them."""
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import pytest
 from numpy.random import PCG64, Generator
 from scipy.integrate import solve_ivp
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.noise import estimate_noise
 from physix.engine.systems.task import InputVariable, StateVariable, Task, Trajectory, Truth
 from physix.engine.verifier import verify
@@ -41,7 +44,13 @@ def task(
     )
 
 
-def motion(field, start, t, noise=0.0, seed=1) -> Trajectory:  # type: ignore[no-untyped-def]
+def motion(
+    field: Callable[[float, FloatArray], Sequence[float]],
+    start: Sequence[float],
+    t: FloatArray,
+    noise: float = 0.0,
+    seed: int = 1,
+) -> Trajectory:
     run = solve_ivp(field, (t[0], t[-1]), start, t_eval=t, rtol=1e-10, atol=1e-12).y.T
     run = run + noise * run.std(axis=0) * Generator(PCG64(seed)).standard_normal(run.shape)
     return Trajectory(t=tuple(t.tolist()), states=tuple(map(tuple, run.tolist())))
