@@ -11,9 +11,9 @@ from starlette.responses import Response
 
 from physix.api.access import Access, Caller
 from physix.api.found.discover import examined, own_law
+from physix.api.found.plain import plain
 from physix.api.found.report import report_html
 from physix.api.found.result import Found, Result
-from physix.api.found.tables import paragraphs
 from physix.api.http.bodies import Body, Finite
 from physix.api.http.routes import Services, Wired
 from physix.api.quota import bill
@@ -153,23 +153,6 @@ def _made(episode: Episode) -> MeasuredTask:
 
 
 def _view(result: Result) -> FitView:
-    found = result.examined
-    told = found.verification
-    return FitView(
-        episode_id=result.episode_id,
-        outcome="solved" if told.solved else "fits" if told.passed else "not_solved",
-        equation=None if found.law is None else found.law.canonical,
-        latex=told.parse.latex,
-        complexity=told.parse.operators,
-        said=paragraphs(result),
-        constants=list(found.constants),
-        from_all_rows=list(found.from_all),
-        undetermined=[list(group) for group in found.undetermined],
-        chi2=found.chi2,
-        samples=found.samples,
-        match=told.reward.match,
-        generalisation=told.generalisation,
-        missing=told.mismatch,
-        findings=told.findings,
-        residuals=list(found.residuals),
-    )
+    told = plain(result)
+    shown = {name: told[name] for name in FitView.model_fields if name in told}
+    return FitView(**shown, complexity=result.examined.verification.parse.operators)
