@@ -164,7 +164,7 @@ async def board_events(playing: Playing, board_id: BoardId) -> Response:
     folder = playing.folder(board_id)
 
     async def look() -> tuple[bytes, bool]:
-        summary = await to_thread.run_sync(_summary, playing, folder.header(), folder)
+        summary = await to_thread.run_sync(lambda: _summary(playing, folder.header(), folder))
         return summary.model_dump_json().encode(), summary.state == "running"
 
     return board_stream(folder, look)
