@@ -66,7 +66,7 @@ class Metrics:
             return generate_latest(self.registry)
         for file in Path(folder).glob("gauge_live*_*.db"):
             pid = int(file.stem.rpartition("_")[2])
-            if not Path(f"/proc/{pid}").exists() and not _runs(pid):
+            if not _runs(pid):
                 mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]  # its library left it so
         together = CollectorRegistry()
         MultiProcessCollector(together, folder)  # type: ignore[no-untyped-call]  # its library left it so

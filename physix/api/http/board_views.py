@@ -7,9 +7,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from physix.api.access import Access
+from physix.api.http.bodies import Body
 from physix.engine.events import FinishReason
 from physix.engine.verifier.types import Profile
 from physix.limits import (
@@ -44,10 +45,8 @@ class SuiteView(BaseModel):
     operator_only: bool = Field(description="its truth is held back: only the operator starts boards on it")
 
 
-class NewBoard(BaseModel):
+class NewBoard(Body):
     """What to play: every policy on every problem."""
-
-    model_config = ConfigDict(extra="forbid")
 
     name: str = Field(default="", max_length=MAX_TITLE, description="as the list shows it")
     policies: list[Annotated[str, Field(max_length=MAX_POLICY_NAME)]] = Field(

@@ -29,7 +29,7 @@ class SqliteBackend:
         self._path = _Path(path, read_only)
         self.readers = _engine(self._path, "BEGIN")
         self.writer = self.readers if read_only else _engine(self._path, "BEGIN IMMEDIATE")
-        self._direct = _engine(self._path, "", pooled=False)
+        self._direct = _engine(self._path, None)
 
     def lock(self, connection: Connection) -> None:
         """Nothing to do: BEGIN IMMEDIATE holds the write lock."""
@@ -128,13 +128,14 @@ class _Path:
         return opened
 
 
-def _engine(path: _Path, begin: str, *, pooled: bool = True) -> Engine:
-    if pooled:
+def _engine(path: _Path, begin: str | None) -> Engine:
+    """Return an engine whose transactions start with `begin`; None: unpooled, and its user begins them."""
+    if begin is None:
+        engine = create_engine("sqlite://", creator=path.connect, poolclass=NullPool)
+    else:
         engine = create_engine(
             "sqlite://", creator=path.connect, poolclass=QueuePool, pool_size=8, max_overflow=32
         )
-    else:
-        engine = create_engine("sqlite://", creator=path.connect, poolclass=NullPool)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: DriverConnection, _record: object) -> None:
@@ -151,7 +152,7 @@ def _engine(path: _Path, begin: str, *, pooled: bool = True) -> Engine:
         # Every 8 MB: a larger one stops the writer for longer than anyone should wait.
         connection.execute("PRAGMA wal_autocheckpoint=2000")
 
-    if pooled:
+    if begin is not None:
 
         @event.listens_for(engine, "begin")
         def _begin(connection: Connection) -> None:

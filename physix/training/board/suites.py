@@ -75,11 +75,6 @@ class Posed:
     judged: Truth | None
 
 
-def suite_names() -> list[str]:
-    """Return the suites there are."""
-    return list(SUITES)
-
-
 def problems(
     suite: str, seeds: Sequence[int], noises: Sequence[float | None], drop: float = 0.0
 ) -> tuple[Problem, ...]:
