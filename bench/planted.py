@@ -18,15 +18,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.random import PCG64, Generator
-from numpy.typing import NDArray
 
+from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import StateVariable, Task, Trajectory, Truth
 from physix.engine.verifier import evaluate, integrate, parse, verify
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import Hypothesis, Mismatch, VerifierConfig
-
-FloatArray = NDArray[np.float64]
 
 NOISES = (0.0, 0.02, 0.05, 0.10)
 SHOWS = 16.0  # rise of chi² from which an error counts

@@ -18,8 +18,6 @@ from physix.engine.verifier import parse
 from physix.engine.verifier.defect import expanded
 from physix.engine.verifier.tree import (
     Binary,
-    Call,
-    Extremum,
     Name,
     Negate,
     Node,
@@ -27,6 +25,7 @@ from physix.engine.verifier.tree import (
     ParsedHypothesis,
     show,
     summands,
+    with_operands,
 )
 from physix.engine.verifier.types import Finding, Hypothesis
 
@@ -148,20 +147,10 @@ def _with_numbers(node: Node, params: Mapping[str, float]) -> str:
 
 
 def _substituted(node: Node, params: Mapping[str, float]) -> Node:
-    match node:
-        case Name(name) if name in params:
-            value = params[name]
-            return Number(value) if value >= 0.0 else Negate(Number(-value))
-        case Negate(operand):
-            return Negate(_substituted(operand, params))
-        case Binary(operator, left, right):
-            return Binary(operator, _substituted(left, params), _substituted(right, params))
-        case Call(function, argument):
-            return Call(function, _substituted(argument, params))
-        case Extremum(function, left, right):
-            return Extremum(function, _substituted(left, params), _substituted(right, params))
-        case _:
-            return node
+    if isinstance(node, Name) and node.name in params:
+        value = params[node.name]
+        return Number(value) if value >= 0.0 else Negate(Number(-value))
+    return with_operands(node, lambda operand: _substituted(operand, params))
 
 
 def _sum(terms: Sequence[_Term]) -> str:

@@ -25,6 +25,7 @@ from physix.engine.verifier.tree import (
     Number,
     children,
     walk,
+    with_operands,
 )
 
 Values = Mapping[str, FloatArray | float]
@@ -177,17 +178,9 @@ def with_free_literals(equations: Sequence[Equation]) -> tuple[tuple[Equation, .
                 name = f"#{len(values)}"  # no name that a text can hold
                 values[name] = value
                 return Name(name)
-            case Negate(operand):
-                return Negate(freed(operand))
-            case Call(function, argument):
-                return Call(function, freed(argument))
-            case Extremum(function, left, right):
-                return Extremum(function, freed(left), freed(right))
             case Binary("**", left, right):
                 return Binary("**", freed(left), right)
-            case Binary(operator, left, right):
-                return Binary(operator, freed(left), freed(right))
             case _:
-                return node
+                return with_operands(node, freed)
 
     return tuple(replace(e, expression=freed(e.expression)) for e in equations), values

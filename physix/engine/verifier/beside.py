@@ -13,15 +13,13 @@ from physix.engine.verifier.defect import expanded
 from physix.engine.verifier.latex import typeset
 from physix.engine.verifier.tree import (
     Binary,
-    Call,
     Equation,
-    Extremum,
-    Name,
     Negate,
     Node,
     Number,
     ParsedHypothesis,
     show,
+    with_operands,
 )
 
 
@@ -134,17 +132,7 @@ def _by_value(node: Node, params: Mapping[str, float]) -> Node:
     if value is not None:
         number = Number(abs(float(f"{value:.4g}")))
         return Negate(number) if value < 0 else number
-    match node:
-        case Negate(operand):
-            return Negate(_by_value(operand, params))
-        case Binary(operator, left, right):
-            return Binary(operator, _by_value(left, params), _by_value(right, params))
-        case Call(function, argument):
-            return Call(function, _by_value(argument, params))
-        case Extremum(function, left, right):
-            return Extremum(function, _by_value(left, params), _by_value(right, params))
-        case Number() | Name():
-            return node
+    return with_operands(node, lambda operand: _by_value(operand, params))
 
 
 def _product(above: Sequence[Node], below: Sequence[Node]) -> Node | None:

@@ -29,31 +29,27 @@ from physix.engine.verifier.types import Term
 
 def latex(parsed: ParsedHypothesis) -> str:
     """Return the equations; several stand in a `gathered` block, one a line."""
-    return _equations(parsed, _symbols(parsed.variables + parsed.inputs), None)
-
-
-def terms(parsed: ParsedHypothesis) -> tuple[Term, ...]:
-    """Return the summands of every right-hand side, in the order written."""
-    return _terms(parsed, _symbols(parsed.variables + parsed.inputs), None)
+    return _equations(parsed, _symbols(parsed.variables + parsed.inputs), {})
 
 
 def latex_and_terms(parsed: ParsedHypothesis) -> tuple[str, tuple[Term, ...]]:
-    """Return both, for the price of the first: terms are nodes of the equations."""
+    """Return the equations, and the summands of every right-hand side in the order written.
+
+    Both for the price of the first: terms are nodes of the equations.
+    """
     symbols = _symbols(parsed.variables + parsed.inputs)
     known: dict[int, str] = {}
     return _equations(parsed, symbols, known), _terms(parsed, symbols, known)
 
 
-def _equations(parsed: ParsedHypothesis, symbols: dict[str, str], known: dict[int, str] | None) -> str:
+def _equations(parsed: ParsedHypothesis, symbols: dict[str, str], known: dict[int, str]) -> str:
     lines = [f"{_left_side(e, symbols)} = {_show(e.expression, symbols, known)}" for e in parsed.equations]
     if len(lines) == 1:
         return lines[0]
     return r"\begin{gathered}" + r" \\ ".join(lines) + r"\end{gathered}"
 
 
-def _terms(
-    parsed: ParsedHypothesis, symbols: dict[str, str], known: dict[int, str] | None
-) -> tuple[Term, ...]:
+def _terms(parsed: ParsedHypothesis, symbols: dict[str, str], known: dict[int, str]) -> tuple[Term, ...]:
     found = []
     for equation in parsed.equations:
         # All at once: a node made here must outlive its entry in `known`.
@@ -67,7 +63,7 @@ def _terms(
 
 def typeset(node: Node, parsed: ParsedHypothesis) -> str:
     """Return an expression in the symbols of a hypothesis."""
-    return _show(node, _symbols(parsed.variables + parsed.inputs))
+    return _show(node, _symbols(parsed.variables + parsed.inputs), {})
 
 
 def _symbols(variables: tuple[StateVariable | InputVariable, ...]) -> dict[str, str]:
@@ -95,7 +91,7 @@ def _number(value: float) -> str:
     return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else mantissa
 
 
-def _show(node: Node, symbols: dict[str, str], known: dict[int, str] | None = None) -> str:
+def _show(node: Node, symbols: dict[str, str], known: dict[int, str]) -> str:
     """Typeset a node; `known` keeps what its composite nodes became, by identity, while the tree lives."""
     if isinstance(node, Number):
         return _number(node.value)
@@ -104,17 +100,13 @@ def _show(node: Node, symbols: dict[str, str], known: dict[int, str] | None = No
         if name == "pi":
             return r"\pi"
         return symbols.get(name) or ("t" if name == "t" else _name(name))
-    if known is None:
-        return _composed(node, symbols, known)
     text = known.get(id(node))
     if text is None:
         text = known[id(node)] = _composed(node, symbols, known)
     return text
 
 
-def _composed(
-    node: Negate | Binary | Call | Extremum, symbols: dict[str, str], known: dict[int, str] | None
-) -> str:
+def _composed(node: Negate | Binary | Call | Extremum, symbols: dict[str, str], known: dict[int, str]) -> str:
     if isinstance(node, Binary):
         return _binary(node, symbols, known)
     if isinstance(node, Negate):
@@ -130,7 +122,7 @@ def _composed(
     return rf"{FUNCTIONS[node.function].latex}\left({argument}\right)"
 
 
-def _binary(node: Binary, symbols: dict[str, str], known: dict[int, str] | None) -> str:
+def _binary(node: Binary, symbols: dict[str, str], known: dict[int, str]) -> str:
     operator, left, right = node.operator, node.left, node.right
     if operator == "*":
         factor = _within(right, 4, symbols, known)
@@ -154,7 +146,7 @@ def _unsigned(text: str) -> str:
     return rf"\left({text}\right)" if text.startswith("-") else text
 
 
-def _within(node: Node, at_least: int, symbols: dict[str, str], known: dict[int, str] | None) -> str:
+def _within(node: Node, at_least: int, symbols: dict[str, str], known: dict[int, str]) -> str:
     text = _show(node, symbols, known)
     # A fraction bar and a root group by themselves.
     if precedence(node) >= at_least or (isinstance(node, Binary) and node.operator == "/"):

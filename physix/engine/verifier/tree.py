@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from physix.engine.systems.targets import left_side
@@ -113,6 +113,21 @@ def children(node: Node) -> tuple[Node, ...]:
     if isinstance(node, Negate):
         return (node.operand,)
     return (node.argument,) if isinstance(node, Call) else ()
+
+
+def with_operands(node: Node, change: Callable[[Node], Node]) -> Node:
+    """Return the node with every direct operand changed; a name or a number as it is."""
+    match node:
+        case Negate(operand):
+            return Negate(change(operand))
+        case Binary(operator, left, right):
+            return Binary(operator, change(left), change(right))
+        case Call(function, argument):
+            return Call(function, change(argument))
+        case Extremum(function, left, right):
+            return Extremum(function, change(left), change(right))
+        case Number() | Name():
+            return node
 
 
 def walk(node: Node) -> Iterator[Node]:

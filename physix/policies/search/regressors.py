@@ -139,9 +139,9 @@ def _rates(task: Task, column: int) -> FloatArray:
 class RegressorPolicy:
     """Implements `Policy` over a finder: its best untried law each turn."""
 
-    def __init__(self, name: str, package: str, find: Finder) -> None:
+    def __init__(self, name: str, package: str, extra: str, find: Finder) -> None:
         self.name = name
-        self._package = package
+        self._package, self._extra = package, extra
         self._find = find
         self._task: Task | None = None
         self._laws: list[str] = []
@@ -149,8 +149,7 @@ class RegressorPolicy:
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
         """See `Policy.propose`."""
         if find_spec(self._package) is None:
-            extra = self.name.removesuffix("-defaults")
-            raise PolicyError(f"Install it: pip install 'physix-live[{extra}]'.")
+            raise PolicyError(f"Install it: pip install 'physix-live[{self._extra}]'.")
         began = time.perf_counter()
         law = await to_thread.run_sync(self._next, observation)
         return Proposal(
@@ -183,14 +182,14 @@ class RegressorPolicy:
 
 def make_sindy() -> RegressorPolicy:
     """Return the policy `sindy`."""
-    return RegressorPolicy("sindy", "pysindy", find_with_sindy)
+    return RegressorPolicy("sindy", "pysindy", "sindy", find_with_sindy)
 
 
 def make_sindy_as_it_comes() -> RegressorPolicy:
     """Return the policy `sindy-defaults`."""
-    return RegressorPolicy("sindy-defaults", "pysindy", find_with_sindy_as_it_comes)
+    return RegressorPolicy("sindy-defaults", "pysindy", "sindy", find_with_sindy_as_it_comes)
 
 
 def make_operon() -> RegressorPolicy:
     """Return the policy `operon`."""
-    return RegressorPolicy("operon", "pyoperon", find_with_operon)
+    return RegressorPolicy("operon", "pyoperon", "operon", find_with_operon)

@@ -41,21 +41,20 @@ def inclusion(
     columns: list[FloatArray] = []
     for structure in candidates:
         for one in structure.chosen:
-            if _name(one) not in members:
+            if one.term.text not in members:
                 column = design.column(one.term, one.inner)
                 if column is None:
                     continue
-                members[_name(one)] = one
+                members[one.term.text] = one
                 columns.append(column)
     where = {name: i for i, name in enumerate(members)}
     subsets = [
-        [where[_name(one)] for one in s.chosen]
+        [where[one.term.text] for one in s.chosen]
         for s in candidates
-        if all(_name(o) in where for o in s.chosen)
+        if all(o.term.text in where for o in s.chosen)
     ]
-    costs = [
-        sum(price(list(members.values())[i].term, design.samples, library_size) for i in s) for s in subsets
-    ]
+    prices = [price(one.term, design.samples, library_size) for one in members.values()]
+    costs = [sum(prices[i] for i in subset) for subset in subsets]
     if not subsets:
         return []
     matrix = np.column_stack([*columns, design.left])
@@ -76,10 +75,6 @@ def inclusion(
     shares = (counts / _DRAWS).tolist()
     found = [(one, share) for one, share in zip(members.values(), shares, strict=True) if share > 0.0]
     return sorted(found, key=lambda pair: -pair[1])
-
-
-def _name(one: Chosen) -> str:
-    return one.term.text
 
 
 def _left(gram: FloatArray, subset: Sequence[int]) -> float:
