@@ -9,6 +9,7 @@ propose. It is no language model.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,8 +18,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 from trl.chat_template_utils import qwen2_5_chat_template
 
-from physix.engine.verifier.types import Hypothesis
-from physix.policies.chat.tool_dialogue import call_text
+from physix.policies.chat.tool_dialogue import TOOL
 
 # What is asked is told in these words, more or less: pieces of words make the prompts a third as long.
 _WORDS = (
@@ -37,7 +37,7 @@ Law = tuple[str, Mapping[str, float | None]]
 def make_toy(folder: Path, laws: Sequence[Law], *, seed: int = 0) -> Path:
     """Write tokenizer and model to `folder`; the model proposes each of `laws` equally often."""
     torch.manual_seed(seed)
-    calls = [call_text(Hypothesis(equation=equation, params=params)) for equation, params in laws]
+    calls = [toy_call(equation, params) for equation, params in laws]
     tokenizer = _tokenizer(calls)
     tokenizer.save_pretrained(folder)
     model = Qwen2ForCausalLM(
@@ -59,6 +59,15 @@ def make_toy(folder: Path, laws: Sequence[Law], *, seed: int = 0) -> Path:
     _teach(model, tokenizer, calls)
     model.save_pretrained(folder)
     return folder
+
+
+def toy_call(equation: str, params: Mapping[str, float | None]) -> str:
+    """Return a call as Qwen2.5's chat template writes it; JSON's null is a constant to be fitted.
+
+    Unlike `tool_dialogue.call_text` it gives no rationale, which the tool of `doors.trl` does not take.
+    """
+    body = json.dumps({"name": TOOL, "arguments": {"equation": equation, "params": dict(params)}})
+    return f"<tool_call>\n{body}\n</tool_call>"
 
 
 def _tokenizer(calls: list[str]) -> PreTrainedTokenizerFast:

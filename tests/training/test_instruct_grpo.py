@@ -10,8 +10,7 @@ import torch
 from transformers import AutoTokenizer
 from transformers.utils import get_json_schema
 
-from physix.engine.verifier.types import Hypothesis
-from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA, call_text
+from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
 from physix.store import open_log
 from physix.training.backends import Backend
 from physix.training.data.files import write_sft
@@ -22,7 +21,7 @@ from physix.training.options import GrpoOptions
 from physix.training.profiles import profile_named
 from physix.training.runs import read_metrics
 from physix.training.sft_trainer import read_rows
-from physix.training.toy import Law, make_toy
+from physix.training.toy import Law, make_toy, toy_call
 from physix.training.watch import finish
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of the libraries: not ours to mend
@@ -32,7 +31,7 @@ LAWS: list[Law] = [
     ("d2x/dt2 = -a*x - b*vx", {"a": 20.0, "b": 0.5}),
     ("d2x/dt2 = (", {}),
 ]
-CALLS = [call_text(Hypothesis(equation=equation, params=params)) for equation, params in LAWS]
+CALLS = [toy_call(equation, params) for equation, params in LAWS]
 
 
 @pytest.fixture(scope="module")
