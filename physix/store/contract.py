@@ -192,7 +192,7 @@ class LogContract:
                             EpisodeFilter(), order=order, limit=2, cursor=page.next_cursor
                         )
                         found += page.items
-                    assert found == sorted(newest, key=key, reverse=descending), order  # type: ignore[arg-type]
+                    assert found == sorted(newest, key=key, reverse=descending), order  # type: ignore[arg-type]  # one order, one type
             page = await log.list_episodes(EpisodeFilter(), order=EpisodeOrder(by="turns"), limit=2)
             for other in (NEWEST_FIRST, EpisodeOrder(by="policy")):
                 with pytest.raises(BadInputError, match="in this order"):
