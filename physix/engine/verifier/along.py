@@ -21,7 +21,7 @@ from scipy.linalg import LinAlgError, cholesky, solve_triangular, solveh_banded
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task
-from physix.engine.verifier.candidates import Candidate, candidates
+from physix.engine.verifier.candidates import candidates
 from physix.engine.verifier.prepared import Prepared, Same, Samples, prepare
 
 LEAST_NOISE = 1e-3  # of a variable's spread: below, the quadrature errs as much
@@ -73,6 +73,15 @@ class _Part:
         return _product(self.whiten, samples)
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A term that the equation might lack. Its values along the data would take megabytes, and stay out."""
+
+    term: str
+    names: frozenset[str]
+    work: float  # its values times those of the driven variable, summed: below 0 it damps
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Response:
     """One equation's left side along the data, and the terms that it might lack, weighted alike."""
@@ -84,7 +93,7 @@ class Response:
     parts: tuple[_Part, ...]
     measured: FloatArray  # shape (R,)
     degrees: int  # rows less what the starts take
-    library: tuple[Candidate, ...]
+    library: tuple[Listed, ...]
     rows: FloatArray  # of the library, shape (R, C)
     gram: FloatArray  # rows' products, shape (C, C)
     onto: FloatArray  # rows' products with what was measured, shape (C,)
@@ -242,6 +251,7 @@ def _response(same: Same, variable: str) -> Response:
     index = prepared.names.index(variable if twice else driven)
     with np.errstate(all="ignore"):
         library = tuple(candidates(driven, task.variables, task.inputs, motion.columns))
+        driven_values = motion.columns[driven]
         parts = _parts(prepared, motion, driven, index, twice=twice)
         observed = [
             part.weigh(samples.states[:, [index]])[:, 0]
@@ -252,13 +262,13 @@ def _response(same: Same, variable: str) -> Response:
         left = np.concatenate(observed)
         return Response(
             driven=driven,
-            driven_values=motion.columns[driven],
+            driven_values=driven_values,
             states=frozenset(prepared.names),
             given=frozenset(motion.columns) - frozenset(prepared.names),
             parts=parts,
             measured=left,
             degrees=max(1, len(rows) - (2 * len(parts) if twice else 0)),
-            library=library,
+            library=tuple(Listed(c.term, c.names, float(c.values @ driven_values)) for c in library),
             rows=rows,
             gram=_product(rows.T.copy(), rows),
             onto=rows.T @ left,

@@ -207,12 +207,12 @@ def _findings(
         if column < len(own):
             term = own[column]
             kind, factor = _kind(1.0 + change, error)
-            role = _role(term.names, term.values, equation, response)
+            role = _role(term.names, _work(term, response), equation, response)
             text = term.term
         else:
-            candidate = response.library[column - len(own)]
-            kind, factor, text = "missing", change, candidate.term
-            role = _role(candidate.names, change * candidate.values, equation, response)
+            listed = response.library[column - len(own)]
+            kind, factor, text = "missing", change, listed.term
+            role = _role(listed.names, change * listed.work, equation, response)
         found.append(
             Finding(
                 kind=kind,
@@ -226,7 +226,7 @@ def _findings(
         )
     for column in choice.dropped:
         term = own[column]
-        role = _role(term.names, term.values, equation, response)
+        role = _role(term.names, _work(term, response), equation, response)
         found.append(
             Finding(
                 kind="superfluous",
@@ -305,9 +305,12 @@ def expanded(node: Node, *, negative: bool = False) -> Iterator[tuple[bool, Node
                 yield sign, part
 
 
-def _role(names: frozenset[str], values: FloatArray, equation: Equation, response: Response) -> Role:
+def _work(term: _Own, response: Response) -> float:
+    return float(term.values @ response.driven_values)
+
+
+def _role(names: frozenset[str], work: float, equation: Equation, response: Response) -> Role:
     if response.driven != equation.variable and response.driven in names:
-        work = float(values @ response.driven_values)
         return "damping" if work < 0.0 else "driving"
     if names & response.states - {response.driven, equation.variable}:
         return "coupling"
