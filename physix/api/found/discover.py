@@ -266,5 +266,6 @@ def own_law(
         meant = slips(equation, task, functions)
         said = "".join(f" Did {name!r} mean {near!r}?" for name, near in meant.items())
         columns = ", ".join([*(v.name for v in task.variables), *(one.name for one in task.inputs)])
-        raise BadInputError(f"The law cannot be read: {parsed.message}{said} The data have {columns}.")
+        why = parsed.message.rstrip(".")
+        raise BadInputError(f"The law cannot be read: {why}.{said} The data have {columns}.")
     return Hypothesis(equation=equation, params=open_names)
