@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type NewSession } from "../../api/client";
 import type { Measurements } from "../../episode/types";
+import { PolicyField } from "../../shared/PolicyField";
 
 /** What is asked of the file itself; changing it reads the file anew. */
 export interface Wishes {
@@ -35,9 +36,7 @@ export function Options({ wishes, onWishes, read, ready, starting, onStart }: Pr
   const [constants, setConstants] = useState<"declared" | "fitted">("fitted");
   const [functions, setFunctions] = useState<"basic" | "extended">("extended");
   const [reward, setReward] = useState<"total" | "gain">("total");
-  const offered = policies.data ?? [];
-  const chosen = policy ?? offered.find((entry) => entry.is_default)?.name ?? "search";
-  const unreachable = offered.find((entry) => entry.name === chosen && !entry.reachable);
+  const chosen = policy ?? policies.data?.find((entry) => entry.is_default)?.name ?? "search";
   const held = wishes.holdBack ?? 0.25;
   const start = (who: string) =>
     onStart({
@@ -105,26 +104,12 @@ export function Options({ wishes, onWishes, read, ready, starting, onStart }: Pr
           onChange={(event) => onWishes({ ...wishes, second: event.target.files?.[0] ?? null })}
         />
       </label>
-      <label>
-        Who searches
-        <select
-          className="field"
-          value={chosen}
-          onChange={(event) => setPolicy(event.target.value)}
-        >
-          {offered.map((entry) => (
-            <option key={entry.name} value={entry.name}>
-              {entry.title}
-              {entry.reachable ? "" : " (not reachable)"}
-            </option>
-          ))}
-        </select>
-      </label>
-      {unreachable && (
-        <p className="text-warn">
-          {unreachable.reason} <code>{unreachable.command}</code>
-        </p>
-      )}
+      <PolicyField
+        label="Who searches"
+        policies={policies.data}
+        value={chosen}
+        onChange={setPolicy}
+      />
       <details>
         <summary>Rules</summary>
         <div className="mt-2 grid gap-3">

@@ -1,6 +1,7 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { useState } from "react";
 import { api } from "../../api/client";
+import { PolicyField } from "../../shared/PolicyField";
 import type { FormSearch } from "../../shared/search";
 import { SeedField, SystemField, seedOf } from "../../shared/TaskFields";
 
@@ -9,8 +10,6 @@ interface Props {
   manual: boolean;
   onStarted: (id: string) => void;
 }
-
-const FetchModels = lazy(() => import("../../shared/FetchModels"));
 
 // Policies that sample a reply; the others have one answer to a task.
 const CHAT = /^(ollama|openai|hf|local):/;
@@ -31,9 +30,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const offered = policies.data?.find(({ name }) => name === policy)?.name;
   const chosenPolicy = offered ?? policies.data?.find((entry) => entry.is_default)?.name;
   const chats = chosenPolicy !== undefined && CHAT.test(chosenPolicy);
-  const unreachable = policies.data?.find(
-    (entry) => entry.name === chosenPolicy && !entry.reachable,
-  );
+  const plays = policies.data?.find(({ name }) => name === chosenPolicy)?.reachable === true;
   const start = useMutation({
     mutationFn: async () => {
       const episode = await api.start({
@@ -62,31 +59,12 @@ export function StartForm({ search, manual, onStarted }: Props) {
     >
       <SystemField systems={systems.data} value={chosenSystem} onChange={setSystem} />
       {!manual && (
-        <label>
-          Policy
-          <select
-            className="field"
-            value={chosenPolicy ?? ""}
-            onChange={(e) => setPolicy(e.target.value)}
-          >
-            {policies.data?.map((entry) => (
-              <option key={entry.name} value={entry.name}>
-                {entry.title}
-                {entry.reachable ? "" : " (not reachable)"}
-              </option>
-            ))}
-          </select>
-        </label>
-      )}
-      {unreachable && (
-        <p className="text-warn">
-          {unreachable.reason} <code>{unreachable.command}</code>
-        </p>
-      )}
-      {unreachable?.name.startsWith("local:") && (
-        <Suspense>
-          <FetchModels />
-        </Suspense>
+        <PolicyField
+          label="Policy"
+          policies={policies.data}
+          value={chosenPolicy}
+          onChange={setPolicy}
+        />
       )}
       <SeedField value={seed} onChange={setSeed} />
       <details>
@@ -136,12 +114,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
       <button
         type="submit"
         className="button primary"
-        disabled={
-          start.isPending ||
-          !chosenSystem ||
-          (!manual && !chosenPolicy) ||
-          unreachable !== undefined
-        }
+        disabled={start.isPending || !chosenSystem || (!manual && !plays)}
       >
         Start
       </button>
