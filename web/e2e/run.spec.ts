@@ -42,6 +42,7 @@ test("turn, chart and time are in the address, and back goes back", async ({ pag
   await expect(page.getByRole("group", { name: "Playback" })).toContainText("4.00 /");
   await page.goto(`/episodes/${id}?turn=99&chart=pie&t=x`);
   await expect(page.getByText("Complete")).toBeVisible();
+  await expect(page.getByRole("group", { name: "Playback" })).toContainText(/\d \/ \d/);
   await page.goto("/episodes");
   await page.getByRole("link", { name: "Damped pendulum", exact: true }).first().click();
   await expect(page).toHaveURL(/\/episodes\/./);

@@ -91,7 +91,6 @@ const replay = createRoute({
   validateSearch: episodeSearch,
   component: function Replay() {
     const { episodeId } = replay.useParams();
-    const view = replay.useSearch();
     const go = replay.useNavigate();
     return (
       <>
@@ -100,10 +99,8 @@ const replay = createRoute({
           <EpisodePanel
             key={episodeId}
             id={episodeId}
-            view={view}
-            onView={(next) =>
-              go({ search: { ...(view.embed && { embed: 1 }), ...next }, replace: true })
-            }
+            view={replay.useSearch()}
+            onView={(next) => go({ search: next, replace: true })}
           />
         </Suspense>
       </>

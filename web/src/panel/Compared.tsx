@@ -23,7 +23,7 @@ import { lawOf } from "./provenance";
 import { Said, type Shown, shownAt } from "./Said";
 import { Standings } from "./Standings";
 import { Spoken } from "./Verdict";
-import { atTurn, useEpisodeKeys, usePace, useTaskClock, zoomed } from "./view";
+import { atPace, atTurn, useEpisodeKeys, usePace, useTaskClock, zoomed } from "./view";
 
 const Multiples = lazy(() => import("./Multiples"));
 
@@ -142,12 +142,9 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
         newest={newest}
         following={view.turn === undefined}
         slow={view.pace === "slow"}
-        onSlow={(slow) => {
-          const { pace: _, turn: __, ...rest } = view;
-          onView(slow ? { ...rest, pace: "slow" } : rest);
-        }}
-        onSelect={(turn) => onView({ ...keep(view), ...atTurn(view, turn) })}
-        onFollow={() => onView({ ...keep(view), ...atTurn(view, undefined) })}
+        onSlow={(slow) => onView(atPace(view, slow))}
+        onSelect={(turn) => onView(atTurn(view, turn))}
+        onFollow={() => onView(atTurn(view, undefined))}
       />
       <div className="flex flex-wrap items-center gap-2">
         {right && (sameTask || many) && (
@@ -301,11 +298,6 @@ const LAYOUTS = [
 /** Who says what at the shown turn, for a saved picture. */
 const lawLine = (one: Shown | null): string[] =>
   one?.turn ? [`${one.member.label}, turn ${one.turn.turn}: ${lawOf(one.turn)}`] : [];
-
-const keep = (view: CompareSearch): CompareSearch => ({
-  ...(view.layout && { layout: view.layout }),
-  ...(view.panes && { panes: view.panes }),
-});
 
 /** Under which name each member is shown; two by the same policy are told apart by number. */
 function labelled(members: Omit<MemberState, "label">[]): MemberState[] {

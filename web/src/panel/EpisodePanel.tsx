@@ -27,7 +27,7 @@ import { lawOf, provenance } from "./provenance";
 import { Share } from "./Share";
 import { TrueLaw } from "./TrueLaw";
 import { Spoken, Verdict } from "./Verdict";
-import { atTurn, useEpisodeKeys, usePace, useTaskClock, zoomed } from "./view";
+import { atPace, atTurn, useEpisodeKeys, usePace, useTaskClock, zoomed } from "./view";
 
 interface Props {
   id: string;
@@ -133,10 +133,7 @@ export function EpisodeBody(props: BodyProps) {
           slow={view.pace === "slow"}
           onSelect={(turn) => onView(atTurn(view, turn))}
           onFollow={() => onView(atTurn(view, undefined))}
-          onSlow={(slow) => {
-            const { pace: _, turn: __, ...rest } = view;
-            onView(slow ? { ...rest, pace: "slow" } : rest);
-          }}
+          onSlow={(slow) => onView(atPace(view, slow))}
         />
       )}
       {!started && <div style={{ minHeight: 640 }} aria-busy="true" />}

@@ -5,21 +5,25 @@ import { useKeys } from "../shared/keys";
 import type { EpisodeSearch } from "../shared/search";
 import { type Clock, useClock } from "../viz";
 
-/** Moves a view to another turn, dropping what belongs to the old one. */
-export function atTurn(view: EpisodeSearch, turn: number | undefined): EpisodeSearch {
-  return {
-    ...(view.chart && { chart: view.chart }),
-    ...(view.zoom && { zoom: view.zoom }),
-    ...(view.pace && { pace: view.pace }),
-    ...(turn !== undefined && { turn }),
-  };
-}
+/** Moves a view to another turn, or to the newest, dropping the time at which the old one stood still. */
+export const atTurn = <View extends EpisodeSearch>(view: View, turn: number | undefined): View => ({
+  ...view,
+  turn,
+  t: undefined,
+});
 
 /** Draws everything so far out that the predictions fit in, or the data alone. */
-export function zoomed<View extends EpisodeSearch>(view: View, wide: boolean): View {
-  const { zoom: _, ...rest } = view;
-  return (wide ? { ...rest, zoom: "out" } : rest) as View;
-}
+export const zoomed = <View extends EpisodeSearch>(view: View, wide: boolean): View => ({
+  ...view,
+  zoom: wide ? "out" : undefined,
+});
+
+/** Plays each turn once before the next is shown, or shows the newest as it comes. */
+export const atPace = <View extends EpisodeSearch>(view: View, slow: boolean): View => ({
+  ...view,
+  turn: undefined,
+  pace: slow ? "slow" : undefined,
+});
 
 /** The clock of a task; `t` in the address is where it stands still, and pausing writes it there. */
 export function useTaskClock(

@@ -1,24 +1,26 @@
-// Search parameters of every address. A bad value falls back to its default and never fails.
+// Search parameters of every address. A bad value falls back to its default and never fails. What is read names every
+// key, as undefined where the address says nothing or nonsense: the router lets stand what a reader leaves out, and
+// writes no undefined into an address.
 
 import type { Chart } from "../viz";
 
 export interface FormSearch {
-  system?: string;
-  policy?: string;
-  seed?: number;
+  system?: string | undefined;
+  policy?: string | undefined;
+  seed?: number | undefined;
   /** How the run is to be watched. */
-  pace?: "slow";
+  pace?: "slow" | undefined;
 }
 export interface EpisodeSearch {
-  turn?: number;
-  t?: number;
-  chart?: Chart;
+  turn?: number | undefined;
+  t?: number | undefined;
+  chart?: Chart | undefined;
   /** Drawn so far out that the predictions fit in. */
-  zoom?: "out";
+  zoom?: "out" | undefined;
   /** Each turn plays once before the next is shown; absent: the newest, as it comes. */
-  pace?: "slow";
+  pace?: "slow" | undefined;
   /** Shown within another page: without the header. */
-  embed?: 1;
+  embed?: 1 | undefined;
 }
 const LAYOUTS = ["all", "split", "overlay"] as const;
 export type Layout = (typeof LAYOUTS)[number];
@@ -28,28 +30,28 @@ export const MOST_COMPARED = 6;
 
 export interface CompareSearch extends EpisodeSearch {
   /** All in small, or two of them: beside each other or in one chart. */
-  layout?: Layout;
+  layout?: Layout | undefined;
   /** Which two of more than two members are shown. */
-  panes?: [number, number];
+  panes?: [number, number] | undefined;
 }
 
 export interface PairSearch extends CompareSearch {
-  episode?: string[];
+  episode?: string[] | undefined;
 }
 
 export interface EpisodesSearch {
-  q?: string;
-  system?: string;
-  policy?: string;
-  outcome?: string;
-  tier?: number;
+  q?: string | undefined;
+  system?: string | undefined;
+  policy?: string | undefined;
+  outcome?: string | undefined;
+  tier?: number | undefined;
   /** A training run, and one of its steps. */
-  run?: string;
-  step?: string;
+  run?: string | undefined;
+  step?: string | undefined;
   /** A column of the list, after a minus sign where the largest come first. */
-  sort?: string;
+  sort?: string | undefined;
   /** The columns that are shown besides, apart by commas. */
-  columns?: string;
+  columns?: string | undefined;
 }
 
 /** The columns that the list can be sorted by. */
@@ -64,48 +66,52 @@ export const SORTS = [
 ] as const;
 export type Sort = (typeof SORTS)[number];
 
+/** How much of the mean before a value is kept at most: at 1 a curve would never move. */
+export const MOST_SMOOTH = 0.95;
+
 export interface TrainingSearch {
-  runs?: string;
-  smooth?: number;
+  runs?: string | undefined;
+  smooth?: number | undefined;
   /** The step whose values and episodes are shown. */
-  step?: number;
+  step?: number | undefined;
   /** Runs that differ in their seed alone, as one curve with a band. */
-  group?: 1;
+  group?: 1 | undefined;
 }
 
 /** Which law of a bench is looked at: "front 2", "rival 0", "turn 3", "yours 0". */
 export interface BenchSearch {
-  law?: string;
-  run?: number;
+  law?: string | undefined;
+  run?: number | undefined;
 }
 
 /** What of a transcript is shown, and which turn is opened. */
 export interface TranscriptSearch {
-  only?: "failures";
-  q?: string;
-  turn?: number;
+  only?: "failures" | undefined;
+  q?: string | undefined;
+  turn?: number | undefined;
 }
 
 /** How a board is looked at: which number, against whom, and whose episodes are listed. */
 export interface BoardSearch {
-  metric?: string;
-  than?: string;
-  suite?: string;
-  policy?: string;
+  metric?: string | undefined;
+  than?: string | undefined;
+  suite?: string | undefined;
+  policy?: string | undefined;
   /** Columns: a suite each, or a system each of those that `builtin` pools. */
-  by?: "system";
+  by?: "system" | undefined;
   /** The cell whose episodes are listed: a policy and a suite. */
-  of?: string;
-  in?: string;
+  of?: string | undefined;
+  in?: string | undefined;
 }
 
 /** A plan for many runs, filled in and not started. */
 export interface ManySearch {
-  policies?: string;
-  suites?: string;
+  policies?: string | undefined;
+  suites?: string | undefined;
 }
 
 type Raw = Record<string, unknown>;
+type Every<Search> = { [Key in keyof Search]-?: Search[Key] };
 
 const text = (value: unknown) =>
   typeof value === "string" && value !== ""
@@ -113,11 +119,9 @@ const text = (value: unknown) =>
     : typeof value === "number"
       ? `${value}`
       : undefined;
-const number = (value: unknown, min: number) => {
+const number = (value: unknown, min: number, max = Number.MAX_VALUE) => {
   const parsed = typeof value === "string" && value !== "" ? Number(value) : value;
-  return typeof parsed === "number" && Number.isFinite(parsed) && parsed >= min
-    ? parsed
-    : undefined;
+  return typeof parsed === "number" && parsed >= min && parsed <= max ? parsed : undefined;
 };
 const whole = (value: unknown, min: number) => {
   const parsed = number(value, min);
@@ -126,28 +130,30 @@ const whole = (value: unknown, min: number) => {
 const chart = (value: unknown): Chart | undefined =>
   value === "time" || value === "phase" || value === "histogram" ? value : undefined;
 
-/** Drops what is undefined, so that defaults never show up in an address. */
-function present<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T;
-function present(value: object): object {
-  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined));
+/** Without the keys of what is undefined. */
+export function present<Search extends object>(
+  search: Search,
+): { [Key in keyof Search]?: Exclude<Search[Key], undefined> };
+export function present(search: object): object {
+  return Object.fromEntries(Object.entries(search).filter(([, entry]) => entry !== undefined));
 }
 
-export const formSearch = (raw: Raw) =>
-  present<FormSearch>({
+export const formSearch = (raw: Raw): FormSearch =>
+  ({
     system: text(raw.system),
     policy: text(raw.policy),
     seed: whole(raw.seed, 0),
     pace: raw.pace === "slow" ? "slow" : undefined,
-  });
-export const episodeSearch = (raw: Raw) =>
-  present<EpisodeSearch>({
+  }) satisfies Every<FormSearch>;
+export const episodeSearch = (raw: Raw): EpisodeSearch =>
+  ({
     turn: whole(raw.turn, 1),
     t: number(raw.t, 0),
     chart: chart(raw.chart),
     zoom: raw.zoom === "out" ? "out" : undefined,
     pace: raw.pace === "slow" ? "slow" : undefined,
     embed: whole(raw.embed, 1) === 1 ? 1 : undefined,
-  });
+  }) satisfies Every<EpisodeSearch>;
 
 const panes = (value: unknown): [number, number] | undefined => {
   if (!Array.isArray(value) || value.length !== 2) return undefined;
@@ -155,30 +161,30 @@ const panes = (value: unknown): [number, number] | undefined => {
   return a === undefined || b === undefined ? undefined : [a, b];
 };
 
-export const compareSearch = (raw: Raw) =>
-  present<CompareSearch>({
+export const compareSearch = (raw: Raw): CompareSearch =>
+  ({
     ...episodeSearch(raw),
     layout: LAYOUTS.find((one) => one === raw.layout),
     panes: panes(raw.panes),
-  });
+  }) satisfies Every<Omit<CompareSearch, keyof EpisodeSearch>>;
 
-export const pairSearch = (raw: Raw) =>
-  present<PairSearch>({
+export const pairSearch = (raw: Raw): PairSearch =>
+  ({
     ...compareSearch(raw),
     episode: Array.isArray(raw.episode)
       ? // One more than is compared, so that the screen can say that it leaves some out.
         [...new Set(raw.episode.flatMap((id) => text(id) ?? []))].slice(0, MOST_COMPARED + 1)
       : undefined,
-  });
+  }) satisfies Every<Omit<PairSearch, keyof CompareSearch>>;
 
-export const benchSearch = (raw: Raw) =>
-  present<BenchSearch>({
+export const benchSearch = (raw: Raw): BenchSearch =>
+  ({
     law: /^(front|rival|turn|yours) \d{1,3}$/.test(text(raw.law) ?? "") ? text(raw.law) : undefined,
     run: whole(raw.run, 0),
-  });
+  }) satisfies Every<BenchSearch>;
 
-export const boardSearch = (raw: Raw) =>
-  present<BoardSearch>({
+export const boardSearch = (raw: Raw): BoardSearch =>
+  ({
     metric: text(raw.metric),
     than: text(raw.than),
     suite: text(raw.suite),
@@ -186,27 +192,27 @@ export const boardSearch = (raw: Raw) =>
     by: raw.by === "system" ? "system" : undefined,
     of: text(raw.of),
     in: text(raw.in),
-  });
+  }) satisfies Every<BoardSearch>;
 
-export const manySearch = (raw: Raw) =>
-  present<ManySearch>({ policies: text(raw.policies), suites: text(raw.suites) });
+export const manySearch = (raw: Raw): ManySearch =>
+  ({ policies: text(raw.policies), suites: text(raw.suites) }) satisfies Every<ManySearch>;
 
-export const transcriptSearch = (raw: Raw) =>
-  present<TranscriptSearch>({
+export const transcriptSearch = (raw: Raw): TranscriptSearch =>
+  ({
     only: raw.only === "failures" ? "failures" : undefined,
     q: text(raw.q),
     turn: whole(raw.turn, 1),
-  });
+  }) satisfies Every<TranscriptSearch>;
 
-export const trainingSearch = (raw: Raw) =>
-  present<TrainingSearch>({
+export const trainingSearch = (raw: Raw): TrainingSearch =>
+  ({
     runs: text(raw.runs),
-    smooth: number(raw.smooth, 0),
+    smooth: number(raw.smooth, 0, MOST_SMOOTH),
     step: whole(raw.step, 0),
     group: whole(raw.group, 1) === 1 ? 1 : undefined,
-  });
-export const episodesSearch = (raw: Raw) =>
-  present<EpisodesSearch>({
+  }) satisfies Every<TrainingSearch>;
+export const episodesSearch = (raw: Raw): EpisodesSearch =>
+  ({
     q: text(raw.q),
     system: text(raw.system),
     policy: text(raw.policy),
@@ -218,4 +224,4 @@ export const episodesSearch = (raw: Raw) =>
     sort: SORTS.some((name) => raw.sort === name || raw.sort === `-${name}`)
       ? text(raw.sort)
       : undefined,
-  });
+  }) satisfies Every<EpisodesSearch>;

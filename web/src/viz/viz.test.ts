@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { createClock } from "./clock";
 import { figure, symbol } from "./format";
 import { scale, stateAt, ticks } from "./scale";
 import { changedParams, termDiff } from "./termDiff";
@@ -61,13 +60,4 @@ test("constants that keep their name tell both values", () => {
   expect(changedParams({ k: 1, m: 2, f: null }, { k: 1.5, m: 2, f: 3, n: 4 })).toEqual([
     ["k", 1, 1.5],
   ]);
-});
-
-test("a clock stays where it is when it is sent to what is no time", () => {
-  const clock = createClock(10);
-  clock.seek(4);
-  clock.seek(Number.NaN);
-  expect(clock.getTime()).toBe(4);
-  clock.seek(99);
-  expect(clock.getTime()).toBe(10);
 });

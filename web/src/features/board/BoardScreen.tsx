@@ -48,7 +48,6 @@ export default function BoardScreen({ id, view, onView }: Props) {
   if (!board.data) return <Loading what="the board" height={480} />;
   const { data } = board;
   const { bySystem, laid } = laidOut(data, view.by);
-  const { suite: _, ...everywhere } = view;
   const offered = told(laid);
   const metric = offered.includes(view.metric ?? "")
     ? (view.metric ?? "")
@@ -64,17 +63,14 @@ export default function BoardScreen({ id, view, onView }: Props) {
           board={data}
           policy={view.of}
           suite={view.in}
-          onClose={() => {
-            const { of: _of, in: _in, ...rest } = view;
-            onView(rest);
-          }}
+          onClose={() => onView({ ...view, of: undefined, in: undefined })}
         />
       )}
       {data.plan.policies.length > 1 && (
         <Differences
           board={data}
           metric={metric}
-          view={bySystem ? everywhere : view}
+          view={bySystem ? { ...view, suite: undefined } : view}
           onView={(next) => onView({ ...view, ...next })}
         />
       )}
@@ -157,10 +153,8 @@ interface ChoicesProps extends Omit<Props, "id"> {
 }
 
 function Choices({ board, metric, offered, view, onView }: ChoicesProps) {
-  const set = (key: keyof BoardSearch, value: string) => {
-    const { [key]: _, ...rest } = view;
-    onView(value === "" ? rest : { ...rest, [key]: value });
-  };
+  const set = (key: keyof BoardSearch, value: string) =>
+    onView({ ...view, [key]: value === "" ? undefined : value });
   const suites = [...new Set(board.rows.map((row) => row.suite))];
   const keep = (kind: "md" | "csv") =>
     save(
@@ -192,9 +186,9 @@ function Choices({ board, metric, offered, view, onView }: ChoicesProps) {
             className="field"
             value={view.by ?? ""}
             onChange={(event) => {
+              const by = event.target.value === "system" ? "system" : undefined;
               // A cell or a suite of the one table is none of the other.
-              const { by: _, suite: __, of: ___, in: ____, ...rest } = view;
-              onView(event.target.value === "system" ? { ...rest, by: "system" } : rest);
+              onView({ ...view, by, suite: undefined, of: undefined, in: undefined });
             }}
           >
             <option value="">by suite</option>

@@ -5,7 +5,7 @@ import { bundled } from "../../api/bundle";
 import { api, exportAddress } from "../../api/client";
 import type { EpisodeRow, Told } from "../../episode/types";
 import { Failure } from "../../shared/parts";
-import { type EpisodesSearch, MOST_COMPARED } from "../../shared/search";
+import { type EpisodesSearch, MOST_COMPARED, present } from "../../shared/search";
 import { OUTCOMES } from "../../shared/words";
 import { Again } from "./Again";
 import { type Column, Columns, columnsOf, columnWords } from "./columns";
@@ -23,7 +23,7 @@ interface Props {
 /** All episodes, newest first or by another column, as far as the filters let them through. */
 export default function EpisodeList({ search, onSearch }: Props) {
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const { columns: wanted, ...asked } = search;
+  const { columns: wanted, ...asked } = present(search);
   const list = useInfiniteQuery({
     queryKey: ["episodes", asked],
     queryFn: ({ pageParam }) =>
@@ -38,7 +38,6 @@ export default function EpisodeList({ search, onSearch }: Props) {
   const total = list.data?.pages[0]?.total ?? 0;
   const { sort = "-started", ...filters } = asked;
   const columns = columnsOf(wanted);
-  const withColumns = wanted === undefined ? {} : { columns: wanted };
   const filtered = Object.keys(filters).length > 0;
   const toggle = (id: string) =>
     setSelected((all) => {
@@ -109,12 +108,7 @@ export default function EpisodeList({ search, onSearch }: Props) {
             <button
               type="button"
               className="button"
-              onClick={() =>
-                onSearch({
-                  ...withColumns,
-                  ...(search.sort !== undefined && { sort: search.sort }),
-                })
-              }
+              onClick={() => onSearch({ columns: wanted, sort: search.sort })}
             >
               Clear the filters
             </button>
@@ -132,9 +126,8 @@ export default function EpisodeList({ search, onSearch }: Props) {
           columns={columns}
           onSort={(next) =>
             onSearch({
-              ...filters,
-              ...withColumns,
-              ...(next !== "-started" && { sort: next }),
+              ...search,
+              sort: next === "-started" ? undefined : next,
             })
           }
           selected={selected}
@@ -152,8 +145,8 @@ function Filters({ search, onSearch, rows }: Props & { rows: EpisodeRow[] }) {
   const systems = useQuery({ queryKey: ["systems"], queryFn: api.systems });
   const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies });
   const set = (name: keyof EpisodesSearch, value: string) => {
-    const { [name]: _, ...rest } = search;
-    onSearch(value === "" ? rest : { ...rest, [name]: name === "tier" ? Number(value) : value });
+    const meant = name === "tier" ? Number(value) : value;
+    onSearch({ ...search, [name]: value === "" ? undefined : meant });
   };
   // What the log holds may be on offer no longer: tasks of files, policies of another machine.
   const names = offered(

@@ -3,7 +3,7 @@ import { type MouseEvent, useMemo, useRef, useState } from "react";
 import { api } from "../../api/client";
 import type { RunSummary } from "../../episode/types";
 import { Failure, Loading } from "../../shared/parts";
-import type { TrainingSearch } from "../../shared/search";
+import { MOST_SMOOTH, type TrainingSearch } from "../../shared/search";
 import { save } from "../../viz";
 import { figure } from "../../viz/format";
 import { pictureOf, toPng } from "../../viz/picture";
@@ -135,10 +135,9 @@ export default function Training({ search, onSearch }: Props) {
               <input
                 type="checkbox"
                 checked={search.group === 1}
-                onChange={(event) => {
-                  const { group: _, ...rest } = search;
-                  onSearch(event.target.checked ? { ...rest, group: 1 } : rest);
-                }}
+                onChange={(event) =>
+                  onSearch({ ...search, group: event.target.checked ? 1 : undefined })
+                }
               />
               Mean over seeds, with the least and the most as a band
             </label>
@@ -216,7 +215,7 @@ function RunPicker({ runs, chosen, smooth, onChosen, onSmooth }: PickerProps) {
           className="w-full"
           type="range"
           min={0}
-          max={0.95}
+          max={MOST_SMOOTH}
           step={0.05}
           value={smooth}
           onChange={(e) => onSmooth(e.target.valueAsNumber)}

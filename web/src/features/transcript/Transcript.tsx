@@ -50,20 +50,16 @@ export default function Transcript({ id, view, onView }: Props) {
             className="field"
             type="search"
             defaultValue={view.q ?? ""}
-            onChange={(event) => {
-              const { q: _, ...rest } = view;
-              onView(event.target.value === "" ? rest : { ...rest, q: event.target.value });
-            }}
+            onChange={(event) => onView({ ...view, q: event.target.value || undefined })}
           />
         </label>
         <label className="flex min-h-8 items-center gap-2">
           <input
             type="checkbox"
             checked={view.only === "failures"}
-            onChange={(event) => {
-              const { only: _, ...rest } = view;
-              onView(event.target.checked ? { ...rest, only: "failures" } : rest);
-            }}
+            onChange={(event) =>
+              onView({ ...view, only: event.target.checked ? "failures" : undefined })
+            }
           />
           Failures only ({all.filter((entry) => entry.failed).length})
         </label>
