@@ -18,7 +18,6 @@ export type EpisodeConfig = Schemas["EpisodeConfig"];
 export type TurnView = Schemas["TurnView"];
 export type EpisodeView = Schemas["EpisodeView"];
 export type EpisodeRow = Schemas["EpisodeRowView"];
-export type EpisodePage = Schemas["EpisodeList"];
 export type SystemInfo = Schemas["SystemView"];
 export type PolicyInfo = Schemas["PolicyView"];
 export type LocalModel = Schemas["ModelView"];

@@ -1,3 +1,4 @@
+import type { NewSession } from "../api/client";
 import type { SystemInfo } from "../episode/types";
 
 /** What an empty seed field stands for: a task that nobody chose. */
@@ -50,6 +51,53 @@ export function SeedField({
         placeholder="any"
         onChange={(e) => onChange(e.target.value)}
       />
+    </label>
+  );
+}
+
+export function TurnsField({
+  value,
+  onChange,
+}: {
+  value: number;
+  onChange: (turns: number) => void;
+}) {
+  return (
+    <label>
+      Turn budget
+      <input
+        className="field"
+        type="number"
+        min={1}
+        max={64}
+        value={value}
+        onChange={(e) => onChange(e.target.valueAsNumber || 1)}
+      />
+    </label>
+  );
+}
+
+export type Profile = NonNullable<NewSession["profile"]>;
+
+/** What has to hold for an episode to be solved. */
+export function ProfileField({
+  value,
+  onChange,
+}: {
+  value: Profile;
+  onChange: (profile: Profile) => void;
+}) {
+  return (
+    <label>
+      Solved when
+      <select
+        className="field"
+        value={value}
+        onChange={(e) => onChange(e.target.value === "classic" ? "classic" : "strict")}
+      >
+        <option value="strict">what is left over is noise (strict)</option>
+        <option value="classic">R² is above 0.93 (classic)</option>
+      </select>
     </label>
   );
 }

@@ -1,6 +1,7 @@
 import type { PolicyInfo } from "../episode/types";
 
-const LANGUAGE = /^(local|ollama|openai|hf):/;
+/** Whether a policy samples its replies; the others have one answer to a task. */
+export const isLanguageModel = (policy: string) => /^(local|ollama|openai|hf):/.test(policy);
 
 type Choice = Pick<PolicyInfo, "name" | "title" | "reachable" | "is_default">;
 
@@ -11,7 +12,7 @@ type Choice = Pick<PolicyInfo, "name" | "title" | "reachable" | "is_default">;
  */
 export function defaultPair(policies: readonly Choice[]): string[] {
   const there = policies.filter((one) => one.reachable).map((one) => one.name);
-  const models = there.filter((name) => LANGUAGE.test(name));
+  const models = there.filter(isLanguageModel);
   for (const base of models) {
     const trained = models.find(
       (name) => /^[-+]/.test(name.slice(base.length)) && name.startsWith(base),
@@ -22,9 +23,6 @@ export function defaultPair(policies: readonly Choice[]): string[] {
   const others = policies
     .filter((one) => one.reachable && one.name !== first && !/untrained/i.test(one.title))
     .map((one) => one.name);
-  const rival =
-    others.find((name) => LANGUAGE.test(name)) ??
-    others.find((name) => name === "nano") ??
-    others[0];
+  const rival = others.find(isLanguageModel) ?? others.find((name) => name === "nano") ?? others[0];
   return [rival, first].flatMap((name) => name ?? []);
 }

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { api, type NewSession } from "../../api/client";
 import type { Measurements } from "../../episode/types";
 import { PolicyField } from "../../shared/PolicyField";
+import { type Profile, ProfileField, TurnsField } from "../../shared/TaskFields";
 
 /** What is asked of the file itself; changing it reads the file anew. */
 export interface Wishes {
@@ -32,7 +33,7 @@ export function Options({ wishes, onWishes, read, ready, starting, onStart }: Pr
   const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies });
   const [policy, setPolicy] = useState<string>();
   const [turns, setTurns] = useState(8);
-  const [profile, setProfile] = useState<"classic" | "strict">("strict");
+  const [profile, setProfile] = useState<Profile>("strict");
   const [constants, setConstants] = useState<"declared" | "fitted">("fitted");
   const [functions, setFunctions] = useState<"basic" | "extended">("extended");
   const [reward, setReward] = useState<"total" | "gain">("total");
@@ -113,30 +114,8 @@ export function Options({ wishes, onWishes, read, ready, starting, onStart }: Pr
       <details>
         <summary>Rules</summary>
         <div className="mt-2 grid gap-3">
-          <label>
-            Turn budget
-            <input
-              className="field"
-              type="number"
-              min={1}
-              max={64}
-              value={turns}
-              onChange={(event) => setTurns(event.target.valueAsNumber || 1)}
-            />
-          </label>
-          <label>
-            Solved when
-            <select
-              className="field"
-              value={profile}
-              onChange={(event) =>
-                setProfile(event.target.value === "classic" ? "classic" : "strict")
-              }
-            >
-              <option value="strict">what is left over is noise (strict)</option>
-              <option value="classic">R² is above 0.93 (classic)</option>
-            </select>
-          </label>
+          <TurnsField value={turns} onChange={setTurns} />
+          <ProfileField value={profile} onChange={setProfile} />
           <label>
             Constants that a law leaves open
             <select

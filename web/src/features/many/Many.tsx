@@ -3,6 +3,7 @@ import { useState } from "react";
 import { api, type NewBoard } from "../../api/client";
 import { Failure } from "../../shared/parts";
 import type { ManySearch } from "../../shared/search";
+import { type Profile, ProfileField } from "../../shared/TaskFields";
 import { noisesIn, parted, spanOf } from "./plan";
 
 interface Props {
@@ -22,7 +23,7 @@ export default function Many({ search, onStarted }: Props) {
   const [seeds, setSeeds] = useState(3);
   const [noises, setNoises] = useState("");
   const [drop, setDrop] = useState(0);
-  const [profile, setProfile] = useState<"classic" | "strict">("strict");
+  const [profile, setProfile] = useState<Profile>("strict");
   const [turns, setTurns] = useState(8);
   const [repetitions, setRepetitions] = useState(1);
   const [concurrency, setConcurrency] = useState(2);
@@ -154,19 +155,7 @@ export default function Many({ search, onStarted }: Props) {
         {levels === undefined && (
           <p className="text-danger">Write percentages apart by commas, such as 0, 1, 5.</p>
         )}
-        <label>
-          Solved when
-          <select
-            className="field"
-            value={profile}
-            onChange={(event) =>
-              setProfile(event.target.value === "classic" ? "classic" : "strict")
-            }
-          >
-            <option value="strict">what is left over is noise (strict)</option>
-            <option value="classic">R² is above 0.93 (classic)</option>
-          </select>
-        </label>
+        <ProfileField value={profile} onChange={setProfile} />
         <div role="status" className="grid gap-1" style={{ minHeight: 44 }}>
           {data && whole && !estimate.error && (
             <>

@@ -2,17 +2,15 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api } from "../../api/client";
 import { PolicyField } from "../../shared/PolicyField";
+import { isLanguageModel } from "../../shared/pair";
 import type { FormSearch } from "../../shared/search";
-import { SeedField, SystemField, seedOf } from "../../shared/TaskFields";
+import { SeedField, SystemField, seedOf, TurnsField } from "../../shared/TaskFields";
 
 interface Props {
   search: FormSearch;
   manual: boolean;
   onStarted: (id: string) => void;
 }
-
-// Policies that sample a reply; the others have one answer to a task.
-const CHAT = /^(ollama|openai|hf|local):/;
 
 /** Chooses a task and who plays it. Never starts by itself. */
 export function StartForm({ search, manual, onStarted }: Props) {
@@ -29,7 +27,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const chosenSystem = systems.data?.find(({ id }) => id === system)?.id ?? systems.data?.[0]?.id;
   const offered = policies.data?.find(({ name }) => name === policy)?.name;
   const chosenPolicy = offered ?? policies.data?.find((entry) => entry.is_default)?.name;
-  const chats = chosenPolicy !== undefined && CHAT.test(chosenPolicy);
+  const chats = chosenPolicy !== undefined && isLanguageModel(chosenPolicy);
   const plays = policies.data?.find(({ name }) => name === chosenPolicy)?.reachable === true;
   const start = useMutation({
     mutationFn: async () => {
@@ -85,17 +83,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
           </label>
         </div>
       </details>
-      <label>
-        Turn budget
-        <input
-          className="field"
-          type="number"
-          min={1}
-          max={64}
-          value={turns}
-          onChange={(e) => setTurns(e.target.valueAsNumber || 1)}
-        />
-      </label>
+      <TurnsField value={turns} onChange={setTurns} />
       {!manual && chats && (
         <label>
           Temperature

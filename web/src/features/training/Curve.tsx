@@ -1,0 +1,188 @@
+import { type MouseEvent, useMemo, useRef } from "react";
+import { figure } from "../../viz/format";
+import { extent, scale, ticks } from "../../viz/scale";
+import { useWidth } from "../../viz/useSize";
+import { type Curves, hackingBands, labels, smoothed, spread, titleOf } from "./curves";
+import { styleOf } from "./styles";
+
+const HEIGHT = 130;
+const LEFT = 48;
+const RIGHT = 90;
+const BOTTOM = 22;
+
+/** Which runs all charts show, and the step that is pointed at in all of them. */
+export interface Looked {
+  loaded: Curves[];
+  smooth: number;
+  step: number | null;
+  onPoint: (step: number | null) => void;
+  onKeep: (step: number) => void;
+}
+
+interface Props extends Looked {
+  name: string;
+}
+
+/** One quantity of all chosen runs over their steps. */
+export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
+  const box = useRef<HTMLElement>(null);
+  const width = useWidth(box);
+  const curves = useMemo(
+    () =>
+      loaded.flatMap((run, k) => {
+        const raw = run.series[name];
+        return raw ? [{ run, k, raw, even: smoothed(raw, smooth) }] : [];
+      }),
+    [loaded, name, smooth],
+  );
+  const steps = extent(curves.flatMap(({ run }) => run.steps));
+  const range = extent(
+    curves
+      .flatMap(({ run, raw }) => [raw, run.low?.[name] ?? [], run.high?.[name] ?? []])
+      .flatMap((values) => values.filter((value) => value !== null)),
+  );
+  const x = scale(...steps, LEFT, Math.max(LEFT + 1, width - RIGHT));
+  const y = scale(...range, HEIGHT - BOTTOM, 24);
+  const stepAt = ({ clientX, currentTarget }: MouseEvent<SVGSVGElement>) => {
+    const share =
+      (clientX - currentTarget.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT);
+    return Math.round(steps[0] + Math.min(1, Math.max(0, share)) * (steps[1] - steps[0]));
+  };
+  const names = labels(loaded.map(({ run }) => run.id));
+  const places = spread(
+    curves.map(({ even }) => y([...even].reverse().find((value) => value !== null) ?? 0) + 4),
+    24,
+    HEIGHT - BOTTOM,
+  );
+  const path = (run: Curves, values: (number | null)[]) =>
+    values
+      .flatMap((value, i) =>
+        value === null ? [] : [`${x(run.steps[i] ?? 0).toFixed(1)} ${y(value).toFixed(1)}`],
+      )
+      .map((at, i) => `${i ? "L" : "M"}${at}`)
+      .join("");
+  const bandOf = (run: Curves, low: (number | null)[], high: (number | null)[]) => {
+    const there = run.steps.map((_, i) => i).filter((i) => low[i] != null && high[i] != null);
+    const place = (values: (number | null)[]) => (i: number) =>
+      `${x(run.steps[i] ?? 0).toFixed(1)} ${y(values[i] ?? 0).toFixed(1)}`;
+    const [over, under] = [there.map(place(high)), there.reverse().map(place(low))];
+    return over.length > 0 ? `M${[...over, ...under].join("L")}Z` : "";
+  };
+  return (
+    <figure ref={box} className="min-w-0">
+      {width >= 60 && (
+        <svg
+          width={width}
+          height={HEIGHT}
+          role="img"
+          aria-label={describe(name, curves)}
+          onPointerMove={(event) => onPoint(stepAt(event))}
+          onPointerLeave={() => onPoint(null)}
+          onPointerUp={(event) => onKeep(stepAt(event))}
+        >
+          <text x={4} y={14} fontSize="12" fill="var(--ink)">
+            {titleOf(name)}
+          </text>
+          {curves.map(({ run, k }) =>
+            hackingBands(run.steps, run.series, name).map(([from, to]) => (
+              <rect
+                key={`${k} ${from}`}
+                x={x(from)}
+                width={Math.max(2, x(to) - x(from))}
+                y={24}
+                height={HEIGHT - BOTTOM - 24}
+                fill="color-mix(in srgb, var(--warn) 25%, transparent)"
+              >
+                <title>rises while match falls</title>
+              </rect>
+            )),
+          )}
+          <g fontSize="11" fill="var(--muted)">
+            {ticks(y.min, y.max, 3).map((value) => (
+              <g key={value}>
+                <line x1={LEFT} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
+                <text x={LEFT - 6} y={y(value) + 4} textAnchor="end">
+                  {figure(value, 2)}
+                </text>
+              </g>
+            ))}
+            {ticks(x.min, x.max, 5).map((value) => (
+              <text key={value} x={x(value)} y={HEIGHT - 6} textAnchor="middle">
+                {figure(value)}
+              </text>
+            ))}
+            <text x={x(x.max) + 4} y={HEIGHT - 6}>
+              step
+            </text>
+          </g>
+          {curves.map(({ run, k, raw, even }, i) => (
+            <g key={run.run.id} fill="none" stroke={styleOf(k).colour}>
+              {run.low?.[name] && run.high?.[name] ? (
+                <path
+                  d={bandOf(run, run.low[name], run.high[name])}
+                  fill={`color-mix(in srgb, ${styleOf(k).colour} 18%, transparent)`}
+                  stroke="none"
+                />
+              ) : (
+                <path d={path(run, raw)} opacity={0.25} />
+              )}
+              <path d={path(run, even)} strokeWidth={2} strokeDasharray={styleOf(k).dash} />
+              <text
+                x={x(x.max) + 4}
+                y={places[i]}
+                fontSize="11"
+                stroke="none"
+                fill={styleOf(k).colour}
+              >
+                {names[k]}
+              </text>
+            </g>
+          ))}
+          {step !== null && step >= steps[0] && step <= steps[1] && (
+            <g>
+              <line
+                x1={x(step)}
+                x2={x(step)}
+                y1={20}
+                y2={HEIGHT - BOTTOM}
+                stroke="var(--control)"
+              />
+              {curves.map(({ run, k, even }) => {
+                const value = even[nearest(run.steps, step)];
+                return value == null ? null : (
+                  <text
+                    key={run.run.id}
+                    x={width - 4}
+                    y={14 + 12 * k}
+                    fontSize="11"
+                    textAnchor="end"
+                    fill={styleOf(k).colour}
+                    stroke="var(--surface)"
+                    strokeWidth="3"
+                    paintOrder="stroke"
+                  >
+                    {names[k]} {figure(value)}
+                  </text>
+                );
+              })}
+            </g>
+          )}
+        </svg>
+      )}
+    </figure>
+  );
+}
+
+const nearest = (steps: number[], step: number) =>
+  steps.reduce(
+    (best, value, i) => (Math.abs(value - step) < Math.abs((steps[best] ?? 0) - step) ? i : best),
+    0,
+  );
+
+function describe(name: string, curves: { run: Curves; raw: (number | null)[] }[]): string {
+  const parts = curves.map(({ run, raw }) => {
+    const values = raw.filter((value) => value !== null);
+    return `${run.run.id} from ${figure(values[0] ?? 0)} to ${figure(values.at(-1) ?? 0)}`;
+  });
+  return `${titleOf(name)}: ${parts.join("; ")}`;
+}
