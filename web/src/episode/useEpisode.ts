@@ -15,8 +15,6 @@ import {
 
 export interface Connection {
   status: StreamStatus;
-  /** When a server that is gone is asked again, in milliseconds since 1970. */
-  nextTry: number | null;
   retry: () => void;
 }
 
@@ -33,7 +31,7 @@ export interface Following {
 
 /** A recorded episode: nothing is connected and nothing is being written. */
 export const recorded: Omit<Following, "episode"> = {
-  connection: { status: "Complete", nextTry: null, retry: () => {} },
+  connection: { status: "Complete", retry: () => {} },
   writing: null,
   prompt: null,
   driven: null,
@@ -57,7 +55,6 @@ export function useEpisodes(ids: readonly string[]): {
   return useMemo(() => {
     const connected = (status: StreamStatus): Connection => ({
       status: reach.reachable || status === "Complete" ? status : "Disconnected",
-      nextTry: reach.nextTry,
       retry,
     });
     const of = (id: string): Following => {

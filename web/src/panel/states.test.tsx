@@ -52,13 +52,13 @@ function changed(type: EpisodeEvent["type"], payload: object): EpisodeEvent[] {
 
 describe("an episode's states", () => {
   it("waiting for the first turn counts the seconds", () => {
-    const connection = { status: "Live" as const, nextTry: null, retry: () => {} };
+    const connection = { status: "Live" as const, retry: () => {} };
     show({ episode: fold(oneEpisode.slice(0, 1)), driven: true, connection });
     expect(screen.getByText(/Waiting for the first hypothesis/)).toBeTruthy();
   });
 
   it("paused says so, and after which turn", () => {
-    const connection = { status: "Paused" as const, nextTry: null, retry: () => {} };
+    const connection = { status: "Paused" as const, retry: () => {} };
     show({ episode: fold(oneEpisode.slice(0, 4)), driven: false, connection });
     expect(screen.getByRole("region", { name: "Verdict" }).textContent).toContain(
       "Paused after 1 turn",

@@ -27,9 +27,6 @@ interface Props {
   y: string;
   layers: readonly Layer[];
   height?: number;
-  /** Ranges that are given instead of found. */
-  xRange?: readonly [number, number];
-  yRange?: readonly [number, number];
   /** Drawn under the layers: limits, a line of zero. */
   lines?: readonly { y: number; name: string }[];
   /** A straight line through the plot, y = x. */
@@ -52,9 +49,8 @@ export function Plot(props: Props) {
     ...(layers.some((one) => one.kind === "bars") ? [0] : []),
   ]);
   const margin = 0.06 * (ys[1] - ys[0]);
-  const [low, high] = props.yRange ?? [ys[0] - margin, ys[1] + margin];
-  const x = scale(...(props.xRange ?? xs), LEFT, Math.max(LEFT + 1, width - RIGHT));
-  const y = scale(low, high, height - BOTTOM, TOP);
+  const x = scale(...xs, LEFT, Math.max(LEFT + 1, width - RIGHT));
+  const y = scale(ys[0] - margin, ys[1] + margin, height - BOTTOM, TOP);
   return (
     <div ref={box} className="min-w-0">
       {width >= 60 && (
