@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from physix.errors import BadInputError
 from physix.training.backends import resolved
 
-_MODULES = {
+# The matrices of a layer, as Transformers and as GGUF name them.
+MODULES = {
     "self_attn.q_proj": "attn_q",
     "self_attn.k_proj": "attn_k",
     "self_attn.v_proj": "attn_v",
@@ -73,9 +74,9 @@ def _base_config(model: str) -> dict[str, Any]:
 
 def _tensor_name(key: str) -> str:
     found = _KEY.fullmatch(key)
-    if found is None or found[2] not in _MODULES:
+    if found is None or found[2] not in MODULES:
         raise BadInputError(f"Tensor {key[:120]!r} has no name in GGUF.")
-    return f"blk.{found[1]}.{_MODULES[found[2]]}.weight.lora_{found[3].lower()}"
+    return f"blk.{found[1]}.{MODULES[found[2]]}.weight.lora_{found[3].lower()}"
 
 
 def _laid_out(key: str, value: NDArray[np.float32], base: dict[str, Any]) -> NDArray[np.float32]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from trl import GRPOTrainer
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine
-from physix.engine.ports import Observation, Policy, Proposal, TokenSink
+from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.engine.systems import sample_task
 from physix.engine.systems.splits import REINFORCEMENT_SEEDS
 from physix.engine.systems.task import Task, Truth
@@ -263,8 +263,7 @@ class Rollouts:
             door="training",
             labels={**labels, "sample": str(index)},
         )
-        played: Policy = policy
-        episode = await engine.run(episode.episode_id, played)
+        episode = await engine.run(episode.episode_id, policy)
         if not policy.tape.turns:
             raise PolicyError(f"Episode {episode.episode_id} was not played: llama.cpp gave no reply.")
         return Played(
@@ -292,8 +291,6 @@ def tasks_of(options: GrpoOptions, profile: Profile) -> Dataset:
 
 def task_of(prompt: str, ablation: str | None) -> tuple[Task, Truth]:
     """Return the task that a row of `tasks_of` names."""
-    from dataclasses import replace
-
     wanted = json.loads(prompt)
     if wanted["system_id"] == SYNTHETIC:
         drawn = draw(wanted["seed"])

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from physix.errors import BadInputError
 from physix.policies.chat.hf import DIALOGUE_FILE
-from physix.training.adapter_gguf import interleaved, write_adapter_gguf
+from physix.training.adapter_gguf import MODULES, interleaved, write_adapter_gguf
 from physix.training.backends import resolved
 
 if TYPE_CHECKING:
@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 _LAYER = {
     "input_layernorm.weight": "attn_norm.weight",
     "post_attention_layernorm.weight": "ffn_norm.weight",
-    "self_attn.q_proj": "attn_q",
-    "self_attn.k_proj": "attn_k",
-    "self_attn.v_proj": "attn_v",
-    "self_attn.o_proj": "attn_output",
-    "mlp.gate_proj": "ffn_gate",
-    "mlp.up_proj": "ffn_up",
-    "mlp.down_proj": "ffn_down",
+    **MODULES,
 }
 _WHOLE = {
     "model.embed_tokens.weight": "token_embd.weight",

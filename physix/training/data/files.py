@@ -69,7 +69,7 @@ async def write_sft(
         raise BadInputError(
             f"No turn passed the rules; refused: {dict(report.refused) or 'nothing to refuse'}."
         )
-    return _describe(report, out, path)
+    return _describe(report.as_dict(), out, path)
 
 
 async def write_lessons(db: str, plan: LessonPlan, run_id: str, out: Path) -> dict[str, Any]:
@@ -104,7 +104,7 @@ async def write_lessons(db: str, plan: LessonPlan, run_id: str, out: Path) -> di
     schema = _schema(pa, chat=True)
     table = pa.Table.from_pylist([asdict(row) for row in rows], schema=schema)
     pq.write_table(table, path, compression="zstd", use_dictionary=False)
-    manifest = {
+    told = {
         "query": asdict(plan),
         "renderer": COMPACT_VERSION,
         "log_position": 0,
@@ -113,11 +113,8 @@ async def write_lessons(db: str, plan: LessonPlan, run_id: str, out: Path) -> di
         "refused": {"not solved": counts["not solved"]},
         "by_system_and_turn": dict(sorted(by_system_and_turn.items())),
         "sha256": digest.hexdigest(),
-        "parquet_sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
     }
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    (out / "README.md").write_text(card(manifest), encoding="utf-8")
-    return manifest
+    return _describe(told, out, path)
 
 
 def _folder(out: Path) -> Path:
@@ -125,8 +122,8 @@ def _folder(out: Path) -> Path:
     return out
 
 
-def _describe(report: MiningReport, out: Path, path: Path) -> dict[str, Any]:
-    manifest = {**report.as_dict(), "parquet_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+def _describe(told: dict[str, Any], out: Path, path: Path) -> dict[str, Any]:
+    manifest = {**told, "parquet_sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     (out / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     (out / "README.md").write_text(card(manifest), encoding="utf-8")
     return manifest

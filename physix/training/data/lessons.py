@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from numpy.random import PCG64, Generator, SeedSequence
 
-from physix.engine import Episode, EpisodeConfig
+from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.episode import observe
 from physix.engine.events import Provenance
 from physix.engine.ports import EventLog, Observation, Policy, Proposal, TokenSink
+from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
@@ -29,15 +30,14 @@ from physix.training.data.synthetic import KNOWN_STRUCTURES, SYNTHETIC, draw
 from physix.training.rollout import RolloutOptions, TaskPlan, play_one
 
 TEACHER = "lessons"
-_SYSTEMS = (
-    "free_fall",
-    "free_fall_drag",
-    "simple_pendulum",
-    "damped_pendulum",
-    "spring_mass",
-    "damped_spring",
-)
-_STRUCTURES = (0, 1, 3, 4, 5, 6)  # of KNOWN_STRUCTURES, in the order of _SYSTEMS
+_STRUCTURES = {  # of KNOWN_STRUCTURES, each system's
+    "free_fall": 0,
+    "free_fall_drag": 1,
+    "simple_pendulum": 3,
+    "damped_pendulum": 4,
+    "spring_mass": 5,
+    "damped_spring": 6,
+}
 Start = Literal["right", "nothing", "less", "more", "swapped", "unreadable", "habit"]
 Starts = Literal["mixed", "habits"]
 _STARTS: dict[Starts, tuple[tuple[Start, float], ...]] = {
@@ -195,8 +195,8 @@ class LessonPlan:
             long as a repair, and repairs are what carries over.
     """
 
-    synthetic: int = 1_100
-    systems: int = 240
+    synthetic: int
+    systems: int
     first_seed: int = 10_000
     firsts: float = 0.4
     starts: Starts = "mixed"
@@ -212,7 +212,11 @@ class LessonPlan:
         if not self.systems:
             return
         plan = TaskPlan(
-            systems=_SYSTEMS, episodes=self.systems, first_seed=self.first_seed, noises=(None,), hint="mostly"
+            systems=TRAINING_SYSTEMS,
+            episodes=self.systems,
+            first_seed=self.first_seed,
+            noises=(None,),
+            hint="mostly",
         )
         misled = replace(plan, hint="misleading")
         for n in range(self.systems):
@@ -222,15 +226,13 @@ class LessonPlan:
 
 def _known_law(task: Task) -> Law:
     (target,) = targets(task.variables)
-    (shapes,) = KNOWN_STRUCTURES[_STRUCTURES[_SYSTEMS.index(task.system_id)]]
+    (shapes,) = KNOWN_STRUCTURES[_STRUCTURES[task.system_id]]
     rests = [(True, shape.format(q=target.variable, v=target.driven)) for shape in shapes]
     return law_of([(target.left, rests)], [v.name for v in task.variables])
 
 
 async def play_lessons(log: EventLog, plan: LessonPlan, run_id: str) -> AsyncIterator[tuple[Episode, Law]]:
     """Play the plan's lessons into the log, in order; what it already holds is not played again."""
-    from physix.engine import EpisodeEngine
-
     engine = EpisodeEngine(log)
     options = RolloutOptions(run_id=run_id, config=lesson_config())
     for task, truth, law in plan.tasks():
@@ -301,6 +303,4 @@ def chosen(lesson: Lesson, plan: LessonPlan) -> bool:
 
 def lesson_json(lesson: Lesson) -> str:
     """Return a row as one line of JSON."""
-    from dataclasses import asdict
-
     return json.dumps(asdict(lesson), ensure_ascii=False, sort_keys=True)
