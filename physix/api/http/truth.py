@@ -11,7 +11,7 @@ from physix.api.access import Caller
 from physix.api.http.routes import Wired
 from physix.engine import Turn
 from physix.engine.systems.task import Task
-from physix.engine.verifier.beside import Constant, constants_beside
+from physix.engine.verifier.beside import Coefficient, constants_beside
 from physix.engine.verifier.correctness import true_law
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex
@@ -30,7 +30,7 @@ class TruthBeside(BaseModel):
     latex: str
     params: dict[str, float]
     turn: int
-    constants: list[Constant] = Field(description="what each term is multiplied by, in both laws")
+    constants: list[Coefficient] = Field(description="what each term is multiplied by, in both laws")
     correctness: Correctness | None
 
 

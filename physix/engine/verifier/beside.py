@@ -24,7 +24,7 @@ from physix.engine.verifier.tree import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Constant:
+class Coefficient:
     """What a term is multiplied by in two laws; None where a law has no such term."""
 
     target: str  # the derivative it belongs to: "d2theta/dt2"
@@ -43,7 +43,7 @@ class _Part:
     form: Node | None
 
 
-def constants_beside(found: ParsedHypothesis | None, true: ParsedHypothesis) -> tuple[Constant, ...]:
+def constants_beside(found: ParsedHypothesis | None, true: ParsedHypothesis) -> tuple[Coefficient, ...]:
     """Pair the constants of two laws by what they multiply, products of sums multiplied out.
 
     The terms of the true law come first, in its order, then what only the found law has. Params are
@@ -63,7 +63,7 @@ def constants_beside(found: ParsedHypothesis | None, true: ParsedHypothesis) -> 
             form = (there.get(key) or here[key]).form
             a, b = (side[key].factor if key in side else None for side in (there, here))
             rows.append(
-                Constant(
+                Coefficient(
                     target=equation.target,
                     form=key,
                     latex=typeset(form, true) if form is not None else "1",

@@ -4,7 +4,7 @@ import pytest
 
 from physix.engine.systems import sample_task
 from physix.engine.systems.task import StateVariable
-from physix.engine.verifier.beside import Constant, constants_beside
+from physix.engine.verifier.beside import Coefficient, constants_beside
 from physix.engine.verifier.correctness import true_law
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -28,11 +28,11 @@ def told(
 def test_constants_are_paired_by_what_they_multiply_whatever_they_are_called() -> None:
     rows = constants_beside(law("-w*x - c*vx", w=3.9, c=0.5), law("-(k/m)*x - b/m*vx", k=8.0, m=2.0, b=1.0))
     first, second = rows
-    assert first == Constant(
+    assert first == Coefficient(
         target="d2x/dt2", form="x", latex="x", true=-4.0, found=-3.9, percent=first.percent
     )
     assert first.percent == pytest.approx(-2.5)
-    assert second == Constant(target="d2x/dt2", form="vx", latex="v_x", true=-0.5, found=-0.5, percent=0.0)
+    assert second == Coefficient(target="d2x/dt2", form="vx", latex="v_x", true=-0.5, found=-0.5, percent=0.0)
 
 
 def test_a_term_that_only_one_law_has_stands_alone() -> None:

@@ -1395,6 +1395,24 @@ export interface components {
             reconstructed: number;
         };
         /**
+         * Coefficient
+         * @description What a term is multiplied by in two laws; None where a law has no such term.
+         */
+        Coefficient: {
+            /** Form */
+            form: string;
+            /** Found */
+            found: number | null;
+            /** Latex */
+            latex: string;
+            /** Percent */
+            percent: number | null;
+            /** Target */
+            target: string;
+            /** True */
+            true: number | null;
+        };
+        /**
          * ColumnRole
          * @description What a column of measured data is.
          */
@@ -1470,6 +1488,28 @@ export interface components {
             system_id: string;
             /** Title */
             title: string;
+        };
+        /**
+         * Constant
+         * @description One constant of a law, as well as the data know it.
+         *
+         *     `error` is a standard error, `low` and `high` bound the 95 % interval; all None where the data do not
+         *     determine it, or its law was not `examined`. `unit` is None where the data declare no units, or the law
+         *     leaves it open.
+         */
+        Constant: {
+            /** Error */
+            error: number | null;
+            /** High */
+            high: number | null;
+            /** Low */
+            low: number | null;
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string | null;
+            /** Value */
+            value: number;
         };
         /**
          * Correctness
@@ -1983,7 +2023,7 @@ export interface components {
              * Constants
              * @description from the shown rows, with standard errors and 95 % intervals
              */
-            constants: components["schemas"]["physix__engine__discovery__Constant"][];
+            constants: components["schemas"]["Constant"][];
             /** Episode Id */
             episode_id: string;
             /**
@@ -1996,7 +2036,7 @@ export interface components {
              * From All Rows
              * @description from shown and held-back rows together
              */
-            from_all_rows: components["schemas"]["physix__engine__discovery__Constant"][];
+            from_all_rows: components["schemas"]["Constant"][];
             /** Generalisation */
             generalisation: number | null;
             /** Latex */
@@ -2195,7 +2235,7 @@ export interface components {
             /** Complexity */
             complexity: number;
             /** Constants */
-            constants: components["schemas"]["physix__engine__discovery__Constant"][];
+            constants: components["schemas"]["Constant"][];
             /** Equation */
             equation: string;
             /** Examined */
@@ -3802,7 +3842,7 @@ export interface components {
              * Constants
              * @description what each term is multiplied by, in both laws
              */
-            constants: components["schemas"]["physix__engine__verifier__beside__Constant"][];
+            constants: components["schemas"]["Coefficient"][];
             correctness: components["schemas"]["Correctness"] | null;
             /** Equation */
             equation: string;
@@ -3963,46 +4003,6 @@ export interface components {
             t: number;
             /** Variable */
             variable: string;
-        };
-        /**
-         * Constant
-         * @description One constant of a law, as well as the data know it.
-         *
-         *     `error` is a standard error, `low` and `high` bound the 95 % interval; all None where the data do not
-         *     determine it, or its law was not `examined`. `unit` is None where the data declare no units, or the law
-         *     leaves it open.
-         */
-        physix__engine__discovery__Constant: {
-            /** Error */
-            error: number | null;
-            /** High */
-            high: number | null;
-            /** Low */
-            low: number | null;
-            /** Name */
-            name: string;
-            /** Unit */
-            unit: string | null;
-            /** Value */
-            value: number;
-        };
-        /**
-         * Constant
-         * @description What a term is multiplied by in two laws; None where a law has no such term.
-         */
-        physix__engine__verifier__beside__Constant: {
-            /** Form */
-            form: string;
-            /** Found */
-            found: number | null;
-            /** Latex */
-            latex: string;
-            /** Percent */
-            percent: number | null;
-            /** Target */
-            target: string;
-            /** True */
-            true: number | null;
         };
     };
     responses: never;
