@@ -24,6 +24,12 @@ test("many runs are counted, started, watched, and come to a board whose address
   const episodes = page.getByRole("region", { name: "Episodes of search on builtin" });
   await expect(episodes.getByRole("link", { name: "free_fall" }).first()).toBeVisible();
   await expect(page.getByRole("region", { name: "Paired differences" })).toContainText("n = 2");
+  // What tells of the truth is kept from a player of so few tasks: asked for by hand, it says who is told.
+  await page.getByLabel("Number").selectOption("recovered");
+  await expect(page.getByRole("region", { name: "Paired differences" })).toContainText(
+    "told over 20 episodes and more, or to the operator",
+  );
+  await page.getByLabel("Number").selectOption("solved");
   // What the suite pools is told system by system too, and the address holds which; one leads to its episodes.
   await page.getByLabel("Columns").selectOption("system");
   await expect(page).toHaveURL(/by=system/);

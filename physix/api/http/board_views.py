@@ -244,7 +244,7 @@ def why_withheld(row: Row, header: Header, caller: Access, *, least: int | None 
         # Boards of their own choice would let a player ask for one task as the difference of two.
         return "the truth of these tasks is held back, and the board is not the operator's"
     if (row.n if least is None else least) < MIN_TOLD_TOGETHER:
-        return f"told over {MIN_TOLD_TOGETHER} episodes and more"
+        return f"told over {MIN_TOLD_TOGETHER} episodes and more, or to the operator"
     return None
 
 

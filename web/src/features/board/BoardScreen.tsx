@@ -11,11 +11,12 @@ import {
   columns,
   duration,
   exported,
+  first,
   laidOut,
   METRICS,
   nameOfColumn,
+  offered,
   shown,
-  told,
 } from "./cells";
 import { Differences } from "./Differences";
 import { Episodes } from "./Episodes";
@@ -48,14 +49,12 @@ export default function BoardScreen({ id, view, onView }: Props) {
   if (!board.data) return <Loading what="the board" height={480} />;
   const { data } = board;
   const { bySystem, laid } = laidOut(data, view.by);
-  const offered = told(laid);
-  const metric = offered.includes(view.metric ?? "")
-    ? (view.metric ?? "")
-    : (offered[0] ?? "solved");
+  const metrics = offered(laid);
+  const metric = metrics.find((name) => name === view.metric) ?? first(laid);
   return (
     <div className="grid gap-4">
       <Head board={data} />
-      <Choices board={laid} metric={metric} offered={offered} view={view} onView={onView} />
+      <Choices board={laid} metric={metric} offered={metrics} view={view} onView={onView} />
       <Table board={laid} metric={metric} view={view} onView={onView} />
       {view.of !== undefined && view.in !== undefined && (
         <Episodes

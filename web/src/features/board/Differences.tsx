@@ -1,6 +1,6 @@
 import type { Board } from "../../episode/types";
 import type { BoardSearch } from "../../shared/search";
-import { METRICS, nameOfColumn, shown, verdict } from "./cells";
+import { METRICS, nameOfColumn, shown, verdict, whyHeld } from "./cells";
 
 interface Props {
   board: Board;
@@ -19,6 +19,7 @@ export function Differences({ board, metric, view, onView }: Props) {
       (view.suite === undefined || one.suite === view.suite) &&
       (view.policy === undefined || one.policy === view.policy),
   );
+  const held = whyHeld(board, metric);
   return (
     <section className="panel grid gap-2" aria-label="Paired differences">
       <div className="flex flex-wrap items-center justify-between gap-2">
@@ -36,7 +37,12 @@ export function Differences({ board, metric, view, onView }: Props) {
           </select>
         </label>
       </div>
-      {found.length === 0 && (
+      {held !== null && (
+        <p className="text-muted">
+          {title} of these tasks: {held}.
+        </p>
+      )}
+      {held === null && found.length === 0 && (
         <p className="text-muted">
           No task that both have played tells {title.toLowerCase()} of them.
         </p>

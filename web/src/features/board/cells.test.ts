@@ -1,6 +1,17 @@
 import { describe, expect, it } from "vitest";
 import type { Board } from "../../episode/types";
-import { cellOf, columns, duration, exported, inWords, laidOut, told, verdict } from "./cells";
+import {
+  cellOf,
+  columns,
+  duration,
+  exported,
+  first,
+  inWords,
+  laidOut,
+  offered,
+  verdict,
+  whyHeld,
+} from "./cells";
 
 const interval = (mean: number | null, low: number | null, high: number | null) => ({
   mean,
@@ -36,7 +47,25 @@ describe("the cells of a board", () => {
     ]);
     expect(columns(board, "real")).toHaveLength(1);
     expect(cellOf(board, "sindy", { suite: "odebench", noise: 0.05 })).toBeUndefined();
-    expect(told(board)).toEqual(["solved"]);
+    expect(offered(board)).toEqual(["solved"]);
+  });
+
+  it("begin with what this caller is told, and say why of what they are not", () => {
+    const why = "told over 20 episodes and more, or to the operator";
+    const kept = {
+      rows: board.rows.map((one) => ({ ...one, withheld: ["recovered"], why_withheld: why })),
+    } as unknown as Board;
+    expect(offered(kept)).toEqual(["recovered", "solved"]);
+    expect(first(kept)).toBe("solved");
+    expect([whyHeld(kept, "recovered"), whyHeld(kept, "solved")]).toEqual([why, null]);
+    const all = {
+      rows: board.rows.map((one) => ({
+        ...one,
+        metrics: { ...one.metrics, recovered: interval(0, 0, 0.1) },
+      })),
+    } as unknown as Board;
+    expect([first(all), whyHeld(all, "recovered")]).toEqual(["recovered", null]);
+    expect(first({ rows: [] })).toBe("solved");
   });
 
   it("stand in one column a system where that is asked for and there are any", () => {

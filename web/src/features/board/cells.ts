@@ -53,11 +53,22 @@ export function columns(board: Pick<Board, "rows">, suite?: string): Column[] {
 export const cellOf = (board: Pick<Board, "rows">, policy: string, column: Column) =>
   board.rows.find((row) => row.policy === policy && same(row, column));
 
-/** The metrics that at least one row can tell. */
-export const told = (board: Pick<Board, "rows">) =>
-  Object.keys(METRICS).filter((name) =>
-    board.rows.some((row) => row.metrics[name]?.mean != null || row.withheld.includes(name)),
+/** The metrics that can be asked for: what at least one row has, be it told to this caller or not. */
+export const offered = (board: Pick<Board, "rows">) =>
+  Object.keys(METRICS).filter(
+    (name) => told(board, name) || board.rows.some((row) => row.withheld.includes(name)),
   );
+
+/** The metric that a board begins with: the one that answers most of those that it tells to this caller. */
+export const first = (board: Pick<Board, "rows">) =>
+  Object.keys(METRICS).find((name) => told(board, name)) ?? "solved";
+
+const told = (board: Pick<Board, "rows">, metric: string) =>
+  board.rows.some((row) => row.metrics[metric]?.mean != null);
+
+/** Why a metric is kept from this caller on some of these tasks; null where all of it is told. */
+export const whyHeld = (board: Pick<Board, "rows">, metric: string) =>
+  board.rows.find((row) => row.withheld.includes(metric))?.why_withheld ?? null;
 
 export const shown = (value: number, share: boolean) =>
   share ? value.toFixed(2) : String(Number(value.toPrecision(3)));
