@@ -133,7 +133,7 @@ test("the bench lays out laws, residuals and what is not known, and hands all of
   await expect(law).toContainText("Missing:");
   await accessible(page);
   const saved = async (item: string) => {
-    await page.locator("summary", { hasText: "Export" }).click();
+    await page.getByRole("button", { name: "Export", exact: true }).click();
     const [file] = await Promise.all([
       page.waitForEvent("download"),
       page.getByRole("button", { name: item }).click(),

@@ -116,7 +116,7 @@ test("on a slow line there is text to read before the script has come", async ({
 
 test("Escape closes what is open", async ({ page }) => {
   await played(page);
-  await page.locator("summary", { hasText: "Export" }).click();
+  await page.getByRole("button", { name: "Export", exact: true }).click();
   await expect(page.getByRole("button", { name: "Copy equation as LaTeX" })).toBeVisible();
   await page.keyboard.press("Escape");
   await expect(page.getByRole("button", { name: "Copy equation as LaTeX" })).toBeHidden();

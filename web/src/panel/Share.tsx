@@ -1,9 +1,10 @@
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useRef, useState } from "react";
+import { useState } from "react";
 import { api, exportAddress } from "../api/client";
 import type { Target, Task, TurnView } from "../episode/types";
 import { useKeys } from "../shared/keys";
+import { Menu } from "../shared/Menu";
 import { save } from "../viz";
 import { toCsv, toPython } from "./exports";
 
@@ -28,15 +29,7 @@ export function Share({ id, task, targets, turn, finished, forkable }: Props) {
     }
   };
   const copyLink = () => copy("Link", window.location.href);
-  const menu = useRef<HTMLDetailsElement>(null);
-  useKeys({
-    c: copyLink,
-    e: () => {
-      if (!menu.current) return;
-      menu.current.open = true;
-      menu.current.querySelector<HTMLElement>(".menu > *")?.focus();
-    },
-  });
+  useKeys({ c: copyLink });
   const fork = useMutation({ mutationFn: () => api.fork(id, turn?.turn ?? 0) });
   return (
     <div className="flex flex-wrap items-center gap-2">
@@ -44,60 +37,56 @@ export function Share({ id, task, targets, turn, finished, forkable }: Props) {
         Copy link
       </button>
       {turn && (
-        <details
-          ref={menu}
-          className="relative"
-          onKeyDown={(event) => {
-            if (event.key !== "Escape" || !menu.current) return;
-            menu.current.open = false;
-            menu.current.querySelector("summary")?.focus();
-          }}
-        >
-          <summary className="button">Export</summary>
-          <div className="menu">
-            <button type="button" onClick={() => copy("LaTeX", turn.parse.latex ?? "")}>
-              Copy equation as LaTeX
-            </button>
-            <button type="button" onClick={() => copy("Source", turn.equation)}>
-              Copy equation as text
-            </button>
-            {forkable && turn.parse.canonical !== null && (
+        <Menu label="Export" name="Copies and files" edge="left" opensWith="e">
+          {() => (
+            <>
+              <button type="button" onClick={() => copy("LaTeX", turn.parse.latex ?? "")}>
+                Copy equation as LaTeX
+              </button>
+              <button type="button" onClick={() => copy("Source", turn.equation)}>
+                Copy equation as text
+              </button>
+              {forkable && turn.parse.canonical !== null && (
+                <button
+                  type="button"
+                  onClick={() =>
+                    api.simplify(turn.parse.canonical ?? "").then(
+                      ({ outcome, equation }) =>
+                        copy(
+                          outcome === "simplified" ? "Simplified equation" : "Equation",
+                          equation,
+                        ),
+                      (error: Error) => setSaid(error.message),
+                    )
+                  }
+                >
+                  Copy simplified equation
+                </button>
+              )}
+              {turn.parse.canonical !== null && (
+                <button type="button" onClick={() => copy("Python", toPython(task, targets, turn))}>
+                  Copy Python that recomputes it
+                </button>
+              )}
               <button
                 type="button"
                 onClick={() =>
-                  api.simplify(turn.parse.canonical ?? "").then(
-                    ({ outcome, equation }) =>
-                      copy(outcome === "simplified" ? "Simplified equation" : "Equation", equation),
-                    (error: Error) => setSaid(error.message),
+                  save(
+                    `${id}-turn-${turn.turn}.csv`,
+                    new Blob([toCsv(task, turn)], { type: "text/csv" }),
                   )
                 }
               >
-                Copy simplified equation
+                Save data and prediction as CSV
               </button>
-            )}
-            {turn.parse.canonical !== null && (
-              <button type="button" onClick={() => copy("Python", toPython(task, targets, turn))}>
-                Copy Python that recomputes it
-              </button>
-            )}
-            <button
-              type="button"
-              onClick={() =>
-                save(
-                  `${id}-turn-${turn.turn}.csv`,
-                  new Blob([toCsv(task, turn)], { type: "text/csv" }),
-                )
-              }
-            >
-              Save data and prediction as CSV
-            </button>
-            {finished && forkable && (
-              <a href={exportAddress([id])} download>
-                Save the episode's events as JSONL
-              </a>
-            )}
-          </div>
-        </details>
+              {finished && forkable && (
+                <a href={exportAddress([id])} download>
+                  Save the episode's events as JSONL
+                </a>
+              )}
+            </>
+          )}
+        </Menu>
       )}
       {forkable && turn && !fork.data && (
         <button

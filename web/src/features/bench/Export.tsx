@@ -1,6 +1,7 @@
-import { type RefObject, useRef, useState } from "react";
+import { type RefObject, useState } from "react";
 import { exportAddress, reportAddress } from "../../api/client";
 import type { EpisodeView, Followed } from "../../episode/types";
+import { Menu } from "../../shared/Menu";
 import { save } from "../../viz";
 import { pictureOf, toPng } from "../../viz/picture";
 import { provenance, toNotebook, toTable } from "./files";
@@ -15,7 +16,6 @@ interface Props {
 
 /** The bench as files: for a paper, a colleague, a program. */
 export function Export({ figures, episode, law, followed }: Props) {
-  const menu = useRef<HTMLDetailsElement>(null);
   const [said, setSaid] = useState("");
   const name = `${(episode.task.title || "law").replace(/[^\p{L}\p{N}]+/gu, "-").slice(0, 60)}-${episode.episode_id.slice(0, 8)}`;
   const text = (suffix: string, type: string, content: string) =>
@@ -48,44 +48,37 @@ export function Export({ figures, episode, law, followed }: Props) {
   return (
     <div className="flex items-center gap-2">
       {said && <span className="text-xs text-danger">{said}</span>}
-      <details
-        ref={menu}
-        className="relative"
-        onKeyDown={(event) => {
-          if (event.key !== "Escape" || !menu.current) return;
-          menu.current.open = false;
-          menu.current.querySelector("summary")?.focus();
-        }}
-      >
-        <summary className="button">Export</summary>
-        <div className="menu right-0">
-          {items.map(({ label, act }) => (
-            <button
-              key={label}
-              type="button"
-              onClick={() => {
-                act();
-                if (menu.current) menu.current.open = false;
-              }}
-            >
-              {label}
-            </button>
-          ))}
-          {episode.status === "finished" && (
-            <>
-              <a
-                href={reportAddress(episode.episode_id, law.chosen ? undefined : law.equation)}
-                download
+      <Menu label="Export" name="Files" edge="right">
+        {(close) => (
+          <>
+            {items.map(({ label, act }) => (
+              <button
+                key={label}
+                type="button"
+                onClick={() => {
+                  act();
+                  close();
+                }}
               >
-                Report (HTML, prints to PDF)
-              </a>
-              <a href={exportAddress([episode.episode_id])} download>
-                Episode as JSONL
-              </a>
-            </>
-          )}
-        </div>
-      </details>
+                {label}
+              </button>
+            ))}
+            {episode.status === "finished" && (
+              <>
+                <a
+                  href={reportAddress(episode.episode_id, law.chosen ? undefined : law.equation)}
+                  download
+                >
+                  Report (HTML, prints to PDF)
+                </a>
+                <a href={exportAddress([episode.episode_id])} download>
+                  Episode as JSONL
+                </a>
+              </>
+            )}
+          </>
+        )}
+      </Menu>
     </div>
   );
 }

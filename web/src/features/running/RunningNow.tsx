@@ -74,6 +74,7 @@ export default function RunningNow() {
   return (
     <Menu
       name="Running now"
+      edge="right"
       label={
         <>
           <span aria-hidden="true">{playing.length > 0 ? "● " : "○ "}</span>
