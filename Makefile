@@ -117,20 +117,17 @@ nano: .venv/installed-dev
 
 # The adapter that ships: SmolLM2 on random laws, three stages of supervised training (about half a CPU hour).
 SMOLLM2 := runs/smollm2
-LESSONS := $(BIN)/physix dataset lessons --db sqlite:///$(SMOLLM2)/lessons.db
-HABITS := --synthetic 620 --systems 90 --first-seed 30000 --starts habits --run-id lessons-2
-TEACH := $(BIN)/physix train sft --profile smollm2 --backend peft --batch 8
+LESSONS := $(BIN)/physix dataset lessons --synthetic 1400 --systems 150 --plane-firsts 0.4 --line-firsts 0.4
 smollm2: .venv/installed-dev
 	mkdir -p $(SMOLLM2)
 	$(BIN)/physix models pull smollm2 --unpack
-	$(LESSONS) --out $(SMOLLM2)/lessons-1
-	$(LESSONS) --out $(SMOLLM2)/lessons-2 $(HABITS) --firsts 0.2
-	$(LESSONS) --out $(SMOLLM2)/lessons-3a --firsts 0.06 --systems-firsts 0.15 --leaps 0.2
-	$(LESSONS) --out $(SMOLLM2)/lessons-3b $(HABITS) --firsts 0.06 --leaps 0.2
-	$(TEACH) --dataset $(SMOLLM2)/lessons-1 --output-dir $(SMOLLM2)/sft-1 --num-steps 120
-	$(TEACH) --model $(SMOLLM2)/sft-1/model --dataset $(SMOLLM2)/lessons-2 --output-dir $(SMOLLM2)/sft-2 --num-steps 110 --learning-rate 5e-4
-	$(TEACH) --model $(SMOLLM2)/sft-2/model --dataset $(SMOLLM2)/lessons-3a --dataset $(SMOLLM2)/lessons-3b --output-dir $(SMOLLM2)/sft-3 --num-steps 140
-	$(BIN)/physix train gguf --model $(SMOLLM2)/sft-3/model --out $(SMOLLM2) --name smollm2-physix
+	$(LESSONS) --db sqlite:///$(SMOLLM2)/lessons.db --first-seed 10000 --run-id lessons-a --out $(SMOLLM2)/lessons-a
+	$(LESSONS) --db sqlite:///$(SMOLLM2)/lessons.db --first-seed 30000 --run-id lessons-b --out $(SMOLLM2)/lessons-b
+	$(BIN)/physix train sft --profile smollm2 --backend peft --batch 8 --num-steps 320 \
+		--dataset $(SMOLLM2)/lessons-a --dataset $(SMOLLM2)/lessons-b --output-dir $(SMOLLM2)/sft
+	$(BIN)/physix train grpo --profile smollm2 --backend peft --model $(SMOLLM2)/sft/model --num-steps 60 \
+		--db sqlite:///$(SMOLLM2)/rollouts.db --output-dir $(SMOLLM2)/grpo
+	$(BIN)/physix train gguf --model $(SMOLLM2)/grpo/model --out $(SMOLLM2) --name smollm2-physix
 
 types: web/node_modules/.installed .venv/installed-dev
 	$(BIN)/python -m physix.api.openapi > web/src/api/openapi.json

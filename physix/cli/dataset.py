@@ -58,36 +58,30 @@ def dataset_lessons(
     synthetic: Annotated[int, typer.Option(min=0, help="Random laws, one episode each.")] = 1_150,
     systems: Annotated[int, typer.Option(min=0, help="Episodes on tiers 1 and 2.")] = 250,
     first_seed: Annotated[int, typer.Option(min=0, help="Other lessons: another seed.")] = 10_000,
-    starts: Annotated[
-        str, typer.Option(help="mixed, or habits: terms to drop as often as to add.")
-    ] = "mixed",
+    plane_firsts: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of first turns to learn, laws of two equations.")
+    ] = 0.3,
+    line_firsts: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="The same for laws of one equation.")
+    ] = 0.3,
+    system_firsts: Annotated[float, typer.Option(min=0.0, max=1.0, help="The same for tiers 1 and 2.")] = 1.0,
     lines: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the repairs of a single equation.")
     ] = 1.0,
-    leaps: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of the repairs that no finding leads to.")
-    ] = 1.0,
-    systems_firsts: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of first turns on tiers 1 and 2, mixed starts.")
-    ] = 1.0,
-    firsts: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of first turns to learn.")] = 0.4,
     run_id: Annotated[str, typer.Option("--run-id", help="Repeating it continues it.")] = "lessons-1",
 ) -> None:
     """Play lessons on random laws into the log and write their rows: what a small model learns from."""
     from physix.training.data.files import write_lessons
     from physix.training.data.lessons import LessonPlan
 
-    if starts not in ("mixed", "habits"):
-        raise BadInputError(f"Unknown --starts {starts[:20]!r}: use mixed or habits.")
     plan = LessonPlan(
         synthetic=synthetic,
         systems=systems,
         first_seed=first_seed,
-        firsts=firsts,
-        leaps=leaps,
+        plane_firsts=plane_firsts,
+        line_firsts=line_firsts,
+        system_firsts=system_firsts,
         lines=lines,
-        systems_firsts=systems_firsts,
-        starts="mixed" if starts == "mixed" else "habits",
     )
     report = anyio.run(write_lessons, db or Settings().db, plan, run_id, out)
     sys.stdout.write(json.dumps(report, indent=2) + "\n")

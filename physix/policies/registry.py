@@ -215,7 +215,8 @@ def _local_model(name: str, settings: Settings, *, allow_files: bool) -> Policy 
     if found is None:
         return None
     backend = LocalBackend(found, threads=settings.local_threads)
-    return ChatPolicy(name, backend, settings, dialogue="compact", constrain=settings.grammar != "off")
+    dialogue = "compact" if settings.dialogue == "auto" else settings.dialogue
+    return ChatPolicy(name, backend, settings, dialogue=dialogue, constrain=settings.grammar != "off")
 
 
 def _backend(kind: str, model: str, settings: Settings, *, allow_files: bool) -> Backend | None:

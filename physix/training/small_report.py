@@ -9,7 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from pathlib import Path
+from typing import Literal
 
 import anyio
 from numpy.random import PCG64, Generator, SeedSequence
@@ -20,7 +22,7 @@ from physix.engine.events import Provenance
 from physix.engine.ports import Observation, PastTurn, Policy, Proposal, TokenSink
 from physix.engine.systems.splits import EVALUATION_SEEDS, HELD_OUT_SYSTEMS, TRAINING_SYSTEMS
 from physix.engine.systems.task import Task, Truth
-from physix.engine.verifier.types import Hypothesis
+from physix.engine.verifier.types import Constants, Hypothesis
 from physix.policies import make_policy
 from physix.policies.obedient import ObedientPolicy, zero_law
 from physix.settings import Settings
@@ -30,7 +32,14 @@ from physix.training.data.synthetic import SYNTHETIC, draw
 from physix.training.evaluate import METRICS, AlteredHistory, Played, metric_interval, played
 from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
 
-SUITES = {"tier 3": HELD_OUT_SYSTEMS, "tiers 1 and 2": TRAINING_SYSTEMS, SYNTHETIC: (SYNTHETIC,)}
+PLANES = "synthetic planes"  # random laws of two equations
+SUITES = {
+    "tier 3": HELD_OUT_SYSTEMS,
+    "tiers 1 and 2": TRAINING_SYSTEMS,
+    SYNTHETIC: (SYNTHETIC,),
+    PLANES: (SYNTHETIC,),
+}
+FIRST = 10_000  # seeds below are for looking at while a model is made; what is reported begins here
 SHOWN = ("solved@1", "solved@2", "solved@4", "solved@8", "turns", "recovered", "format")
 
 
@@ -44,18 +53,27 @@ class Arm:
         hint: "given", "removed" or "misleading".
         told: what the policy is told of a turn: "true", "shuffled" (of another task), "none" (nothing was
             found), each after the same first law, `= 0`; "own" lets it begin by itself.
+        prompt: for language models in this process.
+        constants: who finds the numbers, the verifier ("fitted") or the policy ("declared").
+        first: number of the first task.
     """
 
     policy: str
     suite: str
     hint: str = "given"
     told: str = "own"
+    prompt: Literal["compact", "full"] = "compact"
+    constants: Constants = "fitted"
+    first: int = FIRST
 
     @property
     def name(self) -> str:
         """What the arm is called in a log and in tables."""
         extra = [] if self.hint == "given" else [f"hint {self.hint}"]
         extra += [] if self.told == "own" else [f"mismatch {self.told}"]
+        extra += [] if self.prompt == "compact" else ["full prompt"]
+        extra += [] if self.constants == "fitted" else ["constants declared"]
+        extra += [] if self.first == FIRST else [f"from {self.first}"]
         return " | ".join(
             [self.policy.rpartition("/")[2] if "+" in self.policy else self.policy, self.suite, *extra]
         )
@@ -67,20 +85,28 @@ class SyntheticPlan:
 
     episodes: int
     hint: str = "given"
+    first: int = FIRST
+    planes: bool = False
 
     def tasks(self) -> Iterator[tuple[Task, Truth]]:
         """Yield the tasks."""
-        for n in range(self.episodes):
-            drawn = draw(EVALUATION_SEEDS.start + n, hint="given" if self.hint == "given" else "removed")
-            yield drawn.task, drawn.truth
+        mode = "given" if self.hint == "given" else "removed"
+        drawn = (draw(EVALUATION_SEEDS.start + n, hint=mode) for n in count(self.first))
+        wanted = (one for one in drawn if not self.planes or len(one.law.equations) == 2)
+        for one in islice(wanted, self.episodes):
+            yield one.task, one.truth
 
 
 def plan_of(arm: Arm, episodes: int) -> TaskPlan | SyntheticPlan:
     """Return the same tasks for every arm of a suite, none of which any training drew."""
-    if arm.suite == SYNTHETIC:
-        return SyntheticPlan(episodes=episodes, hint=arm.hint)
-    systems = SUITES[arm.suite]
-    return TaskPlan(systems=systems, episodes=episodes, first_seed=EVALUATION_SEEDS.start, hint=arm.hint)
+    if arm.suite in (SYNTHETIC, PLANES):
+        return SyntheticPlan(episodes=episodes, hint=arm.hint, first=arm.first, planes=arm.suite == PLANES)
+    return TaskPlan(
+        systems=SUITES[arm.suite],
+        episodes=episodes,
+        first_seed=EVALUATION_SEEDS.start + arm.first,
+        hint=arm.hint,
+    )
 
 
 class FirstZero:
@@ -97,10 +123,12 @@ class FirstZero:
 async def play_arm(db: str, arm: Arm, episodes: int, settings: Settings) -> list[Played]:
     """Play what the log does not hold yet of an arm, and return what its episodes came to, in order."""
     plan = plan_of(arm, episodes)
+    if arm.prompt == "full":
+        settings = settings.model_copy(update={"dialogue": "chat"})
     pool = await _pool(plan) if arm.told == "shuffled" else []
     options = RolloutOptions(
         run_id=arm.name,
-        config=lesson_config(),
+        config=lesson_config(constants=arm.constants),
         labels={"split": "evaluation", "arm": arm.name},
         concurrency=4,
     )

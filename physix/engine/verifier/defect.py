@@ -93,13 +93,19 @@ def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
 
 def _examine(equation: Equation, parsed: ParsedHypothesis, motion: Motion, response: Response) -> Defects:
     whole = [_own(negative, node, motion, parsed) for negative, node in summands(equation.expression)]
-    own = whole + _finer(equation, motion, parsed)
+    finer = _finer(equation, motion, parsed)
+    own = whole + [part for _, part in finer]
     values = np.empty((len(motion.columns["t"]), len(own)))
     for at, term in enumerate(own):
         values[:, at] = term.values
     if not np.isfinite(values).all():
         return Defects(holds=False, findings=())
     rows = response.weighted(values)
+    open_ = [at for at, term in enumerate(whole) if not term.names.isdisjoint(parsed.free)]
+    if open_:
+        strengths = _at_best(rows[:, : len(whole)], open_, response.measured)
+        scale = np.concatenate([strengths, strengths[[at for at, _ in finer]]])
+        rows = rows * scale
     defect = response.measured - rows[:, : len(whole)].sum(axis=1)
     problem = _problem(rows, defect, len(whole), response)
     if not math.isfinite(problem.before):
@@ -120,6 +126,21 @@ def _examine(equation: Equation, parsed: ParsedHypothesis, motion: Motion, respo
         return Defects(holds=True, findings=())
     findings = _findings(chosen.choice, problem, chosen.noise, equation, own, response)
     return Defects(holds=False, findings=tuple(findings))
+
+
+def _at_best(rows: FloatArray, open_: Sequence[int], measured: FloatArray) -> FloatArray:
+    """Return what to multiply each summand by: 1, and what fits best where a constant was left open.
+
+    Simulated constants make up for what another equation lacks, which is then not seen here. Along the data
+    each equation stands for itself.
+    """
+    strengths = np.ones(rows.shape[1])
+    norms = np.sqrt(np.maximum((rows[:, open_] ** 2).sum(axis=0), 1e-300))
+    left = measured - np.delete(rows, open_, axis=1).sum(axis=1)
+    found = np.linalg.lstsq(rows[:, open_] / norms, left, rcond=1e-8)[0] / norms
+    if np.isfinite(found).all() and (found != 0.0).all():
+        strengths[open_] = found
+    return strengths
 
 
 def _felt(
@@ -260,13 +281,18 @@ def _own(negative: bool, node: Node, motion: Motion, parsed: ParsedHypothesis) -
     return _Own(signed, np.broadcast_to(values, motion.columns["t"].shape))
 
 
-def _finer(equation: Equation, motion: Motion, parsed: ParsedHypothesis) -> list[_Own]:
-    """Return the parts of summands that are products of sums: `-k*T` and `k*A` of `-k*(T - A)`."""
-    parts: list[_Own] = []
-    for negative, node in summands(equation.expression):
+def _finer(equation: Equation, motion: Motion, parsed: ParsedHypothesis) -> list[tuple[int, _Own]]:
+    """Return the parts of summands that are products of sums: `-k*T` and `k*A` of `-k*(T - A)`.
+
+    Each comes with the number of its summand.
+    """
+    parts: list[tuple[int, _Own]] = []
+    for at, (negative, node) in enumerate(summands(equation.expression)):
         count = _count(node)
         if count > 1 and len(parts) + count <= MAX_PARTS:
-            parts += [_own(sign, part, motion, parsed) for sign, part in expanded(node, negative=negative)]
+            parts += [
+                (at, _own(sign, part, motion, parsed)) for sign, part in expanded(node, negative=negative)
+            ]
     return parts
 
 

@@ -88,7 +88,7 @@ class Fit:
             case _:
                 return (
                     "The constants were still improving when the search for them ended: what is left over "
-                    "may be theirs, so nothing is said about the law."
+                    "may be theirs."
                 )
 
 

@@ -78,6 +78,13 @@ def find_mismatch(
     return _mismatch(defects, worst, _fair(shape_of(series), defects))
 
 
+def find_lacking(task: Task, parsed: ParsedHypothesis) -> Mismatch:
+    """Return the terms that a law lacks or has too many whatever its open constants are, and nothing else."""
+    findings = find_defects(parsed, task).findings
+    lacking = tuple(one for one in findings if one.kind in ("missing", "superfluous"))
+    return _mismatch(Defects(holds=False, findings=lacking), None, None)
+
+
 def _is_slight(finding: Finding) -> bool:
     return finding.kind == "strength" and abs(finding.factor - 1.0) < _SLIGHT
 

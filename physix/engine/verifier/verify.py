@@ -13,7 +13,7 @@ from physix.engine.verifier.fit import Fit, fit_free_params
 from physix.engine.verifier.forecast import arrives
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex_and_terms
-from physix.engine.verifier.mismatch import find_mismatch
+from physix.engine.verifier.mismatch import find_lacking, find_mismatch
 from physix.engine.verifier.prepared import Same, prepare, prepare_hidden
 from physix.engine.verifier.score import (
     carries_over,
@@ -29,7 +29,6 @@ from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import (
     Correctness,
     Hypothesis,
-    Mismatch,
     ParseReport,
     Rejection,
     Reward,
@@ -134,11 +133,11 @@ def _judge(
     right = ran and passes(prepared, run, reward, config)
     # Measured data know no law: only what was held back can tell a law from a curve that fits.
     unconfirmed = task.measured and not truth.hidden and truth.equation is None
-    # A law whose constants could not be determined is no law to find fault with.
-    uncertain = Mismatch(within_noise=False, holds=False)
+    # Where constants could not be determined, the motion is no evidence against the law: the data are.
+    caution = fit.caution if fit else None
     findings = (
-        uncertain
-        if fit and fit.caution
+        find_lacking(task, parsed)
+        if caution
         else find_mismatch(task, parsed, prepared, run, fits, config.max_evaluations)
     )
     return Verification(
@@ -149,7 +148,7 @@ def _judge(
         generalisation=generalised,
         match_dense=math.sqrt(reward.match),
         correctness=correctness(parsed, task, truth),
-        mismatch=(fit and fit.caution) or describe(findings, task.variables, None if ran else run.message),
+        mismatch=_said(caution, describe(findings, task.variables, None if ran else run.message)),
         findings=findings,
         solved=right
         and not unconfirmed
@@ -157,6 +156,10 @@ def _judge(
         and arrives(parsed, task, truth, run, [one for one, _ in hidden], config),
         passed=right and unconfirmed,
     )
+
+
+def _said(caution: str | None, found: str) -> str:
+    return found if caution is None else f"{caution} {found}".rstrip()
 
 
 def preview(task: Task, hypothesis: Hypothesis, config: VerifierConfig) -> tuple[ParseReport, Simulation]:

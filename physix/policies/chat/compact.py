@@ -64,8 +64,7 @@ def _first(observation: Observation) -> tuple[str, int, tuple[int, ...]]:
 
 
 def _later(observation: Observation) -> tuple[str, int, tuple[int, ...]]:
-    last = observation.history[-1]
-    best = max(observation.history, key=lambda turn: (turn.reward.match, turn.turn))
+    last, best = observation.history[-1], shown(observation)
     task = observation.task
     names = [*(v.name for v in task.variables), *(i.name for i in task.inputs)]
     parts = [_hint(task), f"Variables: {', '.join(names)}"]
@@ -78,20 +77,27 @@ def _later(observation: Observation) -> tuple[str, int, tuple[int, ...]]:
     return "\n".join(parts), 0, turns
 
 
+def shown(observation: Observation) -> PastTurn:
+    """Return the turn whose law is shown after turn 1: the best so far, of equals the latest."""
+    return max(observation.history, key=lambda turn: (turn.reward.match, turn.turn))
+
+
+def told(turn: PastTurn) -> list[Finding]:
+    """Return the findings that are told of a turn, in the order of the telling."""
+    said = () if turn.findings is None else turn.findings.findings
+    # Where a term is to be added or dropped, the strengths of the others are fitted anew anyway.
+    telling = [one for one in said if one.kind != "strength"] or said
+    # Equation by equation, as the law is written: a small model edits from left to right.
+    return sorted(telling[:_FINDINGS], key=lambda one: one.target)
+
+
 def found(turn: PastTurn) -> str:
     """Return what the verifier found wrong with a turn's law, in as few words as a small model needs."""
     if turn.findings is None:
         return turn.mismatch[:_WORDS]
     if turn.findings.within_noise:
         return "it fits what is shown, but not other motions of the kind."
-    said = turn.findings.findings
-    # Where a term is to be added or dropped, the strengths of the others are fitted anew anyway.
-    telling = [one for one in said if one.kind != "strength"] or said
-    if telling:
-        # Equation by equation, as the law is written: a small model edits from left to right.
-        told = sorted(telling[:_FINDINGS], key=lambda one: one.target)
-        return "; ".join(_said(one) for one in told) + "."
-    return turn.mismatch[:_WORDS]
+    return "; ".join(map(_said, telling)) + "." if (telling := told(turn)) else turn.mismatch[:_WORDS]
 
 
 def _said(finding: Finding) -> str:

@@ -25,6 +25,11 @@ _PUSHED = (
     "A body is pulled along",
     "A boat runs before a steady wind",
     "A ball rolls down a ramp",
+    "A jug falls off a shelf",
+    "A stone flies over a wall",
+    "Something is dropped from a height",
+    "A dart is thrown at a board",
+    "A drop leaves a fountain",
 )
 _COASTING = (
     "A puck slides over a table",

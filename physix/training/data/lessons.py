@@ -1,9 +1,10 @@
-"""Episodes that teach the skill: a first law that is often wrong, repaired by what the findings say.
+"""Episodes that teach the skill: a first law that lacks or holds too much, mended by what is found.
 
-The teacher knows the law, yet it plays as a good student would: it does what the findings say as long as
-that leads towards the law, and only where they mislead does it write the law itself. Rows are mined from
-the log: turn 1 is paired with the law that solved the episode (its own first law may be a mistake on
-purpose), each later turn with the teacher's repair. Episodes that were not solved teach nothing.
+The teacher knows the law and uses it for its first turn alone. From then on it does what the findings
+say, as anybody could who reads them; an episode in which that does not lead to the law teaches nothing.
+Rows are mined from the log. Turn 1 is paired with the law to begin with: the whole of it along a line; in
+a plane what holds things and what pulls evenly, because what is lacking there is found, while a wrong
+coupling may fit what is shown as well as the right one. Each later turn is paired with what was found, done.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from physix.engine.episode import observe
 from physix.engine.events import Provenance
 from physix.engine.ports import EventLog, Observation, Policy, Proposal, TokenSink
 from physix.engine.systems.splits import TRAINING_SYSTEMS
-from physix.engine.systems.targets import targets
+from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import Task, Truth
-from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.verifier.types import Constants, Hypothesis, VerifierConfig
 from physix.policies.chat import compact
 from physix.policies.chat.reply import ParseFailure, parse_completion
-from physix.training.data.law import Law, law_of, obeyed, read_law, renamed, with_term, without_term
+from physix.training.data.law import Law, Term, law_of, obeyed, read_law, renamed, with_term, without_term
 from physix.training.data.synthetic import KNOWN_STRUCTURES, SYNTHETIC, draw
 from physix.training.rollout import RolloutOptions, TaskPlan, play_one
 
@@ -38,24 +39,49 @@ _STRUCTURES = {  # of KNOWN_STRUCTURES, each system's
     "spring_mass": 5,
     "damped_spring": 6,
 }
-Start = Literal["right", "nothing", "less", "more", "swapped", "unreadable", "habit"]
-Starts = Literal["mixed", "habits"]
-_STARTS: dict[Starts, tuple[tuple[Start, float], ...]] = {
-    "mixed": (
-        ("right", 0.08), ("nothing", 0.2), ("less", 0.36), ("more", 0.1), ("swapped", 0.22),
-        ("unreadable", 0.04),
-    ),
-    "habits": (("habit", 0.66), ("nothing", 0.08), ("less", 0.1), ("swapped", 0.14), ("unreadable", 0.02)),
+Start = Literal["modest", "nothing", "less", "more", "swapped", "unreadable", "habit"]
+_STARTS: dict[Start, float] = {
+    "modest": 0.3, "nothing": 0.14, "less": 0.22, "more": 0.14, "swapped": 0.12, "habit": 0.05,
+    "unreadable": 0.03,
 }  # fmt: skip
 
 
-def lesson_config(max_turns: int = 8) -> EpisodeConfig:
+def lesson_config(max_turns: int = 8, constants: Constants = "fitted") -> EpisodeConfig:
     """Return the rules that small models learn by: structure alone, the strict profile, gains."""
     return EpisodeConfig(
         max_turns=max_turns,
         reward_mode="gain",
-        verifier=VerifierConfig(profile="strict", constants="fitted"),
+        verifier=VerifierConfig(profile="strict", constants=constants),
     )
+
+
+def begun(law: Law, task: Task) -> Law:
+    """Return what of a law a first guess should hold: all of it along a line, of two axes what is plain.
+
+    Plain is what holds a thing at its place, joins two places, or pulls evenly.
+    """
+    wanted = targets(task.variables)
+    if len(wanted) == 1:
+        return law
+    return renamed(
+        Law(
+            tuple(
+                (left, tuple(term for term in terms if _plain(term, target)))
+                for (left, terms), target in zip(law.equations, wanted, strict=True)
+            )
+        ),
+        _taken(task),
+    )
+
+
+def _plain(term: Term, target: Target) -> bool:
+    place = target.variable
+    joins = term.rest.startswith(("(", "sin(")) and " - " in term.rest and "/" not in term.rest
+    return joins or term.rest in ("", place, f"sin({place})")
+
+
+def _taken(task: Task) -> list[str]:
+    return [*(v.name for v in task.variables), *(i.name for i in task.inputs)]
 
 
 class LessonPolicy:
@@ -63,20 +89,15 @@ class LessonPolicy:
 
     name = TEACHER
 
-    def __init__(self, task: Task, law: Law, starts: Starts = "mixed") -> None:
-        self._starts = _STARTS[starts]
+    def __init__(self, task: Task, law: Law) -> None:
         self._task, self._law = task, law
-        self._taken = [*(v.name for v in task.variables), *(i.name for i in task.inputs)]
+        self._taken = _taken(task)
         self._rng = Generator(PCG64(SeedSequence([task.seed or 0, len(task.system_id), 52])))
-        self._current = law
+        self._meant = law
 
     async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
         """See `Policy.propose`."""
-        if observation.turn == 1:
-            equation = self._begin()
-        else:
-            self._current = self._repaired(observation)
-            equation = self._current.text()
+        equation = self._begin() if observation.turn == 1 else self._mended(observation).text()
         read = parse_completion(
             equation, self._task.variables, constants=observation.constants, inputs=self._task.inputs
         )
@@ -84,30 +105,31 @@ class LessonPolicy:
             read = Hypothesis(equation=equation)  # a mistake on purpose: the verifier says what is wrong
         return Proposal(hypothesis=read, provenance=Provenance(policy=self.name), raw_completion=equation)
 
+    def _mended(self, observation: Observation) -> Law:
+        return mended(observation, self._taken) or self._meant
+
     def _begin(self) -> str:
-        kinds, chances = zip(*self._starts, strict=True)
+        kinds, chances = zip(*_STARTS.items(), strict=True)
         kind: Start = kinds[int(self._rng.choice(len(kinds), p=chances))]
-        self._current = self._started(kind)
-        text = self._current.text()
+        self._meant = renamed(self._draft(kind), self._taken)
+        text = self._meant.text()
         return self._spoilt(text) if kind == "unreadable" else text
 
-    def _started(self, kind: Start) -> Law:
-        return renamed(self._draft(kind), self._taken)
-
     def _draft(self, kind: Start) -> Law:
+        plain = begun(self._law, self._task)
         match kind:
             case "nothing":
                 return Law(tuple((left, ()) for left, _ in self._law.equations))
             case "less":
                 return self._less(self._law, int(self._rng.integers(1, 4)))
             case "more":
-                return self._more(self._law)
+                return self._more(plain)
             case "swapped":
                 return self._more(self._less(self._law, 1))
             case "habit":
                 return self._habit()
             case _:
-                return self._law
+                return self._less(plain, 1) if plain == self._law else plain
 
     def _less(self, law: Law, count: int) -> Law:
         for _ in range(count):
@@ -150,33 +172,15 @@ class LessonPolicy:
         )
         return choices[int(self._rng.integers(len(choices)))].strip()
 
-    def _repaired(self, observation: Observation) -> Law:
-        last = observation.history[-1]
-        findings = () if last.findings is None else last.findings.findings
-        following = obeyed(self._current, findings, self._taken)
-        if _distance(following, self._law) < _distance(self._current, self._law):
-            return following
-        return self._towards(self._current)
 
-    def _towards(self, law: Law) -> Law:
-        """Return the true law, written as a change of `law`: what is there keeps its name and place."""
-        truth = dict(self._law.equations)
-        for left, terms in law.equations:
-            for term in terms:
-                if term.rest not in self._law.rests(left):
-                    law = without_term(law, left, term)
-        for left, terms in truth.items():
-            for term in terms:
-                if term.rest not in law.rests(left):
-                    law = with_term(law, left, term.rest, negative=term.negative, taken=self._taken)
-        return renamed(law, self._taken)
-
-
-def _distance(one: Law, other: Law) -> int:
-    def terms(law: Law) -> set[tuple[str, str]]:
-        return {(left, term.rest) for left, many in law.equations for term in many}
-
-    return len(terms(one) ^ terms(other))
+def mended(observation: Observation, taken: list[str]) -> Law | None:
+    """Return the law that the prompt shows with what it says was found done, None if it cannot be read."""
+    shown = compact.shown(observation)
+    try:
+        law = read_law(shown.equation)
+    except ValueError:
+        return None
+    return obeyed(law, compact.told(shown), taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,22 +190,17 @@ class LessonPlan:
     Attributes:
         synthetic: how many random laws.
         systems: how many tasks of tiers 1 and 2, which take turns.
-        starts: "mixed", or "habits": mostly what a small model says first of anything, so that terms are to
-            be dropped as often as added.
-        leaps: share of the later turns that no finding leads to: they are learnt from hints alone.
+        plane_firsts, line_firsts, system_firsts: shares of the first turns that are learnt: on random laws
+            of two equations, of one, and on tiers 1 and 2. Their tables make them twice as long as a repair.
         lines: share of the repairs of one equation: those of two are harder, and the held-out tier has two.
-        systems_firsts: share of the first turns on tiers 1 and 2, where the starts are mixed.
-        firsts: share of the synthetic episodes whose first turn is learnt too. Its table makes it twice as
-            long as a repair, and repairs are what carries over.
     """
 
     synthetic: int
     systems: int
     first_seed: int = 10_000
-    firsts: float = 0.4
-    starts: Starts = "mixed"
-    leaps: float = 1.0
-    systems_firsts: float = 1.0
+    plane_firsts: float = 0.3
+    line_firsts: float = 0.3
+    system_firsts: float = 1.0
     lines: float = 1.0
 
     def tasks(self) -> Iterator[tuple[Task, Truth, Law]]:
@@ -236,7 +235,7 @@ async def play_lessons(log: EventLog, plan: LessonPlan, run_id: str) -> AsyncIte
     engine = EpisodeEngine(log)
     options = RolloutOptions(run_id=run_id, config=lesson_config())
     for task, truth, law in plan.tasks():
-        policy: Policy = LessonPolicy(task, law, plan.starts)
+        policy: Policy = LessonPolicy(task, law)
         yield await play_one(engine, task, truth, policy, options), law
 
 
@@ -251,7 +250,6 @@ class Lesson:
     system_id: str
     policy: str
     turn: int
-    kind: Literal["first", "repair", "leap"]
     generalisation: float
 
 
@@ -261,42 +259,33 @@ def lessons_of(episode: Episode, law: Law) -> Iterator[Lesson]:
     if solved_at is None:
         return
     for index in range(solved_at):
-        seen = replace(episode, turns=episode.turns[:index], finished=None)
-        # A first law may be wrong on purpose: what is learnt in its place is the law itself.
-        wanted = episode.turns[solved_at - 1 if index == 0 else index]
-        equation = law.text() if index == 0 else wanted.submitted.equation
+        turn = episode.turns[index]
+        equation = begun(law, episode.task).text() if index == 0 else turn.submitted.equation
+        if index and equation in {past.submitted.equation for past in episode.turns[:index]}:
+            continue  # nothing was found that could be done: to repeat oneself is no lesson
         yield Lesson(
-            prompt=compact.render(observe(seen)).as_chat(),
+            prompt=compact.render(
+                observe(replace(episode, turns=episode.turns[:index], finished=None))
+            ).as_chat(),
             completion=[{"role": "assistant", "content": compact.reply_of(equation)}],
             episode_id=episode.episode_id,
             task_id=episode.task.task_id,
             system_id=episode.task.system_id,
             policy=episode.started.policy,
             turn=index + 1,
-            kind="first" if index == 0 else _kind(episode, index),
-            generalisation=wanted.rewarded.generalisation or 0.0,
+            generalisation=turn.rewarded.generalisation or 0.0,
         )
-
-
-def _kind(episode: Episode, index: int) -> Literal["repair", "leap"]:
-    """Return whether a turn does what was found about the one before, or leaps to what no finding names."""
-    before, after = episode.turns[index - 1], episode.turns[index]
-    findings = () if before.rewarded.findings is None else before.rewarded.findings.findings
-    taken = [*(v.name for v in episode.task.variables), *(i.name for i in episode.task.inputs)]
-    try:
-        following = obeyed(read_law(before.submitted.equation), findings, taken)
-    except ValueError:
-        return "leap"
-    return "repair" if following.text() == after.submitted.equation else "leap"
 
 
 def chosen(lesson: Lesson, plan: LessonPlan) -> bool:
     """Tell whether a row is kept: the same rows every time."""
-    if lesson.kind == "repair" and "; " in lesson.completion[0]["content"]:
-        return True
-    share = {"first": plan.firsts, "leap": plan.leaps, "repair": plan.lines}[lesson.kind]
-    if lesson.system_id != SYNTHETIC and lesson.kind == "first" and plan.starts == "mixed":
-        share = max(share, plan.systems_firsts)
+    plane = "; " in lesson.completion[0]["content"]
+    if lesson.turn > 1:
+        share = 1.0 if plane else plan.lines
+    elif lesson.system_id != SYNTHETIC:
+        share = plan.system_firsts
+    else:
+        share = plan.plane_firsts if plane else plan.line_firsts
     number = int(lesson.task_id.rpartition("/")[2].partition(",")[0])
     return number % 100 < round(100 * share)
 

@@ -150,11 +150,11 @@ def _attempt(rng: Generator, seed: int, hint: str) -> Synthetic | None:
 def _axes(rng: Generator) -> tuple[tuple[_Axis, ...], tuple[InputVariable, ...]]:
     kind = rng.random()
     axes: tuple[_Axis, ...]
-    if kind < 0.42:
+    if kind < 0.25:
         axes = (_Axis(*_LINES[int(rng.integers(len(_LINES)))]),)
-    elif kind < 0.88:
+    elif kind < 0.9:
         axes = tuple(_Axis(*one) for one in _PLANES[int(rng.integers(len(_PLANES)))])
-    elif kind < 0.96:
+    elif kind < 0.97:
         name, unit = _FIRST[int(rng.integers(len(_FIRST)))]
         axes = (_Axis(name, "", unit),)
     else:
@@ -230,7 +230,7 @@ def _plane(rng: Generator, axes: Sequence[_Axis]) -> list[list[Choice]]:
             for terms, axis in zip(both, axes, strict=True):
                 terms.append((negative, shape.format(q=axis.place, v=axis.rate)))
         if rng.random() < 0.65:
-            both[int(rng.random() < 0.7)].append((bool(rng.random() < 0.75), ""))
+            both[int(rng.random() < 0.85)].append((bool(rng.random() < 0.75), ""))
         if rng.random() < 0.25:
             sign = bool(rng.random() < 0.5)
             both[0].append((sign, b.rate))

@@ -11,8 +11,9 @@ from bench.planted import SYSTEMS as SYSTEMS_NOT_OURS
 from bench.planted import judged
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import InputVariable, Noise, StateVariable, Task, Trajectory, Truth
-from physix.engine.verifier import verify
+from physix.engine.verifier import integrate, parse, verify
 from physix.engine.verifier.mismatch import Observed, Series, shape_of
+from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import Hypothesis, Mismatch, VerifierConfig
 from tests.engine.verifier.planted import PLANTED, SEEDS, Planted
 
@@ -293,3 +294,63 @@ def test_a_finding_about_an_absurd_term_holds_finite_numbers() -> None:
     verified = verify(task, truth, law, best_match=0.0, config=VerifierConfig())
     assert verified.findings is not None
     json.dumps(asdict(verified), allow_nan=False)
+
+
+PLANE = tuple(
+    StateVariable(name=name, unit=None, symbol=name, description=name, rate_of=place)
+    for name, place in (("x", None), ("z", None), ("vx", "x"), ("vz", "z"))
+)
+
+
+def in_a_plane(
+    law: str, params: dict[str, float], start: list[float], t_end: float, noise: float
+) -> tuple[Task, Truth]:
+    t = np.linspace(0.0, t_end, 100)
+    parsed = parse(law, params, PLANE)
+    assert isinstance(parsed, ParsedHypothesis)
+    states = np.array(integrate(parsed, t, start).states)
+    blur = np.random.default_rng(3).standard_normal(states.shape)
+    blur[0] = 0.0
+    states += noise * states.std(axis=0) * blur
+    shown = Trajectory(t=tuple(t.tolist()), states=tuple(map(tuple, states.tolist())))
+    task = Task(
+        task_id="plane", system_id="plane", title="Plane", tier=None, seed=None, variables=PLANE,
+        time_unit=None, shown=(shown,), noise=noise, hint="",
+    )  # fmt: skip
+    return task, Truth(equation=law, params=params, hidden=())
+
+
+OPEN = VerifierConfig(profile="strict", constants="fitted")
+
+
+def test_an_open_constant_that_makes_up_for_another_equation_is_not_blamed() -> None:
+    # Without the spring in x, only a rubbish c makes z follow: the fit's doing, not the law's fault.
+    task, truth = in_a_plane(
+        "d2x/dt2 = -k*x - b*vz; d2z/dt2 = c*vx",
+        {"k": 2.0, "b": 0.7, "c": 1.3},
+        [1.0, 0.5, 0.3, -0.2],
+        6.0,
+        0.02,
+    )
+    hypothesis = Hypothesis(equation="d2x/dt2 = 0; d2z/dt2 = c*vx", params={"c": None})
+    verified = verify(task, truth, hypothesis, best_match=0.0, config=OPEN)
+    assert verified.findings is not None
+    assert {(one.kind, one.target) for one in verified.findings.findings} == {("missing", "d2x/dt2")}
+    assert "x" in [one.term for one in verified.findings.findings]
+
+
+def test_what_a_law_lacks_is_said_where_no_constants_fit_it() -> None:
+    task, truth = in_a_plane(
+        "d2x/dt2 = -k*x - c*vx*abs(vx); d2z/dt2 = -m*z - c*vz*abs(vz)",
+        {"k": 0.26, "m": 0.3, "c": 0.3},
+        [1.0, -0.8, 0.2, 0.1],
+        150.0,
+        0.03,
+    )
+    springs = Hypothesis(equation="d2x/dt2 = -k*x; d2z/dt2 = -m*z", params={"k": None, "m": None})
+    verified = verify(task, truth, springs, best_match=0.0, config=OPEN)
+    assert verified.simulation.fit != "converged"
+    assert verified.findings is not None
+    found = {(one.kind, one.target, one.term) for one in verified.findings.findings}
+    assert found == {("missing", "d2x/dt2", "vx*abs(vx)"), ("missing", "d2z/dt2", "vz*abs(vz)")}
+    assert verified.mismatch.startswith("The constants were still improving")
