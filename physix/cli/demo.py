@@ -13,6 +13,7 @@ import anyio
 import typer
 
 from physix.cli.measured import TableOptions, takes_table
+from physix.engine.verifier.types import Constants, Profile
 
 demo_app = typer.Typer(help="Recorded comparisons: record, verify, list.", no_args_is_help=True)
 
@@ -31,6 +32,8 @@ def record(
     description: Annotated[str, typer.Option(help="Two sentences on what there is to see.")] = "",
     note: Annotated[str, typer.Option(help="What a viewer should know about these policies.")] = "",
     max_turns: Annotated[int, typer.Option(help="Turn budget.")] = 8,
+    profile: Annotated[Profile, typer.Option(help="Of the verdict.")] = "classic",
+    constants: Annotated[Constants, typer.Option(help="Who finds the numbers.")] = "declared",
 ) -> None:
     """Play the same task under each policy, for real, and write what happened."""
     from physix.cli.episode import RunRequest, task_of
@@ -46,7 +49,7 @@ def record(
         hint=hint,
         noise=None,
         max_turns=max_turns,
-        profile="classic",
+        profile=profile,
     )
     task, truth = task_of(request)
     names = tuple(name.strip() for name in policies.split(",") if name.strip())
@@ -66,18 +69,20 @@ def record(
     async def play() -> None:
         from physix.engine import EpisodeConfig, EpisodeEngine
         from physix.engine.comparison import load_members, member_id
+        from physix.engine.verifier.types import VerifierConfig
         from physix.policies import open_policy
         from physix.store import open_log
         from physix.store.demo import write_demo
 
         async with open_log("memory://") as log:
             engine = EpisodeEngine(log)
+            verifier = VerifierConfig(profile=profile, constants=constants)
             for index, name in enumerate(names):
                 policy = await open_policy(name, log, allow_files=True)
                 episode = await engine.start(
                     task,
                     truth,
-                    config=EpisodeConfig(max_turns=max_turns),
+                    config=EpisodeConfig(max_turns=max_turns, verifier=verifier),
                     policy=policy.name,
                     door="cli",
                     episode_id=member_id(header.comparison_id, index),

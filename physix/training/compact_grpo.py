@@ -48,7 +48,7 @@ from physix.training.watch import RunWatch, finish
 POLICY = "compact-in-training"
 _AT_ONCE = 4
 _ROWS_AT_ONCE = 8  # turns whose log-probabilities are computed together: bounds memory
-_SYSTEMS_SHARE = 3  # every third task is one of tiers 1 and 2, the others are random laws
+_SYSTEMS_SHARE = 5  # every fifth task is one of tiers 1 and 2, the others are random laws
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,7 +277,7 @@ class Rollouts:
 
 
 def tasks_of(options: GrpoOptions, profile: Profile) -> Dataset:
-    """Return one prompt a task, in the order of play: random laws, every third a system of tiers 1 and 2."""
+    """Return one prompt a task, in the order of play: random laws, every fifth a system of tiers 1 and 2."""
     per_step = options.prompts_per_step or profile.prompts_per_step
     rng = Generator(PCG64(SeedSequence([options.seed, 43])))
     rows = []

@@ -7,6 +7,7 @@ made again from the log alone. Constants are fitted, the profile is strict, the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
@@ -23,13 +24,22 @@ from physix.engine.ports import Observation, PastTurn, Policy, Proposal, TokenSi
 from physix.engine.systems.splits import EVALUATION_SEEDS, HELD_OUT_SYSTEMS, TRAINING_SYSTEMS
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Constants, Hypothesis
+from physix.errors import BadInputError, PolicyError
 from physix.policies import make_policy
-from physix.policies.obedient import ObedientPolicy, zero_law
+from physix.policies.chat.reply import ParseFailure, parse_completion
+from physix.policies.obedient import zero_law
 from physix.settings import Settings
 from physix.store import open_log
-from physix.training.data.lessons import lesson_config
+from physix.training.data.lessons import lesson_config, mended
 from physix.training.data.synthetic import SYNTHETIC, draw
-from physix.training.evaluate import METRICS, AlteredHistory, Played, metric_interval, played
+from physix.training.evaluate import (
+    METRICS,
+    AlteredHistory,
+    Played,
+    metric_interval,
+    paired_difference,
+    played,
+)
 from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
 
 PLANES = "synthetic planes"  # random laws of two equations
@@ -40,6 +50,7 @@ SUITES = {
     PLANES: (SYNTHETIC,),
 }
 FIRST = 10_000  # seeds below are for looking at while a model is made; what is reported begins here
+_COMPARED = ("solved@1", "solved@2", "solved@8", "turns")
 SHOWN = ("solved@1", "solved@2", "solved@4", "solved@8", "turns", "recovered", "format")
 
 
@@ -77,6 +88,15 @@ class Arm:
         return " | ".join(
             [self.policy.rpartition("/")[2] if "+" in self.policy else self.policy, self.suite, *extra]
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An arm with the number of its episodes, and the number of the arm that it is compared with."""
+
+    arm: Arm
+    episodes: int
+    against: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +140,24 @@ class FirstZero:
         return Proposal(hypothesis=hypothesis, provenance=Provenance(policy=self.name))
 
 
+class Obedient:
+    """A policy that does what the compact prompt tells and nothing else: the yardstick of what is told."""
+
+    name = "obedient"
+
+    async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
+        """See `Policy.propose`."""
+        task = observation.task
+        equation = zero_law(task)
+        if observation.history:
+            law = mended(observation, [*(v.name for v in task.variables), *(i.name for i in task.inputs)])
+            equation = law.text() if law else observation.history[-1].equation
+        read = parse_completion(equation, task.variables, constants=observation.constants, inputs=task.inputs)
+        if isinstance(read, ParseFailure):
+            raise PolicyError(f"The law {equation[:80]!r} cannot be read: {read}.")
+        return Proposal(hypothesis=read, provenance=Provenance(policy=self.name))
+
+
 async def play_arm(db: str, arm: Arm, episodes: int, settings: Settings) -> list[Played]:
     """Play what the log does not hold yet of an arm, and return what its episodes came to, in order."""
     plan = plan_of(arm, episodes)
@@ -135,7 +173,7 @@ async def play_arm(db: str, arm: Arm, episodes: int, settings: Settings) -> list
 
     def policy_for(task: Task, _truth: Truth) -> Policy:
         policy: Policy = (
-            ObedientPolicy()
+            Obedient()
             if arm.policy == "obedient"
             else make_policy(arm.policy, allow_files=True, settings=settings)
         )
@@ -147,16 +185,19 @@ async def play_arm(db: str, arm: Arm, episodes: int, settings: Settings) -> list
         return [played(episode) async for episode in roll_out(log, plan, policy_for, options)]
 
 
-async def _pool(plan: TaskPlan | SyntheticPlan) -> list[tuple[str, PastTurn]]:
+_Donor = tuple[Task, PastTurn]
+
+
+async def _pool(plan: TaskPlan | SyntheticPlan) -> list[_Donor]:
     """Return what was found about `= 0` on each task: what the shuffled arm is told, of another task."""
     options = RolloutOptions(run_id="pool", config=lesson_config(1))
     async with open_log("memory://") as log:
         found: list[Episode] = [e async for e in roll_out(log, plan, lambda _t, _s: FirstZero(), options)]
-    return [(episode.task.task_id, observe(episode).history[0]) for episode in found if episode.turns]
+    return [(episode.task, observe(episode).history[0]) for episode in found if episode.turns]
 
 
 def _teller(
-    arm: Arm, task: Task, pool: Sequence[tuple[str, PastTurn]]
+    arm: Arm, task: Task, pool: Sequence[_Donor]
 ) -> Callable[[tuple[PastTurn, ...]], tuple[PastTurn, ...]]:
     if arm.told == "true":
         return lambda history: history
@@ -164,19 +205,41 @@ def _teller(
         return lambda history: tuple(
             replace(p, findings=None, mismatch="It is not right yet.") for p in history
         )
-    columns = {v.name for v in task.variables}
-    others = [past for task_id, past in pool if task_id != task.task_id and columns >= set(past.fits)]
+    others = [donor for donor in pool if _differs(donor[0], task)]
+    if not others:
+        raise BadInputError(f"No other task has variables like those of {task.task_id}: nothing to shuffle.")
     rng = Generator(PCG64(SeedSequence([task.seed or 0, 5])))
 
     def shuffled(history: tuple[PastTurn, ...]) -> tuple[PastTurn, ...]:
-        if not others:
-            return history
-        donors = [others[int(rng.integers(len(others)))] for _ in history]
-        return tuple(
-            replace(p, findings=d.findings, mismatch=d.mismatch) for p, d in zip(history, donors, strict=True)
-        )
+        return tuple(_told_of(p, *others[int(rng.integers(len(others)))], task) for p in history)
 
     return shuffled
+
+
+def _differs(other: Task, task: Task) -> bool:
+    """Tell whether a task has another law, though as many variables of the same kinds."""
+    if other.task_id == task.task_id or (other.system_id == task.system_id != SYNTHETIC):
+        return False
+    kinds = [[v.rate_of is None for v in one.variables] for one in (other, task)]
+    return kinds[0] == kinds[1] and len(other.inputs) == len(task.inputs)
+
+
+def _told_of(past: PastTurn, other: Task, donor: PastTurn, task: Task) -> PastTurn:
+    """Return a turn with what was found about another task, in the names of this one."""
+    theirs = [*(v.name for v in other.variables), *(i.name for i in other.inputs)]
+    ours = [*(v.name for v in task.variables), *(i.name for i in task.inputs)]
+    names = dict(zip(theirs, ours, strict=True))
+    # The names inside `d2x/dt2` and `dx/dt` are theirs too.
+    lefts = {f"d{n}{name}": f"d{n}{own}" for name, own in names.items() for n in ("", "2")}
+
+    def ours_in(text: str) -> str:
+        return re.sub(r"[A-Za-z_]\w*", lambda found: (names | lefts).get(found[0], found[0]), text)
+
+    found = donor.findings
+    if found is not None:
+        said = [replace(f, target=ours_in(f.target), term=ours_in(f.term)) for f in found.findings]
+        found = replace(found, findings=tuple(said))
+    return replace(past, findings=found, mismatch=ours_in(donor.mismatch))
 
 
 def table(outcomes: dict[str, list[Played]]) -> str:
@@ -197,22 +260,59 @@ def by_system(outcomes: dict[str, list[Played]]) -> dict[str, list[Played]]:
     return split
 
 
-def measure_arms(
-    db: str, arms: Sequence[tuple[Arm, int]], out: Path, settings: Settings
-) -> dict[str, list[Played]]:
-    """Play the arms in order, writing the table after each, and return their outcomes."""
+def differences(pairs: Sequence[tuple[str, str]], outcomes: dict[str, list[Played]]) -> str:
+    """Return a table of what changes from one arm to another on the same tasks, and over all pairs together.
+
+    Args:
+        pairs: names of arms, the one that is compared first.
+    """
+    lines = [f"| paired difference | n | {' | '.join(_COMPARED)} |", "|---|---|" + "---|" * len(_COMPARED)]
+    sides: tuple[list[Played], list[Played]] = [], []
+    for after, before in pairs:
+        lines.append(_difference(f"{after} less {before}", outcomes[after], outcomes[before]))
+        sides[0].extend(outcomes[after])
+        sides[1].extend(outcomes[before])
+    if len(pairs) > 1:
+        lines.append(_difference("all together", *sides))
+    return "\n".join(lines)
+
+
+def _difference(name: str, after: Sequence[Played], before: Sequence[Played]) -> str:
+    cells = [str(paired_difference(metric, after, before)) for metric in _COMPARED]
+    return f"| {name} | {len(after)} | {' | '.join(cells)} |"
+
+
+def measure_arms(db: str, arms: Sequence[Row], out: Path, settings: Settings) -> dict[str, list[Played]]:
+    """Play the arms in order, writing the tables after each, and return their outcomes."""
     outcomes: dict[str, list[Played]] = {}
+    pairs: list[tuple[str, str]] = []
     out.parent.mkdir(parents=True, exist_ok=True)
-    for arm, episodes in arms:
-        outcomes[arm.name] = anyio.run(play_arm, db, arm, episodes, settings)
-        text = f"{table(outcomes)}\n\n{table(by_system(outcomes))}\n"
-        out.write_text(text, encoding="utf-8")
+    for row in arms:
+        outcomes[row.arm.name] = anyio.run(play_arm, db, row.arm, row.episodes, settings)
+        pairs += [] if row.against is None else [(row.arm.name, arms[row.against].arm.name)]
+        tables = [
+            table(outcomes),
+            table(by_system(outcomes)),
+            *([differences(pairs, outcomes)] if pairs else []),
+        ]
+        out.write_text("\n\n".join(tables) + "\n", encoding="utf-8")
     return outcomes
 
 
-def arms_from(path: Path) -> list[tuple[Arm, int]]:
-    """Return the arms that a JSON file lists, `[{"policy": ..., "suite": ..., "episodes": 100}, ...]`."""
-    return [
-        (Arm(**{k: v for k, v in row.items() if k != "episodes"}), int(row["episodes"]))
-        for row in json.loads(path.read_text(encoding="utf-8"))
-    ]
+def arms_from(path: Path) -> list[Row]:
+    """Return the arms that a JSON file lists, `[{"policy": ..., "suite": ..., "episodes": 100}, ...]`.
+
+    `"against": 0` compares an arm with the first of the list, task by task.
+
+    Raises:
+        BadInputError: an arm is to be compared with one that comes later, or with none.
+    """
+    rows = []
+    for number, given in enumerate(json.loads(path.read_text(encoding="utf-8"))):
+        against = given.pop("against", None)
+        if against is not None and not 0 <= against < number:
+            raise BadInputError(
+                f"Arm {number} is compared with arm {against}, which does not come before it."
+            )
+        rows.append(Row(episodes=int(given.pop("episodes")), against=against, arm=Arm(**given)))
+    return rows
