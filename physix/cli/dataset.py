@@ -7,7 +7,7 @@ import sys
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import anyio
 import typer
@@ -68,6 +68,10 @@ def dataset_lessons(
     lines: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the repairs of a single equation.")
     ] = 1.0,
+    begin: Annotated[
+        Literal["plain", "even"],
+        typer.Option(help="First laws of two equations: what is plain, springs too, or even pulls alone."),
+    ] = "even",
     run_id: Annotated[str, typer.Option("--run-id", help="Repeating it continues it.")] = "lessons-1",
 ) -> None:
     """Play lessons on random laws into the log and write their rows: what a small model learns from."""
@@ -82,6 +86,7 @@ def dataset_lessons(
         line_firsts=line_firsts,
         system_firsts=system_firsts,
         lines=lines,
+        begin=begin,
     )
     report = anyio.run(write_lessons, db or Settings().db, plan, run_id, out)
     sys.stdout.write(json.dumps(report, indent=2) + "\n")

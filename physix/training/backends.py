@@ -36,7 +36,7 @@ def choose(requested: str) -> Backend:
         return Backend(name="peft" if requested == "peft" else "full", reason="asked for")
     if requested not in ("auto", "unsloth"):
         raise BadInputError(f"Unknown backend {requested[:40]!r}: use auto, unsloth, peft or full.")
-    missing = _unsloth_missing()
+    missing = _unsloth_missing(on_cpu=requested == "unsloth")
     if missing is None:
         return Backend(
             name="unsloth", reason="asked for" if requested == "unsloth" else "CUDA and Unsloth are here"
@@ -46,12 +46,16 @@ def choose(requested: str) -> Backend:
     return Backend(name="peft", reason=f"auto: {missing}")
 
 
-def _unsloth_missing() -> str | None:
-    """Import Unsloth and return None, or return why that is not possible."""
+def _unsloth_missing(*, on_cpu: bool) -> str | None:
+    """Import Unsloth and return None, or return why that is not possible.
+
+    Args:
+        on_cpu: let it train without CUDA, which it can since 2026.10 (LoRA of text, SFT alone).
+    """
     if importlib.util.find_spec("unsloth") is None:
         return "the extra `unsloth` is not installed"
     torch = importlib.import_module("torch")
-    if not torch.cuda.is_available():
+    if not torch.cuda.is_available() and not on_cpu:
         return "there is no CUDA device"
     try:
         importlib.import_module("unsloth")

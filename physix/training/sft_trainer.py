@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from trl import SFTTrainer
 
 
+_LEAST_CONTEXT = 4_096  # tokens
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SftOptions:
     """Everything a run depends on."""
@@ -189,7 +192,8 @@ def _load(options: SftOptions, profile: Profile, backend: Backend) -> tuple[Load
             raise BadInputError("The nano profile needs --model: a folder that `physix train nano` made.")
         model, _, _ = load_nano_folder(Path(source))
         return Loaded(model=model, tokenizer=fast_tokenizer(Path(source))), source
-    context = profile.max_completion_tokens * 2
+    # Unsloth cuts rows at the context that it was told: a compact prompt is longer than its reply.
+    context = max(_LEAST_CONTEXT, profile.max_completion_tokens * 2)
     loaded = load(
         backend,
         source,

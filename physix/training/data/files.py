@@ -93,7 +93,7 @@ async def write_lessons(db: str, plan: LessonPlan, run_id: str, out: Path) -> di
         async for episode, law in play_lessons(log, plan, run_id):
             counts["episodes"] += 1
             counts["not solved"] += episode.outcome.turns_to_solve is None
-            rows += [row for row in lessons_of(episode, law) if chosen(row, plan)]
+            rows += [row for row in lessons_of(episode, law, plan.begin) if chosen(row, plan)]
     if not rows:
         raise BadInputError("No lesson was solved: nothing can be learnt from them.")
     digest = hashlib.sha256()

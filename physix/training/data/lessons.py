@@ -39,6 +39,7 @@ _STRUCTURES = {  # of KNOWN_STRUCTURES, each system's
     "spring_mass": 5,
     "damped_spring": 6,
 }
+Begin = Literal["plain", "even"]
 Start = Literal["modest", "nothing", "less", "more", "swapped", "unreadable", "habit"]
 _STARTS: dict[Start, float] = {
     "modest": 0.3, "nothing": 0.14, "less": 0.22, "more": 0.14, "swapped": 0.12, "habit": 0.05,
@@ -55,10 +56,12 @@ def lesson_config(max_turns: int = 8, constants: Constants = "fitted") -> Episod
     )
 
 
-def begun(law: Law, task: Task) -> Law:
+def begun(law: Law, task: Task, begin: Begin) -> Law:
     """Return what of a law a first guess should hold: all of it along a line, of two axes what is plain.
 
-    Plain is what holds a thing at its place, joins two places, or pulls evenly.
+    Args:
+        begin: "plain": what holds a thing at its place, joins two places, or pulls evenly; "even": only what
+            pulls evenly. What is said where nothing is known should do no harm, and a spring does.
     """
     wanted = targets(task.variables)
     if len(wanted) == 1:
@@ -66,7 +69,7 @@ def begun(law: Law, task: Task) -> Law:
     return renamed(
         Law(
             tuple(
-                (left, tuple(term for term in terms if _plain(term, target)))
+                (left, tuple(term for term in terms if _plain(term, target, begin)))
                 for (left, terms), target in zip(law.equations, wanted, strict=True)
             )
         ),
@@ -74,7 +77,9 @@ def begun(law: Law, task: Task) -> Law:
     )
 
 
-def _plain(term: Term, target: Target) -> bool:
+def _plain(term: Term, target: Target, begin: Begin) -> bool:
+    if begin == "even":
+        return not term.rest
     place = target.variable
     joins = term.rest.startswith(("(", "sin(")) and " - " in term.rest and "/" not in term.rest
     return joins or term.rest in ("", place, f"sin({place})")
@@ -116,7 +121,7 @@ class LessonPolicy:
         return self._spoilt(text) if kind == "unreadable" else text
 
     def _draft(self, kind: Start) -> Law:
-        plain = begun(self._law, self._task)
+        plain = begun(self._law, self._task, "plain")
         match kind:
             case "nothing":
                 return Law(tuple((left, ()) for left, _ in self._law.equations))
@@ -193,6 +198,7 @@ class LessonPlan:
         plane_firsts, line_firsts, system_firsts: shares of the first turns that are learnt: on random laws
             of two equations, of one, and on tiers 1 and 2. Their tables make them twice as long as a repair.
         lines: share of the repairs of one equation: those of two are harder, and the held-out tier has two.
+        begin: what a first law of two equations is taught to hold; see `begun`.
     """
 
     synthetic: int
@@ -202,6 +208,7 @@ class LessonPlan:
     line_firsts: float = 0.3
     system_firsts: float = 1.0
     lines: float = 1.0
+    begin: Begin = "even"
 
     def tasks(self) -> Iterator[tuple[Task, Truth, Law]]:
         """Yield the tasks with their laws as terms."""
@@ -253,14 +260,14 @@ class Lesson:
     generalisation: float
 
 
-def lessons_of(episode: Episode, law: Law) -> Iterator[Lesson]:
+def lessons_of(episode: Episode, law: Law, begin: Begin = "even") -> Iterator[Lesson]:
     """Yield the rows of one episode on a task with this law: none if it was not solved."""
     solved_at = episode.outcome.turns_to_solve
     if solved_at is None:
         return
     for index in range(solved_at):
         turn = episode.turns[index]
-        equation = begun(law, episode.task).text() if index == 0 else turn.submitted.equation
+        equation = begun(law, episode.task, begin).text() if index == 0 else turn.submitted.equation
         if index and equation in {past.submitted.equation for past in episode.turns[:index]}:
             continue  # nothing was found that could be done: to repeat oneself is no lesson
         yield Lesson(

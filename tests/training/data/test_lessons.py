@@ -59,7 +59,7 @@ def test_a_first_law_is_whole_along_a_line_and_plain_in_a_plane() -> None:
     seen = set()
     for seed in range(30):
         drawn = draw(seed)
-        law = begun(drawn.law, drawn.task)
+        law = begun(drawn.law, drawn.task, "plain")
         if len(law.equations) == 1:
             assert law == drawn.law
         else:
