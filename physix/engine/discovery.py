@@ -58,8 +58,9 @@ class Inclusion:
 class Residuals:
     """What the chosen law leaves over of one variable, in units of the noise of each sample.
 
-    `autocorrelation` is at lags 1, 2, ...; `quantiles` at the probabilities (i - 1/2) / n. White noise as
-    told has a `chi2` of 1, autocorrelations about 0 and the quantiles of the normal distribution.
+    A residual is observed minus predicted. `autocorrelation` is at lags 1, 2, ...; `quantiles` at the
+    probabilities (i - 1/2) / n. White noise as told has a `chi2` of 1, autocorrelations about 0 and the
+    quantiles of the normal distribution.
     """
 
     variable: str

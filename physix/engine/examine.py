@@ -17,8 +17,9 @@ from physix.engine.residuals import residuals_of
 from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.engine.verifier.compile import program
-from physix.engine.verifier.fit import LEAST_NOISE, Fit, fit_free_params, fit_trajectories
+from physix.engine.verifier.fit import Fit, fit_free_params, fit_trajectories
 from physix.engine.verifier.grammar import parse
+from physix.engine.verifier.noise import noise_of
 from physix.engine.verifier.prepared import Samples, prepare, prepare_hidden
 from physix.engine.verifier.simulate import integrate_program, predict_hidden
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -36,7 +37,7 @@ class Curve:
     Attributes:
         t: shape (T,).
         observed: shape (T, D), NaN where nothing was measured.
-        sigma: shape (T, D), noise of each sample, at least a thousandth of the spread.
+        sigma: shape (T, D), noise of each sample, in whose units residuals are told.
         predicted: shape (rows, D); it ends early where the law cannot be integrated.
         shown_rows: rows before this one were shown, the others were held back.
     """
@@ -234,7 +235,7 @@ def _curve(
     return Curve(
         t=np.array(record.t),
         observed=observed,
-        sigma=np.hypot(samples.sigma, LEAST_NOISE * scale),
+        sigma=noise_of(samples, scale),
         predicted=predicted,
         shown_rows=shown_rows,
     )

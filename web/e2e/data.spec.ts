@@ -127,6 +127,16 @@ test("the bench lays out laws, residuals and what is not known, and hands all of
   await expect(law).toContainText("Missing:");
   await expect(law.getByRole("row", { name: /^k / })).toContainText("±");
   await expect(page.getByRole("heading", { name: "Your law 1 on the data" })).toBeVisible();
+  // It is there again on the next visit, and what the others leave over is told in the same units.
+  await page.reload();
+  await expect(mine).toBeChecked();
+  const chosen = page.getByRole("radio", { name: /, chosen/ });
+  await chosen.click();
+  const chi2 = (/χ² ([\d.]+)/.exec(await chosen.innerText()) ?? [])[1];
+  await expect(page.getByRole("region", { name: "What is left over" })).toContainText(
+    `χ² is ${chi2} a sample`,
+  );
+  await mine.click();
   await page.getByRole("radio").first().click();
   await expect(mine).not.toBeChecked();
   await mine.click();

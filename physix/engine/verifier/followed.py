@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from physix.engine.floats import FloatArray
 from physix.engine.residuals import residuals_of
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
+from physix.engine.verifier.fit import fit_free_params
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex
-from physix.engine.verifier.prepared import Samples, prepare, prepare_hidden
+from physix.engine.verifier.noise import noise_of
+from physix.engine.verifier.prepared import Prepared, Samples, prepare, prepare_hidden
 from physix.engine.verifier.score import fit_variables, generalisation, predict_all
-from physix.engine.verifier.simulate import run_program
+from physix.engine.verifier.simulate import Run, allowed_evaluations, follow, run_program, solver_for
+from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import Hypothesis, Outcome, Rejection, VariableFit, VerifierConfig
 
 _LAGS, _QUANTILES = 40, 99  # more than a discovery records: these are drawn
@@ -27,7 +30,7 @@ class Track:
     """One trajectory and what the law makes of it. `predicted` ends where the simulation does.
 
     `pulls` are observed minus predicted in units of the noise of the sample; None where nothing was
-    observed or no noise is known. An input is held in `inputs` as given.
+    observed. An input is held in `inputs` as given.
     """
 
     t: tuple[float, ...]
@@ -55,7 +58,10 @@ class Followed:
 def followed(
     task: Task, truth: Truth | None, hypothesis: Hypothesis, config: VerifierConfig
 ) -> Followed | Rejection:
-    """Return a law beside the data. Starts of measured data are fitted, as the verdict does.
+    """Return a law beside the data.
+
+    Measured data begin where the verdict lets them begin or, where that leaves less over, where a search
+    does: an outlier in the first rows is no reason to draw a law beside its data.
 
     Args:
         task: the problem.
@@ -74,12 +80,12 @@ def followed(
         return parsed
     prepared = prepare(task)
     compiled = program(parsed)
-    run = run_program(compiled, task, config)
+    run = _nearest(parsed, task, run_program(compiled, task, config), config)
     hidden = []
     if truth is not None and run.outcome == "ok":
         hidden = predict_all(compiled, prepared, prepare_hidden(task, truth), config)
     shown = [
-        _track(samples, states, trajectory.inputs)
+        _track(samples, prepared.scale, states, trajectory.inputs)
         for samples, states, trajectory in zip(prepared.shown, run.predictions, task.shown, strict=True)
     ]
     return Followed(
@@ -88,7 +94,11 @@ def followed(
         outcome=run.outcome,
         message=run.message,
         shown=tuple(shown),
-        held_back=tuple(_track(one.samples, states, ()) for one, states in hidden if len(one.samples.t) > 0),
+        held_back=tuple(
+            _track(one.samples, prepared.scale, states, ())
+            for one, states in hidden
+            if len(one.samples.t) > 0
+        ),
         fits=fit_variables(prepared, run),
         held_back_r2=generalisation(hidden) if hidden else None,
         residuals=tuple(
@@ -99,19 +109,48 @@ def followed(
     )
 
 
-def _track(samples: Samples, states: FloatArray | None, inputs: Sequence[Sequence[float]]) -> Track:
+def _nearest(parsed: ParsedHypothesis, task: Task, run: Run, config: VerifierConfig) -> Run:
+    """Return the run, or the same from the starts of a least-squares fit where that leaves less over."""
+    if run.outcome != "ok" or not task.measured:
+        return run
+    prepared = prepare(task)
+    fit = fit_free_params(replace(parsed, free=()), task)
+    if not fit.starts:
+        return run
+    again = [
+        follow(
+            program(parsed),
+            samples.t,
+            start,
+            allowed_evaluations(prepared.budget, config),
+            solver_for(prepared.early, prepared.size, samples, config).tighter(),
+        )
+        for samples, start in zip(prepared.shown, fit.starts, strict=True)
+    ]
+    other = [states for states in again if states is not None]
+    if len(other) < len(prepared.shown) or _chi2(prepared, other) >= _chi2(prepared, run.predictions):
+        return run
+    return replace(run, predictions=tuple(other), starts=fit.starts)
+
+
+def _chi2(prepared: Prepared, predictions: Sequence[FloatArray]) -> float:
+    total = 0.0
+    for samples, states in zip(prepared.shown, predictions, strict=True):
+        pulls = (samples.states - states) / noise_of(samples, prepared.scale)
+        total += float(np.sum(pulls[samples.weight > 0.0] ** 2))
+    return total
+
+
+def _track(
+    samples: Samples, scale: FloatArray, states: FloatArray | None, inputs: Sequence[Sequence[float]]
+) -> Track:
     rows = 0 if states is None else len(states)
     pulls: list[tuple[float | None, ...]] = []
     if states is not None:
-        off = samples.states[:rows] - states
-        sigma, weight = samples.sigma[:rows], samples.weight[:rows]
-        for row, noise, counts in zip(off, sigma, weight, strict=True):
-            pulls.append(
-                tuple(
-                    float(value / one) if one > 0.0 and used > 0.0 and np.isfinite(value / one) else None
-                    for value, one, used in zip(row, noise, counts, strict=True)
-                )
-            )
+        off = (samples.states[:rows] - states) / noise_of(samples, scale)[:rows]
+        there = np.isfinite(off) & (samples.weight[:rows] > 0.0)
+        for row, known in zip(off.tolist(), there.tolist(), strict=True):
+            pulls.append(tuple(one if used else None for one, used in zip(row, known, strict=True)))
     return Track(
         t=tuple(samples.t.tolist()),
         observed=tuple(map(tuple, samples.states.tolist())),

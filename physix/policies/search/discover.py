@@ -159,7 +159,7 @@ def _residuals(task: Task, law: Fitted) -> tuple[Residuals, ...]:
     found = []
     for d, variable in enumerate(task.variables):
         parts = [
-            (one.run, one.t[used], one.residuals[used, d])
+            (one.run, one.t[used], -one.residuals[used, d])
             for one in law.left
             if (used := one.weights[:, d] > 0.0).any()
         ]

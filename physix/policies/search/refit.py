@@ -13,6 +13,7 @@ from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target
 from physix.engine.systems.task import Task
 from physix.engine.verifier.compile import program
+from physix.engine.verifier.noise import levelled
 from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.shooting import Point, Record, Shooting
 from physix.engine.verifier.simulate import integrate_program
@@ -39,7 +40,6 @@ _LONG_PARTS = (4, 24)  # swings through the mean, and samples at least, of one p
 _SHORT_PARTS = (1, 12)  # the same where motions part sooner than that
 _TOLERATED, _COARSEST = 1e-5, 1000.0  # noise from which a solver need not be so exact, and how much less
 _INDEPENDENT = 30  # residuals of an equation that count as independent where they resemble each other
-_NEIGHBOURS = 17  # samples whose noise counts for that of one in their middle
 _UNEXPLAINED = 40.0  # nats against a law that leaves something over
 _SURE = 4.0  # standard deviations of chi² that a right law may be off
 _EXACT = 10.0  # times what arithmetic leaves over: nothing is left to explain
@@ -58,7 +58,7 @@ class LeftOver:
 
     run: int
     t: FloatArray  # shape (T,)
-    residuals: FloatArray  # shape (T, D), in units of the noise; 0 where a sample has no weight
+    residuals: FloatArray  # predicted minus observed, shape (T, D), in units of the noise; 0 without weight
     weights: FloatArray  # shape (T, D)
 
 
@@ -126,7 +126,7 @@ class Fitter:
         self._told = all(trajectory.sigma for trajectory in task.shown)
         self._free = np.array([task.measured or variable.estimated for variable in task.variables])
         self._records = [
-            Record(s.t, s.states, s.weight / np.hypot(_levelled(s.sigma), floor), s.inputs)
+            Record(s.t, s.states, s.weight / np.hypot(levelled(s.sigma), floor), s.inputs)
             for s in prepared.shown
         ]
         size = np.hypot(prepared.rms_sigma, floor)
@@ -386,17 +386,6 @@ def _parts(
     ends = [*begins[1:], len(record.t)]
     starts = [first, *(states[edge] for edge in edges[1:])]
     return [_Part(i, *part) for part in zip(begins, ends, starts, strict=True)]
-
-
-def _levelled(sigma: FloatArray) -> FloatArray:
-    """Return the noise of samples, none less than what its neighbours have on average.
-
-    Noise that is a share of the signal does not vanish where the signal crosses zero.
-    """
-    window = np.ones((min(_NEIGHBOURS, len(sigma)), 1))
-    about = [np.convolve(one**2, window[:, 0], "same") for one in sigma.T]
-    count = np.convolve(np.ones(len(sigma)), window[:, 0], "same")
-    return np.maximum(sigma, np.sqrt(np.stack(about, axis=1) / count[:, None]))
 
 
 def _thinned(record: Record, total: int) -> Record:

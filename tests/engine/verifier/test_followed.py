@@ -57,3 +57,18 @@ def test_a_wrong_law_leaves_residuals_that_resemble_their_neighbours() -> None:
 def test_a_text_that_is_no_law_is_a_rejection() -> None:
     task, _ = task_from_table(read_table(STONE))
     assert isinstance(followed(task, None, Hypothesis(equation="d2y/dt2 = -q"), CONFIG), Rejection)
+
+
+def test_an_outlier_in_the_first_row_does_not_draw_a_law_beside_its_data() -> None:
+    # The tenfold noise of one row: a law that starts within its error would miss every other.
+    rows = [f"{t:.5f},{20 - 4.905 * t * t + off:.6f}" for t, off in zip(T, NOISE, strict=True)]
+    rows[0] = f"0.00000,{20 + 0.08:.6f}"
+    task, truth = task_from_table(read_table("\n".join(["t (s),y (m)", *rows])))
+    found = followed(task, truth, FALL, CONFIG)
+    assert isinstance(found, Followed)
+    (left,) = found.residuals
+    # That one row leaves (0.08 / 0.004)² / 60, the others what their noise makes.
+    assert left.worst_t == 0.0
+    assert left.worst == pytest.approx(20, rel=0.25)
+    assert left.chi2 == pytest.approx(400 / 60 + 1, rel=0.4)
+    assert found.fits["y"].r2 == pytest.approx(1.0, abs=1e-3)

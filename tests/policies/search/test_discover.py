@@ -14,6 +14,8 @@ from physix.engine.events import RecordedEvent
 from physix.engine.systems import sample_task
 from physix.engine.systems.noise import estimate_noise
 from physix.engine.systems.task import StateVariable, Task, Trajectory
+from physix.engine.verifier.followed import Followed, followed
+from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import StorageError
 from physix.policies import make_policy
 from physix.policies.search.climb import Climb, climb
@@ -167,3 +169,15 @@ def test_a_discovery_that_is_not_finite_is_not_recorded() -> None:
     )
     with pytest.raises(StorageError, match="not finite"):
         encode(broken)
+
+
+def test_a_law_set_beside_the_data_leaves_over_what_its_discovery_says(swinging: Task, found: Climb) -> None:
+    claimed = discovery_of(swinging, found, "extended")
+    assert claimed.chosen is not None
+    law = Hypothesis(equation=claimed.chosen.equation, params=dict(claimed.chosen.params))
+    beside = followed(swinging, None, law, VerifierConfig(functions="extended"))
+    assert isinstance(beside, Followed)
+    for one, other in zip(beside.residuals, claimed.residuals, strict=True):
+        assert one.chi2 == pytest.approx(other.chi2, rel=1e-3)
+        assert one.worst_t == other.worst_t
+        assert one.worst == pytest.approx(other.worst, rel=1e-2)

@@ -13,21 +13,20 @@ export function share(value: number): string {
   return value.toFixed(2).replace("-", "\u2212");
 }
 
-const RAISED: Record<string, string> = {
-  "-": "\u207b",
-  "0": "\u2070",
-  "1": "\u00b9",
-  "2": "\u00b2",
-  "3": "\u00b3",
-  "4": "\u2074",
-};
+const RAISED = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
+const raised = (power: string) =>
+  power.replace("-", "\u207b").replace(/\d/g, (digit) => RAISED[Number(digit)] ?? digit);
+
+/** A power of ten on an axis: 0.1, 1, 10, 100, and 10⁵ beyond. */
+export const powerOfTen = (power: number): string =>
+  Number.isInteger(power) && Math.abs(power) > 2
+    ? `10${raised(`${power}`)}`
+    : figure(10 ** power, 2);
 
 /** A unit as people write it: m/s² for m/s**2. */
 export function unit(text: string): string {
   return text
-    .replace(/\*\*(-?[0-4]+)/g, (_, power: string) =>
-      [...power].map((digit) => RAISED[digit] ?? digit).join(""),
-    )
+    .replace(/\*\*(-?\d+)/g, (_, power: string) => raised(power))
     .replaceAll("*", "\u00b7");
 }
 

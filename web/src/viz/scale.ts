@@ -26,6 +26,16 @@ export function ticks(min: number, max: number, count: number): number[] {
   return found;
 }
 
+/** Those of some values that can be written along an axis without touching each other, from the smallest on. */
+export function spaced(values: readonly number[], x: Scale, apart: number): number[] {
+  const kept: number[] = [];
+  for (const value of [...values].sort((a, b) => a - b)) {
+    const before = kept.at(-1);
+    if (before === undefined || x(value) - x(before) >= apart) kept.push(value);
+  }
+  return kept;
+}
+
 /** The smallest and largest finite number, [0, 1] if there is none. */
 export function extent(values: number[]): [number, number] {
   let low = Number.POSITIVE_INFINITY;

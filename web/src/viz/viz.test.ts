@@ -1,11 +1,28 @@
 import { expect, test } from "vitest";
-import { figure, symbol } from "./format";
-import { scale, stateAt, ticks } from "./scale";
+import { figure, powerOfTen, symbol, unit } from "./format";
+import { scale, spaced, stateAt, ticks } from "./scale";
 import { changedParams, termDiff } from "./termDiff";
 
 test("numbers carry a true minus sign", () => {
   expect(figure(-1.2345)).toBe("\u22121.23");
   expect(figure(-1e-7)).toBe("\u22121.00e\u22127");
+});
+
+test("powers are raised, those of ten and those of a unit", () => {
+  expect([-5, -1, 0, 2, 3, 12].map(powerOfTen)).toEqual([
+    "10\u207b\u2075",
+    "0.1",
+    "1",
+    "100",
+    "10\u00b3",
+    "10\u00b9\u00b2",
+  ]);
+  expect(unit("kg*m**2/s**-6")).toBe("kg·m²/s\u207b\u2076");
+});
+
+test("numbers along an axis do not touch", () => {
+  const x = scale(0, 20, 0, 200);
+  expect(spaced([20, 12, 13, 0, 2], x, 16)).toEqual([0, 2, 12, 20]);
 });
 
 test("angles are shown as Greek letters", () => {

@@ -6,13 +6,14 @@ import type { Discovery, EpisodeEvent, EpisodeView, Fitted, Followed } from "../
 import { useEpisode } from "../../episode/useEpisode";
 import { Failure, Loading, NotFound, Part, StatusPill } from "../../shared/parts";
 import type { BenchSearch } from "../../shared/search";
+import { useTitle } from "../../shared/title";
 import { Typeset } from "../../viz";
 import { figure, unit } from "../../viz/format";
 import { Export } from "./Export";
 import { Fit } from "./Fit";
 import { Front } from "./Front";
 import { Leftovers } from "./Leftovers";
-import { type Candidate, candidates, constants, measured, ownCandidates } from "./laws";
+import { type Candidate, candidates, constants, interval, measured, ownCandidates } from "./laws";
 import { OwnLaw, useOwnLaws } from "./OwnLaw";
 
 interface Props {
@@ -38,6 +39,7 @@ export default function Bench({ id, ...rest }: Props) {
     placeholderData: (before) => before,
     retry: false,
   });
+  useTitle(stored.data ? `Bench: ${stored.data.task.title || "measured data"}` : "Bench");
   if (stored.error instanceof ApiError && stored.error.status === 404)
     return <NotFound what={`Episode ${id}`} />;
   if (stored.error) return <Failure error={stored.error} again={() => stored.refetch()} />;
@@ -208,10 +210,10 @@ function ChosenLaw({ law, followed, episode, discovery, ended }: ChosenProps) {
         <table className="text-left">
           <thead className="text-xs text-muted">
             <tr>
-              <th scope="col" className="font-normal">
+              <th scope="col" className="pr-2 font-normal">
                 constant
               </th>
-              <th scope="col" className="font-normal">
+              <th scope="col" className="pr-2 font-normal">
                 value
               </th>
               <th scope="col" className="font-normal">
@@ -233,7 +235,7 @@ function ChosenLaw({ law, followed, episode, discovery, ended }: ChosenProps) {
                 </td>
                 <td className="py-1 text-muted">
                   {row.low !== null && row.high !== null
-                    ? `${figure(row.low, 4)} to ${figure(row.high, 4)}`
+                    ? interval(row.low, row.high)
                     : "not determined"}
                 </td>
               </tr>

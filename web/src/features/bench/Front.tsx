@@ -1,11 +1,13 @@
 import { type KeyboardEvent, useRef } from "react";
-import { figure } from "../../viz/format";
-import { scale, ticks } from "../../viz/scale";
+import { figure, powerOfTen } from "../../viz/format";
+import { scale, spaced, ticks } from "../../viz/scale";
 import { useWidth } from "../../viz/useSize";
 import type { Candidate } from "./laws";
 
 const HEIGHT = 200;
-const [LEFT, RIGHT, TOP, BOTTOM] = [48, 16, 22, 34];
+const [LEFT, RIGHT, TOP, BOTTOM] = [48, 16, 14, 34];
+const POINT = 12; // from the middle of a point to its edge, and a little more
+const APART = 16; // between the middles of two numbers on the axis
 
 interface Props {
   laws: Candidate[];
@@ -47,7 +49,8 @@ export function Front({ laws, shown, onShow }: Props) {
         {far.length > 0 && (
           <details open={far.includes(shown)}>
             <summary className="py-1 text-xs text-muted">
-              {far.length} longer {far.length === 1 ? "law" : "laws"} that leave over hardly less
+              {far.length} longer {far.length === 1 ? "law that leaves" : "laws that leave"}{" "}
+              {hardlyLess(chosen, far) && "hardly "}less over
             </summary>
             <div className="grid gap-1">
               {far.map((law) => (
@@ -60,6 +63,10 @@ export function Front({ laws, shown, onShow }: Props) {
     </section>
   );
 }
+
+/** Whether the longer laws explain next to nothing more: by no fifth of what the chosen one leaves over. */
+const hardlyLess = (chosen: Candidate | undefined, far: readonly Candidate[]) =>
+  Math.min(...far.map(({ chi2 }) => chi2 ?? Number.POSITIVE_INFINITY)) > 0.8 * (chosen?.chi2 ?? 0);
 
 interface RowProps {
   law: Candidate;
@@ -107,14 +114,14 @@ function Picture({ laws, shown, onShow }: Props) {
   const height = (law: Candidate) => Math.log10(law.chi2 ?? 1);
   const sizes = laws.map(({ complexity }) => complexity);
   const logs = [...laws.map(height), 0];
-  const [low, high] = [Math.min(...logs) - 0.15, Math.max(...logs) + 0.15];
+  const [low, high] = [Math.min(...logs), Math.max(...logs)];
   const x = scale(
     Math.min(...sizes) - 0.7,
     Math.max(...sizes) + 0.7,
     LEFT,
     Math.max(60, width - RIGHT),
   );
-  const y = scale(low, high, HEIGHT - BOTTOM, TOP);
+  const y = scale(low, high, HEIGHT - BOTTOM - POINT, TOP + POINT);
   const front = laws.filter(({ key }) => key.startsWith("front"));
   const powers = ticks(low, high, 4).filter(Number.isInteger);
   return (
@@ -132,7 +139,7 @@ function Picture({ laws, shown, onShow }: Props) {
                 <g key={power}>
                   <line x1={LEFT} x2={x(x.max)} y1={y(power)} y2={y(power)} stroke="var(--line)" />
                   <text x={LEFT - 6} y={y(power) + 4} textAnchor="end">
-                    {figure(10 ** power, 2)}
+                    {powerOfTen(power)}
                   </text>
                 </g>
               ),
@@ -148,7 +155,7 @@ function Picture({ laws, shown, onShow }: Props) {
             <text x={x(x.max)} y={y(0) - 4} textAnchor="end" fill="var(--ok)">
               noise
             </text>
-            {[...new Set(sizes)].map((size) => (
+            {spaced([...new Set(sizes)], x, APART).map((size) => (
               <text key={size} x={x(size)} y={HEIGHT - 18} textAnchor="middle">
                 {size}
               </text>

@@ -9,7 +9,9 @@ const fitted = (more: object) => ({
   chi2: 0.98,
   complexity: 1,
   said: ["It explains the shown data."],
-  constants: [],
+  missing: "",
+  constants: [{ name: "a", value: 9.81, error: 0.01, low: 9.79, high: 9.83, unit: null }],
+  from_all_rows: [],
   ...more,
 });
 
@@ -24,6 +26,7 @@ beforeEach(() => {
 });
 afterEach(() => {
   cleanup();
+  localStorage.clear();
   vi.unstubAllGlobals();
 });
 
@@ -85,4 +88,23 @@ it("says in the server's words why a law was refused, or cannot be followed, and
   await screen.findByText("It cannot be followed.");
   expect(screen.getByText("0 kept")).toBeTruthy();
   expect(shown).toEqual([]);
+});
+
+it("brings the laws back on the next visit, and leaves out what an older page kept otherwise", async () => {
+  reply = () => Response.json(fitted({ residuals: [{ variable: "y" }] }));
+  show();
+  fit("y'' = -a");
+  await screen.findByText("1 kept");
+  cleanup();
+  show();
+  expect(screen.getByText("1 kept")).toBeTruthy();
+  expect(localStorage.getItem("laws e")).not.toContain("variable");
+  cleanup();
+  localStorage.setItem("laws e", JSON.stringify([{ equation: "d2y/dt2 = -a", chi2: 1 }, 7, null]));
+  show();
+  expect(screen.getByText("0 kept")).toBeTruthy();
+  cleanup();
+  localStorage.setItem("laws e", "{");
+  show();
+  expect(screen.getByText("0 kept")).toBeTruthy();
 });

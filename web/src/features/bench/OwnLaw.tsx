@@ -3,15 +3,16 @@ import { useState } from "react";
 import { api } from "../../api/client";
 import type { Fitted } from "../../episode/types";
 import { ran } from "./laws";
+import { storedLaws, storeLaws } from "./stored";
 
-/** The laws that were fitted by hand on a bench, kept while the page is open, and how to keep another. */
+/** The laws that were fitted by hand on a bench, kept in this browser, and how to keep another. */
 export function useOwnLaws(id: string) {
   const client = useQueryClient();
   const key = ["own laws", id];
   const { data: fits } = useQuery({
     queryKey: key,
-    queryFn: (): Fitted[] => [],
-    initialData: [],
+    queryFn: () => storedLaws(id),
+    initialData: () => storedLaws(id),
     staleTime: Number.POSITIVE_INFINITY,
     gcTime: Number.POSITIVE_INFINITY,
   });
@@ -19,7 +20,9 @@ export function useOwnLaws(id: string) {
   const keep = (fitted: Fitted): string => {
     const before = fits.findIndex(({ equation }) => equation === fitted.equation);
     if (before >= 0) return `yours ${before}`;
-    client.setQueryData(key, [...fits, fitted]);
+    const all = [...fits, fitted];
+    client.setQueryData(key, all);
+    storeLaws(id, all);
     return `yours ${fits.length}`;
   };
   return { fits, keep };
@@ -73,7 +76,8 @@ export function OwnLaw({ id, targets, onFitted }: Props) {
         />
       </label>
       <p id="own-law" className="text-xs text-muted">
-        Any name that is no variable is a constant to be fitted. Nothing of it is recorded.
+        Any name that is no variable is a constant to be fitted. It is kept in this browser, not in
+        the log.
       </p>
       <button
         type="submit"

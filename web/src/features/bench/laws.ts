@@ -1,6 +1,7 @@
 // The laws that a bench lays out: those of a discovery, else those of the turns. Values in, values out.
 
 import type { Discovery, EpisodeView, Fitted, Law, TurnView } from "../../episode/types";
+import { figure } from "../../viz/format";
 
 export interface Candidate {
   /** As the address names it. */
@@ -113,14 +114,26 @@ export function constants({ law, yours, turn, params }: Candidate): ConstantRow[
   });
 }
 
+const MOST_DIGITS = 7; // an error below the last of them is told by its size alone
+const minus = (text: string) => text.replaceAll("-", "\u2212");
+
 /** A value with its error, to the digits that the error leaves: 9.813 ± 0.006. */
 export function measured(value: number, error: number | null): string {
-  const minus = (text: string) => text.replaceAll("-", "\u2212");
   if (error === null || !(error > 0)) return minus(String(Number(value.toPrecision(5))));
-  const places = Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(error))));
-  if (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-4)
+  if (Math.abs(value) >= 1e6 || (Math.abs(value) < 1e-4 && value !== 0))
     return minus(`${value.toExponential(3)} ± ${error.toExponential(1)}`);
+  if (error < Math.abs(value) * 10 ** -MOST_DIGITS)
+    return minus(`${Number(value.toPrecision(MOST_DIGITS))} ± ${error.toExponential(1)}`);
+  const places = Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(error))));
   return minus(`${value.toFixed(places)} ± ${error.toFixed(places)}`);
+}
+
+/** An interval, to the digits in which its ends differ: 4.83 to 5.31. */
+export function interval(low: number, high: number): string {
+  const [middle, half] = [(low + high) / 2, (high - low) / 2];
+  if (half < Math.abs(middle) * 10 ** -MOST_DIGITS) return minus(`± ${half.toExponential(1)}`);
+  const digits = Math.max(2, 2 + Math.floor(Math.log10(Math.abs(middle) / half)));
+  return `${figure(low, digits)} to ${figure(high, digits)}`;
 }
 
 /** The quantiles of the normal distribution at (i + 1/2) / n, by Acklam's rational approximation (1e-9). */
