@@ -12,10 +12,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
 
 import orjson
+
+if TYPE_CHECKING:
+    from hashlib import _Hash as Hash
 
 START = bytes(32)  # what the first seal follows
 _HEAD = 32
@@ -62,11 +65,7 @@ def seal(previous: bytes, batch: Sequence[Sealed]) -> bytes:
     chain = sha256(previous[:_HEAD])
     checks = [struct.pack("<I", len(batch))]
     for one in batch:
-        place = f"{one.position} {one.stream} {one.version} {one.type} {one.schema_version} {one.episode_id}"
-        head = f"{place}\0{one.recorded_at}\0{one.command}".encode()
-        payload = sha256(one.payload.encode()).digest()
-        blob = b"" if one.blob is None else sha256(one.blob).digest()
-        chain.update(b"%d %d " % (len(head), len(blob)) + head + payload + blob)
+        place, payload, blob = _link(chain, one)
         fields = [crc32(content) for _, content in _fields(one)]
         checks.append(
             struct.pack(
@@ -83,6 +82,28 @@ def seal(previous: bytes, batch: Sequence[Sealed]) -> bytes:
     told = b"".join(checks)
     chain.update(told)
     return chain.digest() + told
+
+
+def holds(previous: bytes, batch: Sequence[Sealed], told: bytes) -> bool:
+    """Tell whether `told` is what `seal` returns for the batch.
+
+    Its checks are part of what is hashed, so they need not be computed anew: a twentieth of the work.
+    """
+    chain = sha256(previous[:_HEAD])
+    for one in batch:
+        _link(chain, one)
+    chain.update(told[_HEAD:])
+    return chain.digest() == told[:_HEAD] and covered(told) == len(batch)
+
+
+def _link(chain: Hash, one: Sealed) -> tuple[str, bytes, bytes]:
+    """Take one event into the chain; return its place and the hashes of its payload and its arrays."""
+    place = f"{one.position} {one.stream} {one.version} {one.type} {one.schema_version} {one.episode_id}"
+    head = f"{place}\0{one.recorded_at}\0{one.command}".encode()
+    payload = sha256(one.payload.encode()).digest()
+    blob = b"" if one.blob is None else sha256(one.blob).digest()
+    chain.update(b"%d %d " % (len(head), len(blob)) + head + payload + blob)
+    return place, payload, blob
 
 
 def head_of(sealed: bytes) -> str:

@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection, Row, text
 
 from physix.store.projection import Shown
-from physix.store.seals import START, Sealed, command_text, covered, differing, head_of, seal
+from physix.store.seals import START, Sealed, command_text, covered, differing, head_of, holds
 from physix.store.sql import schema
 
 if TYPE_CHECKING:
@@ -156,10 +156,10 @@ class _Walk:
     def _check_seal(self, last: int, told: bytes) -> None:
         own = [self.batch[position] for position in sorted(self.batch)]
         try:
-            holds = seal(self.seal, own) == told
+            sound = holds(self.seal, own, told)
         except (TypeError, ValueError, AttributeError):
-            holds = False  # a value that is not of its column's type: SQLite takes any
-        if not holds:
+            sound = False  # a value that is not of its column's type: SQLite takes any
+        if not sound:
             self._name(last, told)
         self.seal = told
         self.batch.clear()

@@ -37,6 +37,7 @@ from physix.store.sql.hub import Hub
 from physix.store.sql.migrate import check_readable, migrate
 from physix.store.sql.rebuild import Progress, finish_pending, rebuild
 from physix.store.sql.writer import Answer, Append, Writer, command, recorded_of
+from physix.store.stored import Stored
 
 _READ = 500  # events a follower reads at once while it catches up
 
@@ -145,6 +146,10 @@ class SqlLog:
             queries.recorded().where(queries.name == episode_id, version > after_version).order_by(version)
         )
         return await self.query(lambda connection: tuple(map(recorded_of, connection.execute(query))))
+
+    async def read_stored(self, episode_ids: Sequence[str]) -> dict[str, list[Stored]]:
+        """See `physix.store.verify.Unread`."""
+        return await self.query(lambda connection: queries.stored_of(connection, episode_ids))
 
     async def read_all(
         self,

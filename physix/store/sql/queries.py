@@ -26,6 +26,8 @@ from sqlalchemy import (
 
 from physix.engine.systems.task import MEASURED
 from physix.limits import MAX_COUNTED, MAX_PAGE, MAX_SEED
+from physix.store.codec import Encoded
+from physix.store.moments import moment
 from physix.store.pages import Key, cursor_after, parse_cursor, total_of
 from physix.store.projection import storable
 from physix.store.rows import (
@@ -40,6 +42,7 @@ from physix.store.rows import (
 )
 from physix.store.rules import wanted_labels
 from physix.store.sql import schema
+from physix.store.stored import Stored
 
 _first = schema.events.alias("first")
 name = _first.c.episode_id  # of the episode that an event of `recorded` belongs to
@@ -55,6 +58,24 @@ def recorded() -> Select[Any]:
         .join_from(schema.events, _first, _first.c.position == own.stream)
         .outerjoin(arrays, arrays.c.position == own.position)
     )
+
+
+def stored_of(connection: Connection, episode_ids: Sequence[str]) -> dict[str, list[Stored]]:
+    """Return the events of some episodes by version, unread; an episode without events is left out."""
+    query = recorded().where(name.in_(episode_ids)).order_by(schema.events.c.stream, schema.events.c.version)
+    found: dict[str, list[Stored]] = {}
+    for episode_id, position, version, kind, written_as, at, payload, blob in connection.execute(query):
+        found.setdefault(episode_id, []).append(
+            Stored(
+                episode_id,
+                version,
+                position,
+                moment(at),
+                Encoded(kind, payload, blob and bytes(blob)),
+                written_as,
+            )
+        )
+    return found
 
 
 def last_position(connection: Connection) -> int:
