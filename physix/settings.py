@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     frame_ancestors: str = Field(
         default="'self'", pattern=r"^[\w'*:/. -]+$", description="whose pages may frame the page"
     )
-    max_sessions: int = Field(default=64, ge=1, description="OpenEnv sessions at a time, in each process")
+    max_sessions: int = Field(
+        default=64, ge=1, description="OpenEnv sessions at a time, in all processes of a server"
+    )
     max_csv_body_bytes: int = Field(
         default=MAX_TABLE_BYTES, ge=1_024, description="of a request that carries measured data"
     )
@@ -61,7 +63,9 @@ class Settings(BaseSettings):
     idle_s: float = Field(default=3_600.0, gt=0, description="a silent socket is closed after this long")
     public_sessions_per_minute: int = Field(default=30, ge=1, description="of each client, with public")
     public_turns_per_minute: int = Field(default=120, ge=1, description="of each client, with public")
-    public_sockets: int = Field(default=16, ge=1, description="open at a time by each client, with public")
+    public_sockets: int = Field(
+        default=16, ge=1, description="open at a time by each client, with public, in all processes"
+    )
     body_s: float = Field(default=60.0, gt=0, description="how long the body of a request may take to arrive")
 
     # Where models are served. Only these settings name servers; a request never does.

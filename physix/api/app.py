@@ -53,7 +53,8 @@ from physix.api.middleware import Guard
 from physix.api.openenv.wire import WireGuard
 from physix.api.origin import Neighbours
 from physix.api.quota import Quota
-from physix.api.workers import follow_supervisor, run_workers
+from physix.api.seats import Seats
+from physix.api.workers import follow_supervisor, run_workers, server_name
 from physix.engine import EpisodeEngine
 from physix.errors import BadInputError, PhysixError, StorageError
 from physix.settings import Settings
@@ -100,6 +101,7 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
             app.state.boards = Boards(log, tasks, settings, (Path(settings.boards), shipped_boards()))
             if quota is not None:
                 quota.share(switchboard)
+            seats.share(switchboard)
             tasks.start_soon(metrics.sample, log, engine, drivers)
             if switchboard is not None:
                 tasks.start_soon(Relay(switchboard, drivers, live).run)
@@ -125,6 +127,9 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
     app.state.settings = settings
     app.state.services = None
     app.state.quota = quota = _quota(settings)
+    seats = Seats(
+        most=settings.max_sessions, of_a_client=settings.public_sockets if settings.public else None
+    )
     app.state.metrics = metrics = Metrics()
     problems.install(app)
     app.include_router(told.router)  # before the addresses that begin with any episode's id
@@ -165,7 +170,7 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
         max_bytes=settings.max_body_bytes,
         idle_s=settings.idle_s,
         quota=quota,
-        sockets=settings.public_sockets if settings.public else None,
+        seats=seats,
     )
     app.add_middleware(
         Guard,
@@ -199,7 +204,7 @@ async def _switchboard(settings: Settings) -> AsyncIterator[Switchboard | None]:
         return
     async with AsyncExitStack() as stack:
         try:
-            opened = open_switchboard(settings.db, uuid.uuid4().hex)
+            opened = open_switchboard(settings.db, uuid.uuid4().hex, server_name())
             switchboard: Switchboard | None = await stack.enter_async_context(opened)
         except StorageError as error:
             if settings.workers > 1:

@@ -7,6 +7,7 @@ process reads its settings from the environment, which is how they come to share
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import tempfile
 import threading
@@ -73,6 +74,12 @@ def _shared(settings: Settings) -> Iterator[None]:
         finally:
             os.environ.clear()
             os.environ.update(before)
+
+
+def server_name() -> str | None:
+    """Return the name that the processes of this server share; None if this is its only one."""
+    folder = os.environ.get(FOLDER)
+    return None if folder is None else f"{platform.node()}:{folder}"
 
 
 def _as_environment(settings: Settings) -> dict[str, str]:

@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 from physix.engine.discovery import Discovery
 from physix.engine.events import (
@@ -126,42 +126,41 @@ def evolve(episode: Episode | None, recorded: RecordedEvent) -> Episode:
         )
     if episode is None:
         raise ValueError(f"Episode {recorded.episode_id} does not begin with EpisodeStarted.")
-    moved = replace(
-        episode,
-        version=recorded.version,
-        updated_at=recorded.recorded_at,
-        outcome=take(episode.outcome, event),
-    )
+    # One copy an event: a copy costs more than all that is decided here.
+    changes: dict[str, Any] = {"version": recorded.version, "updated_at": recorded.recorded_at}
+    outcome = take(episode.outcome, event)
+    if outcome is not episode.outcome:
+        changes["outcome"] = outcome
     match event:
         case HypothesisSubmitted():
-            return replace(moved, submitted=event, simulated=None)
+            changes |= {"submitted": event, "simulated": None}
         case SimulationRun():
-            return replace(moved, simulated=event)
+            changes["simulated"] = event
         case RewardComputed():
-            return _complete_turn(moved, event)
+            turn = _whole_turn(episode, event, recorded.recorded_at)
+            changes |= {
+                "turns": (*episode.turns, turn),
+                "submitted": None,
+                "simulated": None,
+                "failed_attempts": 0,
+            }
         case PolicyFailed():
-            return replace(moved, failed_attempts=event.attempt)
+            changes["failed_attempts"] = event.attempt
         case EpisodeFinished():
-            return replace(moved, finished=event)
+            changes["finished"] = event
         case _:
             assert_never(event)
+    return replace(episode, **changes)
 
 
-def _complete_turn(episode: Episode, rewarded: RewardComputed) -> Episode:
+def _whole_turn(episode: Episode, rewarded: RewardComputed, recorded_at: datetime) -> Turn:
     if episode.submitted is None or episode.simulated is None:
         raise ValueError(f"Episode {episode.episode_id} has a reward without a simulated hypothesis.")
-    turn = Turn(
+    return Turn(
         submitted=episode.submitted,
         simulated=episode.simulated,
         rewarded=rewarded,
-        recorded_at=episode.updated_at,
-    )
-    return replace(
-        episode,
-        turns=(*episode.turns, turn),
-        submitted=None,
-        simulated=None,
-        failed_attempts=0,
+        recorded_at=recorded_at,
     )
 
 

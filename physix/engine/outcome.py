@@ -80,16 +80,15 @@ def take(outcome: Outcome, event: Event) -> Outcome:
 
 
 def _with_turn(outcome: Outcome, paid: RewardComputed) -> Outcome:
-    played = replace(
+    better = is_better(paid.reward.match, outcome.best_match if outcome.turns else None)
+    return replace(
         outcome,
         turns=paid.turn,
         best_total=max(outcome.best_total, paid.reward.total),
         total_reward=outcome.total_reward + paid.emitted,
-    )
-    if not is_better(paid.reward.match, outcome.best_match if outcome.turns else None):
-        return played
-    return replace(
-        played, best_turn=paid.turn, best_match=paid.reward.match, generalisation=paid.generalisation
+        best_turn=paid.turn if better else outcome.best_turn,
+        best_match=paid.reward.match if better else outcome.best_match,
+        generalisation=paid.generalisation if better else outcome.generalisation,
     )
 
 

@@ -12,7 +12,7 @@ import os
 import re
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -58,8 +58,10 @@ class EpisodeEngine:
     def __init__(self, log: EventLog) -> None:
         self._log = log
         self._cache: OrderedDict[str, Episode] = OrderedDict()
-        # The solver holds the interpreter most of the time: more threads than cores only queue.
-        self._cpu = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
+        # The solver holds the interpreter: two turns at once take turns at it, and all else waits longer.
+        # Finding constants may take seconds, so those who ask for it are not in the way of the others.
+        self._judging = anyio.CapacityLimiter(1)
+        self._fitting = anyio.CapacityLimiter(max(1, (os.cpu_count() or 1) - 1))
 
     @property
     def log(self) -> EventLog:
@@ -69,7 +71,7 @@ class EpisodeEngine:
     @property
     def waiting(self) -> int:
         """How many turns wait for a core to judge them."""
-        return self._cpu.statistics().tasks_waiting
+        return sum(one.statistics().tasks_waiting for one in (self._judging, self._fitting))
 
     async def start(
         self,
@@ -197,7 +199,9 @@ class EpisodeEngine:
             raw_completion=raw_completion,
             discovery=discovery,
         )
-        return await self._append(episode, await self._off_loop(decide), command_id, digest)
+        fits = episode.config.verifier.constants == "fitted"
+        events = await to_thread.run_sync(decide, limiter=self._fitting if fits else self._judging)
+        return await self._append(episode, events, command_id, digest)
 
     def _expected(self, episode_id: str, version: int | None) -> Episode | None:
         """Return the cached episode if a caller who names this version can play on from it.
@@ -283,9 +287,6 @@ class EpisodeEngine:
         if episode is None:
             raise EpisodeNotFoundError(episode_id)
         return episode
-
-    async def _off_loop(self, decide: Callable[[], tuple[Event, ...]]) -> tuple[Event, ...]:
-        return await to_thread.run_sync(decide, limiter=self._cpu)
 
     def _remember(self, episode: Episode) -> Episode:
         known = self._cache.get(episode.episode_id)

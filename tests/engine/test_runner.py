@@ -1,3 +1,8 @@
+import threading
+from contextlib import suppress
+from typing import Any
+
+import anyio
 import pytest
 
 from physix.engine import (
@@ -8,9 +13,10 @@ from physix.engine import (
     Proposal,
     Provenance,
 )
+from physix.engine import episode as core
 from physix.engine.ports import TokenSink
 from physix.engine.systems import sample_task
-from physix.engine.verifier.types import Hypothesis
+from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import ConflictError, EpisodeFinishedError, EpisodeNotFoundError, PolicyError, StorageError
 from physix.store import open_log
 
@@ -133,3 +139,34 @@ async def test_a_turn_after_the_end_is_refused() -> None:
         episode = await engine.run(await begin(engine), Plays(RIGHT))
         with pytest.raises(EpisodeFinishedError):
             await engine.play_turn(episode.episode_id, Plays(WRONG))
+
+
+async def test_turns_that_ask_for_constants_do_not_hold_up_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = threading.Event()
+    play = core.play
+
+    def slow(episode: core.Episode, *arguments: Any, **named: Any) -> Any:
+        if episode.config.verifier.constants == "fitted":
+            found.wait()
+        return play(episode, *arguments, **named)
+
+    monkeypatch.setattr(core, "play", slow)
+    async with open_log("memory://") as log, anyio.create_task_group() as tasks:
+        engine = EpisodeEngine(log)
+        fitted = EpisodeConfig(verifier=VerifierConfig(constants="fitted"))
+        searching = await engine.start(TASK, TRUTH, config=fitted, policy="test", door="test")
+        for _ in range(3):
+            tasks.start_soon(try_submit, engine, searching.episode_id)
+        await anyio.wait_all_tasks_blocked()
+        played = await engine.submit(await begin(engine), WRONG, provenance=ME)
+        assert len(played.turns) == 1
+        assert not (await engine.load(searching.episode_id)).turns
+        found.set()
+
+
+async def try_submit(engine: EpisodeEngine, episode_id: str) -> None:
+    """Submit; of several at one version one is first."""
+    with suppress(ConflictError):
+        await engine.submit(episode_id, WRONG, provenance=ME)

@@ -6,6 +6,7 @@ import pytest
 
 from physix.errors import BadInputError
 from physix.store import open_log
+from physix.store.sql import switchboard
 from physix.store.sql.switchboard import Kind, Refused, Switchboard, open_switchboard
 
 NewUrl = Callable[[], str]
@@ -49,3 +50,33 @@ async def test_of_two_claims_one_wins_and_only_its_owner_lets_go(new_url: NewUrl
         await mine.release("e")
         assert await yours.drives() == ()
         assert await yours.claim("e", "search", temperature=None, to_end=True)
+
+
+async def test_the_processes_of_a_server_share_its_seats(new_url: NewUrl) -> None:
+    url = new_url()
+    async with (
+        open_switchboard(url, "one", "a") as one,
+        open_switchboard(url, "two", "a") as two,
+        open_switchboard(url, "three", "b") as elsewhere,
+    ):
+        assert await one.sit("x", most=3, of_a_client=2) is None
+        assert await two.sit("x", most=3, of_a_client=2) is None
+        assert await one.sit("x", most=3, of_a_client=2) == "client"
+        assert await two.sit("y", most=3, of_a_client=2) is None
+        assert await one.sit("z", most=3, of_a_client=None) == "server"
+        assert await elsewhere.sit("z", most=3, of_a_client=None) is None
+        await one.stand("y")  # holds none in this process: nothing is given back
+        assert await one.sit("z", most=3, of_a_client=None) == "server"
+        await two.stand("y")
+        assert await one.sit("z", most=3, of_a_client=None) is None
+
+
+async def test_seats_of_a_process_that_died_are_free_again(
+    new_url: NewUrl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = new_url()
+    async with open_switchboard(url, "one", "a") as one, open_switchboard(url, "two", "a") as two:
+        assert await one.sit("x", most=1, of_a_client=None) is None
+        assert await two.sit("x", most=1, of_a_client=None) == "server"
+        monkeypatch.setattr(switchboard, "ABANDONED_S", -1.0)  # no sign of life is recent enough
+        assert await two.sit("x", most=1, of_a_client=None) is None

@@ -6,9 +6,6 @@ surrogates, deep nesting, frames that are no objects, binary frames. They are an
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Literal
 
 import anyio
@@ -18,6 +15,7 @@ from starlette.websockets import WebSocketDisconnect
 
 from physix.api.problems import problem
 from physix.api.quota import Quota
+from physix.api.seats import Seats
 from physix.store.sql.switchboard import Kind
 
 MAX_DEPTH = 32
@@ -65,14 +63,13 @@ class WireGuard:
     """Pure ASGI; stands inside `Guard`, which bounds bodies and asks for the token."""
 
     def __init__(
-        self, app: ASGIApp, *, max_bytes: int, idle_s: float, quota: Quota | None, sockets: int | None = None
+        self, app: ASGIApp, *, max_bytes: int, idle_s: float, quota: Quota | None, seats: Seats
     ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._idle_s = idle_s
         self._quota = quota
-        self._sockets = sockets  # of one client at a time; None: as many as there are sessions
-        self._open: Counter[str] = Counter()
+        self._seats = seats
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what OpenEnv would fail on; pass the rest on."""
@@ -83,37 +80,13 @@ class WireGuard:
             await send({"type": "websocket.close", "code": 1008})
         elif scope["type"] == "websocket":
             quiet = _quiet(send)
-            with self._seat(_client(scope)) as free:
-                if free:
+            async with self._seats.taken(_client(scope)) as refusal:
+                if refusal is None:
                     await self._app(scope, self._checked_frames(scope, receive, quiet), quiet)
                 else:
-                    await self._turn_away(quiet)
+                    await _turn_away(quiet, refusal)
         else:
             await self._app(scope, receive, send)
-
-    @contextmanager
-    def _seat(self, client: str) -> Iterator[bool]:
-        """Take one of a client's sockets. Each holds a session, also while nothing is said on it."""
-        if self._sockets is not None and self._open[client] >= self._sockets:
-            yield False
-            return
-        self._open[client] += 1
-        try:
-            yield True
-        finally:
-            self._open[client] -= 1
-            if not self._open[client]:
-                del self._open[client]
-
-    async def _turn_away(self, send: Send) -> None:
-        # As OpenEnv does where it has no session left: a frame that says why, before the socket closes.
-        await send({"type": "websocket.accept"})
-        await send(
-            _error(
-                "CAPACITY_REACHED", f"This public server allows a client {self._sockets} sockets at a time."
-            )
-        )
-        await send({"type": "websocket.close", "code": 1013})
 
     async def _post(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -181,6 +154,13 @@ class WireGuard:
         if reason is not None:
             raise WireFaultError(reason.rstrip("."), "CAPACITY_REACHED")
         return orjson.dumps(frame).decode()
+
+
+async def _turn_away(send: Send, reason: str) -> None:
+    # As OpenEnv does where it has no session left: a frame that says why, before the socket closes.
+    await send({"type": "websocket.accept"})
+    await send(_error("CAPACITY_REACHED", reason))
+    await send({"type": "websocket.close", "code": 1013})
 
 
 def _client(scope: Scope) -> str:

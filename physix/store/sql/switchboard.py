@@ -23,7 +23,7 @@ from physix.store.sql.backend import is_from_driver
 
 ABANDONED_S = 5.0  # without a sign of life
 FORGOTTEN_S = 60.0  # what nobody took up for this long is a run that was stopped, not one to go on
-_LOCK = 0x70687973_69780002  # of making the tables, on PostgreSQL
+_LOCK, _SEATS_LOCK = 0x70687973_69780002, 0x70687973_69780003  # of making the tables, and of taking seats
 
 _TABLES = (
     "CREATE {kind} TABLE IF NOT EXISTS drives (episode_id TEXT PRIMARY KEY, owner TEXT NOT NULL, "
@@ -31,6 +31,8 @@ _TABLES = (
     "beat DOUBLE PRECISION NOT NULL, revision BIGINT NOT NULL, live TEXT NOT NULL)",
     "CREATE {kind} TABLE IF NOT EXISTS spent (client TEXT, kind TEXT, since DOUBLE PRECISION NOT NULL, "
     "used BIGINT NOT NULL, PRIMARY KEY (client, kind))",
+    "CREATE {kind} TABLE IF NOT EXISTS seats (owner TEXT, client TEXT, server TEXT NOT NULL, "
+    "held BIGINT NOT NULL, beat DOUBLE PRECISION NOT NULL, PRIMARY KEY (owner, client))",
 )
 # The clock is the database's: servers need not agree on the time.
 _NOW = {
@@ -38,6 +40,7 @@ _NOW = {
     "postgresql": "extract(epoch from clock_timestamp())::float8",
 }
 Kind = Literal["sessions", "turns"]
+Full = Literal["server", "client"]
 T = TypeVar("T")
 
 
@@ -78,8 +81,9 @@ class Drive:
 class Switchboard:
     """One process's place at the switchboard. Use `open_switchboard`."""
 
-    def __init__(self, engine: Engine, owner: str) -> None:
+    def __init__(self, engine: Engine, owner: str, server: str) -> None:
         self.owner = owner
+        self._server = server
         self._engine = engine
         self._now = _NOW[engine.dialect.name]
 
@@ -124,13 +128,14 @@ class Switchboard:
         await self._run(lambda connection: connection.execute(statement, values))
 
     async def beat(self) -> None:
-        """Give a sign of life for all that this process plays; forget what nobody plays any more."""
+        """Give a sign of life for all that this process plays and seats; forget what nobody does any more."""
 
         def run(connection: Connection) -> None:
-            renew = f"UPDATE drives SET beat = {self._now} WHERE owner = :owner"  # noqa: S608  # our own words
-            forget = f"DELETE FROM drives WHERE beat < {self._now} - {FORGOTTEN_S}"  # noqa: S608  # our own words
-            connection.execute(text(renew), {"owner": self.owner})
-            connection.execute(text(forget))
+            for table in ("drives", "seats"):
+                renew = f"UPDATE {table} SET beat = {self._now} WHERE owner = :owner"  # noqa: S608  # our own words
+                forget = f"DELETE FROM {table} WHERE beat < {self._now} - {FORGOTTEN_S}"  # noqa: S608  # our own words
+                connection.execute(text(renew), {"owner": self.owner})
+                connection.execute(text(forget))
 
         await self._run(run)
 
@@ -209,6 +214,50 @@ class Switchboard:
         statement = text(f"DELETE FROM spent WHERE since < {self._now} - :window")  # noqa: S608  # our own words
         await self._run(lambda connection: connection.execute(statement, {"window": window_s}))
 
+    async def sit(self, client: str, *, most: int, of_a_client: int | None) -> Full | None:
+        """Take one of a server's seats for a client; say what is full if there is none.
+
+        Args:
+            client: who sits down.
+            most: seats of the server, in all of its processes together.
+            of_a_client: seats that one client may have; None: any number.
+        """
+        alive = f"beat > {self._now} - {ABANDONED_S}"
+        count = text(
+            "SELECT coalesce(sum(held), 0), "  # noqa: S608  # our own words
+            "coalesce(sum(CASE WHEN client = :client THEN held ELSE 0 END), 0) "
+            f"FROM seats WHERE server = :server AND {alive}"
+        )
+        take = text(
+            f"INSERT INTO seats VALUES (:owner, :client, :server, 1, {self._now}) "  # noqa: S608  # our own words
+            "ON CONFLICT (owner, client) DO UPDATE SET held = seats.held + 1, beat = excluded.beat"
+        )
+        values = {"owner": self.owner, "client": client, "server": self._server}
+
+        def run(connection: Connection) -> Full | None:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_SEATS_LOCK})"))
+            held, its = connection.execute(count, values).one()
+            if held >= most:
+                return "server"
+            if of_a_client is not None and its >= of_a_client:
+                return "client"
+            connection.execute(take, values)
+            return None
+
+        return await self._run(run)
+
+    async def stand(self, client: str) -> None:
+        """Give one of a client's seats back."""
+        values = {"owner": self.owner, "client": client}
+
+        def run(connection: Connection) -> None:
+            mine = "WHERE owner = :owner AND client = :client"
+            connection.execute(text(f"UPDATE seats SET held = held - 1 {mine}"), values)  # noqa: S608  # our own words
+            connection.execute(text(f"DELETE FROM seats {mine} AND held < 1"), values)  # noqa: S608  # our own words
+
+        await self._run(run)
+
     async def _execute(self, statement: str, episode_id: str) -> None:
         values = {"episode": episode_id, "owner": self.owner}
         await self._run(lambda connection: connection.execute(text(statement), values))
@@ -227,8 +276,10 @@ class Switchboard:
 
 
 @asynccontextmanager
-async def open_switchboard(url: str, owner: str) -> AsyncIterator[Switchboard]:
+async def open_switchboard(url: str, owner: str, server: str | None = None) -> AsyncIterator[Switchboard]:
     """Open the switchboard beside a log, for the process `owner` (a name that no other process has).
+
+    `server` is the name that the processes of one server share; by default it has this process alone.
 
     Raises:
         BadInputError: the log cannot be shared.
@@ -237,7 +288,7 @@ async def open_switchboard(url: str, owner: str) -> AsyncIterator[Switchboard]:
     engine = _engine(url)
     try:
         await to_thread.run_sync(_make_tables, engine)
-        yield Switchboard(engine, owner)
+        yield Switchboard(engine, owner, server or owner)
     finally:
         engine.dispose()
 

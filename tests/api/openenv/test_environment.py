@@ -16,11 +16,13 @@ from physix.api.app import create_app
 from physix.api.openenv.client import PhysiXAction, PhysiXEnv, PhysiXResetObservation
 from physix.api.openenv.wire import Code, WireGuard
 from physix.api.quota import Quota
+from physix.api.seats import Seats
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import SPLITS, draw, split_task
 from physix.settings import Settings
 from tests.api.test_server import free_port, server
 
+SEATS = Seats(most=8, of_a_client=None)
 FALL = {"equation": "d2y/dt2 = -g", "params": {"g": 10.0}}
 
 
@@ -309,7 +311,7 @@ async def test_nothing_is_said_to_a_client_that_left() -> None:
     async def receive() -> Any:
         return {"type": "websocket.disconnect", "code": 1006}
 
-    guard = WireGuard(app, max_bytes=1_000, idle_s=1.0, quota=None)
+    guard = WireGuard(app, max_bytes=1_000, idle_s=1.0, quota=None, seats=SEATS)
     await guard({"type": "websocket", "path": "/ws"}, receive, gone)
     assert said == ["websocket.send"]
 
@@ -393,7 +395,7 @@ async def test_a_session_that_works_longer_than_it_may_be_idle_is_not_closed() -
             taken.append(message["text"])
             await anyio.sleep(0.05)
 
-    guard = WireGuard(working, max_bytes=1_000, idle_s=0.01, quota=None)
+    guard = WireGuard(working, max_bytes=1_000, idle_s=0.01, quota=None, seats=SEATS)
     await guard({"type": "websocket", "path": "/ws"}, receive, send)
     assert len(taken) == 3
     assert [("without a message" in text) for text in sent] == [True]
