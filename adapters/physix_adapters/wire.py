@@ -139,7 +139,7 @@ async def _post(url: str | None, path: str, body: dict[str, Any]) -> dict[str, A
     servers = url or os.environ.get("PHYSIX_URL", "http://127.0.0.1:8000")
     token = os.environ.get("PHYSIX_TOKEN")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    limit_s = float(os.environ.get("PHYSIX_OUTAGE_S", "120"))
+    limit_s = _outage_s()
     waiting = pauses(limit_s)
     while True:
         unknown, reason = None, ""
@@ -166,9 +166,23 @@ async def _post(url: str | None, path: str, body: dict[str, Any]) -> dict[str, A
         await asyncio.sleep(wait)
 
 
+def _outage_s() -> float:
+    given = os.environ.get("PHYSIX_OUTAGE_S", "120")
+    try:
+        return float(given)
+    except ValueError as error:
+        raise PhysixServerError(f"PHYSIX_OUTAGE_S {given[:40]!r} is no number of seconds.") from error
+
+
 def _in_order(servers: str, episode_id: object) -> list[str]:
     addresses = [part.strip().rstrip("/") for part in servers.split(",") if part.strip()]
-    first = zlib.crc32(str(episode_id).encode()) % max(1, len(addresses))
+    wrong = [address for address in addresses if not address.startswith(("http://", "https://"))]
+    if wrong or not addresses:
+        raise PhysixServerError(
+            f"PHYSIX_URL {(wrong or [servers])[0][:80]!r} is no address; write http://HOST:PORT, several with "
+            "commas, or leave it unset for http://127.0.0.1:8000."
+        )
+    first = zlib.crc32(str(episode_id).encode()) % len(addresses)
     return addresses[first:] + addresses[:first]
 
 

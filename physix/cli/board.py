@@ -102,8 +102,9 @@ def board_list(boards: _Boards = None, as_json: _Json = False) -> None:
     from physix.training.board.files import list_boards, shipped_boards
 
     found = [
-        (header, len(folder.read().counted))
+        (header, played - errors)
         for header, folder in list_boards((_root(boards), shipped_boards()))
+        for played, errors in [folder.counts()]
     ]
     if as_json:
         told = [{"id": h.id, "state": h.state, "done": done, "total": h.plan.episodes} for h, done in found]

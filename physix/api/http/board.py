@@ -281,8 +281,8 @@ def _table(
 
 def _summary(playing: Boards, header: Header, folder: BoardFolder) -> BoardSummary:
     plan, progress = header.plan, playing.progress(header.id)
-    found = _read(folder)
-    done = progress.done if progress and progress.done else len(found.counted)
+    played, errors = folder.counts()
+    done = progress.done if progress and progress.done else played - errors
     return BoardSummary(
         id=header.id,
         name=header.title,
@@ -303,7 +303,7 @@ def _summary(playing: Boards, header: Header, folder: BoardFolder) -> BoardSumma
         ),
         done=done,
         total=plan.episodes,
-        errors=len(found.results) - len(found.counted),
+        errors=errors,
         eta_s=progress.eta_s if progress else None,
         played_s=progress.played_s if progress else header.played_s,
         concurrency=header.workers,

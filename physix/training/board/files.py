@@ -7,13 +7,17 @@ a file of its own, so that any process may ask whichever plays.
 from __future__ import annotations
 
 import json
+import os
 import re
+import threading
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -131,6 +135,16 @@ class BoardFolder:
         """
         return Board(header=self.header(), results=tuple(self._read_results()))
 
+    def counts(self) -> tuple[int, int]:
+        """Return how many episodes have a result, and how many of these are errors.
+
+        Whoever asks again and again has only what came since read: a board may have 100,000 lines.
+
+        Raises:
+            BadInputError: as `read`.
+        """
+        return _tail_of(self._results).counts()
+
     def repair(self) -> None:
         """Cut off a half-written last line, so that the next one begins on its own."""
         if self._results.exists():
@@ -177,20 +191,67 @@ class BoardFolder:
         if not self._results.exists():
             return []
         found: dict[str, Result] = {}
-        lines = self._results.read_bytes().split(b"\n")
+        *lines, last = self._results.read_bytes().split(b"\n")
         for number, line in enumerate(lines, start=1):
-            if not line:
-                continue
-            try:
-                one = _RESULT.validate_json(line)
-            except ValidationError as error:
-                if number == len(lines):
-                    break
-                raise BadInputError(
-                    f"{self._results}, line {number}, is no result: {_first(error)}."
-                ) from error
-            found[one.episode_id] = one
+            if line:
+                one = _result(line, self._results, number)
+                found[one.episode_id] = one
+        if last:
+            with suppress(BadInputError):  # it was cut short
+                one = _result(last, self._results, len(lines) + 1)
+                found[one.episode_id] = one
         return list(found.values())
+
+
+class _Tail:
+    """The whole lines of a file of results that were counted so far."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reading = threading.Lock()
+        self._begin_anew(0)
+
+    def counts(self) -> tuple[int, int]:
+        with self._reading:
+            try:
+                with self._path.open("rb") as file:
+                    self._take(file)
+            except FileNotFoundError:
+                self._begin_anew(0)
+            return len(self._failed), sum(self._failed.values())
+
+    def _take(self, file: BinaryIO) -> None:
+        kept = os.fstat(file.fileno())
+        if kept.st_ino != self._inode or kept.st_size < self._offset:
+            self._begin_anew(kept.st_ino)
+        file.seek(self._offset)
+        for line in file:
+            if not line.endswith(b"\n"):
+                with suppress(BadInputError):  # half written: it is read again when it is whole
+                    one = _result(line, self._path, self._lines + 1)
+                    self._failed[one.episode_id] = one.status == "error"
+                return
+            if line != b"\n":
+                one = _result(line, self._path, self._lines + 1)
+                self._failed[one.episode_id] = one.status == "error"
+            self._offset += len(line)
+            self._lines += 1
+
+    def _begin_anew(self, inode: int) -> None:
+        self._inode, self._offset, self._lines = inode, 0, 0
+        self._failed: dict[str, bool] = {}  # by episode: of a job that was tried again the later one counts
+
+
+@lru_cache(maxsize=64)
+def _tail_of(path: Path) -> _Tail:
+    return _Tail(path)
+
+
+def _result(line: bytes, path: Path, number: int) -> Result:
+    try:
+        return _RESULT.validate_json(line)
+    except ValidationError as error:
+        raise BadInputError(f"{path}, line {number}, is no result: {_first(error)}.") from error
 
 
 def board_folder(roots: Sequence[Path], board_id: str) -> BoardFolder:

@@ -280,6 +280,29 @@ def test_a_later_result_of_an_episode_replaces_the_earlier(tmp_path: Path) -> No
     assert one.recovered
 
 
+def test_counts_follow_a_file_that_grows_is_cut_and_is_written_anew(tmp_path: Path) -> None:
+    folder, path = BoardFolder(tmp_path / "x"), tmp_path / "x" / "results.jsonl"
+    folder.create(new_header(PLAN))
+    assert folder.counts() == (0, 0)
+    folder.append([result(1, status="error"), result(2)])
+    assert folder.counts() == (2, 1)
+    folder.append([result(1, recovered=True)])  # tried again: the later one counts
+    assert folder.counts() == (2, 0)
+    with path.open("ab") as file:
+        file.write(b'{"episode_id"')  # a crash cut it short
+    assert folder.counts() == (2, 0)
+    folder.repair()
+    folder.append([result(3)])
+    assert folder.counts() == (3, 0)
+    assert len(folder.read().results) == 3
+    path.write_bytes(path.read_bytes().splitlines(keepends=True)[0])
+    assert folder.counts() == (1, 1)
+    with path.open("ab") as file:
+        file.write(b"no result\n")
+    with pytest.raises(BadInputError, match="line 2, is no result"):
+        folder.counts()
+
+
 def test_damaged_files_say_what_is_wrong_in_one_line(tmp_path: Path) -> None:
     folder = BoardFolder(tmp_path / "small")
     folder.create(new_header(PLAN))
