@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import anyio
 from eventsourcing.persistence import ApplicationRecorder, StoredEvent
@@ -26,7 +26,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 from sqlalchemy import make_url
 
-from physix.cli.measure.log import Appended, Sample, append
+from physix.cli.measure.log import Appended, Sample, append, middle
 from physix.engine.events import Event
 from physix.store import open_log
 from physix.store.codec import encode
@@ -60,15 +60,15 @@ def compare(name: str, url: str, recorder: ApplicationRecorder, turns: int, roun
         for _ in range(rounds):
             ours.append(anyio.run(append, url, sample, callers, turns))
             theirs.append(record(recorder, sample, callers, turns))
-        (rate, cpu), (their_rate, their_cpu) = middle(ours), middle(theirs)
+        own, other = middle(ours), middle(theirs)
+        pairs = list(zip(ours, theirs, strict=True))
+        times = statistics.median(a.rate / b.rate for a, b in pairs)
+        by_cpu = statistics.median(b.cpu_us / a.cpu_us for a, b in pairs)
         print(
-            f"{name}: {callers:2} callers, physix {rate:6.0f} turns/s ({cpu:.0f} us of CPU a turn), "
-            f"eventsourcing {their_rate:6.0f} turns/s ({their_cpu:.0f} us): {rate / their_rate:.2f} times"
+            f"{name}: {callers:2} callers, physix {own.rate:6.0f} turns/s ({own.cpu_us:.0f} us of CPU each), "
+            f"eventsourcing {other.rate:6.0f} ({other.cpu_us:.0f} us): {times:.2f} times, {by_cpu:.2f} by CPU",
+            flush=True,
         )
-
-
-def middle(measured: Sequence[Appended]) -> tuple[float, float]:
-    return statistics.median(one.rate for one in measured), statistics.median(one.cpu_us for one in measured)
 
 
 def record(recorder: ApplicationRecorder, sample: Sample, callers: int, turns: int) -> Appended:
@@ -90,7 +90,7 @@ def record(recorder: ApplicationRecorder, sample: Sample, callers: int, turns: i
     return Appended(done / total, 1e6 * busy / done)
 
 
-def stored(episode: object, first: int, events: Sequence[Event]) -> list[StoredEvent]:
+def stored(episode: UUID, first: int, events: Sequence[Event]) -> list[StoredEvent]:
     encoded = map(encode, events)
     return [
         StoredEvent(episode, first + i, one.type, one.payload.encode() + (one.blob or b""))

@@ -179,8 +179,8 @@ def _in_order(servers: str, episode_id: object) -> list[str]:
     wrong = [address for address in addresses if not address.startswith(("http://", "https://"))]
     if wrong or not addresses:
         raise PhysixServerError(
-            f"PHYSIX_URL {(wrong or [servers])[0][:80]!r} is no address; write http://HOST:PORT, several with "
-            "commas, or leave it unset for http://127.0.0.1:8000."
+            f"PHYSIX_URL {(wrong or [servers])[0][:80]!r} is no address; write http://HOST:PORT, several "
+            "with commas, or leave it unset for http://127.0.0.1:8000."
         )
     first = zlib.crc32(str(episode_id).encode()) % len(addresses)
     return addresses[first:] + addresses[:first]

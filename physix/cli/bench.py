@@ -23,15 +23,16 @@ def bench_verifier(
 
 @bench_app.command("log")
 def bench_log(
-    turns: Annotated[int, typer.Option(min=64, help="Turns appended per measurement.")] = 2048,
+    turns: Annotated[int, typer.Option(min=64, help="Turns appended per measurement.")] = 1024,
     postgres: Annotated[
         str | None, typer.Option(metavar="URL", help="An empty PostgreSQL database to measure as well.")
     ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds in which what is compared takes turns.")] = 5,
 ) -> None:
     """Time the log: appends, followers, rebuild, export, bytes; beside the driver's bulk insert."""
     from physix.cli.measure.log import main
 
-    main(turns, postgres)
+    main(turns, postgres, rounds)
 
 
 @bench_app.command("training")

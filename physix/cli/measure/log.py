@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 
 import anyio
@@ -41,39 +41,46 @@ _CALLERS = (1, 16, 64)
 _FANOUT = (1, 100, 500)
 
 
-def main(turns: int, postgres_url: str | None) -> None:
+def main(turns: int, postgres_url: str | None, rounds: int) -> None:
     """Print every figure for SQLite in a temporary file, and for PostgreSQL if a URL is given."""
     with tempfile.TemporaryDirectory(prefix="physix-bench-") as folder:
-        _measure("SQLite", [f"sqlite:///{folder}/{i}.db" for i in range(3)], turns)
+        _measure("SQLite", [f"sqlite:///{folder}/{i}.db" for i in range(3)], turns, rounds)
     if postgres_url is None:
         sys.stdout.write("PostgreSQL: not measured; give an empty database with --postgres URL\n")
     else:
-        _measure("PostgreSQL", [postgres_url] * 3, turns)
+        _measure("PostgreSQL", [postgres_url] * 3, turns, rounds)
 
 
-def _measure(name: str, urls: Sequence[str], turns: int) -> None:
+def _measure(name: str, urls: Sequence[str], turns: int, rounds: int) -> None:
     out = sys.stdout
     sample = Sample()
     anyio.run(_create, urls[0])
-    bulk = _floor(urls[0], sample, turns, per_commit=turns)
-    single = _floor(urls[0], sample, min(turns, 600), per_commit=1)
+    # Taking turns: a machine that is busy with other things spoils a round, and not one figure of it.
+    bulk, single = [], []
+    seen: dict[int, list[Appended]] = {callers: [] for callers in _CALLERS}
+    for _ in range(rounds):
+        bulk.append(_floor(urls[0], sample, turns, per_commit=turns))
+        single.append(_floor(urls[0], sample, min(turns, 600), per_commit=1))
+        for callers, measured in seen.items():
+            measured.append(anyio.run(append, urls[1], sample, callers, turns))
+    whole, one = middle(bulk), middle(single)
     out.write(
-        f"{name}: floor {bulk.rate:.0f} turns/s in one transaction ({bulk.cpu_us:.0f} us of CPU a turn), "
-        f"{single.rate:.0f} one transaction a turn ({single.cpu_us:.0f} us)\n"
+        f"{name}: medians of {rounds} rounds; floor {whole.rate:.0f} turns/s in one transaction "
+        f"({whole.cpu_us:.0f} us of CPU a turn), {one.rate:.0f} one transaction a turn "
+        f"({one.cpu_us:.0f} us)\n"
     )
-    for callers in _CALLERS:
-        seen = anyio.run(append, urls[1], sample, callers, turns)
+    for callers, measured in seen.items():
+        found = middle(measured)
         out.write(
-            f"{name}: {callers:3} callers {seen.rate:7.0f} turns/s, {seen.cpu_us:.0f} us of CPU a turn, "
-            f"p50 {seen.p50_ms:.2f} ms, p99 {seen.p99_ms:.2f} ms; "
-            f"{seen.rate / bulk.rate:.2f} of the bulk floor, "
-            f"{seen.rate / single.rate:.2f} of the one-a-turn floor\n"
+            f"{name}: {callers:3} callers {found.rate:7.0f} turns/s, {found.cpu_us:.0f} us of CPU a turn, "
+            f"p50 {found.p50_ms:.2f} ms, p99 {found.p99_ms:.2f} ms; "
+            f"{_of(measured, bulk)} of the bulk floor, {_of(measured, single)} of the one-a-turn floor\n"
         )
     for clients in _FANOUT:
-        middle, p99, rate = anyio.run(_follow, urls[1], sample, clients, 100)
+        p50, p99, rate = anyio.run(_follow, urls[1], sample, clients, 100)
         out.write(
             f"{name}: {clients:3} followers in the process: append called to event in hand "
-            f"p50 {middle:.2f} ms, p99 {p99:.2f} ms, {rate:.0f} events/s\n"
+            f"p50 {p50:.2f} ms, p99 {p99:.2f} ms, {rate:.0f} events/s\n"
         )
     for clients in _FANOUT:
         fan = fan_out(urls[2], clients)
@@ -99,6 +106,18 @@ class Appended:
     cpu_us: float  # a turn
     p50_ms: float = 0.0
     p99_ms: float = 0.0
+
+
+def middle(measured: Sequence[Appended]) -> Appended:
+    """Return the median of each figure."""
+    return Appended(*(statistics.median(each) for each in zip(*map(astuple, measured), strict=True)))
+
+
+def _of(measured: Sequence[Appended], floor: Sequence[Appended]) -> str:
+    """Return by how much of a floor's rate and CPU time, as medians over the rounds."""
+    rate = statistics.median(a.rate / b.rate for a, b in zip(measured, floor, strict=True))
+    cpu = statistics.median(b.cpu_us / a.cpu_us for a, b in zip(measured, floor, strict=True))
+    return f"{rate:.2f} (by CPU {cpu:.2f})"
 
 
 class Sample:
