@@ -66,7 +66,8 @@ def compare(name: str, url: str, recorder: ApplicationRecorder, turns: int, roun
         by_cpu = statistics.median(b.cpu_us / a.cpu_us for a, b in pairs)
         print(
             f"{name}: {callers:2} callers, physix {own.rate:6.0f} turns/s ({own.cpu_us:.0f} us of CPU each), "
-            f"eventsourcing {other.rate:6.0f} ({other.cpu_us:.0f} us): {times:.2f} times, {by_cpu:.2f} by CPU",
+            f"eventsourcing {other.rate:6.0f} ({other.cpu_us:.0f} us): "
+            f"{times:.2f} times, by CPU {by_cpu:.2f}",
             flush=True,
         )
 

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Annotated, Any, Literal
 
 from anyio import from_thread, to_thread
@@ -138,8 +138,6 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
         if wanted.resume:
             return await self._resume(wanted)
         task, truth = await self._task(wanted)
-        if not wanted.hint:
-            task = replace(task, hint="")
         evaluation = is_evaluation(task.system_id, task.seed)
         config = EpisodeConfig(
             verifier=VerifierConfig(
@@ -201,7 +199,7 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
             if source.owned:
                 # A copy could be ended at once, and an ended episode shows its truth.
                 raise ForbiddenError(wanted.task_from)
-            return source.started.task, source.started.truth
+            return _hinted(wanted.hint, source.started.task, source.started.truth)
         if wanted.split is not None:
             if any(x is not None for x in fixed):
                 raise BadInputError(
@@ -212,13 +210,13 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
             total = count(wanted.split)
             index = wanted.index if wanted.index is not None else _seed(wanted) % total
             # Three simulations: milliseconds that other sessions need not wait.
-            return await to_thread.run_sync(partial(split_task, wanted.split, index, salt=self._salt))
+            return await to_thread.run_sync(partial(_of_split, wanted.split, index, self._salt, wanted.hint))
         if wanted.index is not None:
             raise BadInputError("reset: index needs a split.")
         seed = _seed(wanted)
         system_id, trajectories = _system_id(wanted, seed), wanted.trajectories or 1
         return await to_thread.run_sync(
-            partial(sample_task, system_id, seed, noise=wanted.noise, trajectories=trajectories)
+            partial(_sampled, system_id, seed, wanted.noise, trajectories, wanted.hint)
         )
 
     async def step_async(
@@ -328,6 +326,24 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
     ) -> list[dict[str, str | int]]:
         """Return the rows of a Python slice of the split."""
         return [task_row(split, index) for index in range(count(split))[start:stop]]
+
+
+# A trainer begins a group of episodes on one task. Drawn once it is one object, and what the verifier
+# computes of it, the verdict on a law that comes back included, is computed once.
+@lru_cache(maxsize=64)
+def _sampled(
+    system_id: str, seed: int, noise: float | None, trajectories: int, hint: bool
+) -> tuple[Task, Truth]:
+    return _hinted(hint, *sample_task(system_id, seed, noise=noise, trajectories=trajectories))
+
+
+@lru_cache(maxsize=64)
+def _of_split(split: str, index: int, salt: str, hint: bool) -> tuple[Task, Truth]:
+    return _hinted(hint, *split_task(split, index, salt=salt))
+
+
+def _hinted(hint: bool, task: Task, truth: Truth) -> tuple[Task, Truth]:
+    return (task if hint or not task.hint else replace(task, hint="")), truth
 
 
 def _options(given: dict[str, Any]) -> ResetOptions:

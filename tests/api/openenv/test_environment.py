@@ -1,5 +1,6 @@
 """OpenEnv's surface: reset's arguments, ownership, resuming, hostile input, leakage, conformance."""
 
+import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from physix.api.quota import Quota
 from physix.api.seats import Seats
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import SPLITS, draw, split_task
+from physix.engine.systems.task import Task
 from physix.settings import Settings
 from tests.api.test_server import free_port, server
 
@@ -491,3 +493,23 @@ def test_a_client_outlives_the_server_and_ends_with_the_turns_it_sent(tmp_path: 
         last = env.step(PhysiXAction(equation="d2x/dt2 = -2.0*x")).observation
         assert [turn["equation"] for turn in last.history] == ["d2x/dt2 = -1.0*x", "d2x/dt2 = -2.0*x"]
         env.close()
+
+
+def test_a_group_on_one_task_judges_a_law_once_and_a_task_without_hint_is_another(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verifying = importlib.import_module("physix.engine.verifier.verify")  # the name is its function's too
+    judged: list[str] = []
+    judge = verifying._judge
+
+    def counted(task: Task, *arguments: Any) -> Any:
+        judged.append(task.hint)
+        return judge(task, *arguments)
+
+    monkeypatch.setattr(verifying, "_judge", counted)
+    for hint in (True, True, False):
+        with client.websocket_connect("/ws") as socket:
+            first = say(socket, "reset", system_id="free_fall", seed=77, hint=hint)
+            assert bool(first["data"]["observation"]["hint"]) is hint
+            assert say(socket, "step", equation="d2y/dt2 = -7.0")["type"] == "observation"
+    assert [bool(hint) for hint in judged] == [True, False]
