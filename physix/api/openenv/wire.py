@@ -6,6 +6,7 @@ surrogates, deep nesting, frames that are no objects, binary frames. They are an
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import anyio
@@ -117,11 +118,16 @@ class WireGuard:
         return await self._quota.charge(_client(scope), **{kind: 1})
 
     def _checked_frames(self, scope: Scope, receive: Receive, send: Send) -> Receive:
+        opened = False
+
         async def checked() -> Message:
+            nonlocal opened
             while True:
-                # This waits only while the session awaits its client: a step that takes long is not idle.
-                with anyio.move_on_after(self._idle_s) as waiting:
+                # This waits only while the session awaits its client: a step that takes long is not idle, nor
+                # is a server that takes long to look at what opens a socket.
+                with anyio.move_on_after(self._idle_s if opened else math.inf) as waiting:
                     message = await receive()
+                opened = True
                 if waiting.cancelled_caught:
                     await send(
                         _error("SESSION_ERROR", f"Closed after {self._idle_s:.0f} s without a message.")
