@@ -12,7 +12,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from physix.cli.measure.log import Appended, Sample, append, bytes_on_disk
 from physix.engine import EpisodeConfig, EpisodeEngine, Provenance
 from physix.engine.systems import sample_task
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
-from physix.store import open_log
+from physix.store import open_backend, open_log
 from physix.store.archive import archive_finished
 
 _TURNS = 8
@@ -32,6 +32,8 @@ _SIZES = (10**3, 10**5, 10**7, 10**9)
 _CORES = 16  # of the machines in the table
 _TABLE_LIMIT = 32 * 2**40  # bytes of one table in PostgreSQL, its documented bound at pages of 8 kB
 _WIDE = 10**12
+_PART = 1e8  # turns
+_CUT = ("events", "trajectories")  # whose primary key is the position
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Growth:
         archived: bytes a turn in Parquet; None where that was not measured.
         appends: what the log takes from 16 callers.
         followed: turns that a fold over the whole log reads in a second of CPU.
+        tables: bytes a turn of each table's rows and of its indexes, where the database tells.
     """
 
     turns: int
@@ -54,6 +57,7 @@ class Growth:
     archived: float | None
     appends: Appended
     followed: float
+    tables: Mapping[str, tuple[float, float]]
 
 
 def main(episodes: int, postgres_url: str | None, turns: float) -> None:
@@ -113,6 +117,21 @@ def at(seen: Growth, turns: float) -> Iterator[str]:
         f"  PostgreSQL bounds one table at 32 TiB: {parts} partition(s) by position at least, "
         f"{comfortable} at 1 TB each"
     )
+    if seen.tables:
+        yield from _parts(seen, turns)
+
+
+def _parts(seen: Growth, turns: float) -> Iterator[str]:
+    """Yield what one partition by position holds, and what is not cut up."""
+    yield (
+        f"  cut by position at every {_PART:.0e} turns, {turns / _PART:.0f} parts, each written in "
+        f"{_PART / seen.appends.rate / 3600:.3g} hours:"
+    )
+    for name, (rows, indexes) in seen.tables.items():
+        if name in _CUT:
+            yield f"    {name}: {size(_PART * rows)} of rows and {size(_PART * indexes)} of indexes a part"
+        else:
+            yield f"    {name}: whole, {size(turns * rows)} of rows and {size(turns * indexes)} of indexes"
 
 
 def size(count: float) -> str:
@@ -137,6 +156,7 @@ async def measure(url: str, episodes: int, archive: Path) -> Growth:
         played.append((start + quarter) * _TURNS)
     slope, base = np.polyfit(played, sizes, 1)
     deviation = float(np.max(np.abs(np.asarray(sizes) - (slope * np.asarray(played) + base)) / sizes))
+    weighed = _by_table(url)
     followed = await _follow(url) * played[-1]
     archived = await _archive(url, archive, played[-1])
     appends = await append(url, Sample(), 16, 2_048)
@@ -148,7 +168,25 @@ async def measure(url: str, episodes: int, archive: Path) -> Growth:
         archived=archived,
         appends=appends,
         followed=followed,
+        tables={name: (rows / played[-1], indexes / played[-1]) for name, rows, indexes in weighed},
     )
+
+
+def _by_table(url: str) -> list[tuple[str, int, int]]:
+    """Return name, bytes of rows and bytes of indexes of each table; SQLite has one file for all."""
+    backend = open_backend(url)
+    try:
+        if backend.placeholder == "?":
+            return []
+        with backend.readers.connect() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT relname, pg_table_size(relid), pg_indexes_size(relid) FROM pg_stat_user_tables "
+                "WHERE relname IN ('events', 'trajectories', 'episodes', 'labels') ORDER BY relname"
+            )
+            return [(name, int(rows), int(indexes)) for name, rows, indexes in found]
+    finally:
+        backend.writer.dispose()
+        backend.readers.dispose()
 
 
 async def _play(url: str, numbers: range) -> float:
