@@ -163,15 +163,27 @@ class _Ordered:
         self._query = select(schema.episodes, key.label("key")).where(*conditions)
         self._key = key
         self._position = schema.episodes.c.position
+        # SQLite knows no statistics: it would sort all that a filter leaves, be it a fifth of the log.
+        self._looks_near = bool(conditions) and connection.dialect.name == "sqlite"
 
     def straight(self, after: tuple[Key, int] | None, *, descending: bool, limit: int) -> list[Row[Any]]:
         """Return rows by key and position, both in the same direction."""
         place = tuple_(self._key, self._position)
-        query = self._query
-        if after is not None:
-            query = query.where(place < after if descending else place > after)
+        narrowed = [] if after is None else [place < after if descending else place > after]
         ends = (self._key.desc(), self._position.desc()) if descending else (self._key, self._position)
-        return list(self._connection.execute(query.order_by(*ends).limit(limit)))
+        return self._read(narrowed, ends, limit)
+
+    def _read(
+        self, narrowed: Sequence[ColumnElement[bool]], ends: Sequence[ColumnElement[Any]], limit: int
+    ) -> list[Row[Any]]:
+        """Return the first rows in an order; first looked for among the first of all episodes in it."""
+        query = self._query.where(*narrowed).order_by(*ends).limit(limit)
+        if self._looks_near and self._key is not self._position:
+            near = select(self._position).where(*narrowed).order_by(*ends).limit(_NEAR)
+            found = list(self._connection.execute(query.where(self._position.in_(near))))
+            if len(found) == limit:
+                return found
+        return list(self._connection.execute(query))
 
     def newest_first_among_equals(self, after: tuple[Key, int] | None, *, limit: int) -> list[Row[Any]]:
         """Return rows by ascending key, among equals by descending position.
@@ -180,13 +192,13 @@ class _Ordered:
         all of them whole but the last, whose newest rows one more look at the index finds.
         """
         rows: list[Row[Any]] = []
-        query = self._query
+        narrowed: list[ColumnElement[bool]] = []
         if after is not None:
             rows = self._newest_with(after[0], limit, self._position < after[1])
-            query = query.where(self._key > after[0])
+            narrowed = [self._key > after[0]]
         if len(rows) < limit:
-            ordered = query.order_by(self._key, self._position).limit(limit - len(rows))
-            groups = [list(group) for _, group in groupby(self._connection.execute(ordered), _key_of)]
+            ordered = self._read(narrowed, (self._key, self._position), limit - len(rows))
+            groups = [list(group) for _, group in groupby(ordered, _key_of)]
             for whole in groups[:-1]:
                 rows += reversed(whole)
             if groups:
@@ -246,6 +258,7 @@ def _named(connection: Connection, part: str) -> ColumnElement[bool]:
     return or_(*(one.ilike(pattern, escape="/") for one in columns))
 
 
+_NEAR = 5_000  # episodes among which a page is looked for: a filter that leaves one in a hundred fills it
 _TRIGRAM = 3  # characters: what is shorter is looked for row by row
 _ESCAPED = str.maketrans({"/": "//", "%": "/%", "_": "/_"})
 
