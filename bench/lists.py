@@ -2,7 +2,7 @@
 
     python bench/lists.py sqlite:////tmp/small.db 10000 sqlite:////tmp/large.db 100000
 
-Writes each log that is empty (a thousand small episodes a second; beyond 100,000 it copies these in SQL,
+Writes each log that is empty (a thousand small episodes a second; beyond 10,000 it copies these in SQL,
 under other names), then times the first page of 50: the best of 15, as other work on the machine only ever
 adds. The ratio should stay below 2.
 """
@@ -28,7 +28,7 @@ from physix.store.sql.queries import last_position
 _SYSTEMS = ("Free fall", "Spring", "Damped spring", "Pendulum", "Drag", "Predators", "Charge", "Chain")
 _POLICIES = ("search", "nano", "hf:a", "ollama:b", PERSON)
 _WRITERS = 128
-_WRITTEN = 100_000  # episodes; the others are copies
+_WRITTEN = 10_000  # episodes; the others are copies
 _REPEATS = 15
 
 Listing = tuple[EpisodeFilter, EpisodeOrder]

@@ -3,7 +3,7 @@
     python bench/peaks.py sqlite:////tmp/small.db sqlite:////tmp/large.db [--only export rebuild]
 
 Runs `physix log stats`, `export`, `archive`, `rebuild` and `verify` on each log, each in its own process.
-`bench/lists.py` writes such logs; what it copied beyond 100,000 episodes has no seals of its own to verify.
+`bench/lists.py` writes such logs; what it copied beyond 10,000 episodes has no seals of its own to verify.
 """
 
 from __future__ import annotations

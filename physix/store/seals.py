@@ -62,7 +62,7 @@ def seal(previous: bytes, batch: Sequence[Sealed]) -> bytes:
         previous: the seal before, or its first 32 bytes; `START` for the first.
         batch: at least one event.
     """
-    chain = sha256(previous[:_HEAD])
+    chain = _chain(previous)
     checks = [struct.pack("<I", len(batch))]
     for one in batch:
         place, payload, blob = _link(chain, one)
@@ -89,11 +89,15 @@ def holds(previous: bytes, batch: Sequence[Sealed], told: bytes) -> bool:
 
     Its checks are part of what is hashed, so they need not be computed anew: a twentieth of the work.
     """
-    chain = sha256(previous[:_HEAD])
+    chain = _chain(previous)
     for one in batch:
         _link(chain, one)
     chain.update(told[_HEAD:])
     return chain.digest() == told[:_HEAD] and covered(told) == len(batch)
+
+
+def _chain(previous: bytes) -> Hash:
+    return sha256(previous[:_HEAD])
 
 
 def _link(chain: Hash, one: Sealed) -> tuple[str, bytes, bytes]:

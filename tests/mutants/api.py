@@ -187,9 +187,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a session that works is idle",
         "physix/api/openenv/wire.py",
-        "with anyio.move_on_after(self._idle_s) as waiting:\n                    message = await receive()",
         (
-            "with anyio.move_on_after(self._idle_s) as waiting:\n"
+            "with anyio.move_on_after(self._idle_s if opened else math.inf) as waiting:\n"
+            "                    message = await receive()"
+        ),
+        (
+            "with anyio.move_on_after(self._idle_s if opened else math.inf) as waiting:\n"
             "                    await anyio.sleep(self._idle_s / 2)\n"
             "                    await anyio.sleep(self._idle_s)\n"
             "                    message = await receive()"

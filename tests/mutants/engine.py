@@ -109,9 +109,16 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/engine/test_episode.py",),
     ),
     Mutant(
+        "who asks for constants holds up the others",
+        "physix/engine/runner.py",
+        "limiter=self._fitting if fits else self._judging",
+        "limiter=self._judging",
+        ("tests/engine/test_runner.py",),
+    ),
+    Mutant(
         "failed attempts are never forgiven",
         "physix/engine/episode.py",
-        "        failed_attempts=0,\n",
+        '                "failed_attempts": 0,\n',
         "",
         ("tests/engine/test_episode.py",),
     ),

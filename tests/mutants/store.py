@@ -224,11 +224,32 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a seal does not hold the one before it",
         "physix/store/seals.py",
-        "chain = sha256(previous[:_HEAD])",
-        "chain = sha256(START)",
+        "return sha256(previous[:_HEAD])",
+        "return sha256(START)",
         (
             "tests/store/test_audit.py::test_a_transaction_that_was_sealed_anew_breaks_the_chain_at_the_next[sqlite]",
         ),
+    ),
+    Mutant(
+        "the checks beside a seal are not sealed",
+        "physix/store/seals.py",
+        "return chain.digest() == told[:_HEAD] and covered(told) == len(batch)",
+        "return chain.digest() is not None",
+        ("tests/store/test_audit.py",),
+    ),
+    Mutant(
+        "an event is taken for the replayed one whatever its bytes",
+        "physix/store/verify.py",
+        "return stored.encoded == expected or",
+        "return stored.encoded != expected or",
+        ("tests/store/test_audit.py", "tests/store/test_verify.py"),
+    ),
+    Mutant(
+        "a filtered page ends where the front of its order does",
+        "physix/store/sql/queries.py",
+        "if len(found) == limit:\n                return found",
+        "return found",
+        ("tests/store/test_lists.py",),
     ),
     Mutant(
         "a seal does not hold the arrays",
