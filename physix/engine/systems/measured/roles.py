@@ -415,7 +415,7 @@ def _states(seen: Sequence[Seen], found: dict[str, tuple[Role, str]], spans: Spa
     free = [one for one in seen if one.column.name not in found]
     positions = {role.of for role, _ in found.values() if role.kind == "rate"}
     alone = [one for one in free if one.column.name not in positions]
-    driven = any(role.kind == "input" for role, _ in found.values())
+    inputs = [one.column for one in seen if found.get(one.column.name, (None,))[0] == Role(kind="input")]
     generic: list[Seen] = []
     for one in free:
         if one.column.name in positions:
@@ -428,6 +428,6 @@ def _states(seen: Sequence[Seen], found: dict[str, tuple[Role, str]], spans: Spa
         found[one.column.name] = (Role(kind="state", order=order), reason)
     if not generic:
         return
-    second, reason = order_by_numbers(generic, alone, spans, driven=driven)
+    second, reason = order_by_numbers(generic, alone, inputs, spans)
     for one in generic:
         found[one.column.name] = (Role(kind="state", order=2 if second else 1), reason)
