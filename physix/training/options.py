@@ -108,7 +108,7 @@ def grpo_config(options: GrpoOptions, profile: Profile, weights: list[float]) ->
         max_completion_length=profile.max_completion_tokens,
         learning_rate=options.learning_rate or profile.learning_rate_grpo,
         lr_scheduler_type="constant_with_warmup",
-        warmup_steps=5,
+        warmup_steps=min(5, options.num_steps // 10),
         temperature=options.temperature,
         beta=options.beta,
         epsilon_high=0.28,

@@ -18,7 +18,7 @@ from physix.training.data.mining import NANO_RULES
 from physix.training.grpo import train_grpo
 from physix.training.nano.files import load_nano_folder
 from physix.training.nano.rollout import RolloutSettings, forward_of, play_all, task_prompt
-from physix.training.options import GrpoOptions, tasks_of
+from physix.training.options import GrpoOptions, grpo_config, tasks_of
 from physix.training.profiles import profile_named
 from physix.training.rewards import hacked, reward_functions
 from physix.training.runs import read_metrics, read_run
@@ -136,6 +136,20 @@ def test_a_curriculum_begins_with_the_easy_tier() -> None:
     prompts = [json.loads(row["prompt"])["system_id"] for row in tasks_of(plan, profile_named("nano"))]
     assert set(prompts[:6]) <= {"free_fall", "free_fall_drag", "simple_pendulum"}
     assert {"damped_pendulum", "spring_mass"} & set(prompts[6:])
+
+
+@pytest.mark.parametrize(("steps", "warm"), [(24, 2), (50, 5), (200, 5)])
+def test_a_short_run_warms_up_for_a_tenth_of_its_steps(steps: int, warm: int, tmp_path: Path) -> None:
+    options = GrpoOptions(num_steps=steps, output_dir=tmp_path)
+    assert grpo_config(options, profile_named("smollm2"), [1.0]).warmup_steps == warm
+
+
+def test_a_step_of_a_small_model_goes_back_group_by_group(tmp_path: Path) -> None:
+    options = GrpoOptions(group=6, prompts_per_step=2, output_dir=tmp_path)
+    small = grpo_config(options, profile_named("smollm2"), [1.0])
+    assert (small.per_device_train_batch_size, small.gradient_accumulation_steps) == (6, 2)
+    nano = grpo_config(options, profile_named("nano"), [1.0])
+    assert (nano.per_device_train_batch_size, nano.gradient_accumulation_steps) == (12, 1)
 
 
 def test_an_ablation_leaves_its_component_out() -> None:
