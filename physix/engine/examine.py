@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from physix.engine.discovery import Constant, Residuals
 from physix.engine.floats import FloatArray
@@ -168,7 +168,7 @@ def constant(name: str, value: float, error: float | None, freedom: int, unit: s
     """Return a constant with its 95 % interval by Student's distribution."""
     if error is None or not np.isfinite(error):
         return Constant(name=name, value=value, unit=unit)
-    far = float(student.ppf(_SURE, max(1, freedom))) * error
+    far = float(stdtrit(max(1, freedom), _SURE)) * error
     return Constant(name=name, value=value, error=error, low=value - far, high=value + far, unit=unit)
 
 

@@ -1,5 +1,7 @@
 """A server that does not wait for OpenEnv's import: what it answers before, and what after."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -100,3 +102,10 @@ def test_an_import_that_fails_is_told_and_the_rest_goes_on(
         assert "failed" in client.post("/reset", json={}).json()["detail"]
         assert client.get("/api/systems").status_code == 200
     assert "no such library" in caplog.text
+
+
+def test_what_answers_first_waits_for_no_import_that_it_does_not_need() -> None:
+    heavy = {"openenv", "torch", "transformers", "sympy", "scipy.stats", "pandas", "pyarrow"}
+    code = f"import sys, physix.api.app; print({heavy!r} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
