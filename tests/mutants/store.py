@@ -231,6 +231,15 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
     ),
     Mutant(
+        "a head that another process left behind is believed for ever",
+        "physix/store/sql/writer.py",
+        "if len(requests) > 1 or remembered:",
+        "if len(requests) > 1:",
+        (
+            "tests/store/test_faults.py::test_a_writer_that_another_process_overtook_says_so_and_goes_on[sqlite]",
+        ),
+    ),
+    Mutant(
         "the checks beside a seal are not sealed",
         "physix/store/seals.py",
         "return chain.digest() == told[:_HEAD] and covered(told) == len(batch)",

@@ -116,6 +116,34 @@ async def test_of_two_processes_on_one_episode_each_turn_has_one_winner(new_url:
     assert [one.version for one in stream] == list(range(1, len(stream) + 1))
 
 
+async def test_a_writer_that_another_process_overtook_says_so_and_goes_on(new_url: NewUrl) -> None:
+    """One writer remembers how far its episodes are; the other has taken them further."""
+    url = new_url()
+    async with open_log(url) as one, open_log(url) as two:
+        for name in ("a", "b"):
+            await one.append(name, (started(),), expected_version=0)
+        await two.append("a", turn(1), expected_version=1)
+        with pytest.raises(ConflictError, match="at version 4, not 1"):
+            await one.append("a", turn(1, match=0.9), expected_version=1)
+        await two.append("b", (finished("abandoned"),), expected_version=1)
+        late: list[str] = []
+
+        async def append(name: str, version: int) -> None:
+            try:
+                await one.append(name, turn(version // 3 + 1), expected_version=version)
+            except ConflictError as error:
+                late.append(str(error))
+
+        async with anyio.create_task_group() as together:  # one transaction, of which one append is refused
+            together.start_soon(append, "b", 1)
+            together.start_soon(append, "a", 4)
+        assert len(late) == 1
+        assert "b" in late[0]
+        assert [len(await two.read(name)) for name in ("a", "b")] == [7, 2]
+        rows = {row.episode_id: row for row in (await two.list_episodes(EpisodeFilter())).items}
+        assert (rows["a"].turns, rows["b"].status) == (2, "finished")
+
+
 async def test_two_servers_may_start_together_on_an_empty_database(new_url: NewUrl) -> None:
     url = new_url()
     openers = [

@@ -100,7 +100,7 @@ class Writer:
         self._requests: queue.SimpleQueue[Sequence[Append] | None] = queue.SimpleQueue()
         self._connection: Connection | None = None  # kept, as taking one from a pool costs as much as a turn
         self._heads: OrderedDict[str, _Head] = OrderedDict()
-        self._last = -1  # position up to which `_heads` is known to be true
+        self._last = -1  # position up to which this process has seen the log; -1: it knows nothing
         self._seal = START  # of the event at that position
         self._writing_to = 0  # last position of the batch that commits or has just been committed
         mark = backend.placeholder
@@ -153,13 +153,15 @@ class Writer:
     def _commit(self, requests: list[Append]) -> None:
         """Write a batch and answer its callers; whatever the driver raises, the writer lives on."""
         batch = _Batch()
+        remembered = bool(self._heads)
         try:
             answers = self._transact(batch, requests)
         except Exception as error:
-            self._last, self._writing_to = -1, 0
+            self._distrust()
             if not connection_was_lost(error):
-                if len(requests) > 1:
-                    # One append may have spoiled the transaction: the others get one of their own.
+                if len(requests) > 1 or remembered:
+                    # One append may have spoiled the transaction, or a head that another process has left
+                    # behind: each gets a transaction of its own, and looks at what is there.
                     for request in requests:
                         self._commit([request])
                     return
@@ -170,7 +172,7 @@ class Writer:
                 try:
                     answers = self._transact(batch, requests)
                 except Exception as again:
-                    self._last, self._writing_to = -1, 0
+                    self._distrust()
                     answers, batch = [storage_error(self._backend, again)] * len(requests), _Batch()
             elif committed:
                 answers = batch.answers
@@ -179,14 +181,21 @@ class Writer:
         self._remember(batch)
         self._deliver(requests, answers, batch.recorded)
 
+    def _distrust(self) -> None:
+        """Forget what was known of the log: nobody knows what has become of it."""
+        self._heads.clear()
+        self._last, self._writing_to = -1, 0
+
     def _transact(self, batch: _Batch, requests: list[Append]) -> list[Answer]:
         """Write a batch in one transaction; an append that is refused leaves the others alone."""
         try:
             connection = self._connected()
             batch.last = self._backend.begin(connection)
             if batch.last != self._last:
-                # Another process has written.
-                self._heads.clear()
+                # Another process has written. A head that it left behind is found out, since no version is
+                # there twice; but where a log was set back, none is to be trusted.
+                if batch.last < self._last:
+                    self._heads.clear()
                 self._seal = self._read_seal(connection, batch.last)
             batch.answers = [self._decide(connection, batch, request) for request in requests]
             if batch.recorded:
