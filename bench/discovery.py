@@ -6,10 +6,11 @@
     python -m bench.discovery files --folder FOLDER
 
 ODEBench: 512 points on [0, 10], multiplicative noise x (1 + s N), a share of the points dropped; nothing
-is held back that could end an episode early, the policy sees the noisy table alone, its last law is
-judged. `reconst.` is the share of laws with variance-weighted R² > 0.9 on the clean trajectory, from its
-start; `general.` the same from the second start; `recovered` the share whose field is within 1 % of the
-true one over a box about both motions; `form` those that some constants would turn into the truth.
+is held back that could end an episode early, the policy sees the noisy table alone; judged is the law
+that the episode came to (`physix.engine.answer`). `reconst.` is the share of laws with variance-weighted
+R² > 0.9 on the clean trajectory, from its start; `general.` the same from the second start; `recovered` the
+share whose field is within 1 % of the true one over a box about both motions; `form` those that some
+constants would turn into the truth.
 Source: d'Ascoli et al., "ODEFormer", ICLR 2024, arXiv:2310.05573. The systems are played in `strict`;
 so are files of measurements, read with the roles that the importer proposes, NAME_1.csv judged on NAME_2.csv
 where there is one: whether a law is right, a person has to say.
@@ -31,6 +32,7 @@ import anyio
 
 from physix.cli.tables import lines, number
 from physix.engine import EpisodeConfig, EpisodeEngine
+from physix.engine.answer import answer
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.measured import measured_task, read_table
 from physix.engine.systems.task import Task, Truth
@@ -63,7 +65,7 @@ class Found:
 
 
 def play(task: Task, truth: Truth, policy: str, config: VerifierConfig) -> tuple[Hypothesis, int, str]:
-    """Play one episode; return the last law, the turns, and how it ended."""
+    """Play one episode; return the law that it came to, the turns, and how it ended."""
 
     async def run() -> tuple[Hypothesis, int, str]:
         async with open_log("memory://") as log:
@@ -72,11 +74,9 @@ def play(task: Task, truth: Truth, policy: str, config: VerifierConfig) -> tuple
                 task, truth, config=EpisodeConfig(verifier=config), policy=policy, door="cli"
             )
             episode = await engine.run(started.episode_id, make_policy(policy))
-        if not episode.turns:
-            return Hypothesis(equation=""), 0, "failed"
-        last = episode.turns[-1].submitted
-        reason = episode.finished.reason if episode.finished else ""
-        return Hypothesis(equation=last.equation, params=last.params), len(episode.turns), reason
+        came_to = answer(episode)
+        law = Hypothesis(equation="") if came_to is None else came_to.law
+        return law, len(episode.turns), episode.outcome.reason or ""
 
     return anyio.run(run)
 

@@ -85,7 +85,7 @@ def _by_all_rows(episode: Episode) -> str | None:
 
     The verdict stays the one on the held-back rows, which these constants have seen.
     """
-    if episode.outcome.reason not in ("solved", "fits") or not episode.task.measured:
+    if not episode.outcome.passed or not episode.task.measured:
         return None
     submitted = episode.turns[-1].submitted
     hypothesis = Hypothesis(equation=submitted.equation, params=submitted.params)

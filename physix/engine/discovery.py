@@ -39,9 +39,9 @@ class Law:
     constants: tuple[Constant, ...]
     complexity: int  # operators and functions, as simplicity counts them
     terms: int  # over all equations
-    chi2: float  # sum of squared residuals in units of the noise, per sample
+    chi2: float  # sum of squared residuals in units of the noise, as far as the verdict trusts it, per sample
     worse_by: float  # than the chosen law, in nats of the criterion that chose it; 0 for that law
-    explains: bool  # what is left over is no larger than the noise, and without memory
+    explains: bool  # the verdict: what it leaves over of the shown data is no more than the noise
     examined: bool  # it was fitted to every row, and asked how well its constants are known
 
 
@@ -103,7 +103,7 @@ class Discovery:
 
     Attributes:
         chosen: the law it stands by; None where no law could be simulated.
-        explains: `chosen` leaves over no more than the noise.
+        explains: `chosen` does, by the verdict that the episode's turns are held to in `strict`.
         sentence: what is claimed, and what is not.
         front: of no two laws is one both plainer and nearer to the data; the plainest first. The chosen law
             is among them, even if another is both: what chose it weighs more than length and distance.

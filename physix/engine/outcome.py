@@ -46,6 +46,11 @@ class Outcome:
         return self.reason == "solved"
 
     @property
+    def passed(self) -> bool:
+        """A law passed: solved or, where nothing was held back that could confirm it, it fits."""
+        return self.reason in ("solved", "fits")
+
+    @property
     def turns_to_solve(self) -> int | None:
         """The turn that solved it; None if none did."""
         return self.turns if self.solved else None

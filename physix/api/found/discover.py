@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from physix.api.found.result import Found, Result
 from physix.api.found.running import run_anywhere
 from physix.api.found.source import Data, Inputs, Options, Sigma, task_of
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
-from physix.engine.discovery import Constant
+from physix.engine.answer import answer
 from physix.engine.examine import Examined, examine
 from physix.engine.systems.measured import MeasuredTask
 from physix.engine.verifier.grammar import parse
@@ -137,17 +138,16 @@ def discover_in(
 
 
 def examined(episode: Episode) -> Examined:
-    """Return the law that an episode came to, held against its data: the chosen one, else the best turn's."""
-    told = episode.discovery
-    chosen = None if told is None else told.chosen
-    if chosen is not None:
-        law = Hypothesis(equation=chosen.equation, params=dict(chosen.params))
-        known: dict[str, Constant] = {one.name: one for one in chosen.constants}
-        return examine(episode.task, episode.started.truth, law, episode.config.verifier, known)
-    turn = episode.turns[(episode.outcome.best_turn or len(episode.turns)) - 1]
+    """Return the law that an episode came to, held against its data; it has a turn at least."""
+    came_to = answer(episode)
+    assert came_to is not None  # noqa: S101  # the caller played one
+    rules, truth = episode.config.verifier, episode.started.truth
+    if came_to.constants:
+        known = {one.name: one for one in came_to.constants}
+        return examine(episode.task, truth, came_to.law, rules, known)
     # Constants of a model have no errors of their own: they are determined anew.
-    law = Hypothesis(equation=turn.submitted.equation, params=dict.fromkeys(turn.submitted.params))
-    return examine(episode.task, episode.started.truth, law, episode.config.verifier)
+    law = replace(came_to.law, params=dict.fromkeys(came_to.law.params))
+    return examine(episode.task, truth, law, rules)
 
 
 def fit(

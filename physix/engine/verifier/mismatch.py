@@ -14,9 +14,9 @@ import numpy as np
 
 from physix.engine.floats import FloatArray
 from physix.engine.systems.task import StateVariable, Task
-from physix.engine.verifier.chi2 import agrees
 from physix.engine.verifier.defect import Defects, find_defects
 from physix.engine.verifier.prepared import Prepared, Same, Samples
+from physix.engine.verifier.score import agrees_on_shown
 from physix.engine.verifier.sharpen import sharpened_strengths
 from physix.engine.verifier.simulate import Run
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -57,8 +57,7 @@ def find_mismatch(
     """
     if run.outcome != "ok":
         return _mismatch(find_defects(parsed, task), None, None)
-    residuals = [s.states - p for s, p in zip(prepared.shown, run.predictions, strict=True)]
-    if agrees(prepared.shown, residuals, prepared.scale, measured=prepared.measured):
+    if agrees_on_shown(prepared, run):
         return Mismatch(within_noise=True, holds=True)
     variable = _worst(task.variables, fits)
     index = prepared.names.index(variable.name)

@@ -204,6 +204,11 @@ def passes(prepared: Prepared, run: Run, reward: Reward, config: VerifierConfig)
     """
     if config.profile == "classic":
         return reward.match > config.solved_threshold
+    return agrees_on_shown(prepared, run)
+
+
+def agrees_on_shown(prepared: Prepared, run: Run) -> bool:
+    """Tell whether what a law leaves over of the shown data is no more than the noise, see `agrees`."""
     residuals = [s.states - p for s, p in zip(prepared.shown, run.predictions, strict=True)]
     return agrees(prepared.shown, residuals, prepared.scale, measured=prepared.measured)
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
 from physix.engine.verifier.correctness import correctness
+from physix.engine.verifier.evidence import doubt
 from physix.engine.verifier.fit import Fit, fit_free_params
 from physix.engine.verifier.forecast import arrives
 from physix.engine.verifier.grammar import parse
@@ -16,6 +17,7 @@ from physix.engine.verifier.latex import latex_and_terms
 from physix.engine.verifier.mismatch import find_lacking, find_mismatch
 from physix.engine.verifier.prepared import Same, prepare, prepare_hidden
 from physix.engine.verifier.score import (
+    agrees_on_shown,
     carries_over,
     fit_variables,
     generalisation,
@@ -140,6 +142,8 @@ def _judge(
         if caution
         else find_mismatch(task, parsed, prepared, run, fits, config.max_evaluations)
     )
+    cannot = doubt(parsed, task, truth, prepared, run) if right and config.profile == "strict" else None
+    said = _said(caution, describe(findings, task.variables, None if ran else run.message))
     return Verification(
         parse=told,
         simulation=_with_fit(run.recorded({}, 0), fit),
@@ -148,18 +152,29 @@ def _judge(
         generalisation=generalised,
         match_dense=math.sqrt(reward.match),
         correctness=correctness(parsed, task, truth),
-        mismatch=_said(caution, describe(findings, task.variables, None if ran else run.message)),
+        mismatch=said if cannot is None else f"{said} {cannot}",
         findings=findings,
         solved=right
+        and cannot is None
         and not unconfirmed
         and (generalised is None or carries_over(prepared, hidden, generalised, config))
         and arrives(parsed, task, truth, run, [one for one, _ in hidden], config),
         passed=right and unconfirmed,
+        doubt=cannot,
     )
 
 
 def _said(caution: str | None, found: str) -> str:
     return found if caution is None else f"{caution} {found}".rstrip()
+
+
+def explains(task: Task, parsed: ParsedHypothesis) -> bool:
+    """Tell whether a law leaves over, of what is shown, no more than the noise, as `strict` asks.
+
+    That is what `Mismatch.within_noise` says of a law that was submitted; constants are taken as they stand.
+    """
+    run = run_program(program(parsed), task, VerifierConfig())
+    return run.outcome == "ok" and agrees_on_shown(prepare(task), run)
 
 
 def preview(task: Task, hypothesis: Hypothesis, config: VerifierConfig) -> tuple[ParseReport, Simulation]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
 
 import numpy as np
 
@@ -14,9 +15,10 @@ from physix.engine.systems.task import Task
 from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.types import Finding, FunctionSet
 from physix.policies.search.design import Design
-from physix.policies.search.laws import Choice, Place
+from physix.policies.search.joint import alike, mirrored, places, returned, without_equation, without_term
+from physix.policies.search.laws import Choice, Place, Ties
 from physix.policies.search.library import TIERS, Ranges, Term, library
-from physix.policies.search.refit import QUIETEST, Fitted, Fitter, explains
+from physix.policies.search.refit import QUIETEST, Fitted, Fitter, leaves_noise
 from physix.policies.search.selection import Chosen, Selection, Structure
 from physix.policies.search.smoothing import Run, smoothed_runs
 from physix.policies.search.stability import inclusion
@@ -37,6 +39,7 @@ _EXAMINED = 3  # laws whose constants are fitted to every row
 _HIDDEN = 0.1  # chi² per sample below which what is left over would be no fault of the measurement
 _A_TURN = 300_000  # evaluations for what a verifier found
 _MANY = 3  # equations
+_JOINED = 6  # ties, and returned gains, that are tried on one law
 _FEW = 3  # terms of one equation, on average: a law of more may hide a plainer one
 
 
@@ -60,7 +63,7 @@ class Climb:
     @property
     def stands(self) -> bool:
         """The best law explains the data down to the noise."""
-        return bool(self.laws) and explains(self.laws[0])
+        return bool(self.laws) and leaves_noise(self.laws[0])
 
 
 def climb(task: Task, functions: FunctionSet) -> Climb:
@@ -98,7 +101,7 @@ class Search:
             self.tier = tier
             self._open(tier)
             best = self.best
-            if best is not None and explains(best) and self._is_plain(best, tier):
+            if best is not None and leaves_noise(best) and self._is_plain(best, tier):
                 break
             if self.fitter.exhausted:
                 break
@@ -206,6 +209,27 @@ class Search:
         best = self.best
         if best is not None:
             self._eliminate(best)
+        best = self.best
+        if best is not None and len(self.wanted) > 1:
+            self._join(best)
+
+    def _join(self, law: Fitted) -> None:
+        """Try equations as one law: constants that they share, and gains that are others' losses."""
+        tried = set()
+        for _ in range(_JOINED):
+            pair = next((pair for pair in alike(law, self.wanted) if pair not in tried), None)
+            if pair is None:
+                break
+            tried.add(pair)
+            joined = self._fitted(law.choice, near=law.starts, ties={**law.ties, pair[0]: pair[1]})
+            if joined is not None and joined.score < law.score:
+                law = joined
+        for choice, ties in islice(returned(law, self.wanted), _JOINED):
+            if not law.exact and not self.fitter.tired(self.tier):
+                joined = self._fitted(choice, near=law.starts, ties=ties)
+                if joined is not None and joined.score < law.score:
+                    self._eliminate(joined)
+                    return
 
     def _listed(self, design: Design, terms: Sequence[Term]) -> list[Structure]:
         """Return one equation's right-hand sides worth a simulation, told from pieces as long as will do."""
@@ -225,18 +249,19 @@ class Search:
         self.looked.append((selection.design, structures, selection.count))
         return listed
 
-    def _try(self, choice: Choice) -> Fitted | None:
+    def _try(self, choice: Choice, ties: Ties | None = None) -> Fitted | None:
         best = self.best
         longer = 0 if best is None else _size(choice) - best.terms
         if best is not None and ((best.exact and longer >= 0) or (best.reduced < _CLEAN and longer > 0)):
             return None
         # A law that is far off has dragged the starts along: those of the smoothed data are better.
-        return self._fitted(choice, near=best.starts if best is not None and best.reduced < _CLOSE else None)
+        near = best.starts if best is not None and best.reduced < _CLOSE else None
+        return self._fitted(choice, near=near, ties=ties)
 
-    def _fitted(self, choice: Choice, near: FloatArray | None) -> Fitted | None:
-        fitted = self.fitter.fit(choice, near=near)
+    def _fitted(self, choice: Choice, near: FloatArray | None, ties: Ties | None = None) -> Fitted | None:
+        fitted = self.fitter.fit(choice, ties, near=near)
         if fitted is not None:
-            if not self.explained and not explains(fitted):
+            if not self.explained and not leaves_noise(fitted):
                 fitted = replace(fitted, score=self.fitter.practical(fitted))
             known = self.laws.get(fitted.key)
             if known is None or fitted.score < known.score:
@@ -254,11 +279,12 @@ class Search:
             # Bodies that attract each other move right only if all their equations are.
             alike = [_of_size(shortlist, size) for shortlist in shortlists]
             found = self._try(tuple(s for s in alike if s is not None)) if all(alike) else None
-            if found is not None and explains(found):
+            if found is not None and leaves_noise(found):
                 break
         for other in range(1, 4):
             if here is None and self.best in (None, self.plainest):
                 here = self._try(tuple(shortlist[min(other, len(shortlist) - 1)] for shortlist in shortlists))
+        self._mirror(shortlists)
         best = self.best
         if best is None:
             return
@@ -267,11 +293,22 @@ class Search:
             for i, shortlist in enumerate(shortlists):
                 for structure in shortlist:
                     if not self.fitter.tired(self.tier) and structure.key != best.choice[i].key:
-                        found = self._try((*best.choice[:i], structure, *best.choice[i + 1 :]))
+                        ties = without_equation(best.ties, i)
+                        found = self._try((*best.choice[:i], structure, *best.choice[i + 1 :]), ties)
                         if found is not None and found.score < best.score:
                             best = found
             if best.score >= before:
                 break
+
+    def _mirror(self, shortlists: Sequence[Sequence[Structure]]) -> None:
+        """Try what one equation says in all of them: what pulls and drags one way does so every way."""
+        terms = [self._known_terms(target) for target in self.wanted]
+        for structures in zip_longest(*(shortlist[:_JOINT] for shortlist in shortlists)):
+            own = [one or shortlist[0] for one, shortlist in zip(structures, shortlists, strict=True)]
+            for choice, ties in mirrored(own, self.wanted, terms):
+                best = self.best
+                if best is None or not best.exact:
+                    self._fitted(choice, near=None, ties=ties)
 
     def _shorter(self, choice: Choice, long: Fitted | None) -> Fitted | None:
         """Follow shorter parts of the motion if what the regression found fits those far better."""
@@ -286,14 +323,15 @@ class Search:
     def _eliminate(self, law: Fitted) -> None:
         """Take terms away from a law, the least certain first, while the score improves."""
         while law.terms > 1:
-            ranked = sorted(_places(law.choice), key=lambda place: self._weight(law, place))
+            ranked = sorted(places(law.choice), key=lambda place: self._weight(law, place))
             better = None
             for i, j in ranked[:_DROPS]:
                 structure = law.choice[i]
                 if len(structure.chosen) < 2:
                     continue
                 fewer = replace(structure, chosen=structure.chosen[:j] + structure.chosen[j + 1 :])
-                found = self._try((*law.choice[:i], fewer, *law.choice[i + 1 :]))
+                ties = without_term(law.ties, (i, j))
+                found = self._try((*law.choice[:i], fewer, *law.choice[i + 1 :]), ties)
                 if found is not None and found.score < law.score:
                     better = found
                     break
@@ -310,7 +348,7 @@ class Search:
     def _finish(self) -> None:
         """Fit the best laws to every row, and let equal coefficients be one constant."""
         best = self.best
-        if best is not None and not explains(best) and _HIDDEN < best.reduced < self.fitter.tolerable:
+        if best is not None and not leaves_noise(best) and _HIDDEN < best.reduced < self.fitter.tolerable:
             self.explained = False
             self.laws = {
                 key: replace(law, score=self.fitter.practical(law)) for key, law in self.laws.items()
@@ -327,14 +365,18 @@ class Search:
 
     def _examined(self, law: Fitted) -> Fitted | None:
         """Return the law fitted to whole runs; in parts where a motion so long cannot be followed."""
-        whole = self.fitter.fit(law.choice, look="whole", near=law.starts)
+        whole = self.fitter.fit(law.choice, law.ties, look="whole", near=law.starts)
         if whole is not None and whole.reduced <= max(_CLOSE, 2.0 * law.reduced):
             return whole
-        return self.fitter.fit(law.choice, look="parts", near=law.starts)
+        return self.fitter.fit(law.choice, law.ties, look="parts", near=law.starts)
 
     def _tied(self, law: Fitted) -> Fitted:
-        ties = _equal_coefficients(law, self.wanted)
-        if not ties:
+        """Return the law with one constant where coefficients agree within their errors."""
+        ties = dict(law.ties)
+        for later, earlier in alike(law, self.wanted):
+            if later not in ties and earlier not in ties:
+                ties[later] = earlier
+        if ties == law.ties:
             return law
         tied = self.fitter.fit(law.choice, ties, look=law.look, near=law.starts)
         return tied if tied is not None and tied.score < law.score else law
@@ -407,39 +449,3 @@ def _size(choice: Choice) -> int:
 
 def _of_size(structures: Sequence[Structure], size: int) -> Structure | None:
     return next((one for one in structures if len(one.chosen) == size), None)
-
-
-def _places(choice: Choice) -> Iterator[Place]:
-    for i, structure in enumerate(choice):
-        for j in range(len(structure.chosen)):
-            yield i, j
-
-
-def _equal_coefficients(law: Fitted, wanted: Sequence[Target]) -> dict[Place, Place]:
-    """Return terms of equal role whose coefficients agree within their errors."""
-    ties: dict[Place, Place] = {}
-    seen: list[tuple[set[str], Place, float, float]] = []
-    for i, j in _places(law.choice):
-        one = law.choice[i].chosen[j]
-        name, _ = law.written.coefficients[i, j]
-        error = law.errors.get(name)
-        if error is None or one.term.inner:
-            continue
-        texts = {one.term.text, _role(one.term.text, wanted[i])}
-        for known, place, size, other in seen:
-            if (
-                texts & known
-                and place[0] != i
-                and abs(abs(one.coefficient) - size) < 2.0 * np.hypot(error, other)
-            ):
-                ties[i, j] = place
-                break
-        else:
-            seen.append((texts, (i, j), abs(one.coefficient), error))
-    return ties
-
-
-def _role(text: str, target: Target) -> str:
-    """Return a term with its equation's own variable and rate renamed: drag is drag in every direction."""
-    own = re.sub(rf"^{re.escape(target.variable)}(?=[*/])", "own", text)
-    return re.sub(rf"^{re.escape(target.driven)}(?=[*/])", "own_rate", own)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,13 +12,16 @@ from physix.engine.examine import constant
 from physix.engine.residuals import residuals_of
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task
+from physix.engine.verifier.chi2 import floor_of
+from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import FunctionSet
 from physix.engine.verifier.units import check_units
+from physix.engine.verifier.verify import explains
 from physix.policies.search.climb import Climb, climb
 from physix.policies.search.laws import Written, write
 from physix.policies.search.next_measurement import next_measurement
-from physix.policies.search.refit import Fitted, explains
+from physix.policies.search.refit import Fitted, LeftOver, leaves_noise
 
 DIGITS = 7  # of a constant: its rounding stays below what the strict verdict can see
 NEAR = 10.0  # nats by which a rival may be worse
@@ -40,20 +44,21 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
     laws = [law for law in found.laws if written[law.key] is not None]
     if not laws:
         return _nothing(found)
-    best, front, rivals = laws[0], _front(laws), _rivals(laws)
+    yardstick = _Yardstick(task)
+    best, front, rivals = laws[0], _front(laws, yardstick), _rivals(laws)
     told = {
-        law.key: _law(task, law, best, one.parsed)
+        law.key: _law(task, law, best, one.parsed, yardstick)
         for law in (*front, *rivals)
         if (one := written[law.key]) is not None
     }
     return Discovery(
         chosen=told[best.key],
-        explains=explains(best),
-        sentence=_sentence(best, rivals),
+        explains=told[best.key].explains,
+        sentence=_sentence(best, told[best.key], rivals),
         front=tuple(told[law.key] for law in front),
         rivals=tuple(told[law.key] for law in rivals),
         inclusion=_inclusion(found),
-        residuals=_residuals(task, best),
+        residuals=_residuals(task, yardstick.left_over(best)),
         next_measurement=next_measurement(task, best, rivals, [told[law.key] for law in (best, *rivals)]),
         effort=_effort(found),
     )
@@ -81,7 +86,29 @@ def _written(task: Task, law: Fitted, functions: FunctionSet) -> Written | None:
     return write(task, targets(task.variables), law.choice, law.ties, functions, digits=DIGITS)
 
 
-def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis) -> Law:
+@dataclass(frozen=True, slots=True)
+class _Yardstick:
+    """What is left over in the verdict's units: no sample is trusted further than the verdict trusts it."""
+
+    task: Task
+
+    def left_over(self, law: Fitted) -> list[LeftOver]:
+        """Return a law's residuals in these units, weights likewise."""
+        least = floor_of(measured=self.task.measured) * prepare(self.task).scale
+        found = []
+        for part in law.left:
+            shorter = 1.0 / np.hypot(1.0, part.weights * least)
+            found.append(replace(part, residuals=part.residuals * shorter, weights=part.weights * shorter))
+        return found
+
+    def chi2(self, law: Fitted) -> float:
+        """Return chi² per sample in these units."""
+        raw = sum(float((part.residuals**2).sum()) for part in law.left)
+        here = sum(float((part.residuals**2).sum()) for part in self.left_over(law))
+        return law.reduced * (here / raw if raw > 0.0 else 1.0)
+
+
+def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis, yardstick: _Yardstick) -> Law:
     units = check_units(parsed, task.time_unit).param_units
     freedom = law.samples - len(parsed.params)
     return Law(
@@ -93,22 +120,24 @@ def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis) -> Law
         ),
         complexity=parsed.operators,
         terms=law.terms,
-        chi2=law.reduced,
+        chi2=yardstick.chi2(law),
         worse_by=max(0.0, 0.5 * (law.score - best.score)),
-        explains=explains(law),
+        explains=explains(task, parsed),
         examined=bool(law.errors),
     )
 
 
-def _front(laws: Sequence[Fitted]) -> list[Fitted]:
+def _front(laws: Sequence[Fitted], yardstick: _Yardstick) -> list[Fitted]:
     """Return the laws that no other is both plainer and nearer to the data than, the plainest first.
 
     The best is among them even where another is both: the price of its terms chose it.
     """
     front: list[Fitted] = []
+    nearest = np.inf
     for law in sorted(laws, key=_plainness):
-        if not front or law.reduced < front[-1].reduced:
+        if (chi2 := yardstick.chi2(law)) < nearest:
             front.append(law)
+            nearest = chi2
     best, kept = laws[0], front[:_FRONT]
     return kept if best in kept else sorted([*kept[: _FRONT - 1], best], key=_plainness)
 
@@ -128,14 +157,20 @@ def _adds_to(plain: Fitted, law: Fitted) -> bool:
     return all(one <= other for one, other in zip(plain.key, law.key, strict=True))
 
 
-def _sentence(best: Fitted, rivals: Sequence[Fitted]) -> str:
-    if not explains(best):
+def _sentence(best: Fitted, told: Law, rivals: Sequence[Fitted]) -> str:
+    if not told.explains:
+        over = (
+            f"the best leaves over {np.sqrt(told.chi2):.3g} times the noise"
+            if best.look == "whole"
+            else "the best follows pieces of them that begin anew, but not the whole motion from its start"
+        )
         return (
-            f"No law was found that explains these data: the best leaves over {np.sqrt(best.reduced):.3g} "
-            "times the noise, or residuals that resemble their neighbours. Something is missing: a variable "
-            "that was not measured, a drive, a delay, or a term that was not tried."
+            f"No law was found that explains these data: {over}. Something is missing: a variable that was "
+            "not measured, a drive, a delay, or a term that was not tried."
         )
     left = "The chosen law explains the shown data down to the noise"
+    if not leaves_noise(best):
+        left += ", though what it leaves over resembles its neighbours: a small term may be missing"
     if rivals:
         count = "one other law does" if len(rivals) == 1 else f"{len(rivals)} other laws do"
         return f"{left}, but {count} about as well: these data cannot tell them apart."
@@ -155,12 +190,12 @@ def _inclusion(found: Climb) -> tuple[Inclusion, ...]:
     return tuple(sorted(told, key=lambda one: -one.probability)[:_TERMS])
 
 
-def _residuals(task: Task, law: Fitted) -> tuple[Residuals, ...]:
+def _residuals(task: Task, left: Sequence[LeftOver]) -> tuple[Residuals, ...]:
     found = []
     for d, variable in enumerate(task.variables):
         parts = [
             (one.run, one.t[used], -one.residuals[used, d])
-            for one in law.left
+            for one in left
             if (used := one.weights[:, d] > 0.0).any()
         ]
         if parts:

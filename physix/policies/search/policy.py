@@ -27,7 +27,7 @@ from physix.errors import PolicyError
 from physix.policies.search.climb import Climb, Search
 from physix.policies.search.discover import DIGITS, discovery_of
 from physix.policies.search.laws import write
-from physix.policies.search.refit import Fitted, explains
+from physix.policies.search.refit import Fitted, leaves_noise
 
 _EQUAL = 2.0  # standard deviations of chi² by which a simpler law may be worse and as good
 _UNDECIDED = 6.0  # how much worse a law of as many terms may score and still be worth a turn
@@ -93,7 +93,7 @@ class SearchPolicy:
             if hypothesis is None or _key(hypothesis.equation, hypothesis.params) in tried:
                 continue
             # A law that does not explain the data is not proposed until it passes by a hair.
-            again = hypothesis.equation in forms and not explains(law)
+            again = hypothesis.equation in forms and not leaves_noise(law)
             if not again and (law is laws[0] or _is_as_good(law, laws[0])):
                 return replace(hypothesis, rationale=_rationale(law, laws[0], observation))
         best = next(filter(None, (_hypothesis(observation, law) for law in laws)), None)
@@ -109,7 +109,7 @@ class SearchPolicy:
 def _is_as_good(law: Fitted, best: Fitted) -> bool:
     """Tell whether a law is as good as the best: simpler at equal chi², or not to be told from it."""
     equal = law.reduced <= best.reduced * (1.0 + _EQUAL * float(np.sqrt(2.0 / max(1, law.samples))))
-    if explains(law) != explains(best):
+    if leaves_noise(law) != leaves_noise(best):
         return False
     return (law.terms < best.terms and equal) or (
         law.terms == best.terms and law.score <= best.score + _UNDECIDED
@@ -152,7 +152,7 @@ def _rationale(law: Fitted, best: Fitted, observation: Observation) -> str:
     terms = f"{law.terms} term{'s' if law.terms > 1 else ''}"
     worth = (
         "what is left over is what the noise makes"
-        if explains(law)
+        if leaves_noise(law)
         else f"what is left over is {np.sqrt(law.reduced):.3g} times the noise"
     )
     if law is not best:

@@ -31,6 +31,7 @@ _ALL_EVALUATIONS = 400_000
 _TOTAL = 2_000_000  # for all laws of one task
 _GOOD_ENOUGH, _FINE = 0.1, 1e-3  # of chi² that a step must promise: to compare laws, and to tell constants
 _SWEPT = (0.2, 0.4, 0.6, 0.7)  # of the total, for trying structures by the end of each tier
+_TIE = 2.0  # what it costs that one constant stands for two: which two
 _CHOICES = 30  # terms that a law's are taken to be chosen from, so that prices compare between tiers
 
 QUIETEST = 1e-7  # share of the spread that even noise-free data is trusted to
@@ -100,11 +101,12 @@ class Fitted:
         return tuple(structure.key for structure in self.choice)
 
 
-def explains(law: Fitted) -> bool:
-    """Tell whether what a law leaves over is what noise makes: no larger, and without memory.
+def leaves_noise(law: Fitted) -> bool:
+    """Tell whether what a law leaves over is what noise makes, and nothing is left to find.
 
-    Estimated noise may be too large, above all where there is none; a missing term shows as residuals
-    that resemble their neighbours.
+    It is no larger, and without memory: estimated noise may be too large, above all where there is none, and
+    a missing term shows as residuals that resemble their neighbours. That is more than the verdict asks,
+    which alone says whether a law explains the data (`verify.explains`).
     """
     small = law.reduced <= 1.0 + _SURE * float(np.sqrt(6.0 / max(1, law.samples)))
     return law.exact or (small and law.white <= _SURE)
@@ -305,7 +307,7 @@ class Fitter:
         if self._told and law.reduced < 1.0 and not law.exact:
             # Of known noise chi² itself is the likelihood; none is gained by less than there should be.
             return law.samples * (law.reduced - 1.0)
-        if explains(law):
+        if leaves_noise(law):
             return badness(max(law.chi2, _EXACT * law.floor * law.samples), law.samples, law.floor)
         return _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self._near))
 
@@ -353,7 +355,7 @@ class Fitter:
             for i, structure in enumerate(choice)
             for j, one in enumerate(structure.chosen)
             if (i, j) not in ties
-        )
+        ) + _TIE * len(ties)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,10 +9,11 @@ from typing import Literal
 import anyio
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, RecordedEvent, fold
+from physix.engine.answer import answer
 from physix.engine.events import FinishReason
 from physix.engine.ports import EventLog, Policy
 from physix.engine.verifier.functions import default_functions
-from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.verifier.types import VerifierConfig
 from physix.errors import ConflictError
 from physix.policies import open_policy
 from physix.policies.registry import cannot_be_asked
@@ -34,7 +35,8 @@ class Result:
         status: "not_asked": the policy has no way to read such a task, a failure as good as any;
             "error": the worker or a server broke, which says nothing of the policy and is tried again.
         cpu_s: of the process that played, policy and verifier together; None: played earlier.
-        generalisation: as the episode has it; the others as in `Judged`; None: nobody knows the truth.
+        generalisation: of the law that the episode came to (`answer`); the others as in `Judged`; None:
+            nobody knows the truth.
     """
 
     episode_id: str
@@ -160,19 +162,21 @@ def result_of(job: Job, posed: Posed, episode: Episode) -> Result:
         blank(job, posed),
         reason=outcome.reason,
         solved=outcome.solved,
-        passed=outcome.reason in ("solved", "fits"),
+        passed=outcome.passed,
         turns=outcome.turns,
         match=outcome.best_match,
         parse_failures=outcome.parse_failures,
         policy_failures=outcome.policy_failures,
     )
-    law = answer(episode)
-    if law is None:
+    came_to = answer(episode)
+    if came_to is None:
         return empty
+    law, turn = came_to.law, came_to.turn
     params = {name: value for name, value in law.params.items() if value is not None}
     found = replace(empty, equation=law.equation, params=params)
     if posed.truth.hidden:
-        found = replace(found, generalisation=outcome.generalisation or 0.0)
+        held_back = outcome.generalisation if turn is None else turn.rewarded.generalisation
+        found = replace(found, generalisation=held_back or 0.0)
     if posed.judged is None:
         return found
     worth = judge(law, posed.task, posed.judged)
@@ -183,22 +187,3 @@ def result_of(job: Job, posed: Posed, episode: Episode) -> Result:
         recovered=worth.recovered,
         form=worth.form,
     )
-
-
-def answer(episode: Episode) -> Hypothesis | None:
-    """Return the law that a policy stands by at the end.
-
-    The one that passed; else the one it chose, where it recorded what it found; else the one that matched
-    best. Not the last one it tried: who proposes the best first would be judged by its worst.
-    """
-    chosen = None if episode.discovery is None else episode.discovery.chosen
-    if chosen is not None and episode.outcome.reason not in ("solved", "fits"):
-        return Hypothesis(equation=chosen.equation, params=dict(chosen.params))
-    number = episode.outcome.best_turn
-    if episode.outcome.reason in ("solved", "fits"):
-        number = len(episode.turns)
-    if not number:
-        return None
-    turn = episode.turns[number - 1]
-    params = {**turn.submitted.params, **turn.simulated.simulation.fitted}
-    return Hypothesis(equation=turn.submitted.equation, params=params)

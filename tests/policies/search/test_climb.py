@@ -14,7 +14,7 @@ from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.policies.search import climb as climbing
 from physix.policies.search.climb import Search, climb
-from physix.policies.search.refit import explains
+from physix.policies.search.refit import leaves_noise
 from physix.policies.search.selection import badness
 
 
@@ -121,7 +121,7 @@ def test_a_curve_that_no_law_of_its_variable_makes_is_not_explained() -> None:
     shown = Trajectory(t=tuple(t.tolist()), states=tuple((float(x),) for x in bump))
     best = climb(task([variable("n")], [shown]), "extended").laws[0]
     # First order and autonomous, it cannot rise and fall again; a drive of its own time may.
-    assert not explains(best) or "*t" in best.written.parsed.canonical
+    assert not leaves_noise(best) or "*t" in best.written.parsed.canonical
 
 
 def test_a_chaotic_motion_with_noise_is_told_from_short_parts_of_it() -> None:
@@ -179,7 +179,7 @@ def test_a_term_that_the_verifier_misses_is_tried_in_the_next_turn(monkeypatch: 
     ).findings
     assert told is not None
     after = search.take(before, told.findings).laws[0]
-    assert not explains(before)
+    assert not leaves_noise(before)
     assert "x**3" in after.written.parsed.canonical
     assert after.reduced < 0.01 * before.reduced
 
