@@ -94,7 +94,7 @@ def _discovered(told: Discovery) -> Iterator[Grid]:
             for law in told.front
         )
         yield Grid(
-            "Front: the nearest law of each length",
+            "Front: the nearest law of each length (chi² of pieces of the record; explains: all of it)",
             ("", "length", "chi²/n", "explains", "law"),
             rows,
             frozenset({1, 2}),

@@ -3,8 +3,8 @@
 Leave a variable out of a law of two, or a delay, or a switch, and what is left is a curve: a sum of terms
 that nobody meant describes it down to the noise and goes on with it for a while. A second quantity, a
 measured rate or a run from another start would show it up. Where there is none, only a plain law is taken to
-be confirmed: of no more constants than the general linear law of its order has, in which the quantity and its
-own unmeasured rate stand in terms apart, as eliminating an unseen variable couples the two (the prey alone,
+be confirmed: of no more constants than general linear laws of its orders have. And one quantity and its own
+unmeasured rate must stand in terms apart, as eliminating an unseen variable couples the two (the prey alone,
 the infected alone). A law that leaves over next to nothing is no mere description, whatever its length.
 """
 
@@ -29,6 +29,7 @@ from physix.engine.verifier.tree import (
 )
 
 _NEXT_TO_NOTHING = 1e-4  # of the spread, root mean square
+_ELSEWHERE = 0.2  # of the spread: runs whose starts differ by less repeat each other
 _WHOLE = 9.0  # the largest literal that counts as part of a form
 
 
@@ -39,34 +40,43 @@ def doubt(parsed: ParsedHypothesis, task: Task, truth: Truth, prepared: Prepared
         parsed: the law. task, truth: what is shown, and what is held back.
         prepared, run: of this task, and of this law over it.
     """
-    if not _is_one_curve(task, truth) or _is_exact(prepared, run):
+    if not _is_little(task, truth, prepared) or _is_exact(prepared, run):
         return None
-    (equation,) = parsed.equations
-    variable = equation.variable
-    if equation.order == 2 and _couples(equation.expression, {v.name for v in task.variables}):
+    seen = [variable.name for variable in task.variables if not variable.estimated]
+    first, what = parsed.equations[0], " and ".join(seen)
+    if len(seen) == 1 and first.order == 2 and _couples(first.expression, {v.name for v in task.variables}):
         return (
-            f"It explains the data, but one record of {variable} alone cannot confirm a law in which "
-            f"{variable} and its unmeasured rate multiply each other: a quantity that nobody measured leaves "
-            f"such terms behind. Measure that one, the rate of {variable}, or a run from another start."
+            f"It explains the data, but one record of {what} alone cannot confirm a law in which {what} and "
+            "its unmeasured rate multiply each other: a quantity that nobody measured leaves such terms "
+            f"behind. Measure that one, the rate of {what}, or a run from another start."
         )
-    constants, most = _constants(parsed), equation.order + 1 + len(task.inputs)
+    constants = _constants(parsed)
+    most = sum(equation.order + 1 for equation in parsed.equations) + len(task.inputs)
     if constants > most:
         return (
-            f"It explains the data, but one record of {variable} alone cannot confirm a law of {constants} "
+            f"It explains the data, but one record of {what} alone cannot confirm a law of {constants} "
             f"constants: with more than {most} many laws draw the same curve. Measure another quantity, or a "
             "run from another start."
         )
     return None
 
 
-def _is_one_curve(task: Task, truth: Truth) -> bool:
-    """Tell whether all there is was one quantity of one run, and perhaps how it went on."""
-    if not task.measured or truth.equation is not None:
+def _is_little(task: Task, truth: Truth, prepared: Prepared) -> bool:
+    """Tell whether all there is was one run, of one quantity or without rates, and perhaps its repetition."""
+    if not task.measured or truth.equation is not None or len(task.shown) > 1:
         return False
-    if sum(not variable.estimated for variable in task.variables) > 1 or len(task.shown) > 1:
+    rates = [variable.estimated for variable in task.variables if variable.rate_of is not None]
+    if len(task.variables) > 1 and not (rates and all(rates)):
         return False
-    end = task.shown[0].t[-1]
-    return all(one.t[0] > end for one in truth.hidden)
+    begins, end = np.array(task.shown[0].states[0]), task.shown[0].t[-1]
+    return all(
+        one.t[0] > end
+        or np.all(
+            np.abs(np.array(one.states[0]) - begins)[prepared.scored]
+            < _ELSEWHERE * prepared.scale[prepared.scored]
+        )
+        for one in truth.hidden
+    )
 
 
 def _is_exact(prepared: Prepared, run: Run) -> bool:

@@ -37,7 +37,7 @@ _DIPS = 0.02  # share of its size that a positive variable may seem to go below 
 _HOPELESS = 30.0  # how much worse a law may score and still be worth a look at every row
 _EXAMINED = 3  # laws whose constants are fitted to every row
 _HIDDEN = 0.1  # chi² per sample below which what is left over would be no fault of the measurement
-_A_TURN = 300_000  # evaluations for what a verifier found
+_A_TURN, _ALL_TURNS = 300_000, 600_000  # evaluations for what a verifier found, in one turn and in all
 _MANY = 3  # equations
 _JOINED = 6  # ties, and returned gains, that are tried on one law
 _FEW = 3  # terms of one equation, on average: a law of more may hide a plainer one
@@ -88,6 +88,7 @@ class Search:
         self.designs = [Design(task, target, self.runs, self.floor) for target in self.wanted]
         self.fitter = Fitter(task, self.wanted, self.floor, functions, self.runs)
         self.tier = 0
+        self.for_turns = _ALL_TURNS
         self.explained = True  # by some law; else scores are practical
         self.plainest: Fitted | None = None
         self.laws: dict[tuple[frozenset[str], ...], Fitted] = {}
@@ -118,9 +119,10 @@ class Search:
             _mended(law, i, [one for one in findings if one.target == target.left], self._known_terms(target))
             for i, target in enumerate(self.wanted)
         )
-        if choice == law.choice or not all(structure.chosen for structure in choice):
+        if not self.for_turns or choice == law.choice or not all(one.chosen for one in choice):
             return self.found()
-        self.fitter.allow(_A_TURN)
+        self.fitter.allow(min(_A_TURN, self.for_turns))
+        spent = self.fitter.spent
         tried = self._fitted(choice, near=None)
         if tried is not None and tried.score < self.laws[law.key].score:
             self._eliminate(tried)
@@ -128,6 +130,7 @@ class Search:
             examined = None if best is None or best.look != "thinned" else self._examined(best)
             if best is not None and examined is not None:
                 self.laws[best.key] = replace(self._tied(examined), score=best.score)
+        self.for_turns = max(0, self.for_turns - (self.fitter.spent - spent))
         return self.found()
 
     def _known_terms(self, target: Target) -> dict[str, Term]:

@@ -126,3 +126,33 @@ def test_where_the_truth_is_known_nothing_is_doubted() -> None:
     task, truth = position_only(van_der_pol, (1.0, 0.0), 0.01)
     known = Truth(equation="d2x/dt2 = -x + 1.5*v - 1.5*x**2*v", params={}, hidden=truth.hidden)
     assert judged((task, known), COUPLED, k=1.0, b=1.5, d=1.5).doubt is None
+
+
+def test_a_run_that_repeats_the_first_is_no_second_run() -> None:
+    task, _ = position_only(van_der_pol, (1.0, 0.0), 0.01)
+    again, _ = position_only(van_der_pol, (1.05, 0.0), 0.01)
+    told = judged((task, Truth(equation=None, params={}, hidden=again.shown)), COUPLED, k=1.0, b=1.5, d=1.5)
+    assert told.doubt is not None
+
+
+def test_two_positions_without_rates_may_have_three_constants_each() -> None:
+    def plane(_: float, s: np.ndarray) -> list[float]:
+        return [s[2], s[3], -4.0 * s[0] - 0.1 * s[2], -9.0 * s[1] - 0.1 * s[3]]
+
+    clean = solve_ivp(plane, (0, 20), (1.0, 0.5, 0.0, 0.0), t_eval=T, rtol=1e-10, atol=1e-12).y.T
+    seen = rows(clean, 0.02)
+    seen[:, 2:] = np.gradient(seen[:, :2], T, axis=0)
+    names = tuple(
+        StateVariable(
+            name=name, unit=None, symbol=name, description="", rate_of=of or None, estimated=bool(of)
+        )
+        for name, of in (("x", ""), ("y", ""), ("vx", "x"), ("vy", "y"))
+    )
+    given = posed(names, seen)
+    plain = "d2x/dt2 = -a*x - b*vx{}; d2y/dt2 = -c*y - d*vy{}"
+    params = {"a": 4.0, "b": 0.1, "c": 9.0, "d": 0.1}
+    six = judged(given, plain.format(" + e*y", " + f*x"), **params, e=1e-7, f=1e-7)
+    seven = judged(given, plain.format(" + e*y + g*x*y", " + f*x"), **params, e=1e-7, f=1e-7, g=1e-7)
+    assert (six.solved, six.doubt) == (True, None)
+    assert seven.doubt is not None
+    assert "one record of x and y alone cannot confirm a law of 7 constants" in seven.doubt
