@@ -86,7 +86,7 @@ def test_the_same_law_is_confirmed_where_the_rate_was_measured() -> None:
 
 
 def test_the_same_law_is_confirmed_by_a_second_run() -> None:
-    task, truth = position_only(van_der_pol, (1.0, 0.0), 0.01)
+    task, _ = position_only(van_der_pol, (1.0, 0.0), 0.01)
     other, _ = position_only(van_der_pol, (-2.0, 1.0), 0.01)
     told = judged((task, Truth(equation=None, params={}, hidden=other.shown)), COUPLED, k=1.0, b=1.5, d=1.5)
     assert told.doubt is None
