@@ -1,22 +1,29 @@
 from pathlib import Path
 
 import anyio
+import numpy as np
 import pytest
+from numpy.random import PCG64, Generator
+from scipy.integrate import solve_ivp
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, observe
 from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
+from physix.engine.systems.measured import measured_task, read_table
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import VerifierConfig
 from physix.errors import BadInputError, PolicyError, UnknownPolicyError
 from physix.policies import list_policies, make_policy
 from physix.store import open_log
 
+STRICT = VerifierConfig(profile="strict", functions="extended")
 
-def play(task: Task, truth: Truth, policy: str = "search") -> Episode:
+
+def play(task: Task, truth: Truth, verifier: VerifierConfig | None = None, policy: str = "search") -> Episode:
     async def run() -> Episode:
         async with open_log("memory://") as log:
             engine = EpisodeEngine(log)
-            started = await engine.start(task, truth, config=EpisodeConfig(), policy=policy, door="test")
+            config = EpisodeConfig(verifier=verifier or VerifierConfig())
+            started = await engine.start(task, truth, config=config, policy=policy, door="test")
             return await engine.run(started.episode_id, make_policy(policy))
 
     return anyio.run(run)
@@ -121,3 +128,18 @@ def test_a_script_with_a_wrong_field_is_refused(tmp_path: Path) -> None:
     path.write_text('[{"formula": "x"}]')
     with pytest.raises(BadInputError, match="wrong at"):
         make_policy(f"scripted:{path}", allow_files=True)
+
+
+def test_where_the_shown_data_can_say_no_more_no_lots_are_drawn_on_what_is_held_back() -> None:
+    t = np.linspace(0, 6, 120)
+    run = solve_ivp(lambda _, u: 0.8 - 1.6 * u / (0.2 + u), (0, 6), [0.9], t_eval=t, rtol=1e-9)
+    seen = run.y[0] + 0.001 * Generator(PCG64(4)).standard_normal(len(t))
+    text = "t,u\n" + "\n".join(f"{a:.4f},{b:.6f}" for a, b in zip(t, seen, strict=True))
+    made = measured_task(read_table(text.encode()))
+    episode = play(made.task, made.truth, STRICT)
+    fits = [
+        turn.rewarded.findings is not None and turn.rewarded.findings.within_noise for turn in episode.turns
+    ]
+    assert any(fits)
+    assert episode.outcome.reason == "budget_exhausted"
+    assert len({turn.submitted.equation for turn in episode.turns[fits.index(True) :]}) == 1
