@@ -104,7 +104,9 @@ class Discovery:
     Attributes:
         chosen: the law it stands by; None where no law could be simulated.
         explains: `chosen` does, by the verdict that the episode's turns are held to in `strict`.
-        sentence: what is claimed, and what is not.
+        sentence: what is claimed, and what is not; it ends with the doubt.
+        doubt: why such data cannot confirm `chosen`, though it explains them: it is a description then, and
+            not claimed as the law. None where they could.
         front: of no two laws is one both plainer and nearer to the data; the plainest first. The chosen law
             is among them, even if another is both: what chose it weighs more than length and distance.
         rivals: other laws that the data hardly tell from the chosen one, the best first.
@@ -117,6 +119,7 @@ class Discovery:
     chosen: Law | None
     explains: bool
     sentence: str
+    doubt: str | None = None
     front: tuple[Law, ...]
     rivals: tuple[Law, ...]
     inclusion: tuple[Inclusion, ...]

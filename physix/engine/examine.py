@@ -97,8 +97,6 @@ class Examined:
             return f"It cannot be read: {told.parse.rejection.message}"
         if told.simulation.outcome != "ok":
             return f"It cannot be followed over the shown data: {told.simulation.message}"
-        if told.doubt is not None:
-            return told.doubt
         if told.findings is not None and told.findings.within_noise:
             return "It explains the shown data, but the held-back data are not where it leads."
         return "It does not explain the shown data."

@@ -17,7 +17,7 @@ def plain(result: Result) -> dict[str, Any]:
     told = found.verification
     return {
         "episode_id": result.episode_id,
-        "outcome": "solved" if told.solved else "fits" if told.passed else "not_solved",
+        "outcome": "solved" if result.solved else "fits" if told.passed else "not_solved",
         "sentence": result.sentence,
         "said": paragraphs(result),
         "equation": None if found.law is None else found.law.canonical,

@@ -199,8 +199,16 @@ class Result:
 
     @property
     def solved(self) -> bool:
-        """It explains the shown data, and the held-back data are where it leads."""
-        return self.examined.verification.solved
+        """It explains the shown data, the held-back data are where it leads, and it is not doubted."""
+        return self.examined.verification.solved and self.doubt is None
+
+    @property
+    def doubt(self) -> str | None:
+        """Why the data cannot confirm the law that they picked; None where they can, or it was stated."""
+        told, law = self.discovery, self.examined.law
+        if told is None or told.chosen is None or law is None or law.canonical != told.chosen.equation:
+            return None
+        return told.doubt
 
     @property
     def generalisation(self) -> float | None:
@@ -211,6 +219,8 @@ class Result:
     def sentence(self) -> str:
         """What is claimed, and what is not."""
         told, verdict = self.discovery, self.examined.verification
+        if self.doubt is not None and told is not None:
+            return told.sentence
         if told is None or told.chosen is None or not (told.explains and (verdict.solved or verdict.passed)):
             return " ".join([*([] if told is None else [told.sentence]), self.examined.verdict])
         if verdict.solved:

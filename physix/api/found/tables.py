@@ -115,7 +115,7 @@ def paragraphs(result: Result) -> list[str]:
     said = [result.sentence]
     if result.generalisation is not None:
         said.append(f"R² on the held-back data: {result.generalisation:.5g}.")
-    if not found.verification.solved and not found.verification.passed:
+    if not result.solved and not found.verification.passed and result.doubt is None:
         said.append(result.missing)
     if not found.settled:
         said.append("The search for the constants ended early: other values may leave over less.")

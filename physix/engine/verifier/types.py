@@ -210,7 +210,6 @@ class Verification:
     solved: bool
     passed: bool = False  # on what is shown; nothing is held back that could confirm it
     findings: Mismatch | None = None  # what `mismatch` says, as a value; None: the text did not parse
-    doubt: str | None = None  # why a law that explains what is shown cannot be confirmed by such data
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ from functools import lru_cache
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
 from physix.engine.verifier.correctness import correctness
-from physix.engine.verifier.evidence import doubt
 from physix.engine.verifier.fit import Fit, fit_free_params
 from physix.engine.verifier.forecast import arrives
 from physix.engine.verifier.grammar import parse
@@ -142,8 +141,6 @@ def _judge(
         if caution
         else find_mismatch(task, parsed, prepared, run, fits, config.max_evaluations)
     )
-    cannot = doubt(parsed, task, truth, prepared, run) if right and config.profile == "strict" else None
-    said = _said(caution, describe(findings, task.variables, None if ran else run.message))
     return Verification(
         parse=told,
         simulation=_with_fit(run.recorded({}, 0), fit),
@@ -152,15 +149,13 @@ def _judge(
         generalisation=generalised,
         match_dense=math.sqrt(reward.match),
         correctness=correctness(parsed, task, truth),
-        mismatch=said if cannot is None else f"{said} {cannot}",
+        mismatch=_said(caution, describe(findings, task.variables, None if ran else run.message)),
         findings=findings,
         solved=right
-        and cannot is None
         and not unconfirmed
         and (generalised is None or carries_over(prepared, hidden, generalised, config))
         and arrives(parsed, task, truth, run, [one for one, _ in hidden], config),
         passed=right and unconfirmed,
-        doubt=cannot,
     )
 
 

@@ -19,6 +19,7 @@ from physix.engine.verifier.types import FunctionSet
 from physix.engine.verifier.units import check_units
 from physix.engine.verifier.verify import explains
 from physix.policies.search.climb import Climb, climb
+from physix.policies.search.evidence import doubt
 from physix.policies.search.laws import Written, write
 from physix.policies.search.next_measurement import next_measurement
 from physix.policies.search.refit import Fitted, LeftOver, leaves_noise
@@ -45,6 +46,7 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
     if not laws:
         return _nothing(found)
     yardstick = _Yardstick(task)
+    why = doubt_of(task, found, functions)
     best, front, rivals = laws[0], _front(laws, yardstick), _rivals(laws)
     told = {
         law.key: _law(task, law, best, one.parsed, yardstick)
@@ -54,7 +56,8 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
     return Discovery(
         chosen=told[best.key],
         explains=told[best.key].explains,
-        sentence=_sentence(best, told[best.key], rivals),
+        sentence=" ".join(filter(None, (_sentence(best, told[best.key], rivals), why))),
+        doubt=why,
         front=tuple(told[law.key] for law in front),
         rivals=tuple(told[law.key] for law in rivals),
         inclusion=_inclusion(found),
@@ -62,6 +65,29 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
         next_measurement=next_measurement(task, best, rivals, [told[law.key] for law in (best, *rivals)]),
         effort=_effort(found),
     )
+
+
+def doubt_of(task: Task, found: Climb, functions: FunctionSet) -> str | None:
+    """Return why the data cannot confirm the best law, though it explains them; see `doubt`."""
+    for law in found.laws:
+        written = _written(task, law, functions)
+        if written is not None:
+            known = explains(task, written.parsed)
+            return doubt(task, written.parsed, _share_left(task, law)) if known else None
+    return None
+
+
+def _share_left(task: Task, law: Fitted) -> float:
+    """Return the root mean square of what a law leaves over, as a share of the spread."""
+    scale = prepare(task).scale
+    off = np.concatenate(
+        [
+            (part.residuals / np.where(used, part.weights, 1.0) / scale)[used]
+            for part in law.left
+            if (used := part.weights > 0.0).any()
+        ]
+    )
+    return float(np.sqrt(np.mean(off**2))) if len(off) else 0.0
 
 
 def _nothing(found: Climb) -> Discovery:

@@ -22,11 +22,12 @@ from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.verifier.verify import explains
 from physix.engine.verifier.words import explain
 from physix.errors import PolicyError
 from physix.policies.search.climb import Climb, Search
-from physix.policies.search.discover import DIGITS, discovery_of
-from physix.policies.search.laws import write
+from physix.policies.search.discover import DIGITS, discovery_of, doubt_of
+from physix.policies.search.laws import Written, write
 from physix.policies.search.refit import Fitted, leaves_noise
 
 _EQUAL = 2.0  # standard deviations of chi² by which a simpler law may be worse and as good
@@ -77,11 +78,24 @@ class SearchPolicy:
         if not laws:
             raise PolicyError("No candidate law could be simulated on these data.")
         plain = self._found.plainest
+        why = doubt_of(observation.task, self._found, observation.functions)
+        if why is not None:
+            return self._withheld(observation, why)
         if not observation.history and plain is not None and plain.key != laws[0].key:
             first = _hypothesis(observation, plain)
             if first is not None and not _passes(observation, first):
                 return replace(first, rationale="Begin with the plainest linear law the data allow.")
         return self._best_untried(observation)
+
+    def _withheld(self, observation: Observation, why: str) -> Hypothesis:
+        """Return a plain law that does not explain the data, where the one that does is not claimed."""
+        plainest = () if self._found.plainest is None else (self._found.plainest,)
+        for law in (*plainest, *sorted(self._found.laws, key=lambda law: law.terms)):
+            written = _written(observation, law)
+            if written is not None and not explains(observation.task, written.parsed):
+                plain = _plain(written)
+                return replace(plain, rationale=f"A plainer law than the one that explains these data. {why}")
+        return replace(self._best_untried(observation), rationale=why)
 
     def _best_untried(self, observation: Observation) -> Hypothesis:
         """Return the best law if it is new, else one as good and no longer; when there is none, the best."""
@@ -136,10 +150,16 @@ def _proposed(observation: Observation, laws: Sequence[Fitted], past: PastTurn) 
 
 
 def _hypothesis(observation: Observation, law: Fitted) -> Hypothesis | None:
+    written = _written(observation, law)
+    return None if written is None else _plain(written)
+
+
+def _written(observation: Observation, law: Fitted) -> Written | None:
     task = observation.task
-    written = write(task, targets(task.variables), law.choice, law.ties, observation.functions, digits=DIGITS)
-    if written is None:
-        return None
+    return write(task, targets(task.variables), law.choice, law.ties, observation.functions, digits=DIGITS)
+
+
+def _plain(written: Written) -> Hypothesis:
     return Hypothesis(equation=written.parsed.canonical, params=written.parsed.params)
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -7,10 +8,12 @@ from numpy.random import PCG64, Generator
 from scipy.integrate import solve_ivp
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, observe
+from physix.engine.answer import answer
 from physix.engine.systems import SYSTEMS, sample_task, task_from_csv
 from physix.engine.systems.measured import measured_task, read_table
-from physix.engine.systems.task import Task, Truth
-from physix.engine.verifier.types import VerifierConfig
+from physix.engine.systems.noise import estimate_noise
+from physix.engine.systems.task import Task, Trajectory, Truth
+from physix.engine.verifier.types import Mismatch, VerifierConfig
 from physix.errors import BadInputError, PolicyError, UnknownPolicyError
 from physix.policies import list_policies, make_policy
 from physix.store import open_log
@@ -130,16 +133,47 @@ def test_a_script_with_a_wrong_field_is_refused(tmp_path: Path) -> None:
         make_policy(f"scripted:{path}", allow_files=True)
 
 
-def test_where_the_shown_data_can_say_no_more_no_lots_are_drawn_on_what_is_held_back() -> None:
+def saturating() -> tuple[Task, Truth]:
+    """Return one noisy record of an amount that is fed and used up: a law of three constants."""
     t = np.linspace(0, 6, 120)
     run = solve_ivp(lambda _, u: 0.8 - 1.6 * u / (0.2 + u), (0, 6), [0.9], t_eval=t, rtol=1e-9)
     seen = run.y[0] + 0.001 * Generator(PCG64(4)).standard_normal(len(t))
     text = "t,u\n" + "\n".join(f"{a:.4f},{b:.6f}" for a, b in zip(t, seen, strict=True))
     made = measured_task(read_table(text.encode()))
-    episode = play(made.task, made.truth, STRICT)
-    fits = [
-        turn.rewarded.findings is not None and turn.rewarded.findings.within_noise for turn in episode.turns
-    ]
-    assert any(fits)
+    return made.task, made.truth
+
+
+def test_a_law_that_one_record_cannot_confirm_is_told_but_not_claimed() -> None:
+    episode = play(*saturating(), STRICT)
+    told = episode.discovery
+    assert told is not None
+    assert told.chosen is not None
+    assert told.doubt is not None
+    assert (told.explains, len(told.chosen.constants) > 2) == (True, True)
+    assert told.sentence.endswith(told.doubt)
     assert episode.outcome.reason == "budget_exhausted"
+    assert told.chosen.equation not in {turn.submitted.equation for turn in episode.turns}
+    assert all(told.doubt in turn.submitted.rationale for turn in episode.turns)
+    came_to = answer(episode)
+    assert came_to is not None
+    assert came_to.law.equation == told.chosen.equation
+
+
+def test_no_lots_are_drawn_on_what_is_held_back() -> None:
+    """A law explains what is shown and not what is held back: its rivals are no better for that."""
+    task, truth = saturating()
+    elsewhere = Trajectory(
+        t=truth.hidden[0].t, states=tuple((5.0 + 0.1 * i,) for i in range(len(truth.hidden[0].t)))
+    )
+    t, seen = np.array(task.shown[0].t), 0.4 + 0.5 * np.exp(-1.3 * np.array(task.shown[0].t))
+    noisy = seen + 0.002 * Generator(PCG64(5)).standard_normal(len(t))
+    shown = Trajectory(t=task.shown[0].t, states=tuple((float(one),) for one in noisy))
+    decay = replace(task, shown=(shown,), noises=estimate_noise((shown,)))
+    episode = play(decay, replace(truth, hidden=(elsewhere,)), STRICT)
+    fits = [
+        (turn.rewarded.findings or Mismatch(within_noise=False, holds=False)).within_noise
+        for turn in episode.turns
+    ]
+    assert episode.outcome.reason == "budget_exhausted"
+    assert any(fits)
     assert len({turn.submitted.equation for turn in episode.turns[fits.index(True) :]}) == 1

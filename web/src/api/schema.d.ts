@@ -1629,8 +1629,10 @@ export interface components {
          *
          *     Attributes:
          *         chosen: the law it stands by; None where no law could be simulated.
-         *         explains: `chosen` leaves over no more than the noise.
-         *         sentence: what is claimed, and what is not.
+         *         explains: `chosen` does, by the verdict that the episode's turns are held to in `strict`.
+         *         sentence: what is claimed, and what is not; it ends with the doubt.
+         *         doubt: why such data cannot confirm `chosen`, though it explains them: it is a description then, and
+         *             not claimed as the law. None where they could.
          *         front: of no two laws is one both plainer and nearer to the data; the plainest first. The chosen law
          *             is among them, even if another is both: what chose it weighs more than length and distance.
          *         rivals: other laws that the data hardly tell from the chosen one, the best first.
@@ -1640,6 +1642,8 @@ export interface components {
          */
         Discovery: {
             chosen: components["schemas"]["Law"] | null;
+            /** Doubt */
+            doubt: string | null;
             effort: components["schemas"]["Effort"];
             /** Explains */
             explains: boolean;
@@ -2943,8 +2947,9 @@ export interface components {
          * Residuals
          * @description What the chosen law leaves over of one variable, in units of the noise of each sample.
          *
-         *     `autocorrelation` is at lags 1, 2, ...; `quantiles` at the probabilities (i - 1/2) / n. White noise as
-         *     told has a `chi2` of 1, autocorrelations about 0 and the quantiles of the normal distribution.
+         *     A residual is observed minus predicted. `autocorrelation` is at lags 1, 2, ...; `quantiles` at the
+         *     probabilities (i - 1/2) / n. White noise as told has a `chi2` of 1, autocorrelations about 0 and the
+         *     quantiles of the normal distribution.
          */
         Residuals: {
             /** Autocorrelation */
@@ -3715,7 +3720,7 @@ export interface components {
          * @description One trajectory and what the law makes of it. `predicted` ends where the simulation does.
          *
          *     `pulls` are observed minus predicted in units of the noise of the sample; None where nothing was
-         *     observed or no noise is known. An input is held in `inputs` as given.
+         *     observed. An input is held in `inputs` as given.
          */
         Track: {
             /**
