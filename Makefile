@@ -5,7 +5,7 @@
 # make soak   what takes long: kill tables, long fuzzing, reaches over many seeds
 # make conformance   hold the server to its own OpenAPI document for ten minutes (part of make soak)
 # make test-adapters   install verifiers and Inspect, each into an environment of its own; vf-eval, inspect eval and scripts against a server
-# make smollm2   teach SmolLM2 on random laws and write its adapter (CPU, one thread, about half an hour of it)
+# make smollm2   teach SmolLM2 on random laws and write its adapter (CPU, one thread, about an hour and a half of it)
 # make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -117,16 +117,24 @@ nano: .venv/installed-dev
 
 # The adapter that ships: SmolLM2 on random laws, three stages of supervised training (about half a CPU hour).
 SMOLLM2 := runs/smollm2
-LESSONS := $(BIN)/physix dataset lessons --synthetic 1400 --systems 150 --plane-firsts 0.4 --line-firsts 0.4
+LESSONS := $(BIN)/physix dataset lessons --db sqlite:///$(SMOLLM2)/lessons.db --synthetic 1400 --systems 150
+ALL := --begin plain --plane-firsts 0.4 --line-firsts 0.4
+REPAIRS := --begin even --plane-firsts 0.25 --line-firsts 0.1 --system-firsts 0.35 --lines 0.4
+A := --first-seed 10000 --run-id lessons-a
+B := --first-seed 30000 --run-id lessons-b
+TEACH := $(BIN)/physix train sft --profile smollm2 --backend peft --batch 8
 smollm2: .venv/installed-dev
 	mkdir -p $(SMOLLM2)
 	$(BIN)/physix models pull smollm2 --unpack
-	$(LESSONS) --db sqlite:///$(SMOLLM2)/lessons.db --first-seed 10000 --run-id lessons-a --out $(SMOLLM2)/lessons-a
-	$(LESSONS) --db sqlite:///$(SMOLLM2)/lessons.db --first-seed 30000 --run-id lessons-b --out $(SMOLLM2)/lessons-b
-	$(BIN)/physix train sft --profile smollm2 --backend peft --batch 8 --num-steps 320 \
-		--dataset $(SMOLLM2)/lessons-a --dataset $(SMOLLM2)/lessons-b --output-dir $(SMOLLM2)/sft
-	$(BIN)/physix train grpo --profile smollm2 --backend peft --model $(SMOLLM2)/sft/model --num-steps 60 \
-		--db sqlite:///$(SMOLLM2)/rollouts.db --output-dir $(SMOLLM2)/grpo
+	$(LESSONS) $(A) $(ALL) --out $(SMOLLM2)/lessons-a1
+	$(LESSONS) $(B) $(ALL) --out $(SMOLLM2)/lessons-b1
+	$(LESSONS) $(A) $(REPAIRS) --out $(SMOLLM2)/lessons-a2
+	$(LESSONS) $(B) $(REPAIRS) --out $(SMOLLM2)/lessons-b2
+	$(TEACH) --dataset $(SMOLLM2)/lessons-a1 --dataset $(SMOLLM2)/lessons-b1 --output-dir $(SMOLLM2)/sft-1 --num-steps 240
+	$(TEACH) --model $(SMOLLM2)/sft-1/model --dataset $(SMOLLM2)/lessons-a2 --dataset $(SMOLLM2)/lessons-b2 \
+		--output-dir $(SMOLLM2)/sft-2 --num-steps 280 --learning-rate 7e-4
+	$(BIN)/physix train grpo --profile smollm2 --backend peft --model $(SMOLLM2)/sft-2/model --num-steps 24 --group 6 \
+		--prompts-per-step 2 --max-turns 3 --learning-rate 1.5e-4 --save-every 4 --db sqlite:///$(SMOLLM2)/rollouts.db --output-dir $(SMOLLM2)/grpo
 	$(BIN)/physix train gguf --model $(SMOLLM2)/grpo/model --out $(SMOLLM2) --name smollm2-physix
 
 types: web/node_modules/.installed .venv/installed-dev

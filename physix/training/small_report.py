@@ -49,7 +49,7 @@ SUITES = {
     SYNTHETIC: (SYNTHETIC,),
     PLANES: (SYNTHETIC,),
 }
-FIRST = 10_000  # seeds below are for looking at while a model is made; what is reported begins here
+FIRST = 20_000  # seeds below are for looking at while a model is made; what is reported begins here
 _COMPARED = ("solved@1", "solved@2", "solved@8", "turns")
 SHOWN = ("solved@1", "solved@2", "solved@4", "solved@8", "turns", "recovered", "format")
 

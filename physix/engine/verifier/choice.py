@@ -9,7 +9,7 @@ three terms. Each change has a price, so that the simplest that does is chosen.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,6 +22,8 @@ _DROP = 4.0  # what a term that goes must: nothing is fitted
 _LOUD = 4.0  # times what noise leaves: a defect below is too faint to look for two missing terms
 _FITTED = 9.0  # what refitting constants that were fitted already takes off at most
 _FRESH = 0.3  # of the blur, for a law of one or two terms: so few are not bent by noise
+_ALIKE = 30.0  # of chi², within which a law that treats two axes alike is believed
+_AS_STRONG = 2.0  # times, within which a term is as strong along one axis as along the other
 _INDEPENDENT = 1e-6  # of a column's square that others must leave
 
 
@@ -105,6 +107,59 @@ def _choose(problem: Problem) -> Chosen:
     if best is None or not cost(best) < problem.before:
         return Chosen(None, noise)
     return Chosen(best, noise)
+
+
+def favouring(problem: Problem, chosen: Chosen, twins: Sequence[tuple[int, float]]) -> Chosen:
+    """Return the choice that holds a term which another axis lacks as well, where noise does not forbid it.
+
+    Space is alike in all directions: of laws that explain the data as well, the one that says the same of
+    two axes is the likelier, though it has a term more.
+
+    Args:
+        twins: column of each such term, and its coefficient along the other axis.
+    """
+    best = chosen.choice
+    if best is None or not set(best.columns).isdisjoint(at for at, _ in twins):
+        return chosen
+    with np.errstate(all="ignore"):
+        for at, strength in twins:
+            for choice in _holding(problem, at):
+                ratio = choice.changes[choice.columns.index(at)] / strength
+                near = choice.chi2 <= best.chi2 + _ALIKE * chosen.noise
+                if near and 1.0 / _AS_STRONG <= ratio <= _AS_STRONG:
+                    return Chosen(choice, chosen.noise)
+    return chosen
+
+
+def _holding(problem: Problem, at: int) -> Iterator[Choice]:
+    """Yield the own constants refitted with one column more, and with the best other one besides."""
+    columns = [*_independent(problem), at]
+    if not math.isfinite(problem.doubts[at]):
+        return
+    for _ in range(2):
+        sizes = problem.sizes
+        scale = 1.0 / np.sqrt(sizes[columns])
+        normal = problem.gram[np.ix_(columns, columns)] * np.outer(scale, scale)
+        inverse = np.linalg.inv(normal + 1e-10 * np.eye(len(columns))) * np.outer(scale, scale)
+        changes = inverse @ problem.onto[columns]
+        yield Choice(
+            columns=tuple(columns),
+            changes=tuple(changes.tolist()),
+            chi2=problem.before - float(problem.onto[columns] @ changes),
+            price=BLAME + (len(columns) - 1) * _MORE,
+            missing=sum(c >= problem.own for c in columns),
+            joint=True,
+        )
+        through = inverse @ problem.gram[columns]
+        onto = problem.onto - problem.onto[columns] @ through
+        free = sizes - np.einsum("ij,ij->j", problem.gram[columns], through)
+        worth = np.where(
+            free > _INDEPENDENT * sizes, onto**2 / np.maximum(free, 1e-300) - problem.doubts, -math.inf
+        )
+        other = int(np.argmax(worth))
+        if not math.isfinite(worth[other]) or other in columns:
+            return
+        columns.append(other)
 
 
 def precision(problem: Problem, choice: Choice) -> FloatArray:

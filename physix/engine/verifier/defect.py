@@ -8,7 +8,8 @@ wrong sign or missing (see `choice`).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +18,7 @@ from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Task
 from physix.engine.verifier.along import Motion, Response, motion_of, response_of
 from physix.engine.verifier.arrays import evaluate_arrays
-from physix.engine.verifier.choice import Choice, Problem, choose, explained, precision
+from physix.engine.verifier.choice import Choice, Problem, choose, explained, favouring, precision
 from physix.engine.verifier.drive import Drive, find_drive
 from physix.engine.verifier.tree import (
     Binary,
@@ -76,13 +77,16 @@ class _Own:
 def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
     """Return the changes that explain what the noise does not, the largest first."""
     motion = motion_of(task)
-    holds = True
-    found: list[Finding] = []
     with np.errstate(all="ignore"):
-        for equation in parsed.equations:
-            one = _examine(equation, parsed, motion, response_of(task, equation.variable))
-            holds = holds and one.holds
-            found += one.findings
+
+        def examined(equation: Equation, twins: Mapping[str, float]) -> Defects:
+            return _examine(equation, parsed, motion, response_of(task, equation.variable), twins)
+
+        each = {equation: examined(equation, {}) for equation in parsed.equations}
+        for equation, twins in _twins(each, parsed):
+            each[equation] = examined(equation, twins)
+    holds = all(one.holds for one in each.values())
+    found = [finding for one in each.values() for finding in one.findings]
     found.sort(key=lambda finding: -finding.size)
     largest = found[0].size if found else 0.0
     return Defects(
@@ -91,7 +95,39 @@ def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
     )
 
 
-def _examine(equation: Equation, parsed: ParsedHypothesis, motion: Motion, response: Response) -> Defects:
+def _twins(
+    each: Mapping[Equation, Defects], parsed: ParsedHypothesis
+) -> Iterator[tuple[Equation, dict[str, float]]]:
+    """Yield each equation of a plane with the terms that the other one lacks, in its own axis's names."""
+    axes = [(v.rate_of, v.name, v.unit) for v in parsed.variables if v.rate_of is not None]
+    if len(axes) != 2 or len(parsed.variables) != 4 or axes[0][2] != axes[1][2]:
+        return
+    (x, vx, _), (y, vy, _) = axes
+    turned = {x: y, y: x, vx: vy, vy: vx}
+    first, second = each
+    for one, other in ((first, second), (second, first)):
+        lacking = [finding for finding in each[other].findings if finding.kind == "missing"]
+        twins = {_ordered(_renamed(f.term, turned)): f.factor for f in lacking if f.term != "1"}
+        if twins and each[one].findings:
+            yield one, twins
+
+
+def _renamed(text: str, names: Mapping[str | None, str | None]) -> str:
+    return re.sub(r"[A-Za-z_]\w*", lambda found: names.get(found[0]) or found[0], text)
+
+
+def _ordered(text: str) -> str:
+    """Return a term with the summands inside its brackets in one order."""
+    return re.sub(r"\(([^()]*)\)", lambda found: f"({' + '.join(sorted(found[1].split(' + ')))})", text)
+
+
+def _examine(
+    equation: Equation,
+    parsed: ParsedHypothesis,
+    motion: Motion,
+    response: Response,
+    twins: Mapping[str, float],
+) -> Defects:
     whole = [_own(negative, node, motion, parsed) for negative, node in summands(equation.expression)]
     finer = _finer(equation, motion, parsed)
     own = whole + [part for _, part in finer]
@@ -111,6 +147,9 @@ def _examine(equation: Equation, parsed: ParsedHypothesis, motion: Motion, respo
     if not math.isfinite(problem.before):
         return Defects(holds=False, findings=())
     chosen = choose(problem)
+    if twins:
+        listed = ((len(own) + at, _ordered(one.term)) for at, one in enumerate(response.library))
+        chosen = favouring(problem, chosen, [(at, twins[term]) for at, term in listed if term in twins])
     left = problem.before if chosen.choice is None else chosen.choice.chi2
     if left > explained(problem.degrees) or (chosen.choice is not None and len(chosen.choice.columns) > 1):
         drive = find_drive(defect, response, motion, left, chosen)

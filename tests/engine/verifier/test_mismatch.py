@@ -354,3 +354,29 @@ def test_what_a_law_lacks_is_said_where_no_constants_fit_it() -> None:
     found = {(one.kind, one.target, one.term) for one in verified.findings.findings}
     assert found == {("missing", "d2x/dt2", "vx*abs(vx)"), ("missing", "d2z/dt2", "vz*abs(vz)")}
     assert verified.mismatch.startswith("The constants were still improving")
+
+
+@pytest.mark.parametrize("seed", [777_011, 777_015, 777_019, 777_020, 777_021, 777_022])
+def test_of_laws_that_explain_as_much_the_one_that_treats_both_axes_alike_is_named(seed: int) -> None:
+    # Along one short throw y*vx, vx or y**2 in d2y/dt2 does as well as weight with drag.
+    task, truth = sample_task("projectile_drag", seed)
+    nothing = Hypothesis(equation="d2x/dt2 = 0; d2y/dt2 = 0")
+    verified = verify(task, truth, nothing, best_match=0.0, config=OPEN)
+    assert verified.findings is not None
+    lacking = {(one.target, one.term) for one in verified.findings.findings}
+    speed = "sqrt(vx**2 + vy**2)"
+    assert ("d2x/dt2", f"vx*{speed}") in lacking
+    assert {term for target, term in lacking if target == "d2y/dt2"} <= {"1", f"vy*{speed}"}
+
+
+def test_axes_that_differ_are_not_made_alike() -> None:
+    task, truth = in_a_plane(
+        "d2x/dt2 = -b*vx; d2z/dt2 = -k*z", {"b": 0.6, "k": 3.0}, [0.0, 1.0, 2.0, 0.5], 6.0, 0.02
+    )
+    nothing = Hypothesis(equation="d2x/dt2 = 0; d2z/dt2 = 0")
+    verified = verify(task, truth, nothing, best_match=0.0, config=OPEN)
+    assert verified.findings is not None
+    assert {(one.target, one.term) for one in verified.findings.findings} == {
+        ("d2x/dt2", "vx"),
+        ("d2z/dt2", "z"),
+    }
