@@ -97,13 +97,15 @@ def grpo_config(options: GrpoOptions, profile: Profile, weights: list[float]) ->
     group = options.group or profile.group
     per_step = options.prompts_per_step or profile.prompts_per_step
     on_cpu = not torch.cuda.is_available()
-    # A step's episodes at once where they fit: a small model's take a megabyte a token on their way back.
-    at_once = on_cpu and not profile.small
+    together = group * per_step if on_cpu else group
+    if profile.small and on_cpu:
+        # On their way back a small model's episodes take a megabyte a token: more of them fill a machine.
+        together = 2 if group % 2 == 0 else 1
     return GRPOConfig(
         output_dir=str(options.output_dir / "checkpoints"),
         max_steps=options.num_steps,
-        per_device_train_batch_size=group * per_step if at_once else group,
-        gradient_accumulation_steps=1 if at_once else per_step,
+        per_device_train_batch_size=together,
+        gradient_accumulation_steps=group * per_step // together,
         num_generations=group,
         max_completion_length=profile.max_completion_tokens,
         learning_rate=options.learning_rate or profile.learning_rate_grpo,

@@ -144,10 +144,10 @@ def test_a_short_run_warms_up_for_a_tenth_of_its_steps(steps: int, warm: int, tm
     assert grpo_config(options, profile_named("smollm2"), [1.0]).warmup_steps == warm
 
 
-def test_a_step_of_a_small_model_goes_back_group_by_group(tmp_path: Path) -> None:
+def test_a_step_of_a_small_model_goes_back_in_small_parts(tmp_path: Path) -> None:
     options = GrpoOptions(group=6, prompts_per_step=2, output_dir=tmp_path)
     small = grpo_config(options, profile_named("smollm2"), [1.0])
-    assert (small.per_device_train_batch_size, small.gradient_accumulation_steps) == (6, 2)
+    assert (small.per_device_train_batch_size, small.gradient_accumulation_steps) == (2, 6)
     nano = grpo_config(options, profile_named("nano"), [1.0])
     assert (nano.per_device_train_batch_size, nano.gradient_accumulation_steps) == (12, 1)
 

@@ -112,8 +112,8 @@ def _twins(
             yield one, twins
 
 
-def _renamed(text: str, names: Mapping[str | None, str | None]) -> str:
-    return re.sub(r"[A-Za-z_]\w*", lambda found: names.get(found[0]) or found[0], text)
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    return re.sub(r"[A-Za-z_]\w*", lambda found: names.get(found[0], found[0]), text)
 
 
 def _ordered(text: str) -> str:

@@ -30,13 +30,19 @@ _LOADING = threading.Lock()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LocalPolicy:
-    """A policy of this kind: a model, and the adapter that is applied to it."""
+    """A policy of this kind: a model, and the adapter that is applied to it.
+
+    Attributes:
+        temperature: the highest that its replies are sampled at; None for whatever is asked. To mend a law is
+            to copy most of it, and a copy suffers from chance.
+    """
 
     name: str
     title: str
     description: str
     model: LocalModel
     adapter: Path | None = None
+    temperature: float | None = None
 
 
 def installed() -> bool:
@@ -65,6 +71,7 @@ def local_policies() -> tuple[LocalPolicy, ...]:
             description="The same model with the adapter that this package trained; in process.",
             model=smollm2,
             adapter=shipped_adapter(),
+            temperature=0.2,
         ),
     )
 
@@ -102,7 +109,9 @@ class LocalBackend:
         parts: SimpleQueue[dict[str, Any] | Exception | None] = SimpleQueue()
         stopped = threading.Event()
         asking = threading.Thread(
-            target=_ask, args=(server, _request(prompt, sampling), parts, stopped), daemon=True
+            target=_ask,
+            args=(server, _request(prompt, sampling, self._policy.temperature), parts, stopped),
+            daemon=True,
         )
         asking.start()
         try:
@@ -128,10 +137,10 @@ def missing(policy: LocalPolicy) -> str | None:
     return None
 
 
-def _request(prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
+def _request(prompt: Prompt, sampling: Sampling, most: float | None) -> dict[str, Any]:
     request: dict[str, Any] = {
         "messages": prompt.as_chat(),
-        "temperature": sampling.temperature,
+        "temperature": sampling.temperature if most is None else min(most, sampling.temperature),
         "max_tokens": sampling.max_tokens,
         "seed": sampling.seed,
         "stream": True,

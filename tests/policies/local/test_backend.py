@@ -148,3 +148,11 @@ def test_only_the_command_line_may_name_another_adapter(tmp_path: Path) -> None:
     assert make_policy(name, allow_files=True).name == name
     with pytest.raises(Exception, match="local:smollm2"):
         make_policy(name)
+
+
+@pytest.mark.parametrize(("asked", "most", "taken"), [(0.7, 0.2, 0.2), (0.1, 0.2, 0.1), (0.7, None, 0.7)])
+def test_replies_are_sampled_no_hotter_than_the_policy_says(
+    asked: float, most: float | None, taken: float
+) -> None:
+    request = backend._request(PROMPT, Sampling(temperature=asked, max_tokens=5, seed=3), most)
+    assert request["temperature"] == taken
