@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice, zip_longest
 
@@ -17,10 +16,12 @@ from physix.engine.verifier.types import Finding, FunctionSet
 from physix.policies.search.design import Design
 from physix.policies.search.joint import alike, mirrored, places, returned, without_equation, without_term
 from physix.policies.search.laws import Choice, Place, Ties
-from physix.policies.search.library import TIERS, Ranges, Term, library
+from physix.policies.search.library import TIERS, Term, library
+from physix.policies.search.mending import mended
+from physix.policies.search.ranges import ranges_of
 from physix.policies.search.refit import QUIETEST, Fitted, Fitter, leaves_noise
 from physix.policies.search.selection import Chosen, Selection, Structure
-from physix.policies.search.smoothing import Run, smoothed_runs
+from physix.policies.search.smoothing import smoothed_runs
 from physix.policies.search.stability import inclusion
 
 _MOST_TERMS = 6
@@ -33,7 +34,6 @@ _CLOSE = 3.0  # chi² per sample below which a law's own motion is better than s
 _UNSEEN = 1e-3  # share of the spread that motions with inputs are trusted to
 _PARTED = 10.0  # chi² per sample above which a motion may have parted from the data by chance alone
 _BETTER = 0.1  # share of it that short parts must bring it down to
-_DIPS = 0.02  # share of its size that a positive variable may seem to go below zero
 _HOPELESS = 30.0  # how much worse a law may score and still be worth a look at every row
 _EXAMINED = 3  # laws whose constants are fitted to every row
 _HIDDEN = 0.1  # chi² per sample below which what is left over would be no fault of the measurement
@@ -84,7 +84,7 @@ class Search:
         # What an input does between its samples nobody knows.
         self.floor: FloatArray = (_UNSEEN if task.inputs else QUIETEST) * prepare(task).scale
         self.runs = smoothed_runs(task, self.floor)
-        self.ranges = _ranges(task, self.runs)
+        self.ranges = ranges_of(task, self.runs)
         self.designs = [Design(task, target, self.runs, self.floor) for target in self.wanted]
         self.fitter = Fitter(task, self.wanted, self.floor, functions, self.runs)
         self.tier = 0
@@ -116,7 +116,7 @@ class Search:
     def take(self, law: Fitted, findings: Sequence[Finding]) -> Climb:
         """Try a law with the terms that a verifier misses in it, and return what is found by now."""
         choice = tuple(
-            _mended(law, i, [one for one in findings if one.target == target.left], self._known_terms(target))
+            mended(law, i, [one for one in findings if one.target == target.left], self._known_terms(target))
             for i, target in enumerate(self.wanted)
         )
         if not self.for_turns or choice == law.choice or not all(one.chosen for one in choice):
@@ -213,7 +213,7 @@ class Search:
         if best is not None:
             self._eliminate(best)
         best = self.best
-        if best is not None and len(self.wanted) > 1:
+        if best is not None and not best.exact and len(self.wanted) > 1:
             self._join(best)
 
     def _join(self, law: Fitted) -> None:
@@ -385,32 +385,6 @@ class Search:
         return tied if tied is not None and tied.score < law.score else law
 
 
-def _ranges(task: Task, runs: Sequence[Run]) -> Ranges:
-    names = [v.name for v in task.variables]
-    pooled = {name: np.concatenate([run.columns[name] for run in runs]) for name in names}
-    size = {name: float(np.sqrt(np.mean(values**2))) or 1.0 for name, values in pooled.items()}
-    positive = frozenset(
-        name
-        for name, values in pooled.items()
-        if values.min() >= -_DIPS * size[name] and not _is_rate(task, name)
-    )
-    span = max(float(run.t[-1]) for run in runs)
-    fastest = 2.0 * np.pi / span
-    for run in runs:
-        for name in names:
-            off = run.columns[name] - run.columns[name].mean()
-            crossings = int(np.sum(np.diff(np.signbit(off))))
-            fastest = max(fastest, np.pi * crossings / float(run.t[-1]))
-    one_way = frozenset(
-        name for name, values in pooled.items() if min(values.max(), -values.min()) <= _DIPS * size[name]
-    )
-    return Ranges(size, positive, one_way, fastest, np.pi / span)
-
-
-def _is_rate(task: Task, name: str) -> bool:
-    return any(v.name == name and v.rate_of is not None for v in task.variables)
-
-
 def _shortlist(structures: Sequence[Structure], count: int) -> list[Structure]:
     """Return the best structures and the best of each kind: how many terms it takes simulation decides."""
     chosen = list(structures[:count])
@@ -426,24 +400,6 @@ def _shortlist(structures: Sequence[Structure], count: int) -> list[Structure]:
 def _merged(first: Sequence[Structure], second: Sequence[Structure]) -> list[Structure]:
     known = {one.key for one in second}
     return [*second, *(one for one in first if one.key not in known)]
-
-
-def _mended(law: Fitted, i: int, findings: Sequence[Finding], library_terms: Mapping[str, Term]) -> Structure:
-    """Return a law's i-th right-hand side with its terms multiplied, dropped and added as findings say."""
-    structure, chosen = law.choice[i], []
-    for j, one in enumerate(structure.chosen):
-        name = law.written.coefficients[i, j][0]
-        own = (f for f in findings if f.kind != "missing" and re.search(rf"\b{name}\b", f.term))
-        factor = next((f.factor for f in own), 1.0)
-        if factor != 0.0:
-            chosen.append(replace(one, coefficient=factor * one.coefficient))
-    known = {one.term.text for one in chosen}
-    chosen += [
-        Chosen(library_terms.get(one.term) or Term(one.term, "q", 2), (), one.factor)
-        for one in findings
-        if one.kind == "missing" and one.term not in known
-    ]
-    return replace(structure, chosen=tuple(chosen))
 
 
 def _size(choice: Choice) -> int:

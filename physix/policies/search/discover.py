@@ -22,7 +22,8 @@ from physix.policies.search.climb import Climb, climb
 from physix.policies.search.evidence import doubt
 from physix.policies.search.laws import Written, write
 from physix.policies.search.next_measurement import next_measurement
-from physix.policies.search.refit import Fitted, LeftOver, leaves_noise
+from physix.policies.search.parts import LeftOver
+from physix.policies.search.refit import Fitted, leaves_noise
 
 DIGITS = 7  # of a constant: its rounding stays below what the strict verdict can see
 NEAR = 10.0  # nats by which a rival may be worse

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target
@@ -20,10 +19,10 @@ from physix.engine.verifier.simulate import integrate_program
 from physix.engine.verifier.types import FunctionSet
 from physix.engine.verifier.uncertainty import kinds_of, uncertainty
 from physix.policies.search.laws import Choice, Ties, Written, write
+from physix.policies.search.parts import LeftOver, Part, left_over_of, parts_of, thinned, whiteness
 from physix.policies.search.selection import badness, price
 from physix.policies.search.smoothing import Run
 
-_ROWS = 400  # of all runs together while structures are compared; the chosen law sees every row
 _ROUNDS, _FEW_ROUNDS = 10, 5
 _PROMISING = 0.01  # of its chi² is left after few steps: a law worth more of them
 _EVALUATIONS = 100_000  # of the right-hand side, for one law while structures are compared
@@ -51,16 +50,6 @@ Look = Literal["thinned", "parts", "whole"]
 
 class _SpentError(Exception):
     """The evaluations allowed for one law are used up; never leaves this module."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LeftOver:
-    """What a law leaves over of one run, or of one part of it."""
-
-    run: int
-    t: FloatArray  # shape (T,)
-    residuals: FloatArray  # predicted minus observed, shape (T, D), in units of the noise; 0 without weight
-    weights: FloatArray  # shape (T, D)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,17 +140,17 @@ class Fitter:
 
     def _divided(
         self, runs: Sequence[Run], smooth: Sequence[FloatArray], swings: int, rows: int
-    ) -> list[_Part]:
+    ) -> list[Part]:
         return [
             part
             for i, (record, run, states) in enumerate(zip(self._records, runs, smooth, strict=True))
-            for part in _parts(i, record, run, states, self._free, swings, rows)
+            for part in parts_of(i, record, run, states, self._free, swings, rows)
         ]
 
-    def _follow(self, parts: list[_Part]) -> None:
+    def _follow(self, parts: list[Part]) -> None:
         self._parts = parts
         total = sum(len(record.t) for record in self._records)
-        self._thin = [_thinned(self._cut(part), total) for part in self._parts]
+        self._thin = [thinned(self._cut(part), total) for part in self._parts]
         self._begins = np.array([part.start for part in self._parts])
         self._firsts = [k for k, part in enumerate(self._parts) if part.begin == 0]
         self._known.clear()
@@ -281,7 +270,7 @@ class Fitter:
             return None
         samples = sum(int(np.count_nonzero(record.weights)) for record in records)
         runs = range(len(records)) if whole else [part.run for part in self._parts]
-        left_over = _left_over(point.residuals, records, runs)
+        left_over = left_over_of(point.residuals, records, runs)
         found = Fitted(
             choice=chosen,
             ties=ties,
@@ -289,7 +278,7 @@ class Fitter:
             starts=point.starts,
             chi2=point.chi2,
             samples=samples,
-            white=_whiteness(left_over),
+            white=whiteness(left_over),
             floor=self._floor,
             score=self._price(chosen, ties, samples),
             errors=known,
@@ -345,7 +334,7 @@ class Fitter:
             found[part.run].append(run.states)
         return [np.concatenate(states) for states in found]
 
-    def _cut(self, part: _Part) -> Record:
+    def _cut(self, part: Part) -> Record:
         record, rows = self._records[part.run], slice(part.begin, part.end)
         return Record(record.t[rows], record.states[rows], record.weights[rows], record.inputs)
 
@@ -356,63 +345,3 @@ class Fitter:
             for j, one in enumerate(structure.chosen)
             if (i, j) not in ties
         ) + _TIE * len(ties)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Part:
-    """A stretch of a run that is short enough to be followed from its own start, however long the run."""
-
-    run: int
-    begin: int
-    end: int
-    start: FloatArray  # shape (D,), without the noise
-
-
-def _parts(
-    i: int,
-    record: Record,
-    run: Run,
-    states: FloatArray,
-    free: NDArray[np.bool_],
-    swings: int,
-    rows: int,
-) -> list[_Part]:
-    """Cut a run after every few swings, where a start may be anything."""
-    off = states - states.mean(axis=0)
-    sides = [np.sign(one[np.abs(one) > 0.5 * one.std()]) for one in off.T]
-    seen = max(int(np.sum(side[1:] != side[:-1])) for side in sides)
-    count = max(1, min(seen // swings, len(states) // rows)) if free.any() else 1
-    edges = np.linspace(0, len(states), count + 1).round().astype(int)[:-1].tolist()
-    first = np.where(free, states[0], record.states[0])
-    begins = [0, *(int(run.rows[edge]) for edge in edges[1:])]
-    ends = [*begins[1:], len(record.t)]
-    starts = [first, *(states[edge] for edge in edges[1:])]
-    return [_Part(i, *part) for part in zip(begins, ends, starts, strict=True)]
-
-
-def _thinned(record: Record, total: int) -> Record:
-    rows = len(record.t)
-    if total <= _ROWS:
-        return record
-    count = max(12, round(_ROWS * rows / total))
-    kept = np.unique(np.linspace(0, rows - 1, min(rows, count)).round().astype(int))
-    return Record(record.t[kept], record.states[kept], record.weights[kept], record.inputs)
-
-
-def _left_over(residuals: FloatArray, records: Sequence[Record], runs: Sequence[int]) -> tuple[LeftOver, ...]:
-    found, begin = [], 0
-    for record, run in zip(records, runs, strict=True):
-        own = residuals[begin : begin + record.weights.size].reshape(record.weights.shape)
-        found.append(LeftOver(run, record.t, own, record.weights))
-        begin += record.weights.size
-    return tuple(found)
-
-
-def _whiteness(left: Sequence[LeftOver]) -> float:
-    """Return the largest lag-1 autocorrelation that residuals of one variable have, times sqrt(samples)."""
-    pairs = sum((part.residuals[1:] * part.residuals[:-1]).sum(axis=0) for part in left)
-    squares = sum((part.residuals**2).sum(axis=0) for part in left)
-    count = sum((part.weights > 0.0).sum(axis=0) for part in left)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        found = np.nan_to_num(pairs / squares) * np.sqrt(count)
-    return float(np.max(found, initial=0.0))
