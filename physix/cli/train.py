@@ -53,6 +53,9 @@ def nano(
             "--system", metavar="ID", help="With demonstrations; may be repeated. [default: all six]"
         ),
     ] = None,
+    early: Annotated[
+        bool, typer.Option(help="The shipped tokenizer, four bits a number: with few steps, `nano-early`.")
+    ] = False,
 ) -> None:
     """Make the nano model: teacher episodes, mined rows, training, weights."""
     _need_torch()
@@ -65,6 +68,7 @@ def nano(
         episodes=episodes,
         systems=tuple(system or TRAINING_SYSTEMS),
         sft=NanoSftConfig(steps=steps),
+        early=early,
     )
     sys.stdout.write(f"{make(plan)}\n")
 

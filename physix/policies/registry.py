@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from physix.policies.chat.policy import Backend, Dialogue
 
 DEFAULT_POLICY = "search"
+EMBEDDED = ("nano", "nano-early", "nano-untrained")  # models that come with the package
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +153,7 @@ def make_policy(name: str, *, allow_files: bool = False, settings: Settings | No
         BadInputError: the script cannot be read.
     """
     kind, _, rest = name.partition(":")
-    if name in ("nano", "nano-untrained"):
+    if name in EMBEDDED:
         from physix.policies.nano.policy import make_nano_policy
 
         return make_nano_policy(name)
@@ -237,7 +238,7 @@ def _backend(kind: str, model: str, settings: Settings, *, allow_files: bool) ->
 
 def cannot_be_asked(name: str, task: Task) -> str | None:
     """Return why a policy has no way to read a task; None: it can be asked."""
-    if name in ("nano", "nano-untrained"):
+    if name in EMBEDDED:
         from physix.policies.nano.codec import frames
 
         if not frames(task):
@@ -290,6 +291,12 @@ def _embedded() -> list[PolicyInfo]:
             name="nano",
             title="Nano, trained",
             description="A language model of a million parameters, trained by this package; in process.",
+            reachable=True,
+        ),
+        PolicyInfo(
+            name="nano-early",
+            title="Nano, early",
+            description="The same network after 70 of its 1,700 steps: readable laws, often wrong.",
             reachable=True,
         ),
         PolicyInfo(

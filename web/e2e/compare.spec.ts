@@ -83,6 +83,7 @@ test("a language model that is not here is fetched from the form, and then compa
   });
   await page.goto("/compare");
   await expect(page.getByLabel("Nano, trained", { exact: true })).toBeChecked();
+  await expect(page.getByLabel("Nano, early", { exact: true })).toBeChecked();
   await page.getByRole("button", { name: "Fetch SmolLM2-135M-Instruct, 93 MB" }).click();
   await expect(page.getByRole("progressbar", { name: /^Fetching SmolLM2/ })).toBeVisible();
   await expect(page.getByText("31 of 93 MB")).toBeVisible();

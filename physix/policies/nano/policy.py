@@ -1,7 +1,7 @@
-"""`nano` and `nano-untrained`: models of about a million parameters, in process, NumPy only.
+"""`nano`, `nano-early` and `nano-untrained`: models of about a million parameters, in process, NumPy only.
 
-`nano` was trained by this package's own pipeline (docs/training.md); `nano-untrained` is the same
-network before any training, to show what training did.
+`nano` was trained by this package's own pipeline (docs/training.md); `nano-early` is the same network after a
+few steps of it, and `nano-untrained` before any, to show what training did.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.errors import BadInputError, PolicyError, UnknownPolicyError
 from physix.policies.nano.codec import CODEC_VERSION, Frame, frames, hypothesis_of, render
 from physix.policies.nano.forward import Array, Qwen2Forward, Qwen2Shape, generate
+from physix.policies.nano.packing import unpack
 from physix.policies.nano.tokenizer import NanoTokenizer
 
 CONTEXT = 256
@@ -56,7 +57,7 @@ def read_nano(data: bytes) -> NanoModel:
         with np.load(BytesIO(data), allow_pickle=False) as arrays:
             meta = json.loads(str(arrays["meta"]))
             tokenizer = NanoTokenizer.from_json(str(arrays["tokenizer"]))
-            weights = {name: arrays[name] for name in arrays.files if name not in ("meta", "tokenizer")}
+            weights = unpack({k: arrays[k] for k in arrays.files if k not in ("meta", "tokenizer")})
             shape = Qwen2Shape(**meta["shape"])
     except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise BadInputError(f"These are no nano weights: {error}.") from error
@@ -80,7 +81,17 @@ def load_nano(path: Path) -> NanoModel:
 @lru_cache(maxsize=1)
 def shipped_nano() -> NanoModel:
     """Return the trained model that comes with the package."""
-    return read_nano((resources.files("physix.policies.nano") / "weights" / "nano.npz").read_bytes())
+    return _shipped("nano")
+
+
+@lru_cache(maxsize=1)
+def early_nano() -> NanoModel:
+    """Return the same network after few steps of training: what it writes can be read, and is often wrong."""
+    return _shipped("nano-early")
+
+
+def _shipped(name: str) -> NanoModel:
+    return read_nano((resources.files("physix.policies.nano") / "weights" / f"{name}.npz").read_bytes())
 
 
 @lru_cache(maxsize=1)
@@ -89,15 +100,22 @@ def untrained_nano() -> NanoModel:
     return untrained_twin(shipped_nano(), seed=0)
 
 
+_EMBEDDED: Mapping[str, Callable[[], NanoModel]] = {
+    "nano": shipped_nano,
+    "nano-early": early_nano,
+    "nano-untrained": untrained_nano,
+}
+
+
 def make_nano_policy(name: str) -> NanoPolicy:
-    """Return a fresh `nano` or `nano-untrained`; the weights are read once a process.
+    """Return a fresh policy of one of these models; the weights are read once a process.
 
     Raises:
-        UnknownPolicyError: it is neither.
+        UnknownPolicyError: it is none of them.
     """
-    if name not in ("nano", "nano-untrained"):
-        raise UnknownPolicyError(name, ["nano", "nano-untrained"])
-    return NanoPolicy(name, shipped_nano() if name == "nano" else untrained_nano())
+    if name not in _EMBEDDED:
+        raise UnknownPolicyError(name, list(_EMBEDDED))
+    return NanoPolicy(name, _EMBEDDED[name]())
 
 
 def untrained_twin(model: NanoModel, *, seed: int) -> NanoModel:

@@ -15,7 +15,7 @@ import anyio
 
 from physix.engine.ports import EventLog
 from physix.errors import BadInputError, ConflictError
-from physix.policies.registry import cannot_be_asked, list_policies
+from physix.policies.registry import EMBEDDED, cannot_be_asked, list_policies
 from physix.settings import Settings
 from physix.training.board.files import BoardFolder, Header, State
 from physix.training.board.odebench import ceiling
@@ -222,7 +222,7 @@ class _Sitting:
 
 def cannot_ask(plan: Plan, settings: Settings) -> dict[str, int]:
     """Return how many episodes of each policy cannot be asked, without playing any."""
-    names = [name for name in plan.policies if name in ("nano", "nano-untrained")]
+    names = [name for name in plan.policies if name in EMBEDDED]
     if not names:
         return {}
     tasks = [pose(problem, salt=settings.eval_salt).task for problem in plan.problems]

@@ -11,9 +11,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from importlib import resources
 from pathlib import Path
 
 import anyio
+import numpy as np
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 from transformers import Qwen2ForCausalLM
@@ -48,6 +50,7 @@ class NanoPlan:
     Attributes:
         episodes: of the teacher, per shard; a shard is a process and a log of its own.
         systems: those with demonstrations; leaving some out asks what transfers.
+        early: the tokenizer of the shipped weights, and four bits a number: so `nano-early` was made.
         watched_episodes: whole episodes per system that the model plays every `watch_every` steps of SFT.
     """
 
@@ -58,6 +61,7 @@ class NanoPlan:
     size: NanoSize = field(default_factory=NanoSize)
     sft: NanoSftConfig = field(default_factory=lambda: NanoSftConfig(steps=1_700))
     seed: int = 0
+    early: bool = False
     watched_episodes: int = 5
     watch_every: int = 250
 
@@ -134,12 +138,20 @@ def watch_episodes(tokenizer: NanoTokenizer, episodes: int) -> Callable[[Qwen2Fo
     return evaluate
 
 
+def _shipped_tokenizer() -> str:
+    file = resources.files("physix.policies.nano") / "weights" / "nano.npz"
+    with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
+        return str(arrays["tokenizer"])
+
+
 def train_sft(plan: NanoPlan, rows: list[SftRow], dataset_sha256: str) -> Path:
     """Train the tokenizer and the model; return the model's folder. Goes on from a checkpoint."""
     folder = plan.out / "nano-sft"
     if (folder / "model" / "config.json").exists():
         return folder / "model"
-    tokenizer_json = train_tokenizer(prompts_of(rows[:_VOCABULARY_ROWS])).to_str()
+    tokenizer_json = (
+        _shipped_tokenizer() if plan.early else train_tokenizer(prompts_of(rows[:_VOCABULARY_ROWS])).to_str()
+    )
     tokenizer = NanoTokenizer.from_json(tokenizer_json)
     wanted = [row for row in rows if row.system_id in plan.systems]
     model = make_nano(tokenizer, plan.size, seed=plan.seed)
@@ -179,7 +191,13 @@ def make(plan: NanoPlan) -> Path:
     folder = train_sft(plan, rows, digest)
     model, _, tokenizer_json = load_nano_folder(folder)
     export_nano(
-        model, tokenizer_json, weights, name="nano", meta={"run": folder.parent.name, "dataset": digest}
+        model,
+        tokenizer_json,
+        weights,
+        name="nano-early" if plan.early else "nano",
+        meta={"run": folder.parent.name, "dataset": digest}
+        | ({"steps": plan.sft.steps} if plan.early else {}),
+        packed=plan.early,
     )
     return weights
 

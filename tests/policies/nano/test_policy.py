@@ -9,7 +9,7 @@ from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.systems import sample_task, task_from_csv
 from physix.errors import PolicyError, UnknownPolicyError
 from physix.policies import list_policies, make_policy
-from physix.policies.nano.policy import make_nano_policy, shipped_nano
+from physix.policies.nano.policy import early_nano, make_nano_policy, shipped_nano
 from physix.store import open_log
 
 FRESH = 2_900_000_000  # no run and no report draws from here
@@ -35,10 +35,21 @@ def test_the_weights_are_small() -> None:
     assert len(file.read_bytes()) < 5_000_000
 
 
-def test_both_are_listed_and_reachable() -> None:
+def test_all_are_listed_and_reachable() -> None:
     listed = {info.name: info.reachable for info in list_policies()}
     assert listed["nano"]
+    assert listed["nano-early"]
     assert listed["nano-untrained"]
+
+
+def test_the_early_model_is_smaller_and_writes_what_can_be_read_and_is_often_wrong() -> None:
+    file = resources.files("physix.policies.nano") / "weights" / "nano-early.npz"
+    assert len(file.read_bytes()) < 700_000
+    played = [play("nano-early", "damped_pendulum", FRESH + n) for n in range(4)]
+    turns = [turn for episode in played for turn in episode.turns]
+    assert sum(turn.submitted.parse.rejection is None for turn in turns) / len(turns) > 0.9
+    assert sum(map(solved, played)) <= 2
+    assert turns[0].submitted.provenance.model == early_nano().name
 
 
 @pytest.mark.parametrize("system_id", ["free_fall", "spring_mass", "damped_spring"])

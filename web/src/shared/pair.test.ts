@@ -27,6 +27,17 @@ it("a language model alone stands against the default policy", () => {
   expect(defaultPair(there("search", "sindy", "nano", "ollama:q"))).toEqual(["ollama:q", "search"]);
 });
 
+it("without a language model it is the small one after its training and early in it", () => {
+  expect(defaultPair(there("search", "nano", "nano-early", "nano-untrained", "sindy"))).toEqual([
+    "nano",
+    "nano-early",
+  ]);
+  expect(defaultPair(there("search", "nano", "nano-early", "ollama:q"))).toEqual([
+    "ollama:q",
+    "search",
+  ]);
+});
+
 it("a model that cannot be reached is not among them, nor is one that writes nothing readable", () => {
   const all = [
     ...there("search", "nano-untrained", "local:raw", "sindy", "nano"),

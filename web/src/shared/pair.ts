@@ -8,7 +8,8 @@ type Choice = Pick<PolicyInfo, "name" | "title" | "reachable" | "is_default">;
 /**
  * The two policies that a comparison begins with: both must have something to show. A language model after and before
  * its training where there is one (`local:m-physix`, `local:m+adapter`), else a language model against the default policy,
- * else the small trained model against it. An untrained model does not stand for language models: it writes little that can be read.
+ * else the small model that comes along, trained and early in its training. An untrained model does not stand for
+ * language models: it writes little that can be read.
  */
 export function defaultPair(policies: readonly Choice[]): string[] {
   const there = policies.filter((one) => one.reachable).map((one) => one.name);
@@ -23,6 +24,8 @@ export function defaultPair(policies: readonly Choice[]): string[] {
   const others = policies
     .filter((one) => one.reachable && one.name !== first && !/untrained/i.test(one.title))
     .map((one) => one.name);
-  const rival = others.find(isLanguageModel) ?? others.find((name) => name === "nano") ?? others[0];
-  return [rival, first].flatMap((name) => name ?? []);
+  const rival = others.find(isLanguageModel);
+  const small = ["nano", "nano-early"].filter((name) => there.includes(name));
+  if (!rival && small.length === 2) return small;
+  return [rival ?? small[0] ?? others[0], first].flatMap((name) => name ?? []);
 }

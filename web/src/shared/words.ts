@@ -19,10 +19,14 @@ export const CARRIED: Record<Carried, string> = {
   "second file": "the second file",
 };
 
+/** How hard a system is, by its tier. */
+export const TIERS = ["", "easy", "harder", "hard; never trained on"];
+
 const NAMES: Record<string, string> = {
   search: "Structure search",
   operon: "Operon",
   nano: "Trained",
+  "nano-early": "Early",
   "nano-untrained": "Untrained",
   sindy: "Sparse regression",
   you: "You",
