@@ -4,29 +4,70 @@ import { expect, played, test } from "./page";
 
 const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
+/** Every screen, with something on it: two episodes, one in progress by hand, data being looked at and found, a board. */
 async function screens(page: Page): Promise<[string, string][]> {
   const id = await played(page);
   const other = await played(page);
+  const post = async (path: string, data: object) => {
+    const answer = await page.request.post(path, { data });
+    expect(answer.ok(), `${path}: ${await answer.text()}`).toBe(true);
+    return answer.json();
+  };
+  const { episode_id: mine } = await post("/interactive/sessions", {
+    system_id: "damped_pendulum",
+    seed: 7,
+    policy: "you",
+  });
+  await post(`/interactive/sessions/${mine}/step`, { equation: "d2theta/dt2 = -4*theta" });
+  const { episode_id: measured } = await post("/interactive/sessions", { csv: FALL });
+  await post(`/interactive/sessions/${measured}/step`, { equation: "d2y/dt2 = -9.8" });
+  const { id: board } = await post("/api/board", {
+    name: "One",
+    policies: ["search", "nano"],
+    suites: ["builtin:free_fall"],
+  });
   return [
     ["/", "Watch an agent"],
     ["/run", "Run"],
     [`/run/${id}`, "Run"],
     ["/manual", "Manual"],
+    [`/manual/${mine}`, "Manual"],
+    ["/data", "Your data"],
+    [`/bench/${measured}`, "Bench"],
     ["/compare", "Compare"],
     [`/compare?episode=["${id}","${other}"]`, "Compare"],
+    [`/compare?episode=["${id}","${other}","${mine}"]`, "Compare"],
+    ["/board", "Board"],
+    [`/board/${board}`, "Board"],
+    ["/many", "Run many"],
     ["/episodes", "Episodes"],
     [`/episodes/${id}`, "Replay"],
+    [`/episodes/${id}/transcript?turn=1`, "Transcript"],
     ["/demos/damped-pendulum", "Demo"],
     ["/training", "Training"],
     ["/file", "File"],
   ];
 }
 
-for (const theme of ["light", "dark"] as const)
-  test(`axe finds nothing on any screen in ${theme}`, async ({ page }) => {
+const FALL = [
+  "t,y",
+  ...Array.from({ length: 40 }, (_, i) => {
+    const t = i / 20;
+    return `${t.toFixed(2)},${(20 - 4.9 * t * t + 0.01 * Math.sin(7919 * i)).toFixed(4)}`;
+  }),
+].join("\n");
+
+const WAYS = [
+  ["light", { colorScheme: "light" }],
+  ["dark", { colorScheme: "dark" }],
+  ["forced colours", { forcedColors: "active" }],
+] as const;
+
+for (const [way, media] of WAYS)
+  test(`axe finds nothing on any screen in ${way}`, async ({ page }) => {
     // Axe walks over every screen: minutes on a busy machine.
     test.slow();
-    await page.emulateMedia({ colorScheme: theme, reducedMotion: "reduce" });
+    await page.emulateMedia({ ...media, reducedMotion: "reduce" });
     for (const [path, heading] of await screens(page)) {
       await page.goto(path);
       await expect(page.getByRole("heading", { level: 1, name: heading })).toBeVisible();

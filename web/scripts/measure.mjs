@@ -122,6 +122,33 @@ async function scriptPerFrame(page, act) {
   told(`a chart of 10,000 rows (${elements} elements), opened`, times, "ms");
 }
 
+{
+  const [text, usable] = [[], []];
+  for (let i = 0; i < 3; i++) {
+    const page = await open();
+    const line = await page.context().newCDPSession(page);
+    await line.send("Network.enable");
+    await line.send("Network.emulateNetworkConditions", {
+      offline: false,
+      latency: 100,
+      downloadThroughput: 50_000,
+      uploadThroughput: 50_000,
+    });
+    const began = performance.now();
+    await page.goto("/", { waitUntil: "commit" });
+    await page.getByRole("heading", { level: 1 }).waitFor();
+    text.push((performance.now() - began) / 1000);
+    await page
+      .getByRole("link", { name: /^Watch/ })
+      .first()
+      .waitFor();
+    usable.push((performance.now() - began) / 1000);
+    await page.context().close();
+  }
+  told("at 50 kB/s, text to read", text, "s");
+  told("at 50 kB/s, usable", usable, "s");
+}
+
 const post = async (path, body) => {
   const answer = await fetch(`${base}${path}`, {
     method: "POST",

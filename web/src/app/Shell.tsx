@@ -9,12 +9,13 @@ import { applyTheme, storedTheme, storeTheme, THEMES } from "./theme";
 const ALL_SCREENS = [
   { to: "/run", name: "Run", key: "r" },
   { to: "/manual", name: "Manual", key: "m" },
-  { to: "/data", name: "Data", key: "d" },
+  { to: "/data", name: "Data", key: "d", also: "/bench" },
   { to: "/compare", name: "Compare", key: "c" },
-  { to: "/board", name: "Board", key: "b" },
+  { to: "/board", name: "Board", key: "b", also: "/many" },
   { to: "/episodes", name: "Episodes", key: "e" },
   { to: "/training", name: "Training", key: "t" },
 ] as const;
+type ScreenPath = (typeof ALL_SCREENS)[number]["to"];
 // Not needed for the first paint.
 const RunningNow = lazy(() => import("../features/running/RunningNow"));
 
@@ -54,7 +55,7 @@ export function Shell() {
       </a>
       {!embedded && (
         <header className="border-b border-line bg-surface">
-          <div className="mx-auto flex max-w-[1360px] flex-wrap items-center gap-x-6 gap-y-1 px-4 py-1">
+          <div className="mx-auto flex max-w-[1360px] flex-wrap items-center gap-x-3 gap-y-1 px-4 py-1 sm:gap-x-6">
             <Link to="/" className="font-semibold text-ink no-underline">
               PhysiX-Live
             </Link>
@@ -62,15 +63,8 @@ export function Shell() {
               aria-label="Screens"
               className="order-last flex w-full flex-wrap gap-x-4 sm:order-none sm:w-auto"
             >
-              {SCREENS.map(({ to, name }) => (
-                <Link
-                  key={to}
-                  to={to}
-                  className="py-1 text-ink"
-                  activeProps={{ className: "font-semibold underline underline-offset-4" }}
-                >
-                  {name}
-                </Link>
+              {SCREENS.map((screen) => (
+                <ToScreen key={screen.to} screen={screen} />
               ))}
             </nav>
             <div className="ml-auto flex flex-wrap items-center gap-2">
@@ -119,6 +113,27 @@ export function Shell() {
   );
 }
 
+const HERE = "font-semibold underline underline-offset-4";
+
+/** A link to a screen, marked where it or one that belongs to it is shown. */
+function ToScreen({ screen }: { screen: (typeof ALL_SCREENS)[number] }) {
+  const { to, name } = screen;
+  const also = "also" in screen ? screen.also : undefined;
+  const within = useRouterState({
+    select: (state) => also !== undefined && state.location.pathname.startsWith(also),
+  });
+  return (
+    <Link
+      to={to}
+      className={`py-1 text-ink ${within ? HERE : ""}`}
+      activeProps={{ className: HERE }}
+      {...(within && { "aria-current": "true" })}
+    >
+      {name}
+    </Link>
+  );
+}
+
 /** Names the screen in the window's title, and takes the focus to its heading when the address leads to another. */
 function useArrival(): void {
   // Where the page has arrived, not where it is going: until then the old screen stands.
@@ -145,7 +160,7 @@ function useArrival(): void {
 function useScreenKeys(): void {
   const go = useNavigate();
   useKeys({ g: (event) => lead("g", event.timeStamp) });
-  const to = (screen: (typeof SCREENS)[number]["to"]) => () => {
+  const to = (screen: ScreenPath) => () => {
     lead("", 0);
     go({ to: screen });
   };

@@ -26,6 +26,7 @@ export function PolicyField({ label, policies, value, onChange }: Props) {
           ))}
         </select>
       </label>
+      {chosen?.reachable && <p className="text-xs text-muted">{chosen.description}</p>}
       {chosen && !chosen.reachable && (
         <p className="text-warn">
           {chosen.reason} <code>{chosen.command}</code>

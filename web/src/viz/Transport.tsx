@@ -57,7 +57,7 @@ export function Transport({ clock, unit, children }: Props) {
           clock.seek(to);
         }}
       />
-      <span ref={readout} className="min-w-32 text-right text-muted" />
+      <span ref={readout} className="text-muted sm:min-w-32 sm:text-right" />
       <select
         aria-label="Speed"
         className="button"

@@ -92,7 +92,7 @@ interface FollowProps {
 function Follow({ following, live, newest, current, slow, onFollow, onSlow }: FollowProps) {
   const away = !following && newest > 0 && newest !== current;
   return (
-    <div className="flex shrink-0 items-center gap-2">
+    <div className="ml-auto flex shrink-0 items-center gap-2">
       <button
         type="button"
         className="button"

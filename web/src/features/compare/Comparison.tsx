@@ -4,6 +4,7 @@ import { lazy, Suspense, useState } from "react";
 import { api } from "../../api/client";
 import { useEpisodes } from "../../episode/useEpisode";
 import { Compared, type ComparedView } from "../../panel/Compared";
+import AboutSystem from "../../shared/AboutSystem";
 import { defaultPair } from "../../shared/pair";
 import { Failure, Loading, NotFound } from "../../shared/parts";
 import { MOST_COMPARED } from "../../shared/search";
@@ -23,8 +24,9 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
   const [chosen, setChosen] = useState<string[]>();
   const reachable = policies.data?.filter((entry) => entry.reachable) ?? [];
   const picked = chosen ?? defaultPair(policies.data ?? []);
-  const chosenSystem =
-    system ?? systems.data?.find(({ id }) => id === DEFAULT_SYSTEM)?.id ?? systems.data?.[0]?.id;
+  const posed =
+    systems.data?.find(({ id }) => id === (system ?? DEFAULT_SYSTEM)) ?? systems.data?.[0];
+  const chosenSystem = posed?.id;
   const start = useMutation({
     mutationFn: () =>
       api.compare({
@@ -37,54 +39,58 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
   });
   const failed = start.error ?? systems.error ?? policies.error;
   return (
-    <form
-      className="panel grid gap-3"
-      onSubmit={(submit) => {
-        submit.preventDefault();
-        start.mutate();
-      }}
-    >
-      <SystemField systems={systems.data} value={chosenSystem} onChange={setSystem} />
-      <fieldset className="grid gap-1">
-        <legend>Policies on the same task</legend>
-        {reachable.map((entry) => (
-          <label key={entry.name} className="flex min-h-6 items-center gap-2">
-            <input
-              type="checkbox"
-              checked={picked.includes(entry.name)}
-              onChange={(e) =>
-                setChosen(
-                  e.target.checked
-                    ? [...picked, entry.name]
-                    : picked.filter((name) => name !== entry.name),
-                )
-              }
-            />
-            {entry.title}
-          </label>
-        ))}
-      </fieldset>
-      <Suspense>
-        <FetchModels />
-      </Suspense>
-      {picked.length > MOST_COMPARED && (
-        <p className="notice" role="status">
-          {picked.length} policies are chosen, and at most {MOST_COMPARED} are compared. Take{" "}
-          {picked.length - MOST_COMPARED} away, or put them all on a <Link to="/many">board</Link>.
-        </p>
-      )}
-      <SeedField value={seed} onChange={setSeed} />
-      <button
-        type="submit"
-        className="button primary"
-        disabled={
-          start.isPending || !chosenSystem || picked.length < 1 || picked.length > MOST_COMPARED
-        }
+    <>
+      <form
+        className="panel grid gap-3"
+        onSubmit={(submit) => {
+          submit.preventDefault();
+          start.mutate();
+        }}
       >
-        Compare
-      </button>
-      {failed && <Failure error={failed} />}
-    </form>
+        <SystemField systems={systems.data} value={chosenSystem} onChange={setSystem} />
+        <fieldset className="grid gap-1">
+          <legend>Policies on the same task</legend>
+          {reachable.map((entry) => (
+            <label key={entry.name} className="flex min-h-6 items-center gap-2">
+              <input
+                type="checkbox"
+                checked={picked.includes(entry.name)}
+                onChange={(e) =>
+                  setChosen(
+                    e.target.checked
+                      ? [...picked, entry.name]
+                      : picked.filter((name) => name !== entry.name),
+                  )
+                }
+              />
+              {entry.title}
+            </label>
+          ))}
+        </fieldset>
+        <Suspense>
+          <FetchModels />
+        </Suspense>
+        {picked.length > MOST_COMPARED && (
+          <p className="notice" role="status">
+            {picked.length} policies are chosen, and at most {MOST_COMPARED} are compared. Take{" "}
+            {picked.length - MOST_COMPARED} away, or put them all on a <Link to="/many">board</Link>
+            .
+          </p>
+        )}
+        <SeedField value={seed} onChange={setSeed} />
+        <button
+          type="submit"
+          className="button primary"
+          disabled={
+            start.isPending || !chosenSystem || picked.length < 1 || picked.length > MOST_COMPARED
+          }
+        >
+          Compare
+        </button>
+        {failed && <Failure error={failed} />}
+      </form>
+      <AboutSystem system={posed} />
+    </>
   );
 }
 

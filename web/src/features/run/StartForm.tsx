@@ -1,10 +1,13 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { Link } from "@tanstack/react-router";
+import { lazy, Suspense, useState } from "react";
 import { api } from "../../api/client";
 import { PolicyField } from "../../shared/PolicyField";
 import { isLanguageModel } from "../../shared/pair";
 import type { FormSearch } from "../../shared/search";
 import { SeedField, SystemField, seedOf, TurnsField } from "../../shared/TaskFields";
+
+const AboutSystem = lazy(() => import("../../shared/AboutSystem"));
 
 interface Props {
   search: FormSearch;
@@ -21,10 +24,9 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const [seed, setSeed] = useState(search.seed?.toString() ?? "");
   const [turns, setTurns] = useState(8);
   const [temperature, setTemperature] = useState("");
-  const [csv, setCsv] = useState<string>();
-  const [hint, setHint] = useState("");
-  // An address, or the run beside the form, may name what is not on offer: a task of somebody's CSV, say.
-  const chosenSystem = systems.data?.find(({ id }) => id === system)?.id ?? systems.data?.[0]?.id;
+  // An address, or the run beside the form, may name what is not on offer: a task of somebody's data, say.
+  const posed = systems.data?.find(({ id }) => id === system) ?? systems.data?.[0];
+  const chosenSystem = posed?.id;
   const offered = policies.data?.find(({ name }) => name === policy)?.name;
   const chosenPolicy = offered ?? policies.data?.find((entry) => entry.is_default)?.name;
   const chats = chosenPolicy !== undefined && isLanguageModel(chosenPolicy);
@@ -33,8 +35,8 @@ export function StartForm({ search, manual, onStarted }: Props) {
     mutationFn: async () => {
       const episode = await api.start({
         max_turns: turns,
-        ...(csv !== undefined ? { csv, hint } : chosenSystem && { system_id: chosenSystem }),
-        ...(csv === undefined && { seed: seedOf(seed) }),
+        ...(chosenSystem && { system_id: chosenSystem }),
+        seed: seedOf(seed),
         ...(!manual && chosenPolicy && { policy: chosenPolicy }),
       });
       if (!manual)
@@ -48,69 +50,63 @@ export function StartForm({ search, manual, onStarted }: Props) {
   });
   const failed = start.error ?? systems.error ?? policies.error;
   return (
-    <form
-      className="panel grid gap-3"
-      onSubmit={(submit) => {
-        submit.preventDefault();
-        start.mutate();
-      }}
-    >
-      <SystemField systems={systems.data} value={chosenSystem} onChange={setSystem} />
-      {!manual && (
-        <PolicyField
-          label="Policy"
-          policies={policies.data}
-          value={chosenPolicy}
-          onChange={setPolicy}
-        />
-      )}
-      <SeedField value={seed} onChange={setSeed} />
-      <details>
-        <summary>A CSV of your own</summary>
-        <div className="mt-2 grid gap-3">
+    <>
+      <form
+        className="panel grid gap-3"
+        onSubmit={(submit) => {
+          submit.preventDefault();
+          start.mutate();
+        }}
+      >
+        <SystemField systems={systems.data} value={chosenSystem} onChange={setSystem} />
+        {!manual && (
+          <PolicyField
+            label="Policy"
+            policies={policies.data}
+            value={chosenPolicy}
+            onChange={setPolicy}
+          />
+        )}
+        <SeedField value={seed} onChange={setSeed} />
+        <TurnsField value={turns} onChange={setTurns} />
+        {!manual && chats && (
           <label>
-            File with a column t and one per variable
+            Temperature
             <input
               className="field"
-              type="file"
-              accept=".csv,text/csv"
-              onChange={async (e) => setCsv(await e.target.files?.[0]?.text())}
+              type="number"
+              min={0}
+              max={2}
+              step={0.05}
+              value={temperature}
+              placeholder="the server's"
+              onChange={(e) => setTemperature(e.target.value)}
             />
           </label>
-          <label>
-            What moves, in a sentence
-            <input className="field" value={hint} onChange={(e) => setHint(e.target.value)} />
-          </label>
-        </div>
-      </details>
-      <TurnsField value={turns} onChange={setTurns} />
-      {!manual && chats && (
-        <label>
-          Temperature
-          <input
-            className="field"
-            type="number"
-            min={0}
-            max={2}
-            step={0.05}
-            value={temperature}
-            placeholder="the server's"
-            onChange={(e) => setTemperature(e.target.value)}
-          />
-        </label>
-      )}
-      <button
-        type="submit"
-        className="button primary"
-        disabled={start.isPending || !chosenSystem || (!manual && !plays)}
-      >
-        Start
-      </button>
-      {failed && (
-        <p role="alert" className="text-danger">
-          {failed.message}
+        )}
+        <button
+          type="submit"
+          className="button primary"
+          disabled={start.isPending || !chosenSystem || (!manual && !plays)}
+        >
+          Start
+        </button>
+        {failed && (
+          <p role="alert" className="text-danger">
+            {failed.message}
+          </p>
+        )}
+        <p className="text-xs text-muted">
+          Measurements of your own? Bring them to{" "}
+          <Link to="/data" className="underline">
+            Data
+          </Link>
+          .
         </p>
-      )}
-    </form>
+      </form>
+      <Suspense fallback={<div style={{ minHeight: 216 }} />}>
+        <AboutSystem system={posed} />
+      </Suspense>
+    </>
   );
 }

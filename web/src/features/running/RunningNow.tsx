@@ -78,7 +78,7 @@ export default function RunningNow() {
       label={
         <>
           <span aria-hidden="true">{playing.length > 0 ? "● " : "○ "}</span>
-          Running now ({playing.length})
+          <span className="max-sm:sr-only">Running now </span>({playing.length})
         </>
       }
     >

@@ -2,9 +2,8 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { api } from "../../api/client";
 import type { SystemInfo } from "../../episode/types";
+import { TIERS } from "../../shared/words";
 import { Snapshot } from "../../viz";
-
-const TIERS = ["", "easy", "harder", "hard; never trained on"];
 
 /** The systems with a picture each, and what is hard about them. */
 export function Gallery() {
