@@ -131,7 +131,9 @@ def _parts(seen: Growth, turns: float) -> Iterator[str]:
         if name in _CUT:
             yield f"    {name}: {size(_PART * rows)} of rows and {size(_PART * indexes)} of indexes a part"
         else:
-            yield f"    {name}: whole, {size(turns * rows)} of rows and {size(turns * indexes)} of indexes"
+            # A small log's indexes are mostly empty pages.
+            whole = f"{size(turns * rows)} of rows and {size(turns * indexes)} of indexes"
+            yield f"    {name}: whole, at most {whole}"
 
 
 def size(count: float) -> str:
