@@ -8,9 +8,11 @@ once, a sibling of its group, a fork or a comparison tells nothing.
 |---|---|---|
 | law, correctness | once the episode has ended | likewise, unless the task is held back |
 | generalisation | always | not of a task held back, nor of an owned episode that runs |
-| turns of an owned episode on a task held back | always | with the episode's own token |
+| turns on a task held back, and their worth | always | in the open, or with the episode's own token |
 
-Held back are the tasks of the evaluation splits, and with `PHYSIX_HOLD_TRUTH` all sampled ones.
+In the open is what somebody plays through the page: the episode has no token. What a client holds the
+token of, and what a board, a trainer or a command of the operator's plays, is theirs alone. Held back are
+the tasks of the evaluation splits, and with `PHYSIX_HOLD_TRUTH` all sampled ones.
 """
 
 from __future__ import annotations
@@ -26,12 +28,13 @@ from physix.engine import EpisodeStarted
 from physix.engine.systems.task import Task, is_evaluation, is_measured
 from physix.errors import ForbiddenError
 from physix.settings import Settings
+from physix.store.rows import OPEN_DOOR, Ranked
 
 EPISODE_TOKEN = "X-Episode-Token"  # noqa: S105  # the name of a header
 UNNAMED_SYSTEM = "unnamed"  # what the system of an evaluation task is called to players
 _HELD = (
     "Episode {} is on a task whose truth is held back, so its turns are told only to whoever holds the "
-    "episode's token (Authorization: Bearer) and to the operator of the server."
+    "episode's token (Authorization: Bearer), if it has one, and to the operator of the server."
 )
 
 
@@ -42,12 +45,20 @@ class Access:
     operator: bool = False
     hold_truth: bool = False
     token_sha256: str | None = None  # of the token that came with the request
+    published: bool = False  # what is asked about ships with the package: everyone has its turns
 
     def holds_back(self, system_id: str, seed: int | None) -> bool:
         """Tell whether the truth of a task is kept from this caller, whatever becomes of its episodes."""
         if self.operator or is_measured(system_id):
             return False
         return self.hold_truth or is_evaluation(system_id, seed)
+
+    @property
+    def ranked(self) -> Ranked:
+        """Whose place in an order by what turns were worth may be told."""
+        if self.operator:
+            return "all"
+        return "open" if self.hold_truth else "sampled"
 
     def owns(self, started: EpisodeStarted) -> bool:
         """Tell whether the caller holds the episode's token."""
@@ -59,18 +70,18 @@ class Access:
         )
 
     def require_control(self, started: EpisodeStarted, episode_id: str) -> None:
-        """Refuse to act on an episode that a client holds the token of, but for that client and the operator.
+        """Refuse to act on an episode that is not played in the open, but for its client and the operator.
 
         Raises:
-            ForbiddenError: it belongs to another client.
+            ForbiddenError: it belongs to another client, or was begun elsewhere.
         """
-        if started.token_sha256 is not None and not (self.operator or self.owns(started)):
-            raise ForbiddenError(episode_id)
+        if not (self.operator or self.owns(started) or is_open(started)):
+            raise ForbiddenError(episode_id, _elsewhere(started, episode_id))
 
     def may_read(self, started: EpisodeStarted) -> bool:
         """Tell whether the turns of an episode may be told: what another agent found may be the law."""
         held = self.holds_back(started.task.system_id, started.task.seed)
-        return not held or started.token_sha256 is None or self.owns(started)
+        return not held or self.published or is_open(started) or self.owns(started)
 
     def require_read(self, started: EpisodeStarted, episode_id: str) -> None:
         """Refuse to tell the turns of an episode.
@@ -105,11 +116,33 @@ class Told:
     def task(self, task: Task) -> Task:
         """Return the task with what may be told of it."""
         if not self.system:
-            task = replace(task, system_id=UNNAMED_SYSTEM)
+            # Beside the names of the variables the tier would tell which system it is.
+            task = replace(task, system_id=UNNAMED_SYSTEM, tier=None)
         if not self.seed and task.seed is not None:
             opaque = hashlib.sha256(task.task_id.encode()).hexdigest()[:12]
             task = replace(task, seed=None, task_id=f"{task.system_id}/{opaque}")
         return task
+
+
+def is_open(started: EpisodeStarted) -> bool:
+    """Tell whether an episode is played in the open: through the page, by nobody in particular."""
+    return started.door == OPEN_DOOR and started.token_sha256 is None
+
+
+def require_open(started: EpisodeStarted, episode_id: str) -> None:
+    """Refuse to play what was not begun in the open: a stranger's turn would count as its player's.
+
+    Raises:
+        ForbiddenError: it has a token, or was begun elsewhere.
+    """
+    if not is_open(started):
+        raise ForbiddenError(episode_id, _elsewhere(started, episode_id))
+
+
+def _elsewhere(started: EpisodeStarted, episode_id: str) -> str | None:
+    if started.token_sha256 is not None:
+        return None
+    return f"Episode {episode_id[:80]} was not begun through the page: it is played on where it was."
 
 
 EVERYTHING = Access(

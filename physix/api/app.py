@@ -158,7 +158,13 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
             services: Services = app.state.services
             return services.engine
 
-        add(routes, engine_of, max_sessions=settings.max_sessions, salt=settings.eval_salt)
+        add(
+            routes,
+            engine_of,
+            max_sessions=settings.max_sessions,
+            salt=settings.eval_salt,
+            hold_truth=settings.holds_truth,
+        )
 
     app.state.openenv = mounted = OpenEnv(app, register if openenv else None)
     if openenv and not arriving:

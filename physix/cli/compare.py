@@ -170,7 +170,7 @@ def play_members(jobs: tuple[Job, ...], *, plan: Plan, db: str, settings: Settin
 
 
 async def _member(log: EventLog, plan: Plan, job: Job, settings: Settings) -> Member:
-    from physix.engine import EpisodeEngine, fold
+    from physix.engine import EpisodeEngine
     from physix.engine.comparison import member_id, summarise
     from physix.engine.systems import sample_task
     from physix.policies import open_policy
@@ -178,18 +178,16 @@ async def _member(log: EventLog, plan: Plan, job: Job, settings: Settings) -> Me
     engine, policy = EpisodeEngine(log), plan.policies[job.index]
     comparison_id = plan.comparison_id(job.system_id, job.seed)
     episode_id = member_id(comparison_id, job.index)
-    episode = fold(await log.read(episode_id))
-    if episode is None:
-        task, truth = sample_task(job.system_id, job.seed, noise=plan.noise)
-        episode = await engine.start(
-            task,
-            truth,
-            config=plan.config,
-            policy=policy,
-            door="cli",
-            episode_id=episode_id,
-            comparison_id=comparison_id,
-        )
+    task, truth = sample_task(job.system_id, job.seed, noise=plan.noise)
+    episode = await engine.take_up(
+        task,
+        truth,
+        config=plan.config,
+        policy=policy,
+        door="cli",
+        episode_id=episode_id,
+        comparison_id=comparison_id,
+    )
     if episode.finished is None:
         await engine.run(episode_id, await open_policy(policy, log, settings, allow_files=True))
     return summarise(await log.read(episode_id))

@@ -29,13 +29,16 @@ def member_id(comparison_id: str, index: int) -> str:
 async def load_members(log: EventLog, comparison_id: str) -> list[tuple[RecordedEvent, ...]]:
     """Return the events of every member, in the order they were named.
 
+    An episode that only bears such a name is none: whoever names episodes could join any comparison.
+
     Raises:
         EpisodeNotFoundError: the log holds no such comparison.
     """
     members = []
     for index in range(MAX_MEMBERS):
         events = await log.read(member_id(comparison_id, index))
-        if not events:
+        first = events[0].event if events else None
+        if not isinstance(first, EpisodeStarted) or first.comparison_id != comparison_id:
             break
         members.append(events)
     if not members:
@@ -49,7 +52,16 @@ def summarise(events: Sequence[RecordedEvent]) -> Member:
     Raises:
         ValueError: they do not begin with EpisodeStarted.
     """
+    started = start_of(events)
+    return Member(episode_id=events[0].episode_id, policy=started.policy, outcome=outcome_of(events))
+
+
+def start_of(events: Sequence[RecordedEvent]) -> EpisodeStarted:
+    """Return how an episode began.
+
+    Raises:
+        ValueError: its events do not begin with EpisodeStarted.
+    """
     if not events or not isinstance(events[0].event, EpisodeStarted):
         raise ValueError("An episode begins with EpisodeStarted.")
-    first = events[0]
-    return Member(episode_id=first.episode_id, policy=events[0].event.policy, outcome=outcome_of(events))
+    return events[0].event

@@ -118,6 +118,47 @@ class EpisodeEngine:
         )
         return self._remember(evolve(None, recorded[0]))
 
+    async def take_up(
+        self,
+        task: Task,
+        truth: Truth,
+        *,
+        config: EpisodeConfig,
+        policy: str,
+        door: Door,
+        episode_id: str,
+        comparison_id: str | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> Episode:
+        """Begin an episode whose id says what is played, or return it as far as it was played before.
+
+        Raises:
+            BadInputError: as `start`.
+            ConflictError: the log holds another episode under this id. Clients of a server name their own
+                episodes: one of theirs, on a task of their choice, must not count as what was to be played.
+        """
+        if not await self._log.read(episode_id):
+            return await self.start(
+                task,
+                truth,
+                config=config,
+                policy=policy,
+                door=door,
+                episode_id=episode_id,
+                comparison_id=comparison_id,
+                labels=labels,
+            )
+        known = await self.load(episode_id)
+        began = known.started
+        asked = (task.task_id, config, policy, door, comparison_id, dict(labels or {}), None)
+        holds = (began.task.task_id, began.config, began.policy, began.door, began.comparison_id)
+        if asked != (*holds, dict(began.labels), began.token_sha256):
+            raise ConflictError(
+                f"Episode {episode_id} of the log is another one: {began.policy} on {began.task.task_id}, "
+                f"door {began.door}. It does not count; play under another name."
+            )
+        return known
+
     async def load(self, episode_id: str) -> Episode:
         """Return the episode as the log has it now.
 

@@ -28,7 +28,7 @@ from physix.engine.systems.task import MEASURED
 from physix.errors import BadInputError, ConflictError, StorageError
 from physix.store import EpisodeFilter, EpisodeOrder, EpisodeRow, Log, SortKey
 from physix.store.contract_events import finished, started, turn
-from physix.store.rows import NEWEST_FIRST
+from physix.store.rows import NEWEST_FIRST, OPEN_DOOR, Ranked
 
 OpenLog = Callable[[], AbstractAsyncContextManager[Log]]
 
@@ -313,6 +313,27 @@ class LogContract:
             for public, seen in ((True, ["measured", "open"]), (False, ["measured", "hidden", "open"])):
                 page = await log.list_episodes(EpisodeFilter(tier=SYSTEMS["free_fall"].tier, public=public))
                 assert [row.episode_id for row in page.items] == seen, public
+
+    async def test_an_order_by_worth_shows_the_episodes_whose_worth_may_be_told(
+        self, open_one: OpenLog
+    ) -> None:
+        first = started()
+        hidden = replace(first, task=replace(first.task, seed=None))
+        measured = replace(first, task=replace(first.task, seed=None, system_id=MEASURED))
+        open_door = replace(hidden, door=OPEN_DOOR)
+        async with open_one() as log:
+            for number, event in enumerate((first, hidden, measured, open_door)):
+                await log.append(f"e{number}", (event,), expected_version=0)
+            asked: dict[Ranked, list[str]] = {
+                "all": ["e3", "e2", "e1", "e0"],
+                "sampled": ["e3", "e2", "e0"],
+                "open": ["e3", "e2"],
+            }
+            for ranked, seen in asked.items():
+                page = await log.list_episodes(
+                    EpisodeFilter(ranked=ranked), order=EpisodeOrder(by="match"), limit=4
+                )
+                assert ([row.episode_id for row in page.items], page.total) == (seen, len(seen)), ranked
 
     async def test_a_command_sent_many_times_at_once_is_carried_out_once(self, open_one: OpenLog) -> None:
         answers: list[tuple[RecordedEvent, ...]] = []

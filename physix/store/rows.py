@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from sqlalchemy import BigInteger, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from sqlmodel import Field, SQLModel
 from sqlmodel._compat import SQLModelConfig
 
+from physix.engine.events import Door
 from physix.engine.ports import EventLog
 from physix.limits import MAX_COMMAND_ID, MAX_EPISODE_ID
 from physix.store.moments import microseconds, moment
@@ -114,12 +115,19 @@ class EpisodeRow(EpisodeFields):
     matches: tuple[float, ...]  # r_match per turn
 
 
+# Whose place in an order by worth may be told: of all; of what is played through the page, on measured data
+# and on tasks of no evaluation split; of the first two alone.
+Ranked = Literal["all", "sampled", "open"]
+OPEN_DOOR: Final[Door] = "interactive"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeFilter:
     """Which episodes to list; None means any.
 
     `text` is looked for in id, title and policy; `since` and `until` bound the start, in UTC.
-    `run` and `step` are the labels that training gives its rollouts.
+    `run` and `step` are the labels that training gives its rollouts. `ranked` is for orders by what turns
+    were worth: an order tells what the rows do not.
     """
 
     system: str | None = None
@@ -133,6 +141,7 @@ class EpisodeFilter:
     run: str | None = None
     step: str | None = None
     public: bool = False  # an evaluation task is not found by its system, nor by the tier of it
+    ranked: Ranked = "all"
 
     @property
     def names_system(self) -> bool:

@@ -14,10 +14,10 @@ from physix.engine.events import (
     RewardComputed,
     SimulationRun,
 )
-from physix.engine.systems.task import is_evaluation
+from physix.engine.systems.task import is_evaluation, is_measured
 from physix.errors import BadInputError, ConflictError
 from physix.limits import MAX_COMMAND_ID, MAX_EPISODE_ID
-from physix.store.rows import EpisodeFilter, EpisodeRow
+from physix.store.rows import OPEN_DOOR, EpisodeFilter, EpisodeRow
 
 
 def check_ids(episode_id: str, command_id: str | None) -> None:
@@ -109,6 +109,12 @@ def wanted_labels(wanted: EpisodeFilter) -> dict[str, str]:
 def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
     """Tell whether a list with this filter shows the row, labels aside: rows have none."""
     if wanted.public and wanted.names_system and is_evaluation(row.system_id, row.seed):
+        return False
+    if wanted.ranked != "all" and not (
+        row.door == OPEN_DOOR
+        or is_measured(row.system_id)
+        or (wanted.ranked == "sampled" and not is_evaluation(row.system_id, row.seed))
+    ):
         return False
     exact = (
         (wanted.system, row.system_id),

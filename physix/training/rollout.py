@@ -121,16 +121,15 @@ async def play_one(
 ) -> Episode:
     """Play one episode to its end, or return it if it was played before."""
     episode_id = rollout_id(options.run_id, policy.name, task)
-    if not await engine.log.read(episode_id):
-        await engine.start(
-            task,
-            truth,
-            config=options.config,
-            policy=policy.name,
-            door="training",
-            episode_id=episode_id,
-            labels={"run": options.run_id, **options.labels},
-        )
+    await engine.take_up(
+        task,
+        truth,
+        config=options.config,
+        policy=policy.name,
+        door="training",
+        episode_id=episode_id,
+        labels={"run": options.run_id, **options.labels},
+    )
     return await engine.run(episode_id, policy)
 
 

@@ -1,5 +1,6 @@
 import threading
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import anyio
@@ -170,3 +171,48 @@ async def try_submit(engine: EpisodeEngine, episode_id: str) -> None:
     """Submit; of several at one version one is first."""
     with suppress(ConflictError):
         await engine.submit(episode_id, WRONG, provenance=ME)
+
+
+async def test_an_episode_whose_id_says_what_it_is_begins_once_and_goes_on() -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        take_up = partial(
+            engine.take_up,
+            TASK,
+            TRUTH,
+            config=EpisodeConfig(),
+            policy="test",
+            door="training",
+            episode_id="run-1",
+        )
+        assert (await take_up(labels={"run": "r"})).version == 1
+        played = await engine.submit("run-1", WRONG, provenance=ME)
+        assert await take_up(labels={"run": "r"}) == played
+
+
+@pytest.mark.parametrize(
+    "otherwise",
+    [
+        {"door": "openenv"},
+        {"token_sha256": "0" * 64},
+        {"labels": {"run": "another"}},
+        {"policy": "another"},
+        {"config": EpisodeConfig(max_turns=64)},
+        {"task": sample_task("spring_mass", 6)[0]},
+    ],
+    ids=lambda one: next(iter(one)),
+)
+async def test_what_somebody_else_began_under_such_an_id_does_not_count(otherwise: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {
+        "config": EpisodeConfig(),
+        "policy": "test",
+        "door": "training",
+        "episode_id": "run-1",
+        "labels": {"run": "r"},
+    }
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        given: dict[str, Any] = {"task": TASK, "truth": TRUTH} | asked | otherwise
+        await engine.start(**given)
+        with pytest.raises(ConflictError, match="another one"):
+            await engine.take_up(TASK, TRUTH, **asked)

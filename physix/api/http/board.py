@@ -25,6 +25,7 @@ from physix.api.http.board_views import (
     NewBoard,
     PlanView,
     SuiteView,
+    difference_told,
     episode_view,
     interval_view,
     row_view,
@@ -36,12 +37,12 @@ from physix.api.live.boards import Boards, board_stream
 from physix.api.quota import bill
 from physix.engine.systems.splits import count
 from physix.errors import BadInputError, ForbiddenError
-from physix.limits import DEFAULT_PAGE, MAX_BOARD_EPISODES, MAX_PAGE, MAX_POLICY_NAME, MIN_TOLD_TOGETHER
+from physix.limits import DEFAULT_PAGE, MAX_BOARD_EPISODES, MAX_PAGE, MAX_POLICY_NAME
 from physix.training.board.files import Board, BoardFolder, Header, export, list_boards
 from physix.training.board.plan import Plan
 from physix.training.board.run import cannot_ask, new_header, require_policies
 from physix.training.board.suites import SPLITS, SUITES, problems
-from physix.training.board.table import TELL_OF_TRUTH, Difference, Row, by_system, differences, rows
+from physix.training.board.table import Difference, Row, by_system, differences, rows
 
 router = APIRouter()
 BoardId = Annotated[str, Path(max_length=96)]
@@ -325,8 +326,8 @@ async def _view(
         _table, folder, folder.version(), base, limiter=wired.reading
     )
     summary = await to_thread.run_sync(_summary, playing, header, folder)
-    shown = [row_view(row, why_withheld(row, header, caller)) for row in table]
-    told = {(row.policy, row.suite, row.noise): set(row.withheld) for row in shown}
+    shown = [row_view(row, caller, why_withheld(row, header, caller)) for row in table]
+    told = {(row.policy, row.suite, row.noise): row for row in shown}
     return BoardView(
         **dict(summary),
         rows=shown,
@@ -335,8 +336,9 @@ async def _view(
         differences=[
             DifferenceView(**{**asdict(one), "interval": interval_view(one.interval)})
             for one in others
-            if one.metric not in told[one.policy, one.suite, one.noise] | told[one.than, one.suite, one.noise]
-            and (one.metric not in TELL_OF_TRUTH or caller.operator or one.n >= MIN_TOLD_TOGETHER)
+            if difference_told(
+                one, caller, [told[name, one.suite, one.noise] for name in (one.policy, one.than)]
+            )
         ],
         ceiling=CeilingView(**dict(zip(("reconstructed", "generalised", "n"), header.ceiling, strict=True)))
         if header.ceiling

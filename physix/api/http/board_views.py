@@ -27,7 +27,7 @@ from physix.training.board.files import Header, State
 from physix.training.board.plan import Plan
 from physix.training.board.play import Result, Status
 from physix.training.board.suites import SPLITS
-from physix.training.board.table import TELL_OF_TRUTH, Row
+from physix.training.board.table import TELL_OF_TRUTH, Difference, Row
 from physix.training.intervals import Interval
 
 
@@ -207,7 +207,7 @@ class BoardEpisodeView(BaseModel):
     solved: bool
     turns: int
     cpu_s: float | None
-    match: float
+    match: float | None = Field(description="null where the task is held back: half of it tells of the truth")
     reconstructed: bool | None = None
     generalised: bool | None = None
     recovered: bool | None = None
@@ -237,15 +237,30 @@ def why_withheld(row: Row, header: Header, caller: Access, *, least: int | None 
     """
     if caller.operator:
         return None
-    held = row.suite in SPLITS or (
-        row.suite.partition(":")[0] == "builtin" and caller.holds_back("builtin", 0)
-    )
-    if held and header.by == "player":
-        # Boards of their own choice would let a player ask for one task as the difference of two.
-        return "the truth of these tasks is held back, and the board is not the operator's"
+    if is_held(row.suite, caller):
+        if header.by == "player":
+            # Boards of their own choice would let a player ask for one task as the difference of two.
+            return "the truth of these tasks is held back, and the board is not the operator's"
+        if header.state != "finished":
+            # Two looks at a board between which one episode ended differ by that episode.
+            return "the truth of these tasks is held back, and the board has not finished"
     if (row.n if least is None else least) < MIN_TOLD_TOGETHER:
         return f"told over {MIN_TOLD_TOGETHER} episodes and more, or to the operator"
     return None
+
+
+def is_held(suite: str, caller: Access) -> bool:
+    """Tell whether the truth of a suite's tasks is kept from a caller."""
+    name = suite.partition(":")[0]
+    return not caller.operator and (name in SPLITS or (name == "builtin" and caller.holds_back(name, 0)))
+
+
+def secret_metrics(suite: str, caller: Access) -> tuple[str, ...]:
+    """Return the metrics that say of a single episode what a caller may not be told of it.
+
+    Of tasks held back the match is one: under `strict` half of it is how far the law carries over.
+    """
+    return (*TELL_OF_TRUTH, "match") if is_held(suite, caller) else TELL_OF_TRUTH
 
 
 def system_views(systems: Sequence[Row], header: Header, caller: Access) -> list[BoardRowView]:
@@ -255,14 +270,26 @@ def system_views(systems: Sequence[Row], header: Header, caller: Access) -> list
         key = row.policy, row.noise
         least[key] = min(row.n, least.get(key, row.n))
     return [
-        row_view(row, why_withheld(row, header, caller, least=least[row.policy, row.noise]))
+        row_view(row, caller, why_withheld(row, header, caller, least=least[row.policy, row.noise]))
         for row in systems
     ]
 
 
-def row_view(row: Row, why: str | None) -> BoardRowView:
+def difference_told(one: Difference, caller: Access, rows: Sequence[BoardRowView]) -> bool:
+    """Tell whether a caller may be told a difference; `rows` are those of the two policies.
+
+    One of fewer tasks than a row is of would tell, with the other row, what the tasks left out are worth.
+    """
+    if any(one.metric in row.withheld for row in rows):
+        return False
+    if caller.operator or one.metric not in secret_metrics(one.suite, caller):
+        return True
+    return one.n >= MIN_TOLD_TOGETHER and all(one.n == row.n for row in rows)
+
+
+def row_view(row: Row, caller: Access, why: str | None) -> BoardRowView:
     """Return a row of the table; `why` is the reason for which what tells of the truth is left out."""
-    withheld = [name for name in row.metrics if name in TELL_OF_TRUTH] if why else []
+    withheld = [name for name in row.metrics if name in secret_metrics(row.suite, caller)] if why else []
     metrics = {name: interval_view(one) for name, one in row.metrics.items() if name not in withheld}
     return BoardRowView(
         **{**asdict(row), "metrics": metrics}, withheld=withheld, why_withheld=why if withheld else None
@@ -276,5 +303,6 @@ def interval_view(found: Interval) -> IntervalView:
 
 def episode_view(one: Result, caller: Access) -> BoardEpisodeView:
     """Return one episode of a board, as far as the caller may be told what it is worth."""
-    told = set(BoardEpisodeView.model_fields) - (set() if caller.operator else set(TELL_OF_TRUTH))
-    return BoardEpisodeView.model_validate({k: v for k, v in asdict(one).items() if k in told})
+    secret = set() if caller.operator else set(secret_metrics(one.suite, caller))
+    told = {name: None if name in secret else value for name, value in asdict(one).items()}
+    return BoardEpisodeView.model_validate({name: told[name] for name in BoardEpisodeView.model_fields})

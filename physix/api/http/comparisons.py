@@ -10,7 +10,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
-from physix.api.access import Access, Caller
+from physix.api.access import Access, Caller, is_open, require_open
 from physix.api.http import bodies, views
 from physix.api.http.routes import (
     After,
@@ -29,8 +29,8 @@ from physix.api.http.routes import (
 )
 from physix.api.live.streams import comparison_stream, resume_after
 from physix.api.quota import bill, costs
-from physix.engine import EpisodeStarted, RecordedEvent
-from physix.engine.comparison import load_members, member_id, summarise
+from physix.engine import RecordedEvent
+from physix.engine.comparison import load_members, member_id, start_of, summarise
 from physix.engine.fork import fork
 from physix.engine.systems.measured import Column, review
 from physix.errors import BadInputError, ForbiddenError
@@ -99,6 +99,7 @@ async def abandon_comparison(
     for events in await load_members(wired.log, comparison_id):
         member = summarise(events)
         if member.outcome.reason is None:
+            caller.require_control(start_of(events), member.episode_id)
             await wired.drivers.stop(member.episode_id)
             if (await wired.engine.load(member.episode_id)).finished is None:
                 await wired.engine.abandon(member.episode_id)
@@ -114,6 +115,7 @@ async def run_comparison(
     for events in await load_members(wired.log, comparison_id):
         member = summarise(events)
         if member.outcome.reason is None and member.episode_id not in driven:
+            require_open(start_of(events), member.episode_id)
             await bill(request, turns=turns_left(await wired.engine.load(member.episode_id)))
             await wired.drivers.start(member.episode_id, member.policy)
     return await _view(wired, caller, comparison_id)
@@ -128,7 +130,7 @@ async def comparison_events(
     last_event_id: LastEventId = None,
 ) -> Response:
     """Stream all members by position, live text between, and the summary at the end."""
-    members = await load_members(wired.log, comparison_id)
+    members = await _members(wired, caller, comparison_id)
 
     async def summary() -> bytes:
         return (await _view(wired, caller, comparison_id)).model_dump_json().encode()
@@ -152,10 +154,8 @@ async def fork_session(
     if original.owned:
         # A fork could be ended at once, and an ended episode shows its truth.
         raise ForbiddenError(episode_id)
-    if original.started.token_sha256 is not None and caller.holds_back(
-        original.task.system_id, original.task.seed
-    ):
-        # A fork belongs to nobody: everyone would read the turns that are held back.
+    if not is_open(original.started) and caller.holds_back(original.task.system_id, original.task.seed):
+        # A fork is open: everyone would read the turns that are held back.
         raise ForbiddenError(episode_id)
     policy = body.policy or original.started.policy
     if policy != PERSON and body.policy is not None:
@@ -220,8 +220,21 @@ def _column_view(column: Column) -> views.ColumnView:
     )
 
 
-async def _view(wired: Services, caller: Access, comparison_id: str) -> views.ComparisonView:
+async def _members(wired: Services, caller: Access, comparison_id: str) -> list[tuple[RecordedEvent, ...]]:
+    """Return the members' events.
+
+    Raises:
+        EpisodeNotFoundError: there is no such comparison.
+        ForbiddenError: the turns of one are held back from this caller.
+    """
     members = await load_members(wired.log, comparison_id)
+    for events in members:
+        caller.require_read(start_of(events), events[0].episode_id)
+    return members
+
+
+async def _view(wired: Services, caller: Access, comparison_id: str) -> views.ComparisonView:
+    members = await _members(wired, caller, comparison_id)
     return view_of(comparison_id, members, caller, frozenset(await wired.drivers.driven()))
 
 
@@ -232,11 +245,12 @@ def view_of(
     driven: frozenset[str] = frozenset(),
 ) -> views.ComparisonView:
     """Project a comparison from its members' events, as far as they may be told."""
-    first = members[0][0].event
-    if not isinstance(first, EpisodeStarted):
-        raise ValueError(f"Episode {members[0][0].episode_id} does not begin with EpisodeStarted.")
+    first = start_of(members[0])
     summaries = [summarise(events) for events in members]
-    told = [access.told(first, ended=member.outcome.reason is not None) for member in summaries]
+    told = [
+        access.told(start_of(events), ended=member.outcome.reason is not None)
+        for events, member in zip(members, summaries, strict=True)
+    ]
     task = access.told(first, ended=False).task(first.task)
     return views.ComparisonView(
         comparison_id=comparison_id,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from anyio import to_thread
@@ -57,6 +58,7 @@ async def demo(caller: Caller, demo_id: Annotated[str, Path(max_length=64)]) -> 
 
 def _replay(demo_id: str, caller: Access) -> DemoReplay:
     read = read_demo(find_demo(demo_id))
+    caller = replace(caller, published=True)
     events = sorted((one for member in read.members for one in member), key=lambda one: one.position)
     episodes = [episode for member in read.members if (episode := fold(member)) is not None]
     return DemoReplay(

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from physix.api.access import Access, Caller
+from physix.api.access import Access, Caller, require_open
 from physix.api.http import bodies, events, views
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
@@ -61,6 +61,7 @@ from physix.store.transfer import export_lines
 
 _PICTURED = 7  # the seed of the motions that stand for their systems
 _PICTURE_ROWS = 50
+_BY_WORTH: frozenset[SortKey] = frozenset({"match", "total"})
 _SORT = f"^-?({'|'.join(get_args(SortKey))})$"
 
 
@@ -146,7 +147,11 @@ async def episodes(
     cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
 ) -> views.EpisodeList:
-    """Browse episodes, newest first or by another column; a minus sign before its name turns the order."""
+    """Browse episodes, newest first or by another column; a minus sign before its name turns the order.
+
+    Sorted by match or total, episodes whose turns are held back from the caller are left out.
+    """
+    by = cast("SortKey", sort.removeprefix("-"))
     wanted = EpisodeFilter(
         system=system,
         policy=policy,
@@ -157,8 +162,9 @@ async def episodes(
         run=run,
         step=step,
         public=not caller.operator,
+        ranked=caller.ranked if by in _BY_WORTH else "all",
     )
-    order = EpisodeOrder(by=cast("SortKey", sort.removeprefix("-")), descending=sort.startswith("-"))
+    order = EpisodeOrder(by=by, descending=sort.startswith("-"))
     page = await wired.log.list_episodes(wanted, order=order, cursor=cursor, limit=limit)
     return views.EpisodeList(
         items=[views.EpisodeRowView.of(row, caller) for row in page.items],
@@ -379,9 +385,8 @@ def turns_left(episode: Episode) -> int:
 
 
 async def _require_open(wired: Services, episode_id: str) -> None:
-    """Refuse to touch an episode that a client holds the token of."""
-    if (await wired.engine.load(episode_id)).started.token_sha256 is not None:
-        raise ForbiddenError(episode_id)
+    """Refuse to touch an episode that is not played in the open."""
+    require_open((await wired.engine.load(episode_id)).started, episode_id)
 
 
 async def require_policy(wired: Services, caller: Access, name: str) -> None:

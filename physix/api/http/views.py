@@ -34,7 +34,7 @@ from physix.engine.verifier.types import (
     Simulation,
     VariableFit,
 )
-from physix.store.rows import EpisodeFields, EpisodeRow
+from physix.store.rows import OPEN_DOOR, EpisodeFields, EpisodeRow
 
 
 class ColumnView(BaseModel):
@@ -305,8 +305,13 @@ class EpisodeView(BaseModel):
 
 
 class EpisodeRowView(EpisodeFields):
-    """One episode in a list."""
+    """One episode in a list. What its turns were worth is null where they are held back from the caller."""
 
+    best_match: float | None  # type: ignore[assignment]  # a row has it; not everyone is told
+    best_total: float | None  # type: ignore[assignment]
+    total_reward: float | None = Field(  # type: ignore[assignment]
+        description="sum of the rewards as emitted"
+    )
     matches: list[float]
 
     @classmethod
@@ -319,7 +324,11 @@ class EpisodeRowView(EpisodeFields):
         if held:
             view.seed = None
             if is_evaluation(row.system_id, row.seed):
-                view.system_id = UNNAMED_SYSTEM
+                view.system_id, view.tier = UNNAMED_SYSTEM, None
+            if row.door != OPEN_DOOR:
+                # Under `strict` half of a match is how far the law carries over.
+                view.best_match = view.best_total = view.total_reward = None
+                view.matches = []
         return view
 
 

@@ -17,6 +17,7 @@ from physix.api.access import Access, Told
 from physix.api.http.events import PUBLIC_EVENT, public_event
 from physix.api.live.broadcast import Live
 from physix.engine import EpisodeFinished, EpisodeStarted, RecordedEvent
+from physix.engine.comparison import start_of
 from physix.engine.events import RewardComputed
 from physix.engine.outcome import Outcome, outcome_of, take
 from physix.errors import BadInputError
@@ -100,19 +101,12 @@ class _Reader:
                 known = _Known(known.started, recorded.version, take(known.outcome, event))
             case _:
                 events = await self._log.read(recorded.episode_id)
-                known = _Known(_start_of(events), recorded.version, outcome_of(events[: recorded.version]))
+                known = _Known(start_of(events), recorded.version, outcome_of(events[: recorded.version]))
         if not isinstance(recorded.event, EpisodeFinished):
             self._known[recorded.episode_id] = known
             if len(self._known) > _SHARED:
                 self._known.popitem(last=False)
         return known
-
-
-def _start_of(events: Sequence[RecordedEvent]) -> EpisodeStarted:
-    started = events[0].event
-    if not isinstance(started, EpisodeStarted):
-        raise ValueError(f"Episode {events[0].episode_id} does not begin with EpisodeStarted.")
-    return started
 
 
 class EventStream(EventSourceResponse):
@@ -215,7 +209,7 @@ async def episode_stream(log: Log, episode_id: str, after: int, *, access: Acces
         ForbiddenError: its turns are held back from the caller.
     """
     past = await log.read(episode_id)
-    access.require_read(_start_of(past), episode_id)
+    access.require_read(start_of(past), episode_id)
     finished = bool(past) and isinstance(past[-1].event, EpisodeFinished)
     if finished and after >= past[-1].version:
         return Response(status_code=204)

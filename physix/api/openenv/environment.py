@@ -18,6 +18,7 @@ from openenv.core.env_server.types import EnvironmentMetadata
 from openenv.core.rubrics import Rubric
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from physix.api.access import Access
 from physix.api.openenv.client import PhysiXAction, PhysiXObservation, PhysiXResetObservation, PhysiXState
 from physix.api.openenv.observation import first_observation, step_observation
 from physix.api.openenv.wire import WireFaultError, strict_json
@@ -114,14 +115,18 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
         engine_of: returns the running engine. A function, because OpenEnv makes a throw-away
             instance before the app, and with it the engine, has started.
         salt: draws the tasks of the evaluation splits.
+        hold_truth: whether the seed of a sampled task is kept from its player as well.
     """
 
     SUPPORTS_CONCURRENT_SESSIONS = True
 
-    def __init__(self, engine_of: Callable[[], EpisodeEngine], *, salt: str = PUBLIC_SALT) -> None:
+    def __init__(
+        self, engine_of: Callable[[], EpisodeEngine], *, salt: str = PUBLIC_SALT, hold_truth: bool = False
+    ) -> None:
         super().__init__(rubric=PhysiXRubric())
         self._engine_of = engine_of
         self._salt = salt
+        self._access = Access(hold_truth=hold_truth)  # of whoever plays here
         self._episode: Episode | None = None
 
     # Positional-only, here and below: a request may well name an option "self".
@@ -280,13 +285,13 @@ class PhysiXEnvironment(Environment[PhysiXAction, PhysiXObservation, PhysiXState
         episode = self._episode
         if episode is None:
             return PhysiXState()
-        # Naming the system of an evaluation task tells half its law, also when this episode has ended.
-        open_task = not is_evaluation(episode.task.system_id, episode.task.seed)
+        told = self._access.told(episode.started, ended=episode.finished is not None)
         return PhysiXState(
             episode_id=episode.episode_id,
             step_count=len(episode.turns),
-            system_id=episode.task.system_id if open_task else None,
-            task_id=episode.task.task_id,
+            # Naming the system of an evaluation task tells half its law, also when this episode has ended.
+            system_id=episode.task.system_id if told.system else None,
+            task_id=told.task(episode.task).task_id,
             max_turns=episode.config.max_turns,
             profile=episode.config.verifier.profile,
             reward_mode=episode.config.reward_mode,
@@ -418,7 +423,12 @@ def _rpc(request_id: str | int | None, outcome: dict[str, Any]) -> dict[str, Any
 
 
 def register(
-    app: FastAPI, engine_of: Callable[[], EpisodeEngine], *, max_sessions: int, salt: str = PUBLIC_SALT
+    app: FastAPI,
+    engine_of: Callable[[], EpisodeEngine],
+    *,
+    max_sessions: int,
+    salt: str = PUBLIC_SALT,
+    hold_truth: bool = False,
 ) -> None:
     """Add OpenEnv's routes; `engine_of()` returns the running app's engine.
 
@@ -426,7 +436,7 @@ def register(
     """
     app.include_router(mcp_router)  # first, so that OpenEnv's own /mcp is never reached
     server = HTTPEnvServer(
-        lambda: PhysiXEnvironment(engine_of, salt=salt),
+        lambda: PhysiXEnvironment(engine_of, salt=salt, hold_truth=hold_truth),
         PhysiXAction,
         PhysiXObservation,
         max_concurrent_envs=max_sessions,

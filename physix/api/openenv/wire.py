@@ -6,6 +6,7 @@ surrogates, deep nesting, frames that are no objects, binary frames. They are an
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import Any, Literal
 
@@ -71,6 +72,7 @@ class WireGuard:
         self._idle_s = idle_s
         self._quota = quota
         self._seats = seats
+        logging.getLogger("uvicorn.error").addFilter(tell_in_a_line)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer what OpenEnv would fail on; pass the rest on."""
@@ -167,6 +169,15 @@ async def _turn_away(send: Send, reason: str) -> None:
     await send({"type": "websocket.accept"})
     await send(_error("CAPACITY_REACHED", reason))
     await send({"type": "websocket.close", "code": 1013})
+
+
+def tell_in_a_line(record: logging.LogRecord) -> bool:
+    """Keep bytes that a client sent from being logged as a fault of the server's; a filter of logs."""
+    if record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError):
+        # uvicorn logs a text frame that is no UTF-8 with a traceback; its client is told by close code 1007.
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+    return True
 
 
 def _client(scope: Scope) -> str:

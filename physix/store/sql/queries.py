@@ -32,6 +32,7 @@ from physix.store.pages import Key, cursor_after, parse_cursor, total_of
 from physix.store.projection import storable
 from physix.store.rows import (
     NEWEST_FIRST,
+    OPEN_DOOR,
     CommandRow,
     EpisodeFilter,
     EpisodeOrder,
@@ -297,6 +298,9 @@ def conditions_of(connection: Connection, wanted: EpisodeFilter) -> list[ColumnE
     ]
     if wanted.public and wanted.names_system:
         conditions.append(table.seed.is_not(None) | (table.system_id == MEASURED))
+    if wanted.ranked != "all":
+        shown = (table.door == OPEN_DOOR) | (table.system_id == MEASURED)
+        conditions.append(shown if wanted.ranked == "open" else shown | table.seed.is_not(None))
     if wanted.since is not None:
         conditions.append(table.started_at >= wanted.since)
     if wanted.until is not None:

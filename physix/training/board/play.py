@@ -8,13 +8,12 @@ from typing import Literal
 
 import anyio
 
-from physix.engine import Episode, EpisodeConfig, EpisodeEngine, RecordedEvent, fold
+from physix.engine import Episode, EpisodeConfig, EpisodeEngine, RecordedEvent
 from physix.engine.answer import answer
 from physix.engine.events import FinishReason
-from physix.engine.ports import EventLog, Policy
+from physix.engine.ports import EventLog
 from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import VerifierConfig
-from physix.errors import ConflictError
 from physix.policies import open_policy
 from physix.policies.registry import cannot_be_asked
 from physix.settings import Settings
@@ -95,15 +94,12 @@ async def _play(log: EventLog, job: Job, settings: Settings, allow_files: bool, 
     if reason := cannot_be_asked(job.policy, posed.task):
         return Played(replace(blank(job, posed), status="not_asked", note=reason))
     began = time.process_time()
-    before = fold(await log.read(job.episode_id))
-    if before is None or before.finished is None:
+    engine = EpisodeEngine(log)
+    episode, cpu_s = await _taken_up(engine, job, posed), None
+    if episode.finished is None:
         policy = await open_policy(job.policy, log, settings, allow_files=allow_files)
-        episode = await _episode(log, job, posed, before, policy)
-        cpu_s: float | None = time.process_time() - began
-    else:
-        episode, cpu_s = before, None
-    if episode.started.labels.get("run") != label(job.run):
-        raise ConflictError(f"Episode {job.episode_id} of the log is none of board {job.run}.")
+        episode = await engine.run(job.episode_id, policy)
+        cpu_s = time.process_time() - began
     events = await log.read(job.episode_id)
     result = replace(result_of(job, posed, episode), cpu_s=cpu_s)
     failures = [one.event.reason for one in events if one.event.type == "PolicyFailed"]
@@ -112,22 +108,19 @@ async def _play(log: EventLog, job: Job, settings: Settings, allow_files: bool, 
     return Played(result, tuple(events) if back else ())
 
 
-async def _episode(log: EventLog, job: Job, posed: Posed, before: Episode | None, policy: Policy) -> Episode:
-    engine = EpisodeEngine(log)
-    if before is None:
-        functions = default_functions(measured=posed.task.measured)
-        verifier = VerifierConfig(profile=job.profile, functions=functions)
-        await engine.start(
-            posed.task,
-            posed.truth,
-            config=EpisodeConfig(verifier=verifier, max_turns=job.max_turns, reward_mode="gain"),
-            policy=job.policy,
-            door="training",
-            episode_id=job.episode_id,
-            # Nothing may be learned from what a board plays.
-            labels={"run": label(job.run), "split": "evaluation", "suite": job.problem.suite},
-        )
-    return await engine.run(job.episode_id, policy)
+async def _taken_up(engine: EpisodeEngine, job: Job, posed: Posed) -> Episode:
+    functions = default_functions(measured=posed.task.measured)
+    verifier = VerifierConfig(profile=job.profile, functions=functions)
+    return await engine.take_up(
+        posed.task,
+        posed.truth,
+        config=EpisodeConfig(verifier=verifier, max_turns=job.max_turns, reward_mode="gain"),
+        policy=job.policy,
+        door="training",
+        episode_id=job.episode_id,
+        # Nothing may be learned from what a board plays.
+        labels={"run": label(job.run), "split": "evaluation", "suite": job.problem.suite},
+    )
 
 
 def label(run: str) -> str:

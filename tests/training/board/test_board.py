@@ -8,6 +8,9 @@ from pathlib import Path
 import anyio
 import pytest
 
+from physix.engine import EpisodeConfig, EpisodeEngine
+from physix.engine.events import Provenance
+from physix.engine.systems import sample_task
 from physix.engine.systems.splits import is_for_evaluation
 from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, BoardNotFoundError, ConflictError
@@ -227,6 +230,39 @@ def test_a_broken_worker_counts_for_nothing_and_is_tried_again(tmp_path: Path) -
     assert (row.n, row.errors) == (0, 2)
     assert played(folder, MemoryLog())[0].state == "finished"
     assert [(row.n, row.errors) for row in rows(folder.read())] == [(2, 0), (2, 0)]
+
+
+def test_an_episode_that_somebody_else_began_under_a_boards_id_is_not_counted(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path / 'log.db'}"
+    folder = BoardFolder(tmp_path / "small")
+    folder.create(new_header(PLAN))
+    first, *others = PLAN.jobs()
+    # A client of the server names its episodes and their run as it likes, and plays what it knows the law of.
+    task, truth = sample_task("free_fall", 1)
+    forged = Hypothesis(equation=truth.equation or "", params=dict(truth.params))
+
+    async def forge() -> None:
+        async with open_log(db) as log:
+            engine = EpisodeEngine(log)
+            await engine.start(
+                task,
+                truth,
+                config=EpisodeConfig(max_turns=1),
+                policy="openenv",
+                door="openenv",
+                episode_id=first.episode_id,
+                token_sha256="0" * 64,
+                labels={"run": "board/small"},
+            )
+            ended = await engine.submit(first.episode_id, forged, provenance=Provenance(policy="openenv"))
+            assert ended.outcome.solved
+
+    anyio.run(forge)
+    played(folder, None, db)
+    found = {one.episode_id: one for one in folder.read().results}
+    assert (found[first.episode_id].status, found[first.episode_id].solved) == ("error", False)
+    assert "another one" in found[first.episode_id].note
+    assert {found[job.episode_id].status for job in others} == {"played"}
 
 
 def test_what_cannot_be_asked_is_counted_as_missed(tmp_path: Path) -> None:

@@ -418,6 +418,8 @@ export interface paths {
         /**
          * Episodes
          * @description Browse episodes, newest first or by another column; a minus sign before its name turns the order.
+         *
+         *     Sorted by match or total, episodes whose turns are held back from the caller are left out.
          */
         get: operations["episodes_api_episodes_get"];
         put?: never;
@@ -1181,8 +1183,11 @@ export interface components {
             generalisation: number | null;
             /** Generalised */
             generalised: boolean | null;
-            /** Match */
-            match: number;
+            /**
+             * Match
+             * @description null where the task is held back: half of it tells of the truth
+             */
+            match: number | null;
             /** Noise */
             noise: number | null;
             /** Note */
@@ -1734,13 +1739,13 @@ export interface components {
         };
         /**
          * EpisodeRowView
-         * @description One episode in a list.
+         * @description One episode in a list. What its turns were worth is null where they are held back from the caller.
          */
         EpisodeRowView: {
             /** Best Match */
-            best_match: number;
+            best_match: number | null;
             /** Best Total */
-            best_total: number;
+            best_total: number | null;
             /** Door */
             door: string;
             /** Episode Id */
@@ -1787,7 +1792,7 @@ export interface components {
              * Total Reward
              * @description sum of the rewards as emitted
              */
-            total_reward: number;
+            total_reward: number | null;
             /** Turns */
             turns: number;
             /**

@@ -68,7 +68,7 @@ export function Episodes({ board, policy, suite, onClose }: Props) {
                 <td className="px-2">{one.seed}</td>
                 <td className="px-2">{outcomeOf(one)}</td>
                 <td className="px-2">{one.turns}</td>
-                <td className="px-2">{one.match.toFixed(3)}</td>
+                <td className="px-2">{one.match === null ? "–" : one.match.toFixed(3)}</td>
                 <td className="px-2">{one.cpu_s === null ? "–" : one.cpu_s.toFixed(1)}</td>
               </tr>
             ))}

@@ -89,7 +89,7 @@ export const COLUMNS: Column[] = [
     usual: true,
     cell: (row) => (
       <span className="flex items-center gap-2">
-        {row.best_match.toFixed(2)}
+        {row.best_match === null ? "–" : row.best_match.toFixed(2)}
         <Sparkline values={row.matches} />
       </span>
     ),
