@@ -185,9 +185,10 @@ def _floor(url: str, sample: Sample, turns: int, *, per_commit: int) -> Appended
             backend.bulk_insert(connection, schema.trajectories, blobs[turn : turn + per_commit])
     spent, busy = time.perf_counter() - began, time.process_time() - busy
     if backend.placeholder != "?":
-        # Rows of no episode would be in the way of what follows in the same database.
+        # Rows of no episode would be in the way of what follows in the same database; and no rows of an
+        # episode may be left without theirs.
         with backend.writer.begin() as connection:
-            connection.exec_driver_sql("TRUNCATE events, trajectories")
+            connection.exec_driver_sql("TRUNCATE events, trajectories, episodes, labels, commands")
     backend.writer.dispose()
     backend.readers.dispose()
     return Appended(turns / spent, 1e6 * busy / turns)
