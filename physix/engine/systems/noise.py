@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,7 @@ _MOST = 2_000  # samples looked at, evenly over the record: more change nothing 
 _TAILS = 5.0  # degrees of freedom of the t distribution: outliers and corners have little say
 _GAUSSIAN = 1.1674  # standard deviation over the t distribution's scale, for Gaussian noise
 _SHAPES = (0.0, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, math.inf)  # relative over absolute, at the typical size
+_CLEARLY = (0.25, 3.0)  # how far a run's noise is from another's at least: logarithm, and in standard errors
 _SURE = 0.5  # nats by which noise that grows with the signal must explain more than one that does not
 
 
@@ -46,6 +47,30 @@ def estimate_noise(trajectories: Sequence[Trajectory]) -> tuple[Noise, ...]:
     return tuple(_of_variable([_observed(one, column) for one in trajectories]) for column in range(columns))
 
 
+def noise_of_run(run: Trajectory, pooled: Sequence[Noise]) -> tuple[Noise, ...]:
+    """Return the noise of each variable in one run: its own where that is clearly another than the pooled.
+
+    Runs of one file may be of different amplitude, seen by another camera, or read on another scale. What
+    estimates of so many samples may differ by is no difference.
+    """
+    found = []
+    for column, known in enumerate(pooled):
+        t, x = _observed(run, column)
+        own = _estimated([(t, x)])
+        found.append(own.noise if own is not None and _is_another(own, known, x) else known)
+    return tuple(found)
+
+
+def _is_another(own: _Estimate, known: Noise, x: FloatArray) -> bool:
+    """Tell whether a noise differs from another, in size or in how it goes with the signal."""
+    least, errors = _CLEARLY
+    here, there = (np.hypot(one.absolute, one.relative * np.abs(x)) for one in (own.noise, known))
+    if not (here.all() and there.all()):
+        return False
+    apart = float(np.sqrt(np.mean(np.log(here / there) ** 2)))
+    return apart > max(least, errors * own.error)
+
+
 def _observed(trajectory: Trajectory, column: int) -> tuple[FloatArray, FloatArray]:
     gone = {row for row, where in trajectory.missing if where == column}
     rows = [row for row in range(len(trajectory.t)) if row not in gone]
@@ -54,13 +79,19 @@ def _observed(trajectory: Trajectory, column: int) -> tuple[FloatArray, FloatArr
 
 
 def _of_variable(parts: Sequence[tuple[FloatArray, FloatArray]]) -> Noise:
+    found = _estimated(parts)
+    return Noise(absolute=0.0) if found is None else found.noise
+
+
+def _estimated(parts: Sequence[tuple[FloatArray, FloatArray]]) -> _Estimate | None:
     estimates = [*_by_window(parts)]
     if not estimates:
-        return Noise(absolute=0.0)
+        return None
     least = min(estimates, key=lambda one: one.typical)
     fair = [one for one in estimates if one.typical <= least.typical * (1.0 + 2.0 * one.error)]
-    chosen = min(fair, key=lambda one: one.error).noise
-    return Noise(absolute=max(chosen.absolute, _rounding(parts)), relative=chosen.relative)
+    chosen = min(fair, key=lambda one: one.error)
+    absolute = max(chosen.noise.absolute, _rounding(parts))
+    return replace(chosen, noise=replace(chosen.noise, absolute=absolute))
 
 
 def _by_window(parts: Sequence[tuple[FloatArray, FloatArray]]) -> Iterator[_Estimate]:

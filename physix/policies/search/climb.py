@@ -206,7 +206,8 @@ class Search:
             return
         if len(shortlists) == 1:
             for structure in shortlists[0]:
-                self._try((structure,))
+                if not self.fitter.tired(tier):
+                    self._try((structure,))
         else:
             self._sweep(shortlists)
         best = self.best
@@ -363,8 +364,9 @@ class Search:
             whole = self._examined(law)
             if whole is not None:
                 tied = self._tied(whole)
-                # Scores of all rows and of some are not comparable: what is kept is the order.
-                self.laws[law.key] = replace(tied, score=law.score)
+                # Scores of all rows and of some are not comparable: what is kept is the order, but for
+                # constants that turned out to be one.
+                self.laws[law.key] = replace(tied, score=law.score - self.fitter.saved(tied))
 
     def _examined(self, law: Fitted) -> Fitted | None:
         """Return the law fitted to whole runs; in parts where a motion so long cannot be followed."""

@@ -26,6 +26,7 @@ _INNER = ("h_1", "h_2")
 _SHARES = (0.05, 0.12, 0.3, 0.6, 1.0, 1.8, 4.0)  # of a variable's size, where an inner constant begins
 _SINGULAR = 10.0  # nats of prior against what is infinite at 0
 _MOST_STATES = 4  # whose products are all tried
+_PER_TURN, _MOST_TEMPI = 1.5, 120  # frequencies tried for each turn that the record may hold, and of a drive
 _ANGLES = ("rad", "deg", "°")
 
 
@@ -211,17 +212,18 @@ def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
         yield Term(f"sin({{0}}*{name})", "w", 3, waves)
         yield Term(f"cos({{0}}*{name})", "u", 3, waves)
     for name in _rates(task):
+        own = name == target.driven
         soft = tuple((share * ranges.size[name],) for share in (0.02, 0.1, 0.4))
-        yield Term(f"tanh({name}/{{0}})", "f", 2, soft)
+        yield Term(f"tanh({name}/{{0}})", "f", 1 if own else 2, soft)
 
 
 def _timed(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
     """Yield tier 3: what drives the motion from outside, in its own time."""
-    count = int(np.clip(np.ceil(3.0 * np.log2(ranges.fastest / ranges.slowest)), 6, 24))
-    pace = np.geomspace(ranges.slowest, 1.5 * ranges.fastest, count)
-    tempi = tuple((float(one),) for one in pace)
-    yield Term("sin({0}*t)", "A", 3, tempi)
-    yield Term("cos({0}*t)", "B", 3, tempi)
+    # Two frequencies are told apart by half a turn over the record; a phase is at most an eighth of one off.
+    count = int(np.clip(_PER_TURN * 1.5 * ranges.fastest / ranges.slowest, 6, _MOST_TEMPI))
+    pace = np.linspace(0.5 * ranges.slowest, 1.5 * ranges.fastest, count).tolist()
+    phases = tuple(float(np.pi * eighth / 8.0) for eighth in (1, 3, 5, 7))
+    yield Term("cos({0}*t + {1})", "A", 3, tuple((one, phase) for one in pace for phase in phases))
     yield Term("t", "r", 3)
 
 

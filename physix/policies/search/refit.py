@@ -313,6 +313,10 @@ class Fitter:
         price = self._price(law.choice, law.ties, law.samples)
         return price + _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self.tolerable))
 
+    def saved(self, law: Fitted) -> float:
+        """Return what a law's terms would cost more if none shared a constant."""
+        return self._price(law.choice, {}, law.samples) - self._price(law.choice, law.ties, law.samples)
+
     def motions(self, law: Fitted) -> list[FloatArray] | None:
         """Return the law's own motion at every row of every run, shape (T, D); None where it ends early."""
         compiled = program(law.written.parsed)

@@ -15,7 +15,8 @@ from physix.policies.search.library import Term
 _BEAM, _WIDE_BEAM = 40, 160
 _FLOOR = 1e-14  # of the energy: rounding in the normal equations
 _RIDGE = 1e-12
-_POLISHED = 8  # structures of each size whose inner constants are moved to their best
+_POLISHED = 6  # sets of terms of each size whose inner constants are moved to their best
+_STARTS = 2  # of one set of terms, the best ones, from which they are moved
 _STEPS = 8
 _FEWEST = 20  # samples that count as independent, whatever they resemble
 _LONGEST = 0.7  # share of an inner constant by which one step may change it
@@ -144,11 +145,23 @@ class Selection:
                 scores[np.isin(self.family, self.family[list(subset)])] = np.inf
                 if bent[list(subset)].sum() >= allowed:
                     scores[bent] = np.inf
-                for j in np.argsort(scores, kind="stable")[:width].tolist():
+                for j in self._best_starts(scores)[:width]:
                     if np.isfinite(scores[j]):
                         scored[tuple(sorted((*subset, j)))] = float(scores[j])
             beam = [s for s, _ in sorted(scored.items(), key=lambda pair: (pair[1], pair[0]))[:width]]
             yield [subset for subset in beam if bent[list(subset)].sum() == allowed]
+
+    def _best_starts(self, scores: FloatArray) -> list[int]:
+        """Return the columns by score, of each term those with its best starts."""
+        order = np.argsort(scores, kind="stable")
+        seen: dict[int, int] = {}
+        kept = []
+        for j in order.tolist():
+            family = int(self.family[j])
+            seen[family] = seen.get(family, 0) + 1
+            if seen[family] <= _STARTS:
+                kept.append(j)
+        return kept
 
     def _left_over(self, subset: tuple[int, ...]) -> tuple[FloatArray, float]:
         """Return chi² of the subset joined by each column, and the price of the subset."""
@@ -177,13 +190,15 @@ class Selection:
 
     def _solved(self, subsets: Sequence[tuple[int, ...]]) -> list[Structure]:
         structures = []
-        polished = 0
+        polished: dict[tuple[str, ...], int] = {}
         for subset in subsets:
             index = list(subset)
             if any(self.terms[j][0].inner for j in subset):
-                if polished < _POLISHED:
+                # A set of terms that begins near its best from several starts would crowd out the others.
+                key = tuple(sorted(self.terms[j][0].text for j in subset))
+                polished[key] = begun = polished.get(key, 0) + 1
+                if begun <= _STARTS and len(polished) <= _POLISHED:
                     structures.append(self._polished(index))
-                polished += 1
             else:
                 structures.append(
                     self._structure([self.terms[j] for j in index], self.matrix[:, index], self.sizes[index])

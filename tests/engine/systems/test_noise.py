@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from physix.engine.floats import FloatArray
-from physix.engine.systems.noise import estimate_noise
+from physix.engine.systems.noise import estimate_noise, noise_of_run
 from physix.engine.systems.task import Noise, Trajectory
 
 T = np.linspace(0.0, 10.0, 200)
@@ -92,3 +92,15 @@ def test_the_estimate_is_free_of_units(factor: float) -> None:
     for a, b in zip(here, there, strict=True):
         assert b.absolute == pytest.approx(factor * a.absolute, rel=1e-9)
         assert b.relative == pytest.approx(a.relative, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_run_has_a_noise_of_its_own_only_where_that_is_clearly_another(seed: int) -> None:
+    quiet = measured(SWING + np.array([0.01, 0.5]) * blur(SWING, seed))
+    alike = measured(0.5 * SWING + np.array([0.01, 0.5]) * blur(SWING, seed + 50))
+    loud = measured(3.0 * SWING + np.array([0.03, 0.5]) * blur(SWING, seed + 100))
+    pooled = estimate_noise([quiet])
+    assert noise_of_run(alike, pooled) == pooled
+    first, second = noise_of_run(loud, pooled)
+    assert first.absolute == pytest.approx(0.03, rel=0.25)
+    assert second == pooled[1]

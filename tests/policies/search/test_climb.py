@@ -199,3 +199,35 @@ def test_coefficients_of_a_billion_and_more_are_written_as_they_are() -> None:
 def test_residuals_cost_what_a_likelihood_says() -> None:
     assert badness(200.0, 100, 0.0) == pytest.approx(100 * np.log(2.0))
     assert badness(0.0, 100, 1e-4) == pytest.approx(100 * np.log(1e-4))
+
+
+def test_growth_that_slows_with_the_logarithm_is_told_from_a_sum_of_two_curves() -> None:
+    run = motion(lambda _, s: [0.4 * s[0] * np.log(20.0 / s[0])], [0.8], np.linspace(0, 14, 60), noise=0.01)
+    law, params = found(task([variable("size", "mm3")], [run]))
+    assert law == "dsize/dt = -l*size*log(size/h)"
+    assert params["l"] == pytest.approx(0.4, rel=0.03)
+    assert params["h"] == pytest.approx(20.0, rel=0.03)
+
+
+def test_dry_friction_is_found_though_the_motion_sticks() -> None:
+    def sliding(_: float, s: np.ndarray) -> list[float]:
+        return [s[1], -22.0 * s[0] - 1.1 * np.tanh(s[1] / 0.01)]
+
+    run = motion(sliding, [0.4, 0.0], np.linspace(0, 6, 300), noise=0.004)
+    law, params = found(task([variable("x", "m"), variable("vx", "m/s", "x")], [run]))
+    assert law == "d2x/dt2 = -k*x - f*tanh(vx/h)"
+    assert params["k"] == pytest.approx(22.0, rel=0.03)
+    assert params["f"] == pytest.approx(1.1, rel=0.05)
+
+
+def test_a_drive_in_its_own_time_is_found_beside_what_it_drives() -> None:
+    def beam(t: float, s: np.ndarray) -> list[float]:
+        return [s[1], 1.2 * s[0] - 0.8 * s[0] ** 3 - 0.25 * s[1] + 0.35 * np.cos(1.4 * t + 0.5)]
+
+    run = motion(beam, [1.0, 0.0], np.linspace(0, 40, 600), noise=0.003)
+    best = climb(task([variable("q"), variable("p", rate_of="q")], [run]), "extended").laws[0]
+    assert explains(best)
+    assert best.key == (frozenset({"q", "q**3", "p", "cos({0}*t + {1})"}),)
+    params = best.written.parsed.params
+    assert params["h"] == pytest.approx(1.4, rel=1e-3)
+    assert params["A"] == pytest.approx(0.35, rel=0.02)

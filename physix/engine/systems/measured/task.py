@@ -17,7 +17,7 @@ from physix.engine.systems.measured.runs import Prepared, prepare_runs
 from physix.engine.systems.measured.slopes import estimated_rate
 from physix.engine.systems.measured.table import Column, Problem, Role, Roles, Table
 from physix.engine.systems.measured.units import rate_unit
-from physix.engine.systems.noise import estimate_noise
+from physix.engine.systems.noise import estimate_noise, noise_of_run
 from physix.engine.systems.record import hardly_moving
 from physix.engine.systems.task import MEASURED, InputVariable, Noise, StateVariable, Task, Trajectory, Truth
 from physix.errors import BadInputError, CsvError
@@ -123,6 +123,8 @@ def measured_task(
         hidden += _other_table(held_back, chosen, prepared, variables)
     noises = _noises(shown, variables, prepared)
     shown, hidden = (tuple(_with_sigma(one, noises) for one in part) for part in (shown, hidden))
+    if noise is None and (len(runs) > 1 or held_back is not None):
+        shown, hidden = (tuple(_with_own_noise(one, noises) for one in part) for part in (shown, hidden))
     task = Task(
         task_id=f"csv/{_digest(variables, shown, hidden)}",
         system_id=MEASURED,
@@ -250,6 +252,21 @@ def _with_sigma(one: Trajectory, noises: Sequence[Noise]) -> Trajectory:
         if np.isnan(sigma[:, index]).any():
             sigma[:, index] = np.hypot(noise.absolute, noise.relative * states[:, index])
     return replace(one, sigma=_rows(list(sigma.T)))
+
+
+def _with_own_noise(one: Trajectory, noises: Sequence[Noise]) -> Trajectory:
+    """Return a run with the noise of its own samples where it is clearly another than that of all runs.
+
+    What is shown and what is held back are treated alike, and no law has a say in it.
+    """
+    if one.sigma:
+        return one
+    own = noise_of_run(one, noises)
+    if own == tuple(noises):
+        return one
+    states = np.array(one.states)
+    sigma = [np.hypot(n.absolute, n.relative * states[:, i]) for i, n in enumerate(own)]
+    return replace(one, sigma=_rows(sigma))
 
 
 def _trajectory(run: Run, prepared: Prepared, variables: Sequence[StateVariable]) -> Trajectory:

@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from physix.engine.systems.measured import measured_task, read_table, task_from_csv
+from physix.engine.verifier import verify
+from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import BadInputError, CsvError
 
 GOOD = "t,x\n" + "".join(f"{i},{i * i}\n" for i in range(9))
@@ -159,3 +161,23 @@ def test_held_back_rows_that_hardly_move_are_said() -> None:
 
     assert "held back of U hardly moves" in said(8.0)[0]
     assert said(1.0) == []
+
+
+@pytest.mark.parametrize(
+    ("damping", "factor", "solved"), [(0.4, 1.0, True), (0.4, 0.985, False), (0.0, 1.0, False)]
+)
+def test_a_held_back_run_of_louder_noise_is_judged_by_its_own(
+    damping: float, factor: float, solved: bool
+) -> None:
+    t = np.linspace(0.0, 6.0, 120)
+    rng = np.random.default_rng(7)
+    turn = math.sqrt(9.0 - 0.2**2)
+    rows = ["t (s),run,x (cm)"]
+    for run, size in enumerate((1.0, 0.6, 4.0), start=1):
+        x = size * np.exp(-0.2 * t) * (np.cos(turn * t) + 0.2 / turn * np.sin(turn * t))
+        noisy = x + 0.01 * x.std() * rng.standard_normal(len(t))
+        rows += [f"{a:.6g},{run},{b:.6g}" for a, b in zip(t, noisy, strict=True)]
+    task, truth = task_from_csv("\n".join(rows), hint="")
+    law = Hypothesis(equation="d2x/dt2 = -k*x - b*vx", params={"k": 9.0 * factor, "b": damping})
+    told = verify(task, truth, law, best_match=0.0, config=VerifierConfig(profile="strict"))
+    assert told.solved is solved
