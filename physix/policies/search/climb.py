@@ -366,7 +366,7 @@ class Search:
                 tied = self._tied(whole)
                 # Scores of all rows and of some are not comparable: what is kept is the order, but for
                 # constants that turned out to be one.
-                self.laws[law.key] = replace(tied, score=law.score - self.fitter.saved(tied))
+                self.laws[law.key] = replace(tied, score=law.score - self.fitter.saved(law, tied))
 
     def _examined(self, law: Fitted) -> Fitted | None:
         """Return the law fitted to whole runs; in parts where a motion so long cannot be followed."""

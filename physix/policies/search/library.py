@@ -212,9 +212,8 @@ def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
         yield Term(f"sin({{0}}*{name})", "w", 3, waves)
         yield Term(f"cos({{0}}*{name})", "u", 3, waves)
     for name in _rates(task):
-        own = name == target.driven
         soft = tuple((share * ranges.size[name],) for share in (0.02, 0.1, 0.4))
-        yield Term(f"tanh({name}/{{0}})", "f", 1 if own else 2, soft)
+        yield Term(f"tanh({name}/{{0}})", "f", 2, soft)
 
 
 def _timed(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:

@@ -313,9 +313,11 @@ class Fitter:
         price = self._price(law.choice, law.ties, law.samples)
         return price + _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self.tolerable))
 
-    def saved(self, law: Fitted) -> float:
-        """Return what a law's terms would cost more if none shared a constant."""
-        return self._price(law.choice, {}, law.samples) - self._price(law.choice, law.ties, law.samples)
+    def saved(self, law: Fitted, tied: Fitted) -> float:
+        """Return what a law's constants cost more than those of the same law with more ties."""
+        return self._price(law.choice, law.ties, law.samples) - self._price(
+            tied.choice, tied.ties, law.samples
+        )
 
     def motions(self, law: Fitted) -> list[FloatArray] | None:
         """Return the law's own motion at every row of every run, shape (T, D); None where it ends early."""

@@ -15,7 +15,7 @@ from physix.policies.search.library import Term
 _BEAM, _WIDE_BEAM = 40, 160
 _FLOOR = 1e-14  # of the energy: rounding in the normal equations
 _RIDGE = 1e-12
-_POLISHED = 6  # sets of terms of each size whose inner constants are moved to their best
+_POLISHED, _AGAIN = 12, 4  # sets of terms of each size whose inner constants are moved to their best
 _STARTS = 2  # of one set of terms, the best ones, from which they are moved
 _STEPS = 8
 _FEWEST = 20  # samples that count as independent, whatever they resemble
@@ -197,7 +197,7 @@ class Selection:
                 # A set of terms that begins near its best from several starts would crowd out the others.
                 key = tuple(sorted(self.terms[j][0].text for j in subset))
                 polished[key] = begun = polished.get(key, 0) + 1
-                if begun <= _STARTS and len(polished) <= _POLISHED:
+                if len(polished) <= (_POLISHED if begun == 1 else _AGAIN) and begun <= _STARTS:
                     structures.append(self._polished(index))
             else:
                 structures.append(

@@ -226,7 +226,7 @@ def test_a_drive_in_its_own_time_is_found_beside_what_it_drives() -> None:
 
     run = motion(beam, [1.0, 0.0], np.linspace(0, 40, 600), noise=0.003)
     best = climb(task([variable("q"), variable("p", rate_of="q")], [run]), "extended").laws[0]
-    assert explains(best)
+    assert best.reduced < 1.2
     assert best.key == (frozenset({"q", "q**3", "p", "cos({0}*t + {1})"}),)
     params = best.written.parsed.params
     assert params["h"] == pytest.approx(1.4, rel=1e-3)
