@@ -6,13 +6,22 @@ const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pra
 
 /** Every screen, with something on it: two episodes, one in progress by hand, data being looked at and found, a board. */
 async function screens(page: Page): Promise<[string, string][]> {
-  const id = await played(page);
-  const other = await played(page);
   const post = async (path: string, data: object) => {
     const answer = await page.request.post(path, { data });
     expect(answer.ok(), `${path}: ${await answer.text()}`).toBe(true);
     return answer.json();
   };
+  const ended = async (policy: string) => {
+    const task = { system_id: "damped_pendulum", seed: 7, policy, max_turns: 2 };
+    const { episode_id } = await post("/interactive/sessions", task);
+    await post(`/interactive/sessions/${episode_id}/run`, {});
+    const status = async () =>
+      (await (await page.request.get(`/api/episodes/${episode_id}`)).json()).status;
+    await expect.poll(status, { timeout: 90_000 }).toBe("finished");
+    return episode_id;
+  };
+  const id = await ended("nano");
+  const other = await ended("nano-early");
   const { episode_id: mine } = await post("/interactive/sessions", {
     system_id: "damped_pendulum",
     seed: 7,

@@ -3,6 +3,7 @@ import { type ReactNode, useEffect, useMemo, useState } from "react";
 import { api } from "../../api/client";
 import type { DemoEpisodes, Task, TurnView } from "../../episode/types";
 import { useMedia } from "../../shared/media";
+import { Failure } from "../../shared/parts";
 import { Scene, seriesOf, TrajectoryPlot, Typeset, useClock } from "../../viz";
 import { share } from "../../viz/format";
 
@@ -43,6 +44,13 @@ export function Retold() {
   return (
     <section className="panel retold" aria-label="A discovery in twenty seconds">
       {story && <Played {...story} />}
+      {demo.isPending && (
+        <p className="text-muted">
+          A recorded discovery is on its way: a wrong law, what the verifier says of it, the better
+          law.
+        </p>
+      )}
+      {demo.error && <Failure error={demo.error} again={() => demo.refetch()} />}
     </section>
   );
 }
