@@ -44,7 +44,8 @@ _SPOKEN = frozenset("velocity speed geschwindigkeit velocidad vitesse velocita".
 _INPUT_NAMES = frozenset(
     "torque force drive driving input command cmd setpoint pwm throttle control motor forcing excitation "
     "vin uin "
-    "drehmoment kraft fuerza tau stimulus".split()
+    "drehmoment kraft fuerza tau stimulus "
+    "ambient surroundings outside outdoor outdoors umgebung aussen".split()
 )
 _ACCELERATION = frozenset("acceleration accel acc beschleunigung aceleracion ddot".split())
 ROW_NUMBERS = "row numbers, for want of a time"
@@ -52,6 +53,7 @@ _NO_NAME = re.compile(r"column \d+")  # what name_columns calls a column without
 _MAX_PAIRED = 48  # columns among which velocities are looked for, and comparisons of numbers made for it
 _MAX_CHECKS = 200
 _GOOD = 0.9  # R² from which a column counts as the integral of another
+_LEVELS, _APART, _SWITCHED_ROWS = 6, 0.15, 30  # of what is switched: levels, share of the spread, samples
 _SAME = 0.1  # relative difference of a factor from 1
 
 
@@ -400,11 +402,28 @@ def _inputs(seen: Sequence[Seen], found: dict[str, tuple[Role, str]]) -> None:
         named = bool(_INPUT_NAMES & set(one.words)) or one.joined in _INPUT_NAMES
         by_letter = moved and one.column.label.strip() in ("u", "F", "f") and not _is_position(one, found)
         if (force or named or by_letter) and not _is_position(one, found):
-            found[one.column.name] = (Role(kind="input"), "a force, torque or command drives the motion")
+            reason = "a force, a command or the surroundings drive the motion"
+            found[one.column.name] = (Role(kind="input"), reason)
+        elif _is_switched(one) and not all(_is_switched(other) for other in free):
+            found[one.column.name] = (Role(kind="input"), "it is switched between levels, as no motion is")
     if not any(one.column.name not in found for one in free):
         for one in free:
             if found.get(one.column.name, (None,))[0] == Role(kind="input"):
                 del found[one.column.name]
+
+
+def _is_switched(one: Seen) -> bool:
+    """Return whether a column holds one of a few levels for long and jumps between them, far apart."""
+    values = one.column.values[np.isfinite(one.column.values)]
+    if len(values) < _SWITCHED_ROWS or one.column.words or np.ptp(values) == 0.0:
+        return False
+    steps = np.diff(values)
+    levels, jumps = len(np.unique(values)), steps[steps != 0.0]
+    # What only counts up, or down, in steps of one is a state that was counted.
+    both_ways = levels == 2 or bool((jumps > 0.0).any() and (jumps < 0.0).any())
+    held = len(jumps) <= len(steps) / (4 * levels)
+    far = float(np.abs(jumps).min()) >= _APART * float(np.ptp(values))
+    return levels <= _LEVELS and both_ways and held and far
 
 
 def _is_position(one: Seen, found: dict[str, tuple[Role, str]]) -> bool:

@@ -104,3 +104,26 @@ def test_what_a_person_says_of_the_order_stands() -> None:
     assert orders(text) == [2, 2]
     told = choose(table, Choice(first_order=("x", "y")))
     assert [told[name].order for name in ("x", "y")] == [1, 1]
+
+
+def test_what_is_switched_or_surrounds_a_motion_drives_it() -> None:
+    level = 12.0 * (np.sin(0.9 * LONG) > 0.0)
+    outside = 10.0 + 8.0 * np.sin(0.26 * LONG)
+    heat = motion(lambda t, s: [0.4 * (np.interp(t, LONG, outside + level) - s[0])], [15.0], LONG)[:, 0]
+    table = read_table(
+        file_of(
+            "t (h),heater (V),ambient (degC),wall (degC)",
+            np.column_stack([LONG, level, outside, heat]),
+            0.01,
+            3,
+        )
+    )
+    assert [one.role.kind for one in table.columns] == ["time", "input", "input", "state"]
+
+
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_a_count_that_grows_in_steps_is_a_state(step: int) -> None:
+    count = np.floor(np.linspace(0.0, 4.9, 200)) * step
+    drift = np.exp(-0.1 * LONG[:200])
+    table = read_table(file_of("t,cases,level", np.column_stack([LONG[:200], count, drift]), 0.0))
+    assert [one.role.kind for one in table.columns][1:] == ["state", "state"]
