@@ -62,7 +62,7 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
         front=tuple(told[law.key] for law in front),
         rivals=tuple(told[law.key] for law in rivals),
         inclusion=_inclusion(found),
-        residuals=_residuals(task, yardstick.left_over(best)),
+        residuals=_residuals(task, best.left),
         next_measurement=next_measurement(task, best, rivals, [told[law.key] for law in (best, *rivals)]),
         effort=_effort(found),
     )
