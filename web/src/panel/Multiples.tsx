@@ -161,7 +161,7 @@ function Truth({ member, turn }: Pane) {
         </div>
       )}
       <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary className="text-muted">The true law beside this one</summary>
+        <summary className="py-1 text-muted">The true law beside this one</summary>
         {open && <TrueLaw id={member.id} turn={turn.turn} of={member.label} noSentence />}
       </details>
     </>
