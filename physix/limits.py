@@ -57,7 +57,7 @@ MAX_RECORDED_PARAMS: Final = 64
 MAX_PARAM_NAME: Final = 64
 MAX_LABELS: Final = 16
 MAX_LABEL_NAME: Final = 64
-MAX_LABEL_VALUE: Final = 256
+MAX_LABEL_VALUE: Final = 500  # and at most four bytes each: PostgreSQL indexes no more than 2,700
 
 # Tasks
 MAX_SEED: Final = 2**53 - 1  # the last integer that JSON readers in every language keep exactly

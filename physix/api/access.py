@@ -8,7 +8,7 @@ once, a sibling of its group, a fork or a comparison tells nothing.
 |---|---|---|
 | law, correctness | once the episode has ended | likewise, unless the task is held back |
 | generalisation | always | not of a task held back, nor of an owned episode that runs |
-| turns on a task held back, and their worth | always | in the open, or with the episode's own token |
+| turns on a task held back, their worth, labels put on it | always | in the open, or with the episode's own token |
 
 In the open is what somebody plays through the page: the episode has no token. What a client holds the
 token of, and what a board, a trainer or a command of the operator's plays, is theirs alone. Held back are
@@ -100,6 +100,7 @@ class Access:
             truth=ended and not held,
             generalisation=self.operator or not (held or owned_and_running),
             seed=not held,
+            labels=not held or self.owns(started),
             system=self.operator or not is_evaluation(started.task.system_id, started.task.seed),
         )
 
@@ -111,6 +112,7 @@ class Told:
     truth: bool  # law and correctness
     generalisation: bool
     seed: bool  # a sampled task can be drawn again from it
+    labels: bool  # put on it since: they are whatever somebody wrote who may know its law
     system: bool  # naming the system of an evaluation task tells half its law
 
     def task(self, task: Task) -> Task:

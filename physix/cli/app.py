@@ -18,6 +18,7 @@ from physix.cli.discover import discover, fit
 from physix.cli.laws import same, simplify
 from physix.cli.log_archive import log_archive
 from physix.cli.log_end import log_end
+from physix.cli.log_label import log_label
 from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuild, log_stats
 from physix.cli.log_verify import log_verify
 from physix.cli.measured import TableOptions, read_file_command, takes_table
@@ -60,6 +61,7 @@ log_app.command("rebuild")(log_rebuild)
 log_app.command("stats")(log_stats)
 log_app.command("archive")(log_archive)
 log_app.command("end")(log_end)
+log_app.command("label")(log_label)
 
 DbOption = Annotated[
     str | None,

@@ -24,7 +24,12 @@ def log_list(
     outcome: Annotated[str | None, typer.Option(help="solved, budget_exhausted, abandoned, ...")] = None,
     status: Annotated[str | None, typer.Option(help="running or finished.")] = None,
     tier: Annotated[int | None, typer.Option(help="1, 2 or 3.")] = None,
-    search: Annotated[str | None, typer.Option(metavar="WORDS", help="In id, title or policy.")] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="WORDS", help="In names, laws, replies, notes.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME[=VALUE]", help="That have it; may be repeated.")
+    ] = None,
     since: Annotated[str | None, typer.Option(metavar="TIME", help="Started at or after, ISO 8601.")] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="Started before, ISO 8601.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most this many, newest first.")] = 50,
@@ -32,6 +37,7 @@ def log_list(
     as_json: _Json = False,
 ) -> None:
     """List episodes, newest first."""
+    from physix.engine.labels import labels_in
     from physix.store import EpisodeFilter
 
     wanted = EpisodeFilter(
@@ -41,6 +47,7 @@ def log_list(
         status=status,
         tier=tier,
         text=search,
+        labels=labels_in(label or []),
         since=moment_of("--since", since) if since is not None else None,
         until=moment_of("--until", until) if until is not None else None,
     )

@@ -4,6 +4,7 @@ from physix.engine.episode import Episode, Turn, evolve, fold, observe
 from physix.engine.events import (
     EpisodeConfig,
     EpisodeFinished,
+    EpisodeLabelled,
     EpisodeStarted,
     Event,
     HypothesisSubmitted,
@@ -21,6 +22,7 @@ __all__ = [
     "EpisodeConfig",
     "EpisodeEngine",
     "EpisodeFinished",
+    "EpisodeLabelled",
     "EpisodeStarted",
     "Event",
     "EventLog",

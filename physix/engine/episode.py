@@ -17,6 +17,7 @@ from physix.engine.events import (
     Door,
     EpisodeConfig,
     EpisodeFinished,
+    EpisodeLabelled,
     EpisodeStarted,
     Event,
     FinishReason,
@@ -29,16 +30,15 @@ from physix.engine.events import (
     SimulationRun,
 )
 from physix.engine.fingerprint import environment_fingerprint
+from physix.engine.labels import changes_of, check_labels, relabelled
 from physix.engine.outcome import BEFORE_TURN_1, Outcome, take
 from physix.engine.ports import Observation, PastTurn
 from physix.engine.systems.task import Task, Truth
+from physix.engine.texts import check_text, encodable
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import RULES, Hypothesis, Verification
 from physix.errors import BadInputError, EpisodeFinishedError
 from physix.limits import (
-    MAX_LABEL_NAME,
-    MAX_LABEL_VALUE,
-    MAX_LABELS,
     MAX_PARAM_NAME,
     MAX_RECORDED_COMPLETION,
     MAX_RECORDED_EQUATION,
@@ -74,6 +74,8 @@ class Episode:
     started: EpisodeStarted
     started_at: datetime
     updated_at: datetime
+    labels: Mapping[str, str]  # those it started with, and what was put on it since
+    settled: int  # version of the last event that is no label: nothing in play depends on later ones
     turns: tuple[Turn, ...] = ()
     outcome: Outcome = BEFORE_TURN_1
     finished: EpisodeFinished | None = None
@@ -123,11 +125,20 @@ def evolve(episode: Episode | None, recorded: RecordedEvent) -> Episode:
             started=event,
             started_at=recorded.recorded_at,
             updated_at=recorded.recorded_at,
+            labels=event.labels,
+            settled=recorded.version,
         )
     if episode is None:
         raise ValueError(f"Episode {recorded.episode_id} does not begin with EpisodeStarted.")
+    if isinstance(event, EpisodeLabelled):
+        # Not `updated_at`: an episode takes no longer because somebody looks at it a day later.
+        return replace(episode, version=recorded.version, labels=relabelled(episode.labels, event.labels))
     # One copy an event: a copy costs more than all that is decided here.
-    changes: dict[str, Any] = {"version": recorded.version, "updated_at": recorded.recorded_at}
+    changes: dict[str, Any] = {
+        "version": recorded.version,
+        "settled": recorded.version,
+        "updated_at": recorded.recorded_at,
+    }
     outcome = take(episode.outcome, event)
     if outcome is not episode.outcome:
         changes["outcome"] = outcome
@@ -218,7 +229,7 @@ def start(
     Raises:
         BadInputError: the turn budget is outside 1..MAX_TURNS, or there are too many or too long labels.
     """
-    _check_labels(labels or {})
+    check_labels(labels or {})
     if not 1 <= config.max_turns <= MAX_TURNS:
         raise BadInputError(f"max_turns is {config.max_turns}; it must be from 1 to {MAX_TURNS}.")
     return EpisodeStarted(
@@ -235,14 +246,6 @@ def start(
         token_sha256=token_sha256,
         labels=dict(labels or {}),
     )
-
-
-def _check_labels(labels: Mapping[str, str]) -> None:
-    if len(labels) > MAX_LABELS:
-        raise BadInputError(f"{len(labels)} labels were given; at most {MAX_LABELS} are recorded.")
-    for name, value in labels.items():
-        _check_text("name of a label", name, MAX_LABEL_NAME)
-        _check_text(f"label {name!r}", value, MAX_LABEL_VALUE)
 
 
 def play(
@@ -328,10 +331,10 @@ def fail_policy(
     failed = PolicyFailed(
         turn=len(episode.turns) + 1,
         policy=policy,
-        reason=_encodable(reason)[:MAX_RECORDED_RATIONALE],
+        reason=encodable(reason)[:MAX_RECORDED_RATIONALE],
         attempt=attempt,
         attempts_allowed=POLICY_ATTEMPTS,
-        raw_completion=_encodable(raw_completion)[:MAX_RECORDED_COMPLETION] if raw_completion else None,
+        raw_completion=encodable(raw_completion)[:MAX_RECORDED_COMPLETION] if raw_completion else None,
     )
     if attempt < POLICY_ATTEMPTS:
         return (failed,)
@@ -342,6 +345,16 @@ def abandon(episode: Episode) -> tuple[Event, ...]:
     """Return the event of an episode that its agent gave up."""
     require_running(episode)
     return (_finish(episode, "abandoned"),)
+
+
+def label(episode: Episode, wanted: Mapping[str, str | None]) -> tuple[Event, ...]:
+    """Return the event that puts labels on an episode or takes them off; none if nothing changes.
+
+    Raises:
+        BadInputError: labels that cannot be recorded, or one that the episode started with.
+    """
+    changes = changes_of(episode.started.labels, episode.labels, wanted)
+    return (EpisodeLabelled(labels=changes),) if changes else ()
 
 
 def _finish(episode: Episode, reason: FinishReason) -> EpisodeFinished:
@@ -366,24 +379,11 @@ def check_recordable(hypothesis: Hypothesis, raw_completion: str | None = None) 
         BadInputError: text too long or not valid Unicode, too many params, a param that is
             not a finite real number.
     """
-    _check_text("equation", hypothesis.equation, MAX_RECORDED_EQUATION)
-    _check_text("rationale", hypothesis.rationale, MAX_RECORDED_RATIONALE)
+    check_text("equation", hypothesis.equation, MAX_RECORDED_EQUATION)
+    check_text("rationale", hypothesis.rationale, MAX_RECORDED_RATIONALE)
     if raw_completion is not None:
-        _check_text("raw completion", raw_completion, MAX_RECORDED_COMPLETION)
+        check_text("raw completion", raw_completion, MAX_RECORDED_COMPLETION)
     _check_params(hypothesis.params)
-
-
-def _check_text(what: str, text: str, limit: int) -> None:
-    if not isinstance(text, str):
-        raise BadInputError(f"The {what} is a {type(text).__name__}; it must be text.")
-    if len(text) > limit:
-        raise BadInputError(f"The {what} has {len(text)} characters; at most {limit} are allowed.")
-    if _encodable(text) != text:
-        raise BadInputError(f"The {what} is not valid Unicode: it holds an unpaired surrogate.")
-
-
-def _encodable(text: str) -> str:
-    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def recorded_params(params: Mapping[str, float | None]) -> dict[str, float | None]:
@@ -395,7 +395,7 @@ def _check_params(params: Mapping[str, float | None]) -> None:
     if len(params) > MAX_RECORDED_PARAMS:
         raise BadInputError(f"{len(params)} params were given; at most {MAX_RECORDED_PARAMS} are recorded.")
     for name, value in params.items():
-        _check_text("name of a param", name, MAX_PARAM_NAME)
+        check_text("name of a param", name, MAX_PARAM_NAME)
         if value is None:
             continue
         # bool is an int to Python, but `true` in a request is a mistake, not the number 1.

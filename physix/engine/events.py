@@ -1,4 +1,4 @@
-"""The six things that can happen in an episode. Past tense, immutable, finite numbers only."""
+"""The seven things that can happen in an episode. Past tense, immutable, finite numbers only."""
 
 from __future__ import annotations
 
@@ -138,8 +138,16 @@ class PolicyFailed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EpisodeLabelled:
+    """Somebody tagged an episode or wrote a note on it, while it ran or after. It is part of no turn."""
+
+    type: Literal["EpisodeLabelled"] = "EpisodeLabelled"
+    labels: dict[str, str | None]  # what changes; None takes a label away
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EpisodeFinished:
-    """Nothing follows this in a stream."""
+    """Nothing but labels follows this in a stream."""
 
     type: Literal["EpisodeFinished"] = "EpisodeFinished"
     reason: FinishReason
@@ -148,7 +156,15 @@ class EpisodeFinished:
     best_total: float
 
 
-Event = EpisodeStarted | HypothesisSubmitted | SimulationRun | RewardComputed | PolicyFailed | EpisodeFinished
+Event = (
+    EpisodeStarted
+    | HypothesisSubmitted
+    | SimulationRun
+    | RewardComputed
+    | PolicyFailed
+    | EpisodeLabelled
+    | EpisodeFinished
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -227,7 +227,7 @@ class EpisodeEngine:
                 if earlier is not None:
                     return Answered(await self._as_of(episode_id, earlier[-1].version), repeated=True)
             episode = await self.load(episode_id)
-        if expected_version is not None and expected_version != episode.version:
+        if expected_version is not None and not episode.settled <= expected_version <= episode.version:
             raise ConflictError(
                 f"Episode {episode_id} is at version {episode.version}, not {expected_version}. "
                 "Load it again before the next turn."
@@ -303,6 +303,32 @@ class EpisodeEngine:
         episode = await self.load(episode_id)
         return (await self._append(episode, core.abandon(episode))).episode
 
+    async def label(
+        self, episode_id: str, labels: Mapping[str, str | None], *, command_id: str | None = None
+    ) -> Episode:
+        """Put labels on an episode, running or ended; None takes one away. What is so already stays.
+
+        Raises:
+            EpisodeNotFoundError, BadInputError: nothing was appended.
+            ConflictError: the command id belongs to other labels.
+        """
+        digest = hashlib.sha256(json.dumps(labels, sort_keys=True).encode()).hexdigest()
+        if command_id is not None:
+            earlier = await self._log.find_command(episode_id, command_id, digest)
+            if earlier is not None:
+                return await self._as_of(episode_id, earlier[-1].version)
+        while True:
+            episode = await self.load(episode_id)
+            events = core.label(episode, labels)
+            if not events:
+                return episode
+            try:
+                return (await self._append(episode, events, command_id, digest)).episode
+            except ConflictError:
+                # A turn, or a label of somebody else, was first; a command id of other labels stays so.
+                if (await self.load(episode_id)).version == episode.version:
+                    raise
+
     async def _append(
         self,
         episode: Episode,
@@ -310,13 +336,20 @@ class EpisodeEngine:
         command_id: str | None = None,
         digest: str = "",
     ) -> Answered:
-        recorded = await self._log.append(
-            episode.episode_id,
-            events,
-            expected_version=episode.version,
-            command_id=command_id,
-            command_digest=digest,
-        )
+        try:
+            recorded = await self._log.append(
+                episode.episode_id,
+                events,
+                expected_version=episode.version,
+                command_id=command_id,
+                command_digest=digest,
+            )
+        except ConflictError:
+            now = await self.load(episode.episode_id)
+            if now.version == episode.version or now.settled > episode.version:
+                raise
+            # Somebody labelled it meanwhile; what was decided does not depend on that.
+            return await self._append(now, events, command_id, digest)
         # Not by the version: a twin of this command may have been first, from the same version.
         if recorded[0].event is not events[0]:
             return Answered(await self._as_of(episode.episode_id, recorded[-1].version), repeated=True)

@@ -20,7 +20,7 @@ import anyio
 from anyio import to_thread
 
 from physix.engine.events import SCHEMA_VERSION, Event, RecordedEvent
-from physix.errors import BadInputError, StorageError
+from physix.errors import StorageError
 from physix.limits import MAX_PAGE
 from physix.store.codec import decode, encode
 from physix.store.pages import cursor_after, follows, page_of, parse_cursor
@@ -35,7 +35,7 @@ from physix.store.rows import (
     Log,
     TurnRow,
 )
-from physix.store.rules import matches_filter, wanted_labels
+from physix.store.rules import matches_filter
 
 try:
     import pyarrow as pa
@@ -61,6 +61,7 @@ _ROW_TYPES = {
     "tier": pa.int32(),
     "seed": pa.int64(),
     "matches": pa.list_(pa.float64()),
+    "labels": pa.map_(pa.string(), pa.string()),
     "started_at": pa.timestamp("us", tz="UTC"),
     "updated_at": pa.timestamp("us", tz="UTC"),
 }
@@ -266,8 +267,6 @@ class ArchiveLog:
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
         parse_cursor(cursor, order)  # refused before the files are read
-        if wanted_labels(wanted):
-            raise BadInputError("An archive's index has no run and step; ask the log that it was made from.")
         size = max(1, min(limit, MAX_PAGE))
         return await to_thread.run_sync(self._page, wanted, order, cursor, size)
 
@@ -339,7 +338,7 @@ class ArchiveLog:
         )
 
     def _episode_row(self, values: dict[str, Any]) -> EpisodeRow:
-        if values["total_reward"] is None:  # archived before the index had it
+        if values["total_reward"] is None or values["labels"] is None:  # archived before the index had it
             return project(self._read(values["episode_id"], 0))
         return _episode_row(values)
 
@@ -362,4 +361,5 @@ def _recorded(row: dict[str, Any]) -> RecordedEvent:
 
 def _episode_row(values: dict[str, Any]) -> EpisodeRow:
     times = {name: values[name].astimezone(UTC) for name in ("started_at", "updated_at")}
-    return EpisodeRow.model_construct(**{**values, **times, "matches": tuple(values["matches"])})
+    told = {"matches": tuple(values["matches"]), "labels": dict(values["labels"])}
+    return EpisodeRow.model_construct(**{**values, **times, **told})

@@ -24,6 +24,7 @@ from pydantic import TypeAdapter
 from physix.engine.events import (
     SCHEMA_VERSION,
     EpisodeFinished,
+    EpisodeLabelled,
     EpisodeStarted,
     Event,
     HypothesisSubmitted,
@@ -110,6 +111,8 @@ def encode(event: Event) -> Encoded:
             content = _written(event, _REWARDED)
         case PolicyFailed():
             content = _written(event, _FAILED)
+        case EpisodeLabelled():
+            content = {"labels": event.labels}
         case EpisodeFinished():
             content = _written(event, _FINISHED)
     # orjson writes NaN as null in silence; a log must not hold a null that was a number.

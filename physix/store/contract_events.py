@@ -6,6 +6,7 @@ from physix.engine.episode import start
 from physix.engine.events import (
     EpisodeConfig,
     EpisodeFinished,
+    EpisodeLabelled,
     EpisodeStarted,
     FinishReason,
     HypothesisSubmitted,
@@ -54,6 +55,11 @@ def turn(number: int, *, match: float = 0.5, equation: str = "d2y/dt2 = -9.5") -
             solved=False,
         ),
     )
+
+
+def labelled(**labels: str | None) -> EpisodeLabelled:
+    """Return what puts labels on an episode, or takes them off."""
+    return EpisodeLabelled(labels=labels)
 
 
 def finished(reason: FinishReason = "abandoned") -> EpisodeFinished:

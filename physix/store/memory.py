@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import anyio
 
-from physix.engine.events import EpisodeStarted, Event, RecordedEvent
+from physix.engine.events import Event, RecordedEvent
 from physix.errors import ConflictError
 from physix.limits import MAX_PAGE
 from physix.store.codec import encode
 from physix.store.pages import page_of
-from physix.store.projection import Tally, project, project_turns, tally_of
+from physix.store.projection import Tally, project, project_turns, said, tally_of
 from physix.store.rows import NEWEST_FIRST, CommandRow, EpisodeFilter, EpisodeOrder, EpisodePage, TurnRow
-from physix.store.rules import check_append, check_ids, matches_filter, wanted_labels
+from physix.store.rules import check_append, check_ids, matches_filter
 
 
 class MemoryLog:
@@ -142,14 +142,9 @@ class MemoryLog:
         limit: int = 50,
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
-        labels = wanted_labels(wanted).items()
         matching = (
             row
-            for row in map(project, self._streams.values())
-            if matches_filter(row, wanted) and labels <= self._labels(row.episode_id).items()
+            for recorded in self._streams.values()
+            if matches_filter(row := project(recorded), wanted, said(recorded))
         )
         return page_of(matching, order, cursor, max(1, min(limit, MAX_PAGE)))
-
-    def _labels(self, episode_id: str) -> Mapping[str, str]:
-        first = self._streams[episode_id][0].event
-        return first.labels if isinstance(first, EpisodeStarted) else {}

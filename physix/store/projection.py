@@ -6,13 +6,14 @@ whole events: all through `Tally.advance`, so that their lists cannot differ.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, NamedTuple
 
 from physix.engine.events import (
     EpisodeFinished,
+    EpisodeLabelled,
     EpisodeStarted,
     Event,
     HypothesisSubmitted,
@@ -21,6 +22,7 @@ from physix.engine.events import (
     RewardComputed,
     SimulationRun,
 )
+from physix.engine.labels import relabelled
 from physix.engine.outcome import is_better
 from physix.errors import ConflictError
 from physix.store.moments import microseconds, moment
@@ -82,6 +84,9 @@ class Tally:
         """Take in the event of a type and version, recorded at a time, and what its row shows."""
         if kind in HALF_TURN:
             return
+        if kind == LABELLED:
+            self.version = version  # and nothing else: it is part of no turn, and takes no time
+            return
         if version == 1:
             self.started_at = at
         self.version, self.updated_at, self.length = version, at, at - self.started_at
@@ -111,6 +116,8 @@ class Tally:
 
 # Half a turn is nothing to show: its RewardComputed commits with it.
 HALF_TURN = frozenset({"HypothesisSubmitted", "SimulationRun"})
+LABELLED = EpisodeLabelled.__name__
+NUL = "\0"
 TALLIED = tuple(Tally.__dataclass_fields__)  # columns of an episode's row
 tallied = attrgetter(*TALLIED)
 
@@ -180,7 +187,37 @@ def project(recorded: Sequence[RecordedEvent]) -> EpisodeRow:
         episode_id=recorded[0].episode_id,
         position=recorded[0].position,
         matches=tuple(one.event.reward.match for one in recorded if isinstance(one.event, RewardComputed)),
+        labels=labels_after(started.labels, [one.event for one in recorded]),
     )
+
+
+def labels_after(labels: Mapping[str, str], events: Iterable[Event]) -> dict[str, str]:
+    """Return labels, as lists hold them, after the changes among some events."""
+    for event in events:
+        if isinstance(event, EpisodeLabelled):
+            labels = relabelled(labels, event.labels)
+    return {storable(name): storable(value) for name, value in labels.items()}
+
+
+def said(recorded: Iterable[RecordedEvent]) -> Iterator[str]:
+    """Yield the text that a list is searched for: what a policy said, and the labels of a tagged episode."""
+    labels: dict[str, str] = {}
+    tagged = False
+    for one in recorded:
+        match one.event:
+            case HypothesisSubmitted() as asked:
+                told = (asked.equation, asked.parse.canonical, asked.rationale, asked.raw_completion)
+                yield from (storable(text) for text in told if text)
+            case PolicyFailed(raw_completion=reply) if reply is not None:
+                yield storable(reply)
+            case EpisodeStarted():
+                labels = dict(one.event.labels)
+            case EpisodeLabelled():
+                labels, tagged = relabelled(labels, one.event.labels), True
+            case _:
+                pass
+    if tagged:
+        yield from (storable(text) for label in labels.items() for text in label)
 
 
 def _as_read(tally: Tally) -> dict[str, Any]:
@@ -230,4 +267,4 @@ def project_turns(recorded: Sequence[RecordedEvent]) -> list[TurnRow]:
 def storable(text: str) -> str:
     """Return text as a projection may hold it."""
     # PostgreSQL has no text with NUL in it; the event itself keeps what came.
-    return text.replace("\0", "\ufffd")
+    return text.replace(NUL, "\ufffd")

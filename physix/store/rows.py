@@ -5,8 +5,8 @@ The tables of `physix.store.sql.schema` and the views of the HTTP API derive fro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, Literal, Protocol
 
@@ -17,6 +17,7 @@ from sqlmodel._compat import SQLModelConfig
 
 from physix.engine.events import Door
 from physix.engine.ports import EventLog
+from physix.engine.systems.task import is_measured
 from physix.limits import MAX_COMMAND_ID, MAX_EPISODE_ID
 from physix.store.moments import microseconds, moment
 
@@ -113,6 +114,7 @@ class EpisodeRow(EpisodeFields):
     position: int  # of its first event: the order of the list
     version: int
     matches: tuple[float, ...]  # r_match per turn
+    labels: dict[str, str]  # those it started with, and what was put on it since
 
 
 # Whose place in an order by worth may be told: of all; of what is played through the page, on measured data
@@ -125,9 +127,15 @@ OPEN_DOOR: Final[Door] = "interactive"
 class EpisodeFilter:
     """Which episodes to list; None means any.
 
-    `text` is looked for in id, title and policy; `since` and `until` bound the start, in UTC.
-    `run` and `step` are the labels that training gives its rollouts. `ranked` is for orders by what turns
-    were worth: an order tells what the rows do not.
+    `text` is looked for, in any case, in id, title and policy; one of three characters or more also in all
+    that the policy said (equations, the reasons given, replies of a model), and in the labels of an episode
+    that somebody has tagged. `since` and `until` bound the start, in UTC.
+    `run` and `step` are the labels that training gives its rollouts; of other `labels`, None is any value.
+    `ranked` is for orders by what turns were worth: an order tells what the rows do not.
+
+    Of a task whose truth is held back, what was said and what people put on it tell too much. To the
+    public, its episodes are found by their names, run and step alone, and those of an evaluation task not by
+    their system or its tier either.
     """
 
     system: str | None = None
@@ -140,7 +148,9 @@ class EpisodeFilter:
     until: datetime | None = None  # exclusive
     run: str | None = None
     step: str | None = None
-    public: bool = False  # an evaluation task is not found by its system, nor by the tier of it
+    labels: Mapping[str, str | None] = field(default_factory=dict)
+    public: bool = False  # the truth of evaluation tasks is held back,
+    holds_sampled: bool = False  # and if public, that of all sampled ones
     ranked: Ranked = "all"
 
     @property
@@ -148,6 +158,12 @@ class EpisodeFilter:
         """Whether being listed tells which system an episode is on, or narrows it."""
         return self.system is not None or self.tier is not None
 
+    def holds_back(self, system_id: str, seed: int | None) -> bool:
+        """Tell whether the truth of a task is held back from whoever asks."""
+        return self.public and not is_measured(system_id) and (self.holds_sampled or seed is None)
+
+
+TRIGRAM = 3  # characters: a shorter text is looked for in names alone
 
 SortKey = Literal["started", "system", "policy", "outcome", "turns", "match", "total", "length"]
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from physix.engine.events import (
     EpisodeFinished,
+    EpisodeLabelled,
     EpisodeStarted,
     Event,
     HypothesisSubmitted,
@@ -17,7 +18,7 @@ from physix.engine.events import (
 from physix.engine.systems.task import is_evaluation, is_measured
 from physix.errors import BadInputError, ConflictError
 from physix.limits import MAX_COMMAND_ID, MAX_EPISODE_ID
-from physix.store.rows import OPEN_DOOR, EpisodeFilter, EpisodeRow
+from physix.store.rows import OPEN_DOOR, TRIGRAM, EpisodeFilter, EpisodeRow
 
 
 def check_ids(episode_id: str, command_id: str | None) -> None:
@@ -68,8 +69,11 @@ def check_append(
         raise ConflictError(
             f"Episode {episode_id} is at version {version}, not {expected_version}; another writer was first."
         )
+    labels = bool(events) and all(isinstance(event, EpisodeLabelled) for event in events)
+    if place is not None and labels:
+        return
     if place is not None and place.status == "finished":
-        raise ConflictError(f"Episode {episode_id} finished at version {version}; nothing follows.")
+        raise ConflictError(f"Episode {episode_id} finished at version {version}; only labels may follow.")
     if not _is_whole(events, first=place is None, next_turn=(place.turns if place else 0) + 1):
         shape = ", ".join(type(event).__name__ for event in events) or "nothing"
         raise ConflictError(f"Episode {episode_id} at version {version} cannot take on {shape}.")
@@ -101,13 +105,14 @@ def _is_whole(events: Sequence[Event], *, first: bool, next_turn: int, copied: i
     return not rest or (len(rest) == 1 and isinstance(rest[0], EpisodeFinished))
 
 
-def wanted_labels(wanted: EpisodeFilter) -> dict[str, str]:
-    """Return the labels that an episode must have started with."""
-    return {name: value for name in ("run", "step") if (value := getattr(wanted, name)) is not None}
+def wanted_labels(wanted: EpisodeFilter) -> dict[str, str | None]:
+    """Return the labels that an episode must have; None: with any value."""
+    trained = {name: value for name in ("run", "step") if (value := getattr(wanted, name)) is not None}
+    return {**wanted.labels, **trained}
 
 
-def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
-    """Tell whether a list with this filter shows the row, labels aside: rows have none."""
+def matches_filter(row: EpisodeRow, wanted: EpisodeFilter, said: Iterable[str] = ()) -> bool:
+    """Tell whether a list with this filter shows the row of an episode, on which this was said."""
     if wanted.public and wanted.names_system and is_evaluation(row.system_id, row.seed):
         return False
     if wanted.ranked != "all" and not (
@@ -116,6 +121,12 @@ def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
         or (wanted.ranked == "sampled" and not is_evaluation(row.system_id, row.seed))
     ):
         return False
+    held = wanted.holds_back(row.system_id, row.seed)
+    if held and wanted.labels:
+        return False
+    for name, value in wanted_labels(wanted).items():
+        if name not in row.labels or value not in (None, row.labels[name]):
+            return False
     exact = (
         (wanted.system, row.system_id),
         (wanted.policy, row.policy),
@@ -130,4 +141,6 @@ def matches_filter(row: EpisodeRow, wanted: EpisodeFilter) -> bool:
     if wanted.until is not None and row.started_at >= wanted.until:
         return False
     text = (wanted.text or "").lower()
-    return any(text in field.lower() for field in (row.episode_id, row.title, row.policy))
+    if any(text in name.lower() for name in (row.episode_id, row.title, row.policy)):
+        return True
+    return not held and len(text) >= TRIGRAM and any(text in one.lower() for one in said)

@@ -201,7 +201,9 @@ async def import_file(log: Log, path: Path) -> Imported:
     return Imported(events=appended + new, known=known + old, episodes=episodes)
 
 
-_COMPLETE = frozenset({"EpisodeStarted", "RewardComputed", "PolicyFailed", "EpisodeFinished"})
+_COMPLETE = frozenset(
+    {"EpisodeStarted", "RewardComputed", "PolicyFailed", "EpisodeLabelled", "EpisodeFinished"}
+)
 
 
 async def _append_all(log: Log, chunks: list[list[Line]]) -> tuple[int, int]:

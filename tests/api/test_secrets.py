@@ -123,6 +123,7 @@ def recorded_secrets(db: Path, episode_ids: list[str]) -> dict[str, str]:
 NEAR = "d2theta/dt2 = -2.5*theta - 0.125*dtheta"
 FLAT = "d2x/dt2 = -1.0; d2y/dt2 = -1.0"
 BODIES: dict[str, list[dict[str, Any]]] = {
+    "/api/episodes/{episode_id}/labels": [{"labels": {"seen": ""}}, {"labels": {"answer": None}}],
     "/interactive/sessions/{episode_id}/fork": [{"turn": 0}, {"turn": 1}, {"turn": 1, "policy": "search"}],
     "/interactive/sessions/{episode_id}/step": [{"equation": "d2x/dt2 = -1.0; d2y/dt2 = -1.0"}],
     "/interactive/sessions/{episode_id}/preview": [{"equation": "d2theta/dt2 = -theta"}],
@@ -150,7 +151,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "/mcp": [{"jsonrpc": "2.0", "id": 1, "method": "tools/list"}],
 }
 QUERIES: dict[str, list[str]] = {
-    "/api/episodes": ["", "?limit=200", "?status=finished", "?sort=-match", "?q=EPISODE"],
+    "/api/episodes": ["", "?limit=200", "?status=finished", "?sort=-match", "?q=EPISODE", "?label=answer"],
     "/api/episodes/told": ["?episode=EPISODE"],
     "/api/episodes/export": ["?episode=EPISODE"],
     "/api/datasets/sft": ["", "?render=tool"],
@@ -186,9 +187,9 @@ def requests(document: dict[str, Any], there: Population) -> Iterator[Asked]:
                     if method == "get":
                         for query in QUERIES.get(path, [""]):
                             yield Asked(path, "GET", address + query.replace("EPISODE", episode_id), None)
-                    for body in BODIES.get(path, [{}]) if method == "post" else []:
+                    for body in BODIES.get(path, [{}]) if method in ("post", "patch") else []:
                         text = json.dumps(body).replace("EPISODE", episode_id)
-                        yield Asked(path, "POST", address, json.loads(text))
+                        yield Asked(path, method.upper(), address, json.loads(text))
 
 
 def read(client: httpx.Client, asked: Asked) -> tuple[int, str]:
@@ -228,6 +229,10 @@ def test_no_route_tells_a_player_a_secret(
         there = populate(client)
         task, truth = split_task(**EVALUATION)
         held = [*there.evaluation, there.owned[0]]
+        for episode_id in there.evaluation:
+            note = {"labels": {"answer": truth.equation}}
+            noted = client.patch(f"/api/episodes/{episode_id}/labels", json=note, headers=OPERATOR)
+            assert noted.json()["labels"]["answer"] == truth.equation
         secrets = secrets_of(task, truth) | {json.dumps(task.system_id): "system"}
         if hold_truth:
             secrets |= secrets_of(*sample_task("damped_pendulum", 424_242))
@@ -255,6 +260,15 @@ def test_no_route_tells_a_player_a_secret(
         )
         named = client.get("/api/episodes", params={"system": task.system_id}).json()
         assert named["items"] == []
+        # Nor is a held task found by what was said or put on it: each hit would tell of its law.
+        for sought in (
+            {"q": str(truth.equation)[:60]},
+            {"q": "0.375*"},
+            {"q": "answer"},
+            {"label": "answer"},
+        ):
+            found = client.get("/api/episodes", params={**sought, "limit": 200}).json()["items"]
+            assert not {row["episode_id"] for row in found} & set(held), sought
         rows = client.get("/api/episodes", params={"limit": 200}).json()["items"]
         assert {row["system_id"] for row in rows if row["episode_id"] in there.evaluation} == {"unnamed"}
 
@@ -262,6 +276,8 @@ def test_no_route_tells_a_player_a_secret(
         client.headers.update(OPERATOR)
         told = "".join(client.get(f"/api/episodes/{episode_id}").text for episode_id in there.evaluation)
         assert json.dumps(truth.equation) in told
+        said = client.get("/api/episodes", params={"q": str(truth.equation)[:60]}).json()["items"]
+        assert set(there.evaluation) <= {row["episode_id"] for row in said}
         assert any(text in told for text, what in secrets.items() if what == "generalisation")
 
 

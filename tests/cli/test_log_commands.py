@@ -38,6 +38,26 @@ def test_a_log_is_listed_counted_and_rebuilt(played: Path) -> None:
     assert physix("log", "rebuild", "--db", db) == "2 episodes rebuilt\n"
 
 
+def test_an_episode_is_labelled_and_found_by_label_and_by_what_was_said(tmp_path: Path) -> None:
+    db = f"sqlite:///{tmp_path}/log.db"
+    name = json.loads(physix("run", "--system", "free_fall", "--seed", "3", "--db", db, "--json"))[
+        "episode_id"
+    ]
+    assert physix("log", "label", name, "good", "paper=fig 2", "--note", "Ω", "--db", db) == (
+        "good\nnote = Ω\npaper = fig 2\n"
+    )
+    told = physix("log", "label", name, "--remove", "good", "--db", db, "--json")
+    assert json.loads(told) == {"episode_id": name, "labels": {"note": "Ω", "paper": "fig 2"}}
+    for options in (("--label", "paper=fig 2"), ("--label", "note"), ("--search", "d2y/dt2 = ")):
+        (row,) = physix("log", "list", *options, "--db", db, "--json").splitlines()
+        assert json.loads(row)["labels"] == {"note": "Ω", "paper": "fig 2"}
+    assert physix("log", "list", "--label", "good", "--db", db, "--json") == ""
+    for wrong in (("log", "label", name), ("log", "label", name, "a", "--remove", "a")):
+        done = CliRunner().invoke(app, [*wrong, "--db", db])
+        assert isinstance(done.exception, BadInputError)
+    assert json.loads(physix("log", "verify", "--db", db, "--json").splitlines()[-1])["differences"] == 0
+
+
 def test_a_moved_and_an_archived_log_show_what_the_first_one_shows(played: Path, tmp_path: Path) -> None:
     db, copy = f"sqlite:///{played}", f"sqlite:///{tmp_path}/copy.db"
     rows = physix("log", "list", "--db", db, "--json")

@@ -6,7 +6,7 @@ from physix.engine import RecordedEvent
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, EpisodeOrder, Log, open_log
 from physix.store.archive import archive_finished
-from physix.store.contract_events import finished, started, turn
+from physix.store.contract_events import finished, labelled, started, turn
 
 
 async def archived(log: Log, folder: Path) -> list[str]:
@@ -27,6 +27,7 @@ async def fill(log: Log, count: int) -> None:
 async def test_an_archive_reads_as_the_log_it_came_from(tmp_path: Path) -> None:
     async with open_log("memory://") as log:
         await fill(log, 150)
+        await log.append("e007", (labelled(good="", note="Ω"),), expected_version=8)
         assert len(await archived(log, tmp_path)) == 149
         only_finished = EpisodeFilter(status="finished")
         expected = await log.list_episodes(only_finished, limit=20)
@@ -47,6 +48,8 @@ async def test_an_archive_reads_as_the_log_it_came_from(tmp_path: Path) -> None:
             assert await archive.read("e000") == ()
             assert await archive.list_turns(["e007"]) == await log.list_turns(["e007"])
             assert await everything(archive) == events
+            tagged = EpisodeFilter(labels={"good": ""})
+            assert await archive.list_episodes(tagged) == await log.list_episodes(tagged)
 
 
 async def everything(log: Log) -> list[RecordedEvent]:

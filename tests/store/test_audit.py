@@ -178,6 +178,46 @@ async def test_an_honest_log_walks_clean_and_its_head_stays_in_the_chain(new_url
     assert later.head != audit.head
 
 
+async def test_labels_given_later_are_sealed_and_walk_clean(new_url: NewUrl) -> None:
+    url = new_url()
+    await write(url)
+    async with open_log(url) as log:
+        engine = EpisodeEngine(log)
+        await engine.label("a", {"good": "", "note": "one"})
+        await engine.label("a", {"good": None, "note": "two"}, command_id="c")
+        await engine.label("b", {"good": ""})
+    audit, told = await examine(url)
+    assert (told, audit.events) == (set(), 22)
+    tamper(url, edit(22, "labels", "good", value="forged"))
+    _, told = await examine(url)
+    assert "9 labels.good" in told
+    assert any(one.startswith("22 ") for one in told)
+
+
+@pytest.mark.parametrize(
+    ("statement", "expected"),
+    [
+        ("DELETE FROM labels WHERE name = 'note'", "1 labels.note"),
+        ("UPDATE labels SET value = 'one' WHERE name = 'note'", "1 labels.note"),
+        ("INSERT INTO labels VALUES (1, 'good', '')", "1 labels.good"),
+        ("DELETE FROM events WHERE position = 21", "22 position"),
+    ],
+)
+async def test_tampering_with_labels_given_later_is_named(
+    new_url: NewUrl, statement: str, expected: str
+) -> None:
+    url = new_url()
+    await write(url)
+    async with open_log(url) as log:
+        engine = EpisodeEngine(log)
+        await engine.label("a", {"good": "", "note": "one"})
+        await engine.label("a", {"good": None, "note": "two"})
+        await play(engine, "b", 2)
+    tamper(url, run(statement))
+    _, told = await examine(url)
+    assert expected in told
+
+
 @pytest.mark.parametrize("kind", TAMPERED)
 async def test_tampering_is_named_with_its_place(new_url: NewUrl, kind: str) -> None:
     url = new_url()

@@ -21,7 +21,7 @@ from physix.errors import StorageError
 from physix.store import EpisodeFilter, open_log
 from physix.store.codec import decode, encode
 from physix.store.contract import LogContract, OpenLog
-from physix.store.contract_events import finished, started, turn
+from physix.store.contract_events import finished, labelled, started, turn
 from physix.store.sql.log import SqlLog
 from physix.store.sql.migrate import HEAD, alembic_config
 from physix.store.sql.schema import metadata
@@ -47,7 +47,7 @@ class TestPostgresLog(LogContract):
         return partial(open_log, postgres.new_database())
 
 
-@pytest.mark.parametrize("event", [started(), *turn(1), finished()])
+@pytest.mark.parametrize("event", [started(), *turn(1), labelled(a="", b=None), finished()])
 def test_every_event_survives_the_codec_bit_for_bit(event: object) -> None:
     encoded = encode(event)  # type: ignore[arg-type]  # all are events
     assert decode(encoded.type, SCHEMA_VERSION, encoded.payload, encoded.blob) == event

@@ -12,7 +12,7 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError
 
 from physix.engine.episode import fold
@@ -21,7 +21,8 @@ from physix.engine.outcome import outcome_of
 from physix.engine.verifier.types import Rejection
 from physix.store import EpisodeFilter, Log, open_backend, open_log
 from physix.store.codec import decode
-from physix.store.contract_events import finished, started, turn
+from physix.store.contract_events import finished, labelled, started, turn
+from physix.store.sql import said
 from physix.store.sql.log import SqlLog
 from physix.store.sql.migrate import HEAD, alembic_config, migrate
 from physix.store.sql.schema import metadata
@@ -46,7 +47,8 @@ def database(url: str) -> Iterator[Connection]:
 
 async def episodes(log: SqlLog) -> list[tuple[object, ...]]:
     def rows(connection: Connection) -> list[tuple[object, ...]]:
-        return sorted(tuple(row) for row in connection.exec_driver_sql("SELECT * FROM episodes"))
+        queries = ("SELECT * FROM episodes ORDER BY position", "SELECT * FROM labels ORDER BY position, name")
+        return [tuple(row) for query in queries for row in connection.exec_driver_sql(query)]
 
     return await log.query(rows)
 
@@ -65,6 +67,13 @@ STREAMS: dict[str, list[tuple[Event, ...]]] = {
     "finished": [(started(),), turn(1), (*turn(2, match=0.99), finished("solved"))],
     "abandoned at once": [(started(),), (finished(),)],
     "all at once": [(started(), *turn(1))],
+    "labelled": [
+        (replace(started(), labels={"run": "r"}),),
+        (labelled(good="", note="one"),),
+        turn(1),
+        (finished(),),
+        (labelled(good=None, note="two \0"),),
+    ],
     "text that PostgreSQL has not": [
         (started(),),
         (replace(turn(1)[0], equation="y\0\\u0000"), *turn(1)[1:]),
@@ -87,7 +96,11 @@ async def test_incremental_and_rebuilt_projections_are_equal_row_for_row(new_url
         before = await episodes(log)
         assert await log.rebuild() == len(STREAMS)
         assert await episodes(log) == before
-        assert len(before) == len(STREAMS)
+        assert len(before) == len(STREAMS) + 2  # labels
+        with log.backend.writer.begin() as connection:
+            connection.execute(text("DELETE FROM labels"))
+        await log.rebuild()
+        assert await episodes(log) == before
 
 
 async def test_a_rebuilt_list_is_still_narrowed_to_a_step_of_a_run(new_url: NewUrl) -> None:
@@ -103,6 +116,46 @@ async def test_a_rebuilt_list_is_still_narrowed_to_a_step_of_a_run(new_url: NewU
         ):
             page = await log.list_episodes(wanted)
             assert [row.episode_id for row in page.items] == found
+
+
+async def found(log: Log, part: str) -> tuple[list[str], int]:
+    page = await log.list_episodes(EpisodeFilter(text=part))
+    return [row.episode_id for row in page.items], page.total
+
+
+@pytest.mark.parametrize("common", [1, 2_000])
+async def test_what_was_said_is_found_before_and_after_it_is_indexed(
+    new_url: NewUrl, monkeypatch: pytest.MonkeyPatch, common: int
+) -> None:
+    monkeypatch.setattr(said, "_COMMON", common)
+    monkeypatch.setattr(said, "_CHUNK", 2)
+    monkeypatch.setattr(said, "_CHUNKS", 1)
+    url = new_url()
+    async with open_log(url) as log:
+        assert isinstance(log, SqlLog)
+        for i in range(5):
+            await log.append(
+                f"e{i}", (started(), *turn(1, equation=f"d2y/dt2 = -{i}*drag")), expected_version=0
+            )
+        # Each search indexes two of the hypotheses, at 2, 6, 10, 14 and 18; what waits is read.
+        for reached in (6, 14, 18, 18):
+            assert await found(log, "*drag") == (["e4", "e3", "e2", "e1", "e0"], 5)
+            assert await log.query(said.indexed_to) == reached
+        assert await found(log, "3*drag") == (["e3"], 1)
+    async with open_log(url, read_only=True) as log:
+        assert await found(log, "-1*DRAG") == (["e1"], 1)
+
+
+async def test_without_an_index_what_was_said_is_read(new_url: NewUrl) -> None:
+    url = new_url()
+    async with open_log(url) as log:
+        assert isinstance(log, SqlLog)
+        await write_streams(log)
+        with log.backend.writer.begin() as connection:
+            connection.execute(text("DROP TABLE search_said"))
+        names = {name for name, appends in STREAMS.items() if len(sum(appends, ())) > 3}
+        assert set((await found(log, "DT2 = -9.5"))[0]) == names
+        assert await log.query(said.indexed_to) is None
 
 
 async def test_a_row_says_what_the_engine_says_an_episode_came_to(new_url: NewUrl) -> None:

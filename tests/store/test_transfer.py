@@ -9,7 +9,7 @@ import pytest
 
 from physix.errors import BadInputError, ConflictError
 from physix.store import EpisodeFilter, Log, open_log
-from physix.store.contract_events import finished, started, turn
+from physix.store.contract_events import finished, labelled, started, turn
 from physix.store.transfer import Imported, export_lines, import_file
 
 NewUrl = Callable[[], str]
@@ -20,6 +20,8 @@ async def filled(log: Log) -> None:
     await log.append("b", (started(), *turn(1)), expected_version=0)
     await log.append("a", turn(1, match=1 / 3), expected_version=1)
     await log.append("a", (*turn(2), finished("solved")), expected_version=4)
+    await log.append("b", (labelled(good=""),), expected_version=4)
+    await log.append("a", (labelled(good="", note="Ω"),), expected_version=8, command_id="c")
 
 
 async def export(log: Log, path: Path) -> None:
@@ -34,14 +36,16 @@ async def test_what_is_exported_can_be_imported_into_any_database(new_url: NewUr
         await export(log, path)
         original = await log.read_all()
     async with open_log(new_url()) as log:
-        assert await import_file(log, path) == Imported(events=12, known=0, episodes=2)
+        assert await import_file(log, path) == Imported(events=14, known=0, episodes=2)
         copied = await log.read_all()
         kept = {(one.episode_id, one.version): (one.event, one.recorded_at) for one in copied}
         assert kept.keys() == {(one.episode_id, one.version) for one in original}
         assert all(kept[one.episode_id, one.version][0] == one.event for one in original)
         assert kept["a", 1][1] == original[0].recorded_at
-        assert await import_file(log, path) == Imported(events=0, known=12, episodes=2)
+        assert await import_file(log, path) == Imported(events=0, known=14, episodes=2)
         assert (await log.list_episodes(EpisodeFilter())).total == 2
+        (row,) = (await log.list_episodes(EpisodeFilter(labels={"note": "Ω"}))).items
+        assert row.labels == {"good": "", "note": "Ω"}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from threadpoolctl import threadpool_limits
 
+from physix.engine.events import EpisodeStarted
 from physix.errors import BadInputError
 from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.store import open_log
@@ -64,7 +65,8 @@ def test_every_rollout_is_an_episode_with_masked_feedback(
     async def labels() -> dict[str, str]:
         async with open_log(db) as log:
             (started, *_) = await log.read(played[0].episode_id)
-            return dict(started.event.labels)  # type: ignore[union-attr]
+            assert isinstance(started.event, EpisodeStarted)
+            return started.event.labels
 
     assert anyio.run(labels) == {"run": "r1", "step": "7", "group": "spring_mass/5", "sample": "0"}
 

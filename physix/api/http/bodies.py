@@ -14,6 +14,9 @@ from physix.limits import (
     MAX_COLUMN_NAME,
     MAX_FILE_COLUMNS,
     MAX_HOLD_BACK,
+    MAX_LABEL_NAME,
+    MAX_LABEL_VALUE,
+    MAX_LABELS,
     MAX_MEMBERS,
     MAX_POLICY_NAME,
     MAX_RECORDED_EQUATION,
@@ -117,6 +120,15 @@ class HypothesisBody(Body):
     equation: str = Field(max_length=MAX_RECORDED_EQUATION)
     params: dict[str, Finite | None] = Field(default_factory=dict, max_length=MAX_RECORDED_PARAMS)
     rationale: str = Field(default="", max_length=MAX_RECORDED_RATIONALE)
+
+
+class LabelsBody(Body):
+    """What to put on an episode: a tag has an empty value, the note is `note`, null takes a label away."""
+
+    labels: dict[
+        Annotated[str, Field(min_length=1, max_length=MAX_LABEL_NAME)],
+        Annotated[str, Field(max_length=MAX_LABEL_VALUE)] | None,
+    ] = Field(min_length=1, max_length=MAX_LABELS)
 
 
 class PolicyBody(Body):

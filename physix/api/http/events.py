@@ -17,6 +17,7 @@ from physix.engine.events import (
     Door,
     EpisodeConfig,
     EpisodeFinished,
+    EpisodeLabelled,
     EpisodeStarted,
     ForkPoint,
     HypothesisSubmitted,
@@ -110,6 +111,13 @@ class FailedEvent(_Moving):
     payload: PolicyFailed
 
 
+class LabelledEvent(_Envelope):
+    """Somebody tagged the episode, or wrote a note on it."""
+
+    type: Literal["EpisodeLabelled"] = "EpisodeLabelled"
+    payload: EpisodeLabelled
+
+
 class FinishedEvent(_Moving):
     """The episode ended."""
 
@@ -118,7 +126,13 @@ class FinishedEvent(_Moving):
 
 
 PublicEvent = Annotated[
-    StartedEvent | SubmittedEvent | SimulatedEvent | RewardedEvent | FailedEvent | FinishedEvent,
+    StartedEvent
+    | SubmittedEvent
+    | SimulatedEvent
+    | RewardedEvent
+    | FailedEvent
+    | LabelledEvent
+    | FinishedEvent,
     Field(discriminator="type"),
 ]
 PUBLIC_EVENT: TypeAdapter[PublicEvent] = TypeAdapter(PublicEvent)
@@ -168,6 +182,8 @@ def public_event(recorded: RecordedEvent, outcome: Outcome, told: Told) -> Publi
             # An agent may read this stream while it plays: correctness is told by the episode, once it ended.
             generalisation = event.generalisation if told.generalisation else None
             payload = replace(event, correctness=None, generalisation=generalisation)
+        case EpisodeLabelled() if not told.labels:
+            payload = replace(event, labels={})
         case _:
             payload = event
     return PUBLIC_EVENT.validate_python(

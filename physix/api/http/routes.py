@@ -11,7 +11,7 @@ from typing import Annotated, cast, get_args
 from anyio import CapacityLimiter, to_thread
 from anyio.lowlevel import checkpoint
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from physix.api.access import Access, Caller, require_open
@@ -22,6 +22,7 @@ from physix.api.live.streams import episode_stream, log_stream, resume_after
 from physix.api.quota import bill, costs
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
 from physix.engine.discovery import Discovery
+from physix.engine.labels import labels_in
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.measured import MeasuredTask, Role, Table, all_roles, measured_task, read_table
 from physix.engine.systems.task import Task, Trajectory, Truth
@@ -43,7 +44,9 @@ from physix.limits import (
     MAX_CURSOR,
     MAX_EXPORTED,
     MAX_FOLLOWED,
+    MAX_LABEL_NAME,
     MAX_LABEL_VALUE,
+    MAX_LABELS,
     MAX_PAGE,
     MAX_POLICY_NAME,
     MAX_POSITION,
@@ -143,6 +146,10 @@ async def episodes(
     q: Annotated[str | None, Query(max_length=MAX_SEARCH_TEXT)] = None,
     run: Annotated[str | None, Query(max_length=MAX_LABEL_VALUE)] = None,
     step: Annotated[str | None, Query(max_length=16)] = None,
+    label: Annotated[
+        list[Annotated[str, Field(min_length=1, max_length=MAX_LABEL_NAME + 1 + MAX_LABEL_VALUE)]] | None,
+        Query(max_length=MAX_LABELS, description="a label that it has, as `name` or `name=value`"),
+    ] = None,
     sort: Annotated[str, Query(pattern=_SORT)] = "-started",
     cursor: Annotated[str | None, Query(max_length=MAX_CURSOR)] = None,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
@@ -161,7 +168,9 @@ async def episodes(
         text=q,
         run=run,
         step=step,
+        labels=labels_in(label or []),
         public=not caller.operator,
+        holds_sampled=caller.hold_truth,
         ranked=caller.ranked if by in _BY_WORTH else "all",
     )
     order = EpisodeOrder(by=by, descending=sort.startswith("-"))
@@ -201,6 +210,21 @@ async def export_episodes(
 async def episode(wired: Wired, caller: Caller, episode_id: str) -> views.EpisodeView:
     """Return one episode as it stands."""
     return await _view(wired, caller, await wired.engine.load(episode_id))
+
+
+@router.patch("/api/episodes/{episode_id}/labels", dependencies=[costs("turns")])
+async def label_episode(
+    wired: Wired, caller: Caller, episode_id: str, body: bodies.LabelsBody, command_id: CommandId = None
+) -> views.EpisodeView:
+    """Tag an episode or write a note on it, running or ended; null takes a label away.
+
+    One that a client holds the token of, for that client or the operator. Labels that an episode started
+    with stay as they are.
+    """
+    caller.require_control((await wired.engine.load(episode_id)).started, episode_id)
+    return await _view(
+        wired, caller, await wired.engine.label(episode_id, body.labels, command_id=command_id)
+    )
 
 
 @router.get("/api/episodes/{episode_id}/turns/{turn}/prompt")

@@ -259,7 +259,8 @@ class EpisodeView(BaseModel):
     fingerprint: dict[str, str]
     forked_from: ForkPoint | None
     comparison_id: str | None
-    labels: dict[str, str]
+    labels: dict[str, str] = Field(description="tags have no value; the note is `note`")
+    fixed_labels: list[str] = Field(description="names of those it started with, which stay")
     started_at: datetime
     updated_at: datetime
 
@@ -298,7 +299,8 @@ class EpisodeView(BaseModel):
             fingerprint=started.fingerprint,
             forked_from=started.forked_from,
             comparison_id=started.comparison_id,
-            labels=started.labels,
+            fixed_labels=list(started.labels),
+            labels=dict(episode.labels if told.labels else started.labels),
             started_at=episode.started_at,
             updated_at=episode.updated_at,
         )
@@ -313,6 +315,7 @@ class EpisodeRowView(EpisodeFields):
         description="sum of the rewards as emitted"
     )
     matches: list[float]
+    labels: dict[str, str] = Field(description="none where the task's truth is held back from the caller")
 
     @classmethod
     def of(cls, row: EpisodeRow, access: Access) -> EpisodeRowView:
@@ -322,7 +325,7 @@ class EpisodeRowView(EpisodeFields):
         if held or (row.status == "running" and not access.operator):
             view.generalisation = None
         if held:
-            view.seed = None
+            view.seed, view.labels = None, {}
             if is_evaluation(row.system_id, row.seed):
                 view.system_id, view.tier = UNNAMED_SYSTEM, None
             if row.door != OPEN_DOOR:

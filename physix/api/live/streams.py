@@ -210,7 +210,7 @@ async def episode_stream(log: Log, episode_id: str, after: int, *, access: Acces
     """
     past = await log.read(episode_id)
     access.require_read(start_of(past), episode_id)
-    finished = bool(past) and isinstance(past[-1].event, EpisodeFinished)
+    finished = bool(_ended(past))
     if finished and after >= past[-1].version:
         return Response(status_code=204)
 

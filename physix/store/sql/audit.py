@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Row, text
 from physix.store.projection import Shown
 from physix.store.seals import START, Sealed, command_text, covered, differing, head_of, holds
 from physix.store.sql import schema
+from physix.store.sql.rebuild import labels_given, labels_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,7 @@ def audit(
             rows = connection.execute(text(_EVENTS), {"after": after, "end": end, "most": _READ}).all()
             if not rows:
                 break
+            walk.given = labels_given(connection, after, rows[-1].position)
             for row in rows:
                 walk.take(row)
             walk.compare_labels(connection.execute(text(_LABELS), {"after": after, "end": walk.position}))
@@ -116,6 +118,7 @@ class _Walk:
     names: dict[int, str] = field(default_factory=dict)  # episodes of the batch, by position
     outcomes: dict[int, str | None] = field(default_factory=dict)  # of a turn's simulation, by stream
     labels: dict[int, tuple[str, set[tuple[str, str]]]] = field(default_factory=dict)  # of first events
+    given: dict[int, list[str]] = field(default_factory=dict)  # what was put on the episodes since
 
     def take(self, row: Row[Any]) -> None:
         """Look at the next event."""
@@ -198,7 +201,8 @@ class _Walk:
     def _wanted(self, row: Row[Any], payload: dict[str, Any]) -> Shown:
         match row.type:
             case "EpisodeStarted":
-                labels = schema.labels_of(row.position, payload.get("labels", {}))
+                now = labels_now(payload, self.given.get(row.position, ()))
+                labels = schema.labels_of(row.position, now)
                 self.labels[row.position] = row.name or "", {(name, value) for _, name, value in labels}
             case "SimulationRun":
                 self.outcomes[row.stream] = payload["simulation"]["outcome"]

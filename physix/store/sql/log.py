@@ -30,7 +30,7 @@ from physix.store.rows import (
     TurnRow,
 )
 from physix.store.rules import check_ids
-from physix.store.sql import queries, schema
+from physix.store.sql import queries, said, schema
 from physix.store.sql.audit import Audit, audit, position_at
 from physix.store.sql.backend import Backend, is_from_driver, storage_error
 from physix.store.sql.hub import Hub
@@ -207,6 +207,8 @@ class SqlLog:
         limit: int = 50,
     ) -> EpisodePage:
         """See `Log.list_episodes`."""
+        if wanted.text and not self._read_only:
+            await self._off_loop(lambda: said.catch_up(self.backend))
         return await self.query(
             lambda connection: queries.page(connection, wanted, order, cursor, limit, self._counted)
         )
@@ -267,8 +269,15 @@ class SqlLog:
         """Run a read in a worker thread; errors of the driver become StorageError."""
 
         def run() -> T:
-            with self._translated(), self.backend.readers.connect() as connection:
+            with self.backend.readers.connect() as connection:
                 return query(connection)
+
+        return await self._off_loop(run)
+
+    async def _off_loop(self, work: Callable[[], T]) -> T:
+        def run() -> T:
+            with self._translated():
+                return work()
 
         return await to_thread.run_sync(run)
 

@@ -11,7 +11,7 @@ from physix.errors import StorageError
 if TYPE_CHECKING:
     from alembic.config import Config
 
-HEAD = "0004"
+HEAD = "0005"
 
 
 def migrate(connection: Connection) -> None:

@@ -14,24 +14,19 @@ from sqlalchemy import (
     Row,
     Select,
     String,
-    TextualSelect,
-    column,
     func,
-    or_,
     select,
-    text,
     tuple_,
     type_coerce,
 )
 
 from physix.engine.systems.task import MEASURED
-from physix.limits import MAX_COUNTED, MAX_PAGE, MAX_SEED
+from physix.limits import MAX_COUNTED, MAX_PAGE
 from physix.store.codec import Encoded
 from physix.store.moments import moment
 from physix.store.pages import Key, cursor_after, parse_cursor, total_of
 from physix.store.projection import storable
 from physix.store.rows import (
-    NEWEST_FIRST,
     OPEN_DOOR,
     CommandRow,
     EpisodeFilter,
@@ -42,7 +37,7 @@ from physix.store.rows import (
     TurnRow,
 )
 from physix.store.rules import wanted_labels
-from physix.store.sql import schema
+from physix.store.sql import said, schema
 from physix.store.stored import Stored
 
 _first = schema.events.alias("first")
@@ -122,17 +117,7 @@ def page(
     after = parse_cursor(cursor, order)
     size = max(1, min(limit, MAX_PAGE))
     conditions = conditions_of(connection, wanted)
-    conditions += [_labelled(name, value) for name, value in wanted_labels(wanted).items()]
     total = total_of(cursor)
-    part = storable(wanted.text or "")
-    if wanted == EpisodeFilter(text=wanted.text, public=wanted.public) and _is_searchable(connection, part):
-        # Nothing but a name is asked for: however many have it, only so many are looked up.
-        if total is None:
-            some = _search(part, limit=MAX_COUNTED).subquery()
-            total = connection.execute(select(func.count()).select_from(some)).scalar_one()
-        if order == NEWEST_FIRST:
-            before = after[1] if after is not None else MAX_SEED
-            conditions = [schema.episodes.c.position.in_(_search(part, before=before, limit=size + 1))]
     if total is None:
         total = _shown(connection, conditions) if conditions else counted.total(connection)
     ordered = _Ordered(connection, conditions, _SORT_KEYS[order.by])
@@ -152,6 +137,9 @@ def _shown(connection: Connection, conditions: Sequence[ColumnElement[bool]]) ->
     """Return how many episodes a filter shows, no more than MAX_COUNTED."""
     some = select(schema.episodes.c.position).where(*conditions).limit(MAX_COUNTED).subquery()
     return int(connection.execute(select(func.count()).select_from(some)).scalar_one())
+
+
+_NEAR = 5_000  # episodes among which a page is looked for: a filter that leaves one in a hundred fills it
 
 
 class _Ordered:
@@ -232,12 +220,13 @@ _SORT_KEYS: dict[SortKey, ColumnElement[Any]] = {
 }
 
 
-def _labelled(label: str, value: str) -> ColumnElement[bool]:
-    """Return that an episode started with a label."""
+def _labelled(label: str, value: str | None) -> ColumnElement[bool]:
+    """Return that an episode has a label, of any value if None."""
     table = schema.labels.c
-    return schema.episodes.c.position.in_(
-        select(table.position).where(table.name == label, table.value == storable(value))
-    )
+    found = select(table.position).where(table.name == storable(label))
+    if value is not None:
+        found = found.where(table.value == storable(value))
+    return schema.episodes.c.position.in_(found)
 
 
 def rows_of(connection: Connection, episode_ids: Sequence[str]) -> list[EpisodeRow]:
@@ -245,40 +234,6 @@ def rows_of(connection: Connection, episode_ids: Sequence[str]) -> list[EpisodeR
     table = schema.episodes.c
     query = select(schema.episodes).where(table.episode_id.in_(episode_ids)).order_by(table.position)
     return _rows(connection, connection.execute(query))
-
-
-def _named(connection: Connection, part: str) -> ColumnElement[bool]:
-    """Return that id, title or policy holds a text, in any case."""
-    table = schema.episodes.c
-    part = storable(part)
-    if _is_searchable(connection, part):
-        return table.position.in_(_search(part))
-    # PostgreSQL finds it by pg_trgm's index, if it has that.
-    pattern = f"%{part.translate(_ESCAPED)}%"
-    columns = (table.episode_id, table.title, table.policy)
-    return or_(*(one.ilike(pattern, escape="/") for one in columns))
-
-
-_NEAR = 5_000  # episodes among which a page is looked for: a filter that leaves one in a hundred fills it
-_TRIGRAM = 3  # characters: what is shorter is looked for row by row
-_ESCAPED = str.maketrans({"/": "//", "%": "/%", "_": "/_"})
-
-
-def _is_searchable(connection: Connection, part: str) -> bool:
-    if connection.dialect.name != "sqlite" or len(part) < _TRIGRAM:
-        return False
-    query = text("SELECT count(*) FROM sqlite_master WHERE name = 'search'")
-    return bool(connection.execute(query).scalar())
-
-
-def _search(part: str, *, before: int = MAX_SEED, limit: int = -1) -> TextualSelect:
-    """Return the positions of the newest episodes whose names hold a text, read along FTS5's own order."""
-    quoted = part.replace('"', '""')
-    query = text(
-        "SELECT rowid FROM search WHERE search MATCH :part AND rowid < :before "
-        "ORDER BY rowid DESC LIMIT :most"
-    )
-    return query.bindparams(part=f'"{quoted}"', before=before, most=limit).columns(column("rowid"))
 
 
 def conditions_of(connection: Connection, wanted: EpisodeFilter) -> list[ColumnElement[bool]]:
@@ -306,8 +261,10 @@ def conditions_of(connection: Connection, wanted: EpisodeFilter) -> list[ColumnE
     if wanted.until is not None:
         conditions.append(table.started_at < wanted.until)
     if wanted.text:
-        conditions.append(_named(connection, wanted.text))
-    return conditions
+        conditions.append(said.holds(connection, wanted))
+    if wanted.labels:
+        conditions.append(said.open_to(wanted))
+    return conditions + [_labelled(label, value) for label, value in wanted_labels(wanted).items()]
 
 
 def turns_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[TurnRow, ...]:
@@ -345,13 +302,23 @@ def commands_of(connection: Connection, episode_ids: Sequence[str]) -> tuple[Com
 def _rows(connection: Connection, found: Iterable[Row[Any]]) -> list[EpisodeRow]:
     rows = list(found)
     matches: dict[int, list[float]] = {row.position: [] for row in rows}
+    labels: dict[int, dict[str, str]] = {row.position: {} for row in rows}
     events = schema.events.c
     query = select(events.stream, events.match).where(
         events.stream.in_(list(matches)), events.turn.is_not(None)
     )
     for stream, match in connection.execute(query.order_by(events.stream, events.turn)):
         matches[stream].append(match)
-    return [EpisodeRow.model_construct(**row._mapping, matches=tuple(matches[row.position])) for row in rows]
+    table = schema.labels.c
+    named = select(table.position, table.name, table.value).where(table.position.in_(list(labels)))
+    for position, label, value in connection.execute(named.order_by(table.position)):
+        labels[position][label] = value
+    return [
+        EpisodeRow.model_construct(
+            **row._mapping, matches=tuple(matches[row.position]), labels=labels[row.position]
+        )
+        for row in rows
+    ]
 
 
 def statistics(connection: Connection) -> dict[str, dict[str, int]]:

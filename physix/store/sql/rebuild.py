@@ -9,13 +9,14 @@ the payloads only each episode's first is read.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, text
 
-from physix.store.projection import HALF_TURN, Shown, Tally, opening_of_payload
+from physix.engine.labels import relabelled
+from physix.store.projection import HALF_TURN, LABELLED, Shown, Tally, opening_of_payload
 from physix.store.sql import schema
 from physix.store.sql.queries import last_position
 
@@ -37,6 +38,10 @@ WHERE type NOT IN ({", ".join(f"'{name}'" for name in sorted(HALF_TURN))}) AND
 """  # noqa: S608  # our own names
 _TOLD_AS_WRITTEN = _TOLD + "position > :low AND position <= :reach ORDER BY position"
 _TOLD_BY_EPISODE = _TOLD + "stream > :low AND stream <= :high ORDER BY stream, version"
+_GIVEN = f"""
+SELECT stream, payload FROM events
+WHERE type = '{LABELLED}' AND stream > :low AND stream <= :high ORDER BY stream, version
+"""  # noqa: S608  # our own name
 _DENSE = 4  # reading on in the order of writing is this much faster than finding event by event
 
 
@@ -99,6 +104,7 @@ def _rebuild_chunk(backend: Backend, connection: Connection, low: int, high: int
     for stream, kind, version, at, *seen in told.cursor.fetchall() if told.cursor else ():
         if low < stream <= high:
             tallies[stream].advance(kind, version, at, Shown(*seen))
+    given = labels_given(connection, low, high)
     rows: list[tuple[Any, ...]] = []
     labels: list[tuple[Any, ...]] = []
     for stream, name, told_text in connection.execute(text(_FIRST), bounds):
@@ -106,6 +112,22 @@ def _rebuild_chunk(backend: Backend, connection: Connection, low: int, high: int
         place = {"episode_id": name, "position": stream}
         row = {**place, **opening_of_payload(payload), **tallies[stream].columns()}
         rows.append(schema.episode_values(row))
-        labels += schema.labels_of(stream, payload.get("labels", {}))
+        labels += schema.labels_of(stream, labels_now(payload, given.get(stream, ())))
     backend.bulk_insert(connection, schema.episodes, rows)
     backend.bulk_insert(connection, schema.labels, labels)
+
+
+def labels_given(connection: Connection, low: int, high: int) -> dict[int, list[str]]:
+    """Return the payloads of what was put on the episodes that began between two positions, by stream."""
+    given: dict[int, list[str]] = defaultdict(list)
+    for stream, payload in connection.execute(text(_GIVEN), {"low": low, "high": high}):
+        given[stream].append(payload)
+    return given
+
+
+def labels_now(started: Mapping[str, Any], given: Iterable[str]) -> dict[str, str]:
+    """Return the labels of an episode from the payload of its first event and those of what was put on it."""
+    labels: Mapping[str, str] = started.get("labels", {})
+    for payload in given:
+        labels = relabelled(labels, orjson.loads(payload)["labels"])
+    return dict(labels)

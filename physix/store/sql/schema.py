@@ -14,13 +14,14 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from physix.limits import MAX_EPISODE_ID
-from physix.store.projection import storable
+from physix.store.projection import LABELLED, storable
 from physix.store.rows import Big, CommandRow, EpisodeFields
 
 metadata = MetaData()
 # By what a list is narrowed or sorted, each with an index that ends in the position.
 ORDERS = ("status", "outcome", "tier", "title", "turns", "best_match", "best_total", "length")
 _PRESENT = text("episode_id IS NOT NULL")
+_LABELLED = text(f"type = '{LABELLED}'")
 
 
 class _Table(SQLModel, registry=registry(metadata=metadata)):
@@ -41,6 +42,13 @@ class EventRecord(_Table, table=True):
             unique=True,
             sqlite_where=_PRESENT,
             postgresql_where=_PRESENT,
+        ),
+        Index(
+            "ix_events_labelled",
+            "stream",
+            "version",
+            sqlite_where=_LABELLED,
+            postgresql_where=_LABELLED,
         ),
     )
 
@@ -99,7 +107,7 @@ class EpisodeRecord(_Table, EpisodeFields, table=True):
 
 
 class LabelRecord(_Table, table=True):
-    """One label of an episode: a projection of its first event."""
+    """One label of an episode: a projection of its first event, and of what was put on it since."""
 
     __tablename__ = "labels"
     __table_args__ = (Index("ix_labels_value", "name", "value", "position"),)

@@ -142,6 +142,7 @@ def _engine(path: _Path, begin: str | None) -> Engine:
         # The driver's own BEGIN is deferred: it would take the write lock too late.
         connection.isolation_level = None
         connection.execute("PRAGMA cache_size=-65536")
+        connection.create_function("folded", 1, str.lower, deterministic=True)
         if path.read_only:
             return
         # Only a new file takes it. Measured (`physix bench log`): for one caller a commit writes whole

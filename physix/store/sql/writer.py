@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Row, select
 
 from physix.engine.events import (
     SCHEMA_VERSION,
+    EpisodeLabelled,
     EpisodeStarted,
     Event,
     RecordedEvent,
@@ -29,7 +30,7 @@ from physix.engine.events import (
 from physix.errors import ConflictError, PhysixError, StorageError
 from physix.store.codec import Encoded, decode
 from physix.store.moments import microseconds, moment
-from physix.store.projection import TALLIED, Tally, opening_of, shown
+from physix.store.projection import TALLIED, Tally, opening_of, shown, storable
 from physix.store.rules import check_append
 from physix.store.seals import START, Sealed, command_text, seal
 from physix.store.sql import queries, schema
@@ -82,6 +83,7 @@ class _Batch:
     seal: bytes = START
     new: dict[str, EpisodeStarted] = field(default_factory=dict)  # what begins in it
     heads: dict[str, _Head] = field(default_factory=dict)  # of all episodes in it
+    labelled: dict[tuple[int, str], str | None] = field(default_factory=dict)  # by stream and name
     commands: dict[tuple[str, str], tuple[str, tuple[RecordedEvent, ...]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -113,6 +115,7 @@ class Writer:
         self._find_seal = f"SELECT seal FROM events WHERE position = {mark}"  # noqa: S608  # a placeholder
         self._find_head = f"SELECT position, {', '.join(TALLIED)} FROM episodes WHERE episode_id = {mark}"  # noqa: S608  # our own names
         self._find_command = f"SELECT 1 FROM commands WHERE episode_id = {mark} AND command_id = {mark}"  # noqa: S608  # our own names
+        self._unlabel = f"DELETE FROM labels WHERE position = {mark} AND name = {mark}"  # noqa: S608  # a placeholder
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_forever, name="physix-log-writer", daemon=True)
 
@@ -290,6 +293,9 @@ class Writer:
             recorded.append(one)
             if isinstance(event, SimulationRun):
                 outcome = event.simulation.outcome
+            if isinstance(event, EpisodeLabelled):
+                changes = event.labels.items()
+                batch.labelled |= {(head.stream, storable(name)): value for name, value in changes}
             seen = shown(event, outcome)
             head.tally.advance(encoded.type, version, at, seen)
             place = (batch.last, head.stream, version, encoded.type, SCHEMA_VERSION, at)
@@ -349,11 +355,14 @@ class Writer:
             (episode_id, command_id, digest, answer[0].version, answer[-1].version)
             for (episode_id, command_id), (digest, answer) in batch.commands.items()
         ]
-        labels = [
-            label
+        # What was put on an episode in the transaction it began in comes after what it began with.
+        labels: dict[tuple[int, str], str | None] = {
+            (stream, label): value
             for name, started in batch.new.items()
-            for label in schema.labels_of(batch.heads[name].stream, started.labels)
-        ]
+            for stream, label, value in schema.labels_of(batch.heads[name].stream, started.labels)
+        }
+        labels |= batch.labelled
+        kept = [(*key, storable(value)) for key, value in labels.items() if value is not None]
         batch.seal = seal(self._seal, batch.sealed)
         batch.rows[-1] = (*batch.rows[-1][:-1], batch.seal)
         many = len(batch.rows) > _FEW
@@ -365,7 +374,8 @@ class Writer:
                 self._backend.few_insert(connection, schema.events, batch.rows)
                 self._backend.few_insert(connection, schema.trajectories, batch.blobs)
             self._backend.few_insert(connection, schema.episodes, new)
-            self._backend.few_insert(connection, schema.labels, labels)
+            self._backend.move_rows(connection, self._unlabel, list(batch.labelled))
+            self._backend.few_insert(connection, schema.labels, kept)
             self._backend.move_rows(connection, self._move, moved)
             self._backend.move_rows(connection, self._end, ended)
             self._backend.few_insert(connection, schema.commands, commands)

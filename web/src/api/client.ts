@@ -152,6 +152,8 @@ export const api = {
     answer(client.POST("/interactive/sessions/{episode_id}/try", { ...episode(id), body })),
   elsewhere: (id: string, body: Schemas["StartBody"]) =>
     answer(client.POST("/api/episodes/{episode_id}/elsewhere", { ...episode(id), body })),
+  label: (id: string, labels: Schemas["LabelsBody"]["labels"]) =>
+    answer(client.PATCH("/api/episodes/{episode_id}/labels", { ...episode(id), body: { labels } })),
   told: (ids: string[]) =>
     answer(client.GET("/api/episodes/told", { params: { query: { episode: ids } } })),
   events: (id: string) => answer(client.GET("/api/episodes/{episode_id}/events.json", episode(id))),
@@ -187,11 +189,11 @@ export const api = {
           : client.POST("/api/board/{board_id}/run", { params: { path: { board_id } } }),
     ),
   check: (body: Schemas["TableBody"]) => answer(client.POST("/api/csv/check", { body })),
-  fork: (id: string, turn: number) =>
+  fork: (id: string, turn: number, policy = "you") =>
     answer(
       client.POST("/interactive/sessions/{episode_id}/fork", {
         ...episode(id),
-        body: { turn, policy: "you" },
+        body: { turn, policy },
       }),
     ),
   simplify: (law: string) => answer(client.POST("/api/laws/simplify", { body: { law } })),

@@ -612,6 +612,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/episodes/{episode_id}/labels": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Label Episode
+         * @description Tag an episode or write a note on it, running or ended; null takes a label away.
+         *
+         *     One that a client holds the token of, for that client or the operator. Labels that an episode started
+         *     with stay as they are.
+         */
+        patch: operations["label_episode_api_episodes__episode_id__labels_patch"];
+        trace?: never;
+    };
     "/api/episodes/{episode_id}/report": {
         parameters: {
             query?: never;
@@ -1552,7 +1575,7 @@ export interface components {
             /** Episodes */
             episodes: components["schemas"]["EpisodeView"][];
             /** Events */
-            events: (components["schemas"]["StartedEvent"] | components["schemas"]["SubmittedEvent"] | components["schemas"]["SimulatedEvent"] | components["schemas"]["RewardedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["FinishedEvent"])[];
+            events: (components["schemas"]["StartedEvent"] | components["schemas"]["SubmittedEvent"] | components["schemas"]["SimulatedEvent"] | components["schemas"]["RewardedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["LabelledEvent"] | components["schemas"]["FinishedEvent"])[];
         };
         /**
          * DemoView
@@ -1701,7 +1724,7 @@ export interface components {
         };
         /**
          * EpisodeFinished
-         * @description Nothing follows this in a stream.
+         * @description Nothing but labels follows this in a stream.
          */
         EpisodeFinished: {
             /** Best Match */
@@ -1721,6 +1744,22 @@ export interface components {
              * @constant
              */
             type: "EpisodeFinished";
+        };
+        /**
+         * EpisodeLabelled
+         * @description Somebody tagged an episode or wrote a note on it, while it ran or after. It is part of no turn.
+         */
+        EpisodeLabelled: {
+            /** Labels */
+            labels: {
+                [key: string]: string | null;
+            };
+            /**
+             * Type
+             * @default EpisodeLabelled
+             * @constant
+             */
+            type: "EpisodeLabelled";
         };
         /**
          * EpisodeList
@@ -1755,6 +1794,13 @@ export interface components {
              * @description of the turn with the best match, the later of equals
              */
             generalisation: number | null;
+            /**
+             * Labels
+             * @description none where the task's truth is held back from the caller
+             */
+            labels: {
+                [key: string]: string;
+            };
             /** Matches */
             matches: number[];
             /** Max Turns */
@@ -1836,8 +1882,16 @@ export interface components {
             fingerprint: {
                 [key: string]: string;
             };
+            /**
+             * Fixed Labels
+             * @description names of those it started with, which stay
+             */
+            fixed_labels: string[];
             forked_from: components["schemas"]["ForkPoint"] | null;
-            /** Labels */
+            /**
+             * Labels
+             * @description tags have no value; the note is `note`
+             */
             labels: {
                 [key: string]: string;
             };
@@ -2233,6 +2287,39 @@ export interface components {
             low: number | null;
             /** Mean */
             mean: number | null;
+        };
+        /**
+         * LabelledEvent
+         * @description Somebody tagged the episode, or wrote a note on it.
+         */
+        LabelledEvent: {
+            /** Episode Id */
+            episode_id: string;
+            payload: components["schemas"]["EpisodeLabelled"];
+            /** Position */
+            position: number;
+            /**
+             * Recorded At
+             * Format: date-time
+             */
+            recorded_at: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "EpisodeLabelled";
+            /** Version */
+            version: number;
+        };
+        /**
+         * LabelsBody
+         * @description What to put on an episode: a tag has an empty value, the note is `note`, null takes a label away.
+         */
+        LabelsBody: {
+            /** Labels */
+            labels: {
+                [key: string]: string | null;
+            };
         };
         /**
          * Law
@@ -4507,6 +4594,8 @@ export interface operations {
                 q?: string | null;
                 run?: string | null;
                 step?: string | null;
+                /** @description a label that it has, as `name` or `name=value` */
+                label?: string[] | null;
                 sort?: string;
                 cursor?: string | null;
                 limit?: number;
@@ -4683,7 +4772,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": (components["schemas"]["StartedEvent"] | components["schemas"]["SubmittedEvent"] | components["schemas"]["SimulatedEvent"] | components["schemas"]["RewardedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["FinishedEvent"])[];
+                    "application/json": (components["schemas"]["StartedEvent"] | components["schemas"]["SubmittedEvent"] | components["schemas"]["SimulatedEvent"] | components["schemas"]["RewardedEvent"] | components["schemas"]["FailedEvent"] | components["schemas"]["LabelledEvent"] | components["schemas"]["FinishedEvent"])[];
                 };
             };
         };
@@ -4736,6 +4825,34 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Followed"];
+                };
+            };
+        };
+    };
+    label_episode_api_episodes__episode_id__labels_patch: {
+        parameters: {
+            query?: never;
+            header?: {
+                "Idempotency-Key"?: string | null;
+            };
+            path: {
+                episode_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabelsBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EpisodeView"];
                 };
             };
         };

@@ -54,6 +54,7 @@ const EVENTS = [
   "SimulationRun",
   "RewardComputed",
   "PolicyFailed",
+  "EpisodeLabelled",
   "EpisodeFinished",
 ] as const satisfies readonly EpisodeEvent["type"][];
 const NAMES = [...EVENTS, "ModelText", "ModelPrompt", "Driving"] as const;

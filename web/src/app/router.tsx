@@ -16,6 +16,7 @@ import { work } from "./workbench";
 const EpisodePanel = lazy(async () => ({
   default: (await import("../panel/EpisodePanel")).EpisodePanel,
 }));
+const Labels = lazy(() => import("../features/episodes/Labels"));
 const Start = lazy(() => import("../features/start/Start"));
 const DemoScreen = lazy(() => import("../features/demos/Demos"));
 
@@ -91,6 +92,7 @@ const replay = createRoute({
   validateSearch: episodeSearch,
   component: function Replay() {
     const { episodeId } = replay.useParams();
+    const { embed } = replay.useSearch();
     const go = replay.useNavigate();
     return (
       <>
@@ -102,6 +104,7 @@ const replay = createRoute({
             view={replay.useSearch()}
             onView={(next) => go({ search: next, replace: true })}
           />
+          {!bundled && embed === undefined && <Labels key={`labels ${episodeId}`} id={episodeId} />}
         </Suspense>
       </>
     );

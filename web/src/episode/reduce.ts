@@ -69,6 +69,9 @@ export function reduce(episode: EpisodeState, event: EpisodeEvent): EpisodeState
     }
     case "PolicyFailed":
       return { ...next, failure: event.payload, standing: event.standing };
+    case "EpisodeLabelled":
+      // Part of no turn, and no later moment of the episode.
+      return { ...episode, version: event.version };
     case "EpisodeFinished":
       return { ...next, pending: null, outcome: event.payload.reason, standing: event.standing };
   }

@@ -48,6 +48,7 @@ export type HypothesisSubmitted = Schemas["SubmittedEvent"];
 export type SimulationRun = Schemas["SimulatedEvent"];
 export type RewardComputed = Schemas["RewardedEvent"];
 export type PolicyFailed = Schemas["FailedEvent"];
+export type EpisodeLabelled = Schemas["LabelledEvent"];
 export type EpisodeFinished = Schemas["FinishedEvent"];
 export type Standing = Schemas["Standing"];
 export type Outcome = EpisodeFinished["payload"]["reason"];
@@ -58,4 +59,5 @@ export type EpisodeEvent =
   | SimulationRun
   | RewardComputed
   | PolicyFailed
+  | EpisodeLabelled
   | EpisodeFinished;

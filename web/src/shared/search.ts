@@ -48,6 +48,8 @@ export interface EpisodesSearch {
   /** A training run, and one of its steps. */
   run?: string | undefined;
   step?: string | undefined;
+  /** Labels that an episode has, as "name" or "name=value". */
+  label?: string[] | undefined;
   /** A column of the list, after a minus sign where the largest come first. */
   sort?: string | undefined;
   /** The columns that are shown besides, apart by commas. */
@@ -119,6 +121,10 @@ const text = (value: unknown) =>
     : typeof value === "number"
       ? `${value}`
       : undefined;
+const texts = (value: unknown) => {
+  const found = (Array.isArray(value) ? value : [value]).flatMap((one) => text(one) ?? []);
+  return found.length > 0 ? [...new Set(found)] : undefined;
+};
 const number = (value: unknown, min: number, max = Number.MAX_VALUE) => {
   const parsed = typeof value === "string" && value !== "" ? Number(value) : value;
   return typeof parsed === "number" && parsed >= min && parsed <= max ? parsed : undefined;
@@ -220,6 +226,7 @@ export const episodesSearch = (raw: Raw): EpisodesSearch =>
     tier: whole(raw.tier, 1),
     run: text(raw.run),
     step: text(raw.step),
+    label: texts(raw.label),
     columns: text(raw.columns),
     sort: SORTS.some((name) => raw.sort === name || raw.sort === `-${name}`)
       ? text(raw.sort)

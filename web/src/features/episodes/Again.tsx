@@ -4,26 +4,28 @@ import { api } from "../../api/client";
 import type { EpisodeRow } from "../../episode/types";
 import { Failure } from "../../shared/parts";
 
-/** The one selected task, played again by another policy. */
+/** The one selected task, its noise and its rules, played again by another policy. */
 export function Again({ rows }: { rows: EpisodeRow[] }) {
   const go = useNavigate();
   const row = rows.length === 1 ? rows[0] : undefined;
-  const sampled = row !== undefined && row.seed !== null && !row.system_id.startsWith("csv");
-  const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies, enabled: sampled });
+  const policies = useQuery({
+    queryKey: ["policies"],
+    queryFn: api.policies,
+    enabled: row !== undefined,
+  });
   const again = useMutation({
     mutationFn: async (policy: string) => {
-      const begun = await api.start({
-        system_id: row?.system_id ?? "",
-        seed: row?.seed ?? 0,
-        max_turns: row?.max_turns ?? 8,
-        policy,
-      });
-      await api.play(begun.episode_id, { policy });
+      const begun = await api.fork(row?.episode_id ?? "", 0, policy);
+      if (policy !== "you") await api.play(begun.episode_id, { policy });
       return begun.episode_id;
     },
-    onSuccess: (episodeId) => go({ to: "/run/$episodeId", params: { episodeId } }),
+    onSuccess: (episodeId, policy) =>
+      go({
+        to: policy === "you" ? "/manual/$episodeId" : "/run/$episodeId",
+        params: { episodeId },
+      }),
   });
-  if (!sampled) return null;
+  if (row === undefined) return null;
   return (
     <>
       <label className="flex items-center gap-2">
@@ -37,6 +39,7 @@ export function Again({ rows }: { rows: EpisodeRow[] }) {
           <option value="" disabled>
             a policy
           </option>
+          <option value="you">You</option>
           {policies.data
             ?.filter((entry) => entry.reachable)
             .map((entry) => (

@@ -4,16 +4,24 @@ import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { bundled } from "../../api/bundle";
 import { api, exportAddress } from "../../api/client";
 import type { EpisodeRow, Told } from "../../episode/types";
+import { Menu } from "../../shared/Menu";
 import { Failure } from "../../shared/parts";
 import { type EpisodesSearch, MOST_COMPARED, present } from "../../shared/search";
 import { OUTCOMES } from "../../shared/words";
 import { Again } from "./Again";
 import { type Column, Columns, columnsOf, columnWords } from "./columns";
+import { TagForm, useLabel } from "./Labels";
+import { NOTE, offeredLabels } from "./tags";
 
 const ROW = 44;
 const SPARE = 12; // rows drawn beyond what is seen
 const LOOK_MS = 4000;
+const IDLE_LOOK_MS = 15_000;
+/** Pages that are looked at anew by themselves: more of them are a study, not a watch. */
+const MOST_WATCHED = 3;
 const MOST_EXPORTED = 200;
+const MOST_SELECTED = 2000;
+const PAUSE_MS = 300; // in typing, before the log is searched
 
 interface Props {
   search: EpisodesSearch;
@@ -31,14 +39,29 @@ export default function EpisodeList({ search, onSearch }: Props) {
     initialPageParam: "",
     placeholderData: keepPreviousData, // sorting anew leaves the table, and the focus, where they are
     getNextPageParam: (page) => page.next_cursor ?? undefined,
-    refetchInterval: (query) =>
-      query.state.data?.pages[0]?.items.some((row) => row.status === "running") ? LOOK_MS : false,
+    refetchInterval: ({ state: { data } }) => {
+      if (data === undefined || data.pages.length > MOST_WATCHED) return false;
+      const live = data.pages.some(({ items }) => items.some((row) => row.status === "running"));
+      return live ? LOOK_MS : IDLE_LOOK_MS;
+    },
   });
   const rows = list.data?.pages.flatMap((page) => page.items) ?? [];
   const total = list.data?.pages[0]?.total ?? 0;
   const { sort = "-started", ...filters } = asked;
-  const columns = columnsOf(wanted);
+  const columns = columnsOf(wanted, asked.q !== undefined);
   const filtered = Object.keys(filters).length > 0;
+  const selectAll = async () => {
+    let found = list.data?.pages ?? [];
+    let more = list.hasNextPage;
+    while (more && found.length * 200 < MOST_SELECTED) {
+      const next = await list.fetchNextPage();
+      if (next.error) break;
+      found = next.data?.pages ?? found;
+      more = next.hasNextPage;
+    }
+    setSelected(new Set(found.flatMap((page) => page.items.map((row) => row.episode_id))));
+  };
+  const unseen = [...selected].filter((id) => !rows.some((row) => row.episode_id === id)).length;
   const toggle = (id: string) =>
     setSelected((all) => {
       const next = new Set(all);
@@ -52,14 +75,16 @@ export default function EpisodeList({ search, onSearch }: Props) {
         <p role="status" className="text-muted">
           {list.isSuccess && `${total} ${total === 1 ? "episode" : "episodes"}`}
           {selected.size > 0 && `, ${selected.size} selected`}
+          {unseen > 0 && ` (${unseen} not in this list)`}
         </p>
         {rows.length > 0 && selected.size < rows.length && (
           <button
             type="button"
             className="chip"
-            onClick={() => setSelected(new Set(rows.map((row) => row.episode_id)))}
+            disabled={list.isFetchingNextPage}
+            onClick={selectAll}
           >
-            Select all {rows.length < total ? `${rows.length} loaded` : rows.length}
+            {total > MOST_SELECTED ? `Select the first ${MOST_SELECTED}` : `Select all ${total}`}
           </button>
         )}
         {selected.size > 0 && (
@@ -89,11 +114,14 @@ export default function EpisodeList({ search, onSearch }: Props) {
               : "Export selected"}
           </a>
         )}
+        {!bundled && selected.size > 0 && (
+          <LabelSelected ids={[...selected]} known={offeredLabels(rows)} />
+        )}
         {!bundled && <Again rows={rows.filter((row) => selected.has(row.episode_id))} />}
         <span className="ml-auto flex items-center gap-3">
           {!bundled && (
             <Columns
-              chosen={columns.map(({ key }) => key)}
+              chosen={columnsOf(wanted).map(({ key }) => key)}
               onChosen={(keys) => onSearch({ ...asked, ...columnWords(keys) })}
             />
           )}
@@ -122,6 +150,7 @@ export default function EpisodeList({ search, onSearch }: Props) {
       {rows.length > 0 && (
         <Rows
           rows={rows}
+          q={asked.q}
           sort={sort}
           columns={columns}
           onSort={(next) =>
@@ -148,6 +177,7 @@ function Filters({ search, onSearch, rows }: Props & { rows: EpisodeRow[] }) {
     const meant = name === "tier" ? Number(value) : value;
     onSearch({ ...search, [name]: value === "" ? undefined : meant });
   };
+  const labels = search.label ?? [];
   // What the log holds may be on offer no longer: tasks of files, policies of another machine.
   const names = offered(
     policies.data?.map(({ name, title }): [string, string] => [name, title]),
@@ -177,15 +207,25 @@ function Filters({ search, onSearch, rows }: Props & { rows: EpisodeRow[] }) {
   return (
     <search className="grid gap-2">
       <div className="flex flex-wrap gap-2">
-        <label className="grow">
-          <span className="text-xs text-muted">Search</span>
-          <input
+        <SearchField text={search.q ?? ""} onText={(text) => set("q", text)} />
+        <label>
+          <span className="text-xs text-muted">Tag</span>
+          <select
             className="field"
-            type="search"
-            placeholder="id, title or policy"
-            defaultValue={search.q ?? ""}
-            onChange={(e) => set("q", e.target.value)}
-          />
+            value=""
+            onChange={(e) =>
+              onSearch({ ...search, label: [...new Set([...labels, e.target.value])] })
+            }
+          >
+            <option value="">{labels.length > 0 ? "one more" : "any"}</option>
+            {offeredLabels(rows)
+              .filter((one) => !labels.includes(one))
+              .map((one) => (
+                <option key={one} value={one}>
+                  {one === NOTE ? "with a note" : one}
+                </option>
+              ))}
+          </select>
         </label>
         {choices.map(({ name, label, values }) => (
           <label key={name}>
@@ -205,7 +245,7 @@ function Filters({ search, onSearch, rows }: Props & { rows: EpisodeRow[] }) {
           </label>
         ))}
       </div>
-      {chips.length > 0 && (
+      {chips.length + labels.length > 0 && (
         <ul className="flex flex-wrap gap-2">
           {chips.map(({ name, label }) => (
             <li key={name}>
@@ -216,9 +256,79 @@ function Filters({ search, onSearch, rows }: Props & { rows: EpisodeRow[] }) {
               </button>
             </li>
           ))}
+          {labels.map((one) => (
+            <li key={one}>
+              <button
+                type="button"
+                className="chip"
+                onClick={() => {
+                  const rest = labels.filter((other) => other !== one);
+                  onSearch({ ...search, label: rest.length > 0 ? rest : undefined });
+                }}
+              >
+                {one === NOTE ? "With a note" : `Tag: ${one}`}
+                <span aria-hidden="true"> ×</span>
+                <span className="sr-only">, remove</span>
+              </button>
+            </li>
+          ))}
         </ul>
       )}
     </search>
+  );
+}
+
+/** The words that the log is searched for, once there is a pause in writing them. */
+function SearchField({ text, onText }: { text: string; onText: (text: string) => void }) {
+  const [draft, setDraft] = useState(text);
+  const asked = useRef(text);
+  const ask = useRef(onText);
+  ask.current = onText;
+  // Somebody cleared the filters, or went back.
+  useEffect(() => {
+    if (text === asked.current) return;
+    asked.current = text;
+    setDraft(text);
+  }, [text]);
+  useEffect(() => {
+    if (draft === asked.current) return;
+    const timer = setTimeout(() => {
+      asked.current = draft;
+      ask.current(draft);
+    }, PAUSE_MS);
+    return () => clearTimeout(timer);
+  }, [draft]);
+  return (
+    <label className="grow">
+      <span className="text-xs text-muted">Search</span>
+      <input
+        className="field"
+        type="search"
+        placeholder="in names, equations, replies and notes"
+        value={draft}
+        onChange={(event) => setDraft(event.target.value)}
+      />
+    </label>
+  );
+}
+
+/** One tag for all that is selected. */
+function LabelSelected({ ids, known }: { ids: string[]; known: string[] }) {
+  const change = useLabel(ids);
+  return (
+    <Menu label={`Tag ${ids.length}`} name="Tag what is selected">
+      {() => (
+        <div className="grid gap-2">
+          <TagForm
+            busy={change.isPending}
+            known={known}
+            onTag={(changes) => change.mutate(changes)}
+          />
+          {change.isSuccess && <p role="status">Done.</p>}
+          {change.error && <Failure error={change.error} />}
+        </div>
+      )}
+    </Menu>
   );
 }
 
@@ -236,6 +346,8 @@ function offered(
 interface RowsProps {
   rows: EpisodeRow[];
   columns: Column[];
+  /** What the list was searched for. */
+  q: string | undefined;
   sort: string;
   onSort: (sort: string) => void;
   selected: ReadonlySet<string>;
@@ -244,7 +356,7 @@ interface RowsProps {
 }
 
 /** The table; only the rows in sight are in the document. */
-function Rows({ rows, columns, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
+function Rows({ rows, columns, q, sort, onSort, selected, onToggle, onEnd }: RowsProps) {
   const box = useRef<HTMLElement>(null);
   const go = useNavigate();
   const [seen, setSeen] = useState({ first: 0, last: 40 });
@@ -331,7 +443,7 @@ function Rows({ rows, columns, sort, onSort, selected, onToggle, onEnd }: RowsPr
               </td>
               {columns.map(({ key, cell }) => (
                 <td key={key} className="px-2">
-                  {cell(row, told.get(row.episode_id))}
+                  {cell(row, told.get(row.episode_id), q)}
                 </td>
               ))}
             </tr>

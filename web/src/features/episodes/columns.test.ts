@@ -17,3 +17,8 @@ it("an unknown column is passed over, and the way to the episode always stays", 
   expect(keys("nonsense")).toEqual(["system"]);
   expect(COLUMNS[0]?.key).toBe("system");
 });
+
+it("where the list was searched a column leads to what was found", () => {
+  expect(columnsOf("seed", true).map(({ key }) => key)).toEqual(["system", "seed", "transcript"]);
+  expect(keys("seed")).toEqual(["system", "seed"]);
+});

@@ -4,6 +4,7 @@ import type { EpisodeRow, Outcome, Told } from "../../episode/types";
 import type { Sort } from "../../shared/search";
 import { OUTCOMES } from "../../shared/words";
 import { figure } from "../../viz/format";
+import { NOTE, tagsOf } from "./tags";
 
 export interface Column {
   key: string;
@@ -16,7 +17,7 @@ export interface Column {
   told?: boolean;
   /** Shown unless somebody chose otherwise. */
   usual?: boolean;
-  cell: (row: EpisodeRow, told: Told | undefined) => ReactNode;
+  cell: (row: EpisodeRow, told: Told | undefined, q: string | undefined) => ReactNode;
 }
 
 const MARKS: Record<Outcome, string> = {
@@ -95,6 +96,25 @@ export const COLUMNS: Column[] = [
     ),
   },
   {
+    key: "labels",
+    head: "Tags",
+    usual: true,
+    cell: ({ labels }) => (
+      <span className="flex max-w-64 items-center gap-1">
+        {tagsOf(labels).map((tag) => (
+          <span key={tag} className="chip truncate" title={tag}>
+            {tag}
+          </span>
+        ))}
+        {labels[NOTE] !== undefined && (
+          <span className="truncate text-xs text-muted" title={labels[NOTE]}>
+            {labels[NOTE]}
+          </span>
+        )}
+      </span>
+    ),
+  },
+  {
     key: "generalisation",
     head: "Generalisation",
     usual: true,
@@ -114,6 +134,19 @@ export const COLUMNS: Column[] = [
   },
   { key: "tokens", head: "Tokens", told: true, cell: (_, told) => number(told?.tokens, 6) },
   { key: "thinking", head: "Seconds", told: true, cell: (_, told) => number(told?.seconds) },
+  {
+    key: "transcript",
+    head: "Transcript",
+    cell: ({ episode_id: episodeId }, _, q) => (
+      <Link
+        to="/episodes/$episodeId/transcript"
+        params={{ episodeId }}
+        search={q === undefined ? {} : { q }}
+      >
+        {q === undefined ? "read" : "where it says so"}
+      </Link>
+    ),
+  },
   { key: "parse", head: "Did not parse", cell: (row) => row.parse_failures },
   { key: "door", head: "Door", cell: (row) => row.door },
   {
@@ -139,10 +172,11 @@ export const COLUMNS: Column[] = [
 
 const USUAL = COLUMNS.filter((column) => column.usual).map(({ key }) => key);
 
-/** The columns that an address asks for, the usual ones where it asks for none. The system always leads to the episode. */
-export function columnsOf(words: string | undefined): Column[] {
-  const wanted = words?.split(",") ?? USUAL;
-  return COLUMNS.filter(({ key }) => key === "system" || wanted.includes(key));
+/** The columns that an address asks for, the usual ones where it asks for none. The system always leads to the episode; where the list was searched, the transcript leads to what was found. */
+export function columnsOf(words: string | undefined, searched = false): Column[] {
+  const always = ["system", ...(searched ? ["transcript"] : [])];
+  const wanted = [...always, ...(words?.split(",") ?? USUAL)];
+  return COLUMNS.filter(({ key }) => wanted.includes(key));
 }
 
 /** The same as part of an address; nothing where they are the usual ones. */
