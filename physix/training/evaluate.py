@@ -110,6 +110,7 @@ CONDITIONS = (
 )
 # Seen while a model trains, so never counted in a report.
 WATCHED = Condition(name="watched", first_seed=EVALUATION_SEEDS.start + 500_000)
+WATCHED_HELD_OUT = replace(WATCHED, name="watched, held-out tier", systems=HELD_OUT_SYSTEMS)
 
 
 async def measure(

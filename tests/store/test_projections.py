@@ -250,7 +250,7 @@ GOLDEN_INDEXES = {
     "checkpoints": {},
     "commands": {},
     "trajectories": {},
-    "events": {"ix_events_episode_id": ["episode_id"]},
+    "events": {"ix_events_episode_id": ["episode_id"], "ix_events_labelled": ["stream", "version"]},
 }
 GOLDEN_KEYS = {
     "episodes": ["episode_id"],

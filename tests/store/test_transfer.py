@@ -95,7 +95,7 @@ async def test_an_export_is_one_json_object_a_line(tmp_path: Path) -> None:
     text = await anyio.Path(path).read_text()
     first, *events, last = map(json.loads, text.splitlines())
     assert first == {"format": "physix-log/1"}
-    assert last["events"] == len(events) == 12
+    assert last["events"] == len(events) == 14
     assert {"episode_id", "version", "type", "schema_version", "payload", "blob", "recorded_at"} == set(
         events[0]
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
@@ -27,7 +27,7 @@ from physix.store import open_log
 from physix.training.data.files import write_sft
 from physix.training.data.mining import NANO_RULES, SftRow
 from physix.training.data.teacher import TeacherPolicy
-from physix.training.evaluate import METRICS, WATCHED, Played, measure
+from physix.training.evaluate import METRICS, WATCHED, WATCHED_HELD_OUT, Played, measure
 from physix.training.manifest import new_manifest
 from physix.training.nano.export import export_nano
 from physix.training.nano.files import load_nano_folder, save_nano
@@ -118,22 +118,23 @@ def mine_rows(plan: NanoPlan) -> tuple[list[SftRow], str]:
 
 
 def watch_episodes(tokenizer: NanoTokenizer, episodes: int) -> Callable[[Qwen2ForCausalLM], dict[str, float]]:
-    """Return what measures a model in training: whole episodes on tasks kept for that, greedy, 8 turns."""
+    """Return what measures a model in training: whole episodes on tasks kept for that, greedy, 8 turns.
+
+    Its metrics are `eval/...` on the systems that are learnt from, `held-out/...` on those that never are.
+    """
 
     def evaluate(model: Qwen2ForCausalLM) -> dict[str, float]:
         now = NanoModel(
             name="nano", weights=weights_of(model), shape=shape_of(model), tokenizer=tokenizer, sha256=""
         )
 
-        async def play() -> list[Played]:
-            return await measure(lambda: NanoPolicy("nano", now), WATCHED, episodes)
+        async def play() -> list[list[Played]]:
+            conditions = (WATCHED, WATCHED_HELD_OUT)
+            return [await measure(lambda: NanoPolicy("nano", now), one, episodes) for one in conditions]
 
         with threadpool_limits(limits=1, user_api="blas"):
-            outcomes = anyio.run(play)
-        means = {name: sum(map(METRICS[name], outcomes)) / len(outcomes) for name in _WATCHED_METRICS}
-        return {f"eval/{name}": round(value, 4) for name, value in means.items()} | {
-            "eval/match": round(sum(o.outcome.best_match for o in outcomes) / len(outcomes), 4)
-        }
+            learnt, held_out = anyio.run(play)
+        return _means("eval", learnt) | _means("held-out", held_out)
 
     return evaluate
 
@@ -142,6 +143,12 @@ def _shipped_tokenizer() -> str:
     file = resources.files("physix.policies.nano") / "weights" / "nano.npz"
     with file.open("rb") as opened, np.load(opened, allow_pickle=False) as arrays:
         return str(arrays["tokenizer"])
+
+
+def _means(of: str, outcomes: Sequence[Played]) -> dict[str, float]:
+    means = {name: sum(map(METRICS[name], outcomes)) / len(outcomes) for name in _WATCHED_METRICS}
+    means["match"] = sum(one.outcome.best_match for one in outcomes) / len(outcomes)
+    return {f"{of}/{name}": round(value, 4) for name, value in means.items()}
 
 
 def train_sft(plan: NanoPlan, rows: list[SftRow], dataset_sha256: str) -> Path:

@@ -2,7 +2,16 @@ import { type MouseEvent, useMemo, useRef } from "react";
 import { figure } from "../../viz/format";
 import { extent, scale, ticks } from "../../viz/scale";
 import { useWidth } from "../../viz/useSize";
-import { type Curves, hackingBands, labels, smoothed, spread, titleOf } from "./curves";
+import {
+  type Curves,
+  hackingBands,
+  labels,
+  measuredOn,
+  nearestValue,
+  smoothed,
+  spread,
+  titleOf,
+} from "./curves";
 import { styleOf } from "./styles";
 
 const HEIGHT = 130;
@@ -27,13 +36,15 @@ interface Props extends Looked {
 export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
   const box = useRef<HTMLElement>(null);
   const width = useWidth(box);
+  const now = measuredOn(name) !== "training";
   const curves = useMemo(
     () =>
       loaded.flatMap((run, k) => {
         const raw = run.series[name];
-        return raw ? [{ run, k, raw, even: smoothed(raw, smooth) }] : [];
+        // Between two evaluations nothing was measured, and a mean with those before would be of other models.
+        return raw ? [{ run, k, raw, even: now ? raw : smoothed(raw, smooth) }] : [];
       }),
-    [loaded, name, smooth],
+    [loaded, name, smooth, now],
   );
   const steps = extent(curves.flatMap(({ run }) => run.steps));
   const range = extent(
@@ -127,6 +138,18 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
                 <path d={path(run, raw)} opacity={0.25} />
               )}
               <path d={path(run, even)} strokeWidth={2} strokeDasharray={styleOf(k).dash} />
+              {now &&
+                raw.map((value, at) =>
+                  value === null ? null : (
+                    <circle
+                      key={run.steps[at]}
+                      cx={x(run.steps[at] ?? 0)}
+                      cy={y(value)}
+                      r={2.5}
+                      fill={styleOf(k).colour}
+                    />
+                  ),
+                )}
               <text
                 x={x(x.max) + 4}
                 y={places[i]}
@@ -148,7 +171,9 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
                 stroke="var(--control)"
               />
               {curves.map(({ run, k, even }) => {
-                const value = even[nearest(run.steps, step)];
+                const place = nearestValue(run.steps, even, step);
+                const value = place === undefined ? null : even[place];
+                const at = place === undefined ? undefined : run.steps[place];
                 return value == null ? null : (
                   <text
                     key={run.run.id}
@@ -162,6 +187,7 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
                     paintOrder="stroke"
                   >
                     {names[k]} {figure(value)}
+                    {now && at !== step && ` at ${at}`}
                   </text>
                 );
               })}
@@ -172,12 +198,6 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
     </figure>
   );
 }
-
-const nearest = (steps: number[], step: number) =>
-  steps.reduce(
-    (best, value, i) => (Math.abs(value - step) < Math.abs((steps[best] ?? 0) - step) ? i : best),
-    0,
-  );
 
 function describe(name: string, curves: { run: Curves; raw: (number | null)[] }[]): string {
   const parts = curves.map(({ run, raw }) => {

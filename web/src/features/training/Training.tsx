@@ -6,7 +6,7 @@ import type { TrainingSearch } from "../../shared/search";
 import { save } from "../../viz";
 import { extent } from "../../viz/scale";
 import { Charts } from "./Charts";
-import { type Curves, grouped, toCsv } from "./curves";
+import { type Curves, grouped, measuredOn, toCsv } from "./curves";
 import { Facts } from "./Facts";
 import { RunPicker } from "./RunPicker";
 import { StepEpisodes } from "./StepEpisodes";
@@ -24,10 +24,7 @@ const THEN = [
   "turns",
   "entropy",
 ];
-const HELD_OUT = /held|heldout|tier_?3/i;
-
-const isMain = (name: string) =>
-  FIRST.includes(name) || THEN.includes(name) || name.startsWith("eval");
+const isMain = (name: string) => FIRST.includes(name) || THEN.includes(name);
 
 interface Props {
   search: TrainingSearch;
@@ -62,7 +59,8 @@ export default function Training({ search, onSearch }: Props) {
     ...[...FIRST, ...THEN].filter((name) => names.includes(name)),
     ...names.filter((name) => !FIRST.includes(name) && !THEN.includes(name)).sort(),
   ];
-  const apart = ordered.filter((name) => HELD_OUT.test(name));
+  const on = (where: ReturnType<typeof measuredOn>) =>
+    ordered.filter((name) => measuredOn(name) === where);
   const [from, to] = extent(loaded.flatMap((run) => run.steps));
   const shared = {
     loaded,
@@ -124,17 +122,22 @@ export default function Training({ search, onSearch }: Props) {
             Save values as CSV
           </button>
         </p>
-        <Charts
-          title="Trained systems"
-          names={ordered.filter((name) => !apart.includes(name) && isMain(name))}
-          {...shared}
-        />
-        {apart.length > 0 && <Charts title="Held-out systems" names={apart} {...shared} />}
+        <Charts title="Trained systems" names={on("training").filter(isMain)} {...shared} />
+        {on("watched").length > 0 && (
+          <Charts title="Trained systems, on tasks kept apart" names={on("watched")} {...shared} />
+        )}
+        {on("held out").length > 0 ? (
+          <Charts title="Held-out systems" names={on("held out")} {...shared} />
+        ) : (
+          <p className="text-xs text-muted">
+            {single.length > 0 && "None of these runs measured itself on held-out systems."}
+          </p>
+        )}
         <details>
           <summary>Everything else that the runs measured</summary>
           <Charts
             title="Other measurements"
-            names={ordered.filter((name) => !apart.includes(name) && !isMain(name))}
+            names={on("training").filter((name) => !isMain(name))}
             {...shared}
           />
         </details>

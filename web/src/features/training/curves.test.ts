@@ -1,6 +1,17 @@
 import { expect, test } from "vitest";
 import type { RunMetrics } from "../../episode/types";
-import { configurationOf, grouped, hackingBands, labels, smoothed, spread, toCsv } from "./curves";
+import {
+  configurationOf,
+  grouped,
+  hackingBands,
+  labels,
+  measuredOn,
+  nearestValue,
+  smoothed,
+  spread,
+  titleOf,
+  toCsv,
+} from "./curves";
 
 test("labels leave out what all runs begin with, whole words only", () => {
   expect(labels(["grpo-transfer-s1", "grpo-transfer-s2"])).toEqual(["s1", "s2"]);
@@ -57,4 +68,29 @@ test("runs that differ in their seed alone come together as mean, least and most
 
 test("a CSV holds one row a run and step", () => {
   expect(toCsv([run("a", [1, 2], [0.5, null])])).toBe("run,step,reward\na,1,0.5\na,2,\n");
+});
+
+test("what was measured on tasks kept apart is told from what was learnt from", () => {
+  const names = ["solved", "eval/solved@8", "held-out/solved@1", "heldout_match", "evaluations"];
+  expect(names.map(measuredOn)).toEqual([
+    "training",
+    "watched",
+    "held out",
+    "held out",
+    "training",
+  ]);
+  expect(names.map(titleOf)).toEqual([
+    "share solved",
+    "share solved within 8 turns",
+    "share solved within 1 turn",
+    "match",
+    "evaluations",
+  ]);
+});
+
+test("the readout finds the nearest step that has a value", () => {
+  const values = [null, 0.2, null, null, 0.5];
+  expect(nearestValue([0, 10, 20, 30, 40], values, 22)).toBe(1);
+  expect(nearestValue([0, 10, 20, 30, 40], values, 26)).toBe(4);
+  expect(nearestValue([0, 10], [null, null], 5)).toBeUndefined();
 });

@@ -47,8 +47,33 @@ const TITLES: Record<string, string> = {
   turns: "turns in an episode",
 };
 
+/** What a metric is measured on: the episodes that are learnt from, tasks kept to watch by, systems never learnt from. */
+export function measuredOn(name: string): "training" | "watched" | "held out" {
+  if (/^(held[-_ ]?out)[/_]/i.test(name)) return "held out";
+  return /^(eval|val)[/_]/.test(name) ? "watched" : "training";
+}
+
 /** A metric's name in words. */
-export const titleOf = (name: string) => TITLES[name] ?? name.replace(/[_/]/g, " ");
+export function titleOf(name: string): string {
+  const bare = measuredOn(name) === "training" ? name : name.replace(/^[^/_]+[/_]/, "");
+  const within = bare.match(/^solved@(\d+)$/);
+  if (within) return `share solved within ${within[1]} ${within[1] === "1" ? "turn" : "turns"}`;
+  return TITLES[bare] ?? bare.replace(/[_/]/g, " ");
+}
+
+/** The place of the value nearest to a step; undefined where there is none. */
+export function nearestValue(
+  steps: readonly number[],
+  values: readonly (number | null)[],
+  step: number,
+): number | undefined {
+  let best: number | undefined;
+  for (const [i, at] of steps.entries()) {
+    if (values[i] == null) continue;
+    if (best === undefined || Math.abs(at - step) < Math.abs((steps[best] ?? 0) - step)) best = i;
+  }
+  return best;
+}
 
 /** Short names at the ends of curves: without what all of them begin with. */
 export function labels(ids: string[]): string[] {
