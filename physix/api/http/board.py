@@ -143,16 +143,18 @@ async def board_episodes(
     board_id: BoardId,
     policy: Annotated[str | None, Query(max_length=MAX_POLICY_NAME)] = None,
     suite: Annotated[str | None, Query(max_length=64)] = None,
+    noise: Annotated[float | None, Query(ge=0.0, le=1.0, description="as a share; absent: any")] = None,
     offset: Annotated[int, Query(ge=0, le=MAX_BOARD_EPISODES)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
 ) -> BoardEpisodeList:
-    """List a board's episodes, those of one policy, suite or system (`builtin:SYSTEM`) if asked for."""
+    """List a board's episodes: of one policy, suite or system (`builtin:SYSTEM`), noise level, if asked for."""
     found = await to_thread.run_sync(playing.folder(board_id).read)
     own = [
         one
         for one in found.results
         if (policy is None or one.policy == policy)
         and (suite in (None, one.suite, f"{one.suite}:{one.case}"))
+        and (noise is None or one.noise == noise)
     ]
     return BoardEpisodeList(
         items=[episode_view(one, caller) for one in own[offset : offset + limit]], total=len(own)

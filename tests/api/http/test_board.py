@@ -139,6 +139,19 @@ def test_a_board_is_counted_started_followed_and_told(client: TestClient) -> Non
     assert known["cpu_s"] > 0.0
 
 
+def test_the_episodes_of_a_cell_are_those_of_its_noise(client: TestClient) -> None:
+    body = {**BODY, "suites": ["builtin:free_fall"], "policies": ["nano"], "noises": [0.0, 0.01], "seeds": 1}
+    board_id = client.post("/api/board", json=body).json()["id"]
+    finished(client, board_id)
+    path = f"/api/board/{board_id}/episodes"
+    for noise in (0.0, 0.01):
+        found = client.get(path, params={"policy": "nano", "noise": noise}).json()
+        assert [one["noise"] for one in found["items"]] == [noise]
+    assert client.get(path).json()["total"] == 2
+    assert client.get(path, params={"noise": 0.02}).json()["total"] == 0
+    assert client.get(path, params={"noise": 2}).status_code == 422
+
+
 def test_bad_boards_are_refused_before_anything_is_played(client: TestClient) -> None:
     changes: list[tuple[dict[str, Any], str]] = [
         ({"suites": ["odebnech"]}, "Unknown suite 'odebnech'"),

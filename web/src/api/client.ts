@@ -171,7 +171,10 @@ export const api = {
         params: { path: { board_id }, query: than === undefined ? {} : { than } },
       }),
     ),
-  boardEpisodes: (board_id: string, query: { policy: string; suite: string; offset: number }) =>
+  boardEpisodes: (
+    board_id: string,
+    query: { policy: string; suite: string; noise?: number; offset: number },
+  ) =>
     answer(
       client.GET("/api/board/{board_id}/episodes", {
         params: { path: { board_id }, query: { ...query, limit: 200 } },

@@ -117,7 +117,7 @@ export interface paths {
         };
         /**
          * Board Episodes
-         * @description List a board's episodes, those of one policy, suite or system (`builtin:SYSTEM`) if asked for.
+         * @description List a board's episodes: of one policy, suite or system (`builtin:SYSTEM`), noise level, if asked for.
          */
         get: operations["board_episodes_api_board__board_id__episodes_get"];
         put?: never;
@@ -4249,6 +4249,8 @@ export interface operations {
             query?: {
                 policy?: string | null;
                 suite?: string | null;
+                /** @description as a share; absent: any */
+                noise?: number | null;
                 offset?: number;
                 limit?: number;
             };

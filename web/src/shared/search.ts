@@ -104,6 +104,8 @@ export interface BoardSearch {
   /** The cell whose episodes are listed: a policy and a suite. */
   of?: string | undefined;
   in?: string | undefined;
+  /** The noise of that cell, as a share, where the suite is played at several levels. */
+  at?: number | undefined;
 }
 
 /** A plan for many runs, filled in and not started. */
@@ -198,6 +200,7 @@ export const boardSearch = (raw: Raw): BoardSearch =>
     by: raw.by === "system" ? "system" : undefined,
     of: text(raw.of),
     in: text(raw.in),
+    at: number(raw.at, 0, 1),
   }) satisfies Every<BoardSearch>;
 
 export const manySearch = (raw: Raw): ManySearch =>

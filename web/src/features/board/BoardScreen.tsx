@@ -58,11 +58,12 @@ export default function BoardScreen({ id, view, onView }: Props) {
       <Table board={laid} metric={metric} view={view} onView={onView} />
       {view.of !== undefined && view.in !== undefined && (
         <Episodes
-          key={`${view.of} ${view.in}`}
+          key={`${view.of} ${view.in} ${view.at}`}
           board={data}
           policy={view.of}
           suite={view.in}
-          onClose={() => onView({ ...view, of: undefined, in: undefined })}
+          noise={view.at ?? null}
+          onClose={() => onView({ ...view, of: undefined, in: undefined, at: undefined })}
         />
       )}
       {data.plan.policies.length > 1 && (
@@ -158,7 +159,7 @@ function Choices({ board, metric, offered, view, onView }: ChoicesProps) {
   const keep = (kind: "md" | "csv") =>
     save(
       `${board.id}-${metric}.${kind}`,
-      new Blob([exported(board, metric, kind, view.suite)], {
+      new Blob([exported(board, metric, kind, view)], {
         type: kind === "md" ? "text/markdown" : "text/csv",
       }),
     );
@@ -187,7 +188,7 @@ function Choices({ board, metric, offered, view, onView }: ChoicesProps) {
             onChange={(event) => {
               const by = event.target.value === "system" ? "system" : undefined;
               // A cell or a suite of the one table is none of the other.
-              onView({ ...view, by, suite: undefined, of: undefined, in: undefined });
+              onView({ ...view, by, suite: undefined, of: undefined, in: undefined, at: undefined });
             }}
           >
             <option value="">by suite</option>
@@ -286,7 +287,12 @@ function Table({ board, metric, view, onView }: Omit<ChoicesProps, "offered">) {
                       <button
                         type="button"
                         className="grid w-full min-w-32 gap-1 text-left"
-                        onClick={() => onView({ ...view, of: policy, in: column.suite })}
+                        onClick={() => onView({
+                            ...view,
+                            of: policy,
+                            in: column.suite,
+                            at: column.noise ?? undefined,
+                          })}
                       >
                         {found?.mean != null ? (
                           <>

@@ -1,6 +1,6 @@
 import type { Board } from "../../episode/types";
 import type { BoardSearch } from "../../shared/search";
-import { METRICS, nameOfColumn, shown, verdict, whyHeld } from "./cells";
+import { ALONE, METRICS, nameOfColumn, shown, verdict, whyHeld } from "./cells";
 
 interface Props {
   board: Board;
@@ -44,7 +44,9 @@ export function Differences({ board, metric, view, onView }: Props) {
       )}
       {held === null && found.length === 0 && (
         <p className="text-muted">
-          No task that both have played tells {title.toLowerCase()} of them.
+          {ALONE.has(metric)
+            ? `${title} of two policies are not compared task by task; choose another number.`
+            : `No task that both have played tells ${title.toLowerCase()} of them.`}
         </p>
       )}
       <ul className="grid gap-1">

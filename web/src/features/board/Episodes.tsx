@@ -4,6 +4,7 @@ import { useState } from "react";
 import { api } from "../../api/client";
 import type { Board, BoardEpisode } from "../../episode/types";
 import { Failure } from "../../shared/parts";
+import { nameOfColumn } from "./cells";
 
 const PAGE = 200;
 
@@ -11,23 +12,27 @@ interface Props {
   board: Board;
   policy: string;
   suite: string;
+  /** Null: the suite is played as it comes. */
+  noise: number | null;
   onClose: () => void;
 }
 
 /** The episodes behind a cell. */
-export function Episodes({ board, policy, suite, onClose }: Props) {
+export function Episodes({ board, policy, suite, noise, onClose }: Props) {
+  const cell = nameOfColumn({ suite, noise });
   const [offset, setOffset] = useState(0);
   const found = useQuery({
-    queryKey: ["board episodes", board.id, policy, suite, offset, board.done],
-    queryFn: () => api.boardEpisodes(board.id, { policy, suite, offset }),
+    queryKey: ["board episodes", board.id, policy, suite, noise, offset, board.done],
+    queryFn: () =>
+      api.boardEpisodes(board.id, { policy, suite, offset, ...(noise !== null && { noise }) }),
     placeholderData: keepPreviousData,
   });
   const rows = found.data?.items ?? [];
   return (
-    <section className="panel grid gap-2" aria-label={`Episodes of ${policy} on ${suite}`}>
+    <section className="panel grid gap-2" aria-label={`Episodes of ${policy} on ${cell}`}>
       <div className="flex flex-wrap items-center justify-between gap-2">
         <h2>
-          {policy} on {suite}
+          {policy} on {cell}
         </h2>
         <button type="button" className="button" onClick={onClose}>
           Close

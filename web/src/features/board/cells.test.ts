@@ -98,10 +98,21 @@ describe("the cells of a board", () => {
     const lines = exported(board, "solved", "md").split("\n");
     expect(lines[2]).toBe("| policy | odebench, 0 % noise | odebench, 5 % noise | real |");
     expect(lines[5]).toBe("| sindy | 0.70 [0.60, 0.75], n = 63 | – | – |");
-    expect(exported(board, "solved", "csv", "real").split("\n")[1]).toBe(
+    expect(exported(board, "solved", "csv", { suite: "real" }).split("\n")[1]).toBe(
       "search,real,,solved,0.5,0.4,0.55,63,1",
     );
   });
+});
+
+it("an export holds what the filters show, and quotes what a comma would break", () => {
+  const one = { policy: "sindy" };
+  expect(exported(board, "solved", "md", one).split("\n").slice(4)).toEqual([
+    "| sindy | 0.70 [0.60, 0.75], n = 63 | – | – |",
+    "",
+  ]);
+  expect(exported(board, "solved", "csv", one).trim().split("\n")).toHaveLength(2);
+  const odd = { ...board, rows: [row('hf:a,"b"', "real", null, 0.5)] };
+  expect(exported(odd, "solved", "csv").split("\n")[1]).toMatch(/^"hf:a,""b""",real,/);
 });
 
 it("a difference is called one only where its interval leaves out zero", () => {

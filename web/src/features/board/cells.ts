@@ -22,6 +22,9 @@ export const METRICS: Record<string, { title: string; about: string; share: bool
   cpu_s: { title: "CPU seconds", about: "mean CPU seconds an episode", share: false },
 };
 
+/** Numbers that are told of each policy alone: two are compared by what they find, not by what it took. */
+export const ALONE = new Set(["passed", "turns", "cpu_s"]);
+
 export interface Column {
   suite: string;
   noise: number | null;
@@ -89,14 +92,24 @@ export function verdict(interval: Interval): "better" | "worse" | "unclear" {
   return "unclear";
 }
 
-/** The table of one metric as Markdown or CSV. */
-export function exported(board: Board, metric: string, kind: "md" | "csv", suite?: string): string {
+/** A field of a CSV file, in quotes where it needs them. */
+const field = (value: string | number) =>
+  /[",\n]/.test(`${value}`) ? `"${`${value}`.replaceAll('"', '""')}"` : `${value}`;
+
+/** The table of one metric as it is shown, as Markdown or CSV. */
+export function exported(
+  board: Board,
+  metric: string,
+  kind: "md" | "csv",
+  { suite, policy }: { suite?: string | undefined; policy?: string | undefined } = {},
+): string {
   const share = METRICS[metric]?.share ?? false;
   const over = columns(board, suite);
   if (kind === "csv") {
     const head = "policy,suite,noise,metric,mean,low,high,n,not_asked";
     const lines = board.rows
       .filter((row) => suite === undefined || row.suite === suite)
+      .filter((row) => policy === undefined || row.policy === policy)
       .map((row) => {
         const { mean = null, low = null, high = null } = row.metrics[metric] ?? {};
         return [
@@ -109,18 +122,21 @@ export function exported(board: Board, metric: string, kind: "md" | "csv", suite
           high ?? "",
           row.n,
           row.not_asked,
-        ].join(",");
+        ]
+          .map(field)
+          .join(",");
       });
     return `${[head, ...lines].join("\n")}\n`;
   }
   const head = `| policy | ${over.map(nameOfColumn).join(" | ")} |`;
   const rule = `|---|${over.map(() => "---").join("|")}|`;
-  const lines = board.plan.policies.map((policy) => {
+  const shownOf = board.plan.policies.filter((one) => policy === undefined || one === policy);
+  const lines = shownOf.map((one) => {
     const cells = over.map((column) => {
-      const row = cellOf(board, policy, column);
+      const row = cellOf(board, one, column);
       return inWords(row?.metrics[metric], row?.n ?? 0, share);
     });
-    return `| ${policy} | ${cells.join(" | ")} |`;
+    return `| ${one} | ${cells.join(" | ")} |`;
   });
   return [
     `${METRICS[metric]?.title ?? metric}, ${METRICS[metric]?.about ?? ""} (95 % intervals). ${board.command}`,
