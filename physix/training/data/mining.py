@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from physix.engine import Episode, Turn
+from physix.engine import Episode, EpisodeLabelled, Turn
 from physix.engine.episode import evolve, observe
 from physix.engine.ports import EventLog
 from physix.engine.systems import SYSTEMS
@@ -190,6 +190,8 @@ async def finished_episodes(log: EventLog, *, until: int | None = None) -> Async
             if until is not None and recorded.position > until:
                 return
             position = recorded.position
+            if isinstance(recorded.event, EpisodeLabelled):
+                continue  # it may follow the end, and says nothing to learn from
             episode = evolve(running.get(recorded.episode_id), recorded)
             running[recorded.episode_id] = episode
             if episode.finished is not None:
@@ -203,6 +205,8 @@ async def _choose(log: EventLog, rules: MiningRules, report: MiningReport) -> di
     while batch := await log.read_all(after_position=report.position, limit=BATCH):
         for recorded in batch:
             report.position = recorded.position
+            if isinstance(recorded.event, EpisodeLabelled):
+                continue
             episode = evolve(running.get(recorded.episode_id), recorded)
             running[recorded.episode_id] = episode
             if episode.finished is None:

@@ -67,7 +67,8 @@ def survey(episode_ids: tuple[str, ...], *, db: str, rules: MiningRules) -> list
                     found.append(Surveyed(episode_id, 0, None, Counter(), ()))
                     continue
                 refusal, candidates, refused = look_at(episode, rules)
-                found.append(Surveyed(episode_id, events[-1].position, refusal, refused, tuple(candidates)))
+                ended_at = events[episode.settled - 1].position  # labels may follow the end
+                found.append(Surveyed(episode_id, ended_at, refusal, refused, tuple(candidates)))
         return found
 
     return anyio.run(run)

@@ -6,10 +6,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from physix.api.app import create_app
+from physix.engine import EpisodeEngine
 from physix.engine.systems.splits import EVALUATION_SEEDS
 from physix.errors import BadInputError
 from physix.settings import Settings
-from physix.store import open_log
+from physix.store import EpisodeFilter, open_log
 from physix.training.data.files import write_sft
 from physix.training.data.mining import (
     NANO_RULES,
@@ -102,6 +103,25 @@ def test_the_same_log_gives_the_same_bytes(db: str, tmp_path: Path) -> None:
         anyio.run(write_sft, db, MiningRules(), tmp_path / name)
     for file in ("train.parquet", "manifest.json", "README.md"):
         assert (tmp_path / "a" / file).read_bytes() == (tmp_path / "b" / file).read_bytes()
+
+
+def test_labels_given_after_the_end_change_no_row(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/log.db"
+    fill(url, TaskPlan(systems=("spring_mass",), episodes=6))
+    before, _ = mined(url, NANO_RULES)
+    anyio.run(write_sft, url, NANO_RULES, tmp_path / "before")
+
+    async def label() -> None:
+        async with open_log(url) as log:
+            for row in (await log.list_episodes(EpisodeFilter())).items:
+                await EpisodeEngine(log).label(row.episode_id, {"good": ""})
+
+    anyio.run(label)
+    assert mined(url, NANO_RULES)[0] == before
+    assert len(before) > 0
+    anyio.run(write_sft, url, NANO_RULES, tmp_path / "after")
+    rows = [(tmp_path / name / "train.parquet").read_bytes() for name in ("before", "after")]
+    assert rows[0] == rows[1]
 
 
 @pytest.mark.filterwarnings("ignore")
