@@ -147,7 +147,7 @@ async def board_episodes(
     offset: Annotated[int, Query(ge=0, le=MAX_BOARD_EPISODES)] = 0,
     limit: Annotated[int, Query(ge=1, le=MAX_PAGE)] = DEFAULT_PAGE,
 ) -> BoardEpisodeList:
-    """List episodes of a board: of one policy, suite or system (`builtin:SYSTEM`) and noise level, if asked."""
+    """List episodes of a board, of one policy, suite or system (`builtin:SYSTEM`) and noise if asked for."""
     found = await to_thread.run_sync(playing.folder(board_id).read)
     own = [
         one

@@ -18,6 +18,7 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     union,
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -106,10 +107,11 @@ def holds(connection: Connection, wanted: EpisodeFilter) -> ColumnElement[bool]:
 
 def open_to(wanted: EpisodeFilter, table: _Columns = schema.episodes.c) -> ColumnElement[bool]:
     """Return that the truth of an episode's task is not held back from whoever asks."""
-    measured = table.system_id == MEASURED
+    measured: ColumnElement[bool] = table.system_id == MEASURED
+    sampled: ColumnElement[bool] = table.seed.is_not(None)
     if not wanted.public:
-        return table.position >= 0
-    return measured if wanted.holds_sampled else measured | table.seed.is_not(None)
+        return true()
+    return measured if wanted.holds_sampled else measured | sampled
 
 
 def _named(connection: Connection, part: str) -> Select[Any]:
@@ -153,9 +155,7 @@ def _indexed(connection: Connection, part: str) -> Select[Any]:
         # The index knows which trigrams a text has, not their order.
         some = "e.position IN (SELECT rowid FROM search_said WHERE search_said MATCH :trigrams)"
         query = text(_spoken(connection, part, some, "e.stream AS position"))
-        return query.bindparams(**_bound(connection, part), trigrams=_trigrams(part)).columns(
-            column("stream")
-        )
+        return _first_of(query.bindparams(**_bound(connection, part), trigrams=_trigrams(part)))
     query = text(
         "SELECT e.stream AS position FROM events e JOIN search_said s ON s.position = e.position "
         "WHERE s.text ILIKE :said ESCAPE '/'"

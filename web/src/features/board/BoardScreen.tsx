@@ -188,7 +188,14 @@ function Choices({ board, metric, offered, view, onView }: ChoicesProps) {
             onChange={(event) => {
               const by = event.target.value === "system" ? "system" : undefined;
               // A cell or a suite of the one table is none of the other.
-              onView({ ...view, by, suite: undefined, of: undefined, in: undefined, at: undefined });
+              onView({
+                ...view,
+                by,
+                suite: undefined,
+                of: undefined,
+                in: undefined,
+                at: undefined,
+              });
             }}
           >
             <option value="">by suite</option>
@@ -287,12 +294,14 @@ function Table({ board, metric, view, onView }: Omit<ChoicesProps, "offered">) {
                       <button
                         type="button"
                         className="grid w-full min-w-32 gap-1 text-left"
-                        onClick={() => onView({
+                        onClick={() =>
+                          onView({
                             ...view,
                             of: policy,
                             in: column.suite,
                             at: column.noise ?? undefined,
-                          })}
+                          })
+                        }
                       >
                         {found?.mean != null ? (
                           <>

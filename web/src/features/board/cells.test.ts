@@ -111,7 +111,7 @@ it("an export holds what the filters show, and quotes what a comma would break",
     "",
   ]);
   expect(exported(board, "solved", "csv", one).trim().split("\n")).toHaveLength(2);
-  const odd = { ...board, rows: [row('hf:a,"b"', "real", null, 0.5)] };
+  const odd = { ...board, rows: [row('hf:a,"b"', "real", null, 0.5)] } as unknown as Board;
   expect(exported(odd, "solved", "csv").split("\n")[1]).toMatch(/^"hf:a,""b""",real,/);
 });
 

@@ -316,7 +316,7 @@ function SearchField({ text, onText }: { text: string; onText: (text: string) =>
 function LabelSelected({ ids, known }: { ids: string[]; known: string[] }) {
   const change = useLabel(ids);
   return (
-    <Menu label={`Tag ${ids.length}`} name="Tag what is selected">
+    <Menu label={`Tag ${ids.length}`} name="Tag what is selected" edge="left">
       {() => (
         <div className="grid gap-2">
           <TagForm
