@@ -8,7 +8,7 @@ once, a sibling of its group, a fork or a comparison tells nothing.
 |---|---|---|
 | law, correctness | once the episode has ended | likewise, unless the task is held back |
 | generalisation | always | not of a task held back, nor of an owned episode that runs |
-| turns on a task held back, their worth, labels put on it | always | in the open, or with the episode's own token |
+| turns on a task held back, their worth, its labels | always | in the open, or with the episode's own token |
 
 In the open is what somebody plays through the page: the episode has no token. What a client holds the
 token of, and what a board, a trainer or a command of the operator's plays, is theirs alone. Held back are

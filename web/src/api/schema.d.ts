@@ -117,7 +117,7 @@ export interface paths {
         };
         /**
          * Board Episodes
-         * @description List a board's episodes: of one policy, suite or system (`builtin:SYSTEM`), noise level, if asked for.
+         * @description List episodes of a board, of one policy, suite or system (`builtin:SYSTEM`) and noise if asked for.
          */
         get: operations["board_episodes_api_board__board_id__episodes_get"];
         put?: never;
@@ -3837,7 +3837,8 @@ export interface components {
          *         t: shape (T,), seconds unless the task says otherwise, strictly increasing.
          *         states: shape (T, D), one row per time, columns in the order of the task's variables.
          *         inputs: shape (T, I), columns in the order of the task's inputs; () without inputs.
-         *         sigma: shape (T, D), standard deviation of each sample as its file gives it; () if it gives none.
+         *         sigma: shape (T, D), standard deviation of each sample as its file gives it, or as estimated from
+         *             this run alone where its noise is clearly another than that of all runs; () if neither.
          *         missing: (row, column) of states that were not measured; `states` holds a value interpolated
          *             there, for drawing, and nothing is judged by it.
          */
