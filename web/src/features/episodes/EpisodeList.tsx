@@ -442,7 +442,7 @@ function Rows({ rows, columns, q, sort, onSort, selected, onToggle, onEnd }: Row
                 />
               </td>
               {columns.map(({ key, cell }) => (
-                <td key={key} className="px-2">
+                <td key={key} className="px-2 whitespace-nowrap">
                   {cell(row, told.get(row.episode_id), q)}
                 </td>
               ))}

@@ -100,14 +100,14 @@ export const COLUMNS: Column[] = [
     head: "Tags",
     usual: true,
     cell: ({ labels }) => (
-      <span className="flex max-w-64 items-center gap-1">
+      <span className="flex max-w-96 items-center gap-1">
         {tagsOf(labels).map((tag) => (
-          <span key={tag} className="chip truncate" title={tag}>
+          <span key={tag} className="chip max-w-40 shrink-0 truncate" title={tag}>
             {tag}
           </span>
         ))}
         {labels[NOTE] !== undefined && (
-          <span className="truncate text-xs text-muted" title={labels[NOTE]}>
+          <span className="min-w-0 max-w-64 truncate text-xs text-muted" title={labels[NOTE]}>
             {labels[NOTE]}
           </span>
         )}
