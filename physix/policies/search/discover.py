@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from physix.engine.examine import constant
 from physix.engine.residuals import residuals_of
 from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task
-from physix.engine.verifier.chi2 import floor_of
 from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import FunctionSet
@@ -46,11 +44,10 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
     laws = [law for law in found.laws if written[law.key] is not None]
     if not laws:
         return _nothing(found)
-    yardstick = _Yardstick(task)
     why = doubt_of(task, found, functions)
-    best, front, rivals = laws[0], _front(laws, yardstick), _rivals(laws)
+    best, front, rivals = laws[0], _front(laws), _rivals(laws)
     told = {
-        law.key: _law(task, law, best, one.parsed, yardstick)
+        law.key: _law(task, law, best, one.parsed)
         for law in (*front, *rivals)
         if (one := written[law.key]) is not None
     }
@@ -113,29 +110,7 @@ def _written(task: Task, law: Fitted, functions: FunctionSet) -> Written | None:
     return write(task, targets(task.variables), law.choice, law.ties, functions, digits=DIGITS)
 
 
-@dataclass(frozen=True, slots=True)
-class _Yardstick:
-    """What is left over in the verdict's units: no sample is trusted further than the verdict trusts it."""
-
-    task: Task
-
-    def left_over(self, law: Fitted) -> list[LeftOver]:
-        """Return a law's residuals in these units, weights likewise."""
-        least = floor_of(measured=self.task.measured) * prepare(self.task).scale
-        found = []
-        for part in law.left:
-            shorter = 1.0 / np.hypot(1.0, part.weights * least)
-            found.append(replace(part, residuals=part.residuals * shorter, weights=part.weights * shorter))
-        return found
-
-    def chi2(self, law: Fitted) -> float:
-        """Return chi² per sample in these units."""
-        raw = sum(float((part.residuals**2).sum()) for part in law.left)
-        here = sum(float((part.residuals**2).sum()) for part in self.left_over(law))
-        return law.reduced * (here / raw if raw > 0.0 else 1.0)
-
-
-def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis, yardstick: _Yardstick) -> Law:
+def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis) -> Law:
     units = check_units(parsed, task.time_unit).param_units
     freedom = law.samples - len(parsed.params)
     return Law(
@@ -147,14 +122,14 @@ def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis, yardst
         ),
         complexity=parsed.operators,
         terms=law.terms,
-        chi2=yardstick.chi2(law),
+        chi2=law.reduced,
         worse_by=max(0.0, 0.5 * (law.score - best.score)),
         explains=explains(task, parsed),
         examined=bool(law.errors),
     )
 
 
-def _front(laws: Sequence[Fitted], yardstick: _Yardstick) -> list[Fitted]:
+def _front(laws: Sequence[Fitted]) -> list[Fitted]:
     """Return the laws that no other is both plainer and nearer to the data than, the plainest first.
 
     The best is among them even where another is both: the price of its terms chose it.
@@ -162,9 +137,9 @@ def _front(laws: Sequence[Fitted], yardstick: _Yardstick) -> list[Fitted]:
     front: list[Fitted] = []
     nearest = np.inf
     for law in sorted(laws, key=_plainness):
-        if (chi2 := yardstick.chi2(law)) < nearest:
+        if law.reduced < nearest:
             front.append(law)
-            nearest = chi2
+            nearest = law.reduced
     best, kept = laws[0], front[:_FRONT]
     return kept if best in kept else sorted([*kept[: _FRONT - 1], best], key=_plainness)
 
