@@ -39,7 +39,7 @@ class Law:
     constants: tuple[Constant, ...]
     complexity: int  # operators and functions, as simplicity counts them
     terms: int  # over all equations
-    chi2: float  # sum of squared residuals in units of the noise, as far as the verdict trusts it, per sample
+    chi2: float  # sum of squared residuals in units of the noise, per sample
     worse_by: float  # than the chosen law, in nats of the criterion that chose it; 0 for that law
     explains: bool  # the verdict: what it leaves over of the shown data is no more than the noise
     examined: bool  # it was fitted to every row, and asked how well its constants are known

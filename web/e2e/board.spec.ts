@@ -19,7 +19,10 @@ test("many runs are counted, started, watched, and come to a board whose address
   await expect(page.getByText("4 of 4 episodes")).toBeVisible({ timeout: 90_000 });
   // By its policy: until the last episode is in, rows may still change places.
   const table = page.getByRole("region", { name: "Solved by policy and suite" });
-  await table.getByRole("row", { name: /^search/ }).getByRole("button", { name: /n = 2/ }).click();
+  await table
+    .getByRole("row", { name: /^search/ })
+    .getByRole("button", { name: /n = 2/ })
+    .click();
   await expect(page).toHaveURL(/of=search/);
   await page.reload();
   const episodes = page.getByRole("region", { name: "Episodes of search on builtin" });
