@@ -16,6 +16,7 @@ _BEAM, _WIDE_BEAM = 40, 160
 _FLOOR = 1e-14  # of the energy: rounding in the normal equations
 _RIDGE = 1e-12
 _POLISHED, _AGAIN = 12, 4  # sets of terms of each size whose inner constants are moved to their best
+_BEGUN = 8  # starts of one term that a set of terms may be joined by: others may suit it once it has grown
 _STARTS = 2  # of one set of terms, the best ones, from which they are moved
 _STEPS = 8
 _FEWEST = 20  # samples that count as independent, whatever they resemble
@@ -159,7 +160,7 @@ class Selection:
         for j in order.tolist():
             family = int(self.family[j])
             seen[family] = seen.get(family, 0) + 1
-            if seen[family] <= _STARTS:
+            if seen[family] <= _BEGUN:
                 kept.append(j)
         return kept
 

@@ -16,7 +16,7 @@ from physix.engine.verifier.prepared import Samples, prepare
 
 IntArray = NDArray[np.int64]
 _ROWS = 2_400  # of one run that are smoothed: more cost time and tell no new term
-_MATCHED = 1_200  # of them that terms are compared at: integrals over every second row miss what noise does
+_MATCHED = 720  # of them that terms are compared at: integrals over every second row miss what noise does
 _QUIET = 3e-4  # share of the spread below which samples are taken as they are
 _PENALTIES = tuple(10.0**power for power in np.arange(-7.0, 8.1, 0.5).tolist())  # on curvature, per sample
 _UNDER = (

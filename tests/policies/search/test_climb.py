@@ -231,3 +231,14 @@ def test_a_drive_in_its_own_time_is_found_beside_what_it_drives() -> None:
     params = best.written.parsed.params
     assert params["h"] == pytest.approx(1.4, rel=1e-3)
     assert params["A"] == pytest.approx(0.35, rel=0.02)
+
+
+def test_saturation_in_a_cycle_of_two_is_not_told_by_sums_of_other_curves() -> None:
+    def cycle(_: float, s: np.ndarray) -> list[float]:
+        eaten = 1.0 * s[0] * s[1] / (3.0 + s[0])
+        return [s[0] * (1 - s[0] / 10.0) - 2.0 * eaten, eaten - 0.5 * s[1]]
+
+    run = motion(cycle, [5.0, 1.5], np.linspace(0, 45, 225), noise=0.005)
+    best = climb(task([variable("prey"), variable("predator")], [run]), "extended").laws[0]
+    assert all("predator*prey/({0} + prey)" in terms for terms in best.key)
+    assert not any("**2 + prey**2" in term for terms in best.key for term in terms)
