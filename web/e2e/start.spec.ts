@@ -21,7 +21,7 @@ test("the first minute: a discovery retold, three doors, the motions and the dem
   await expect(motions).toHaveCount(8);
   await expect(motions.locator("canvas")).toHaveCount(8);
   await expect(motions.filter({ hasText: "theta for its sine" })).toHaveCount(1);
-  await expect(page.getByRole("region", { name: "Demos" }).getByRole("link")).toHaveCount(5);
+  await expect(page.getByRole("region", { name: "Demos" }).getByRole("link")).toHaveCount(7);
   await page.getByRole("link", { name: "Watch: Damped pendulum" }).click();
   await expect(page.getByRole("combobox", { name: /^System/ })).toHaveValue("damped_pendulum");
   await expect(page).toHaveURL(/pace=slow/);
