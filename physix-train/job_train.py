@@ -271,10 +271,10 @@ def _run_instruct(job: Job) -> dict[str, str]:
 def _evaluate(models: Sequence[Path], suites: Sequence[str], job: Job) -> Path:
     """Play fresh tasks with the models, as `physix train measure` does, and return the tables' file."""
     from physix.settings import Settings
-    from physix.training.small_report import Arm, measure_arms
+    from physix.training.small_report import Arm, Row, measure_arms
 
     arms = [
-        (Arm(policy=f"hf:{model.resolve()}", suite=suite), job.eval_episodes)
+        Row(arm=Arm(policy=f"hf:{model.resolve()}", suite=suite), episodes=job.eval_episodes)
         for model in models
         for suite in suites
     ]

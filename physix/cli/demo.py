@@ -7,13 +7,12 @@ import sys
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import anyio
 import typer
 
 from physix.cli.measured import TableOptions, takes_table
-from physix.engine.verifier.types import Constants, Profile
 
 demo_app = typer.Typer(help="Recorded comparisons: record, verify, list.", no_args_is_help=True)
 
@@ -32,8 +31,10 @@ def record(
     description: Annotated[str, typer.Option(help="Two sentences on what there is to see.")] = "",
     note: Annotated[str, typer.Option(help="What a viewer should know about these policies.")] = "",
     max_turns: Annotated[int, typer.Option(help="Turn budget.")] = 8,
-    profile: Annotated[Profile, typer.Option(help="Of the verdict.")] = "classic",
-    constants: Annotated[Constants, typer.Option(help="Who finds the numbers.")] = "declared",
+    profile: Annotated[Literal["classic", "strict"], typer.Option(help="Of the verdict.")] = "classic",
+    constants: Annotated[
+        Literal["declared", "fitted"], typer.Option(help="Who finds the numbers.")
+    ] = "declared",
 ) -> None:
     """Play the same task under each policy, for real, and write what happened."""
     from physix.cli.episode import RunRequest, task_of

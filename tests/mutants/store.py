@@ -284,7 +284,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a rebuild forgets labels",
         "physix/store/sql/rebuild.py",
-        'payload.get("labels", {})',
+        'started.get("labels", {})',
         "{}",
         (
             "tests/store/test_projections.py::test_a_rebuilt_list_is_still_narrowed_to_a_step_of_a_run[sqlite]",
