@@ -40,10 +40,12 @@ from physix.api.http import (
     reference,
     running,
     runs,
+    tables,
     told,
     truth,
 )
-from physix.api.http.routes import Services, router
+from physix.api.http.routes import router
+from physix.api.http.services import Services
 from physix.api.live.boards import Boards
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
@@ -135,6 +137,7 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
     app.include_router(told.router)  # before the addresses that begin with any episode's id
     app.include_router(router)
     app.include_router(comparisons.router)
+    app.include_router(tables.router)
     app.include_router(demos.router)
     app.include_router(datasets.router)
     app.include_router(runs.router)
@@ -186,7 +189,7 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
         neighbours=neighbours(settings),
         body_s=settings.body_s,
         frame_ancestors=settings.frame_ancestors,
-        larger=dict.fromkeys(comparisons.TABLE_PATHS, settings.max_csv_body_bytes),
+        larger=dict.fromkeys(tables.TABLE_PATHS, settings.max_csv_body_bytes),
     )
     if settings.proxies:
         # Here, so that any server that runs this app does it: `serve` tells uvicorn to leave it alone.

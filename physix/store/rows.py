@@ -86,24 +86,33 @@ class Opening(SQLModel):
 
 
 class Standing(SQLModel):
-    """How an episode stands: what `physix.store.projection.Tally` makes of all its events."""
+    """How an episode stands: with `Worth`, what `physix.store.projection.Tally` makes of all its events."""
 
     status: str = Field(max_length=16, description='"running" or "finished"')
     outcome: str | None = Field(max_length=32, sa_type=Blank, nullable=False)
     turns: int
-    best_match: float
-    best_total: float
-    total_reward: float = Field(description="sum of the rewards as emitted")
     parse_failures: int = Field(description="equations that did not parse, replies without one")
     policy_failures: int
     generalisation: float | None = Field(description="of the turn with the best match, the later of equals")
     updated_at: datetime = Field(sa_type=Moment)
 
 
-class EpisodeFields(Standing, Opening):
-    """One episode as any list shows it."""
+class Worth(SQLModel):
+    """What the turns of an episode were worth. Every row has it; a list may keep it from its reader."""
+
+    best_match: float
+    best_total: float
+    total_reward: float = Field(description="sum of the rewards as emitted")
+
+
+class ListedFields(Standing, Opening):
+    """One episode as any list shows it, whoever reads it."""
 
     episode_id: str = Field(max_length=MAX_EPISODE_ID)
+
+
+class EpisodeFields(Worth, ListedFields):
+    """One episode as a log knows it."""
 
 
 class EpisodeRow(EpisodeFields):

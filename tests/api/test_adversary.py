@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from physix.api.app import create_app
-from physix.api.http.routes import Services
+from physix.api.http.services import Services
 from physix.engine import Episode, EpisodeConfig
 from physix.engine.events import Door, Provenance
 from physix.engine.systems import sample_task

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from physix.api.app import create_app
-from physix.api.http.routes import Services
+from physix.api.http.services import Services
 from physix.settings import Settings
 from tests.policies.chat.ollama_server import serving
 

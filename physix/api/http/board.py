@@ -32,7 +32,8 @@ from physix.api.http.board_views import (
     system_views,
     why_withheld,
 )
-from physix.api.http.routes import Services, Wired, require_policy
+from physix.api.http.routes import require_policy
+from physix.api.http.services import Services, Wired
 from physix.api.live.boards import Boards, board_stream
 from physix.api.quota import bill
 from physix.engine.systems.splits import count

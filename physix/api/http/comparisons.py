@@ -1,43 +1,26 @@
-"""Routes for comparisons, forks and tables."""
+"""Routes for comparisons and forks."""
 
 from __future__ import annotations
 
-import math
 import uuid
 from typing import Annotated
 
-from anyio import to_thread
 from fastapi import APIRouter, Path, Request
 from starlette.responses import Response
 
 from physix.api.access import Access, Caller, is_open, require_open
 from physix.api.http import bodies, views
-from physix.api.http.routes import (
-    After,
-    CommandId,
-    LastEventId,
-    Services,
-    Wired,
-    config_of,
-    digest_of,
-    named_by,
-    require_policy,
-    table_of,
-    task_of,
-    task_of_table,
-    turns_left,
-)
+from physix.api.http.routes import digest_of, named_by, require_policy, turns_left
+from physix.api.http.services import After, CommandId, LastEventId, Services, Wired
+from physix.api.http.tables import config_of, task_of
 from physix.api.live.streams import comparison_stream, resume_after
 from physix.api.quota import bill, costs
 from physix.engine import RecordedEvent
 from physix.engine.comparison import load_members, member_id, start_of, summarise
 from physix.engine.fork import fork
-from physix.engine.systems.measured import Column, review
 from physix.errors import BadInputError, ForbiddenError
 from physix.limits import MAX_EPISODE_ID, PERSON
 
-TABLE_PATHS = ("/interactive/sessions", "/api/comparisons", "/api/csv/check")
-_PREVIEWED = 50  # rows of a file as it stands
 ComparisonId = Annotated[str, Path(max_length=MAX_EPISODE_ID)]
 
 router = APIRouter()
@@ -173,51 +156,6 @@ async def fork_session(
     )
     driven = forked.episode_id in await wired.drivers.driven()
     return views.EpisodeView.of(forked, caller, driven=driven)
-
-
-@router.post("/api/csv/check", dependencies=[costs("turns")])
-async def check_table(wired: Wired, body: bodies.TableBody) -> views.TableView:
-    """Read a table and say what it holds; nothing is started."""
-    return await to_thread.run_sync(_checked, body, limiter=wired.reading)
-
-
-def _checked(body: bodies.TableBody) -> views.TableView:
-    table, roles = table_of(body)
-    columns, problems = review(table, roles)
-    view = views.TableView(
-        file_rows=table.rows,
-        dialect=table.dialect,
-        columns=[_column_view(column) for column in columns],
-        problems=list(problems),
-    )
-    if any(problem.severity == "error" for problem in problems):
-        return view
-    made = task_of_table(body, table, roles)
-    task = made.task
-    return view.model_copy(
-        update={
-            "rows": sum(len(one.t) for one in task.shown),
-            "held_back_rows": sum(len(one.t) for one in made.truth.hidden),
-            "time_unit": task.time_unit,
-            "variables": list(task.variables),
-            "inputs": list(task.inputs),
-            "noise": task.noise,
-            "noises": list(task.noises),
-            "shown": list(task.shown),
-        }
-    )
-
-
-def _column_view(column: Column) -> views.ColumnView:
-    first = column.values[:_PREVIEWED].tolist()
-    return views.ColumnView(
-        name=column.name,
-        label=column.label,
-        unit=column.unit,
-        role=column.role,
-        why=column.why,
-        first=[value if math.isfinite(value) else None for value in first],
-    )
 
 
 async def _members(wired: Services, caller: Access, comparison_id: str) -> list[tuple[RecordedEvent, ...]]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import StreamingResponse
 
 from physix.api.access import Caller
-from physix.api.http.routes import Wired
+from physix.api.http.services import Wired
 from physix.api.quota import costs
 from physix.errors import ForbiddenError
 from physix.training.data.mining import mine, row_json, rules_from

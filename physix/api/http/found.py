@@ -15,7 +15,7 @@ from physix.api.found.plain import plain
 from physix.api.found.report import report_html
 from physix.api.found.result import Found, Result
 from physix.api.http.bodies import Body, Finite
-from physix.api.http.routes import Services, Wired
+from physix.api.http.services import Services, Wired
 from physix.api.quota import bill
 from physix.engine import Episode
 from physix.engine.discovery import Constant, Residuals

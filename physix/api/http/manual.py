@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from physix.api.access import Caller
 from physix.api.http.bodies import Body, Finite, HypothesisBody
-from physix.api.http.routes import Wired
+from physix.api.http.services import Wired
 from physix.api.quota import costs
 from physix.engine.verifier.followed import Followed, followed
 from physix.engine.verifier.functions import allowed

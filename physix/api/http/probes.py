@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from physix.api.access import Caller
 from physix.api.arriving import OpenEnv
-from physix.api.http.routes import Services
+from physix.api.http.services import Services
 from physix.api.metrics import Metrics
 from physix.api.problems import problem
 from physix.errors import StorageError

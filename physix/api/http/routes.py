@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import hashlib
-import os
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Annotated, cast, get_args
 
-from anyio import CapacityLimiter, to_thread
+from anyio import to_thread
 from anyio.lowlevel import checkpoint
-from fastapi import APIRouter, Depends, Header, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from physix.api.access import Access, Caller, require_open
 from physix.api.http import bodies, events, views
-from physix.api.live.broadcast import Live
-from physix.api.live.drivers import Drivers
+from physix.api.http.services import After, CommandId, LastEventId, Services, Wired
+from physix.api.http.tables import config_of, task_of
 from physix.api.live.streams import episode_stream, log_stream, resume_after
 from physix.api.quota import bill, costs
-from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance, observe
+from physix.engine import Episode, Provenance, observe
 from physix.engine.discovery import Discovery
 from physix.engine.labels import labels_in
 from physix.engine.systems import SYSTEMS, sample_task
-from physix.engine.systems.measured import MeasuredTask, Role, Table, all_roles, measured_task, read_table
-from physix.engine.systems.task import Task, Trajectory, Truth
+from physix.engine.systems.task import Trajectory
 from physix.engine.verifier import preview
-from physix.engine.verifier.functions import default_functions
-from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import (
-    BadInputError,
     ConflictError,
     DiscoveryNotFoundError,
     EpisodeNotFoundError,
@@ -40,7 +36,6 @@ from physix.errors import (
 from physix.limits import (
     BASIC_FUNCTIONS,
     DEFAULT_PAGE,
-    MAX_COMMAND_ID,
     MAX_CURSOR,
     MAX_EXPORTED,
     MAX_FOLLOWED,
@@ -49,7 +44,6 @@ from physix.limits import (
     MAX_LABELS,
     MAX_PAGE,
     MAX_POLICY_NAME,
-    MAX_POSITION,
     MAX_SEARCH_TEXT,
     MAX_SYSTEM_ID,
     MAX_TIER,
@@ -58,8 +52,7 @@ from physix.limits import (
 )
 from physix.policies import DEFAULT_POLICY, discover_policies, open_policy
 from physix.policies.chat.asked import asked
-from physix.settings import Settings
-from physix.store import EpisodeFilter, EpisodeOrder, Log, SortKey
+from physix.store import EpisodeFilter, EpisodeOrder, SortKey
 from physix.store.transfer import export_lines
 
 _PICTURED = 7  # the seed of the motions that stand for their systems
@@ -67,32 +60,6 @@ _PICTURE_ROWS = 50
 _BY_WORTH: frozenset[SortKey] = frozenset({"match", "total"})
 _SORT = f"^-?({'|'.join(get_args(SortKey))})$"
 
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the routes stand on, wired by the app."""
-
-    log: Log
-    engine: EpisodeEngine
-    drivers: Drivers
-    live: Live
-    settings: Settings
-    # Files of strangers are read on threads of their own: they cannot take those that read the log.
-    reading: CapacityLimiter = field(
-        default_factory=lambda: CapacityLimiter(max(1, (os.cpu_count() or 1) // 2))
-    )
-
-
-def services(request: Request) -> Services:
-    """Return the running app's services."""
-    found: Services = request.app.state.services
-    return found
-
-
-Wired = Annotated[Services, Depends(services)]
-CommandId = Annotated[str | None, Header(alias="Idempotency-Key", max_length=MAX_COMMAND_ID)]
-After = Annotated[int | None, Query(ge=0, le=MAX_POSITION)]
-LastEventId = Annotated[str | None, Header(alias="Last-Event-ID")]
 
 router = APIRouter()
 
@@ -443,69 +410,3 @@ def _temperature(body: bodies.PolicyBody | None) -> float | None:
 async def _view(wired: Services, caller: Access, episode: Episode) -> views.EpisodeView:
     driven = episode.episode_id in await wired.drivers.driven()
     return views.EpisodeView.of(episode, caller, driven=driven)
-
-
-def config_of(body: bodies.NewTask) -> EpisodeConfig:
-    """Return the rules that a request asks for."""
-    return EpisodeConfig(
-        verifier=VerifierConfig(
-            profile=body.profile,
-            constants=body.constants,
-            functions=body.functions or default_functions(measured=body.system_id is None),
-        ),
-        max_turns=body.max_turns,
-        reward_mode=body.reward_mode,
-    )
-
-
-async def task_of(wired: Services, body: bodies.NewTask) -> tuple[Task, Truth]:
-    """Return the problem that a request asks for.
-
-    Raises:
-        BadInputError: neither or both of a system and a CSV, or one of them is wrong.
-    """
-    if (body.system_id is None) == (body.csv is None and body.csv_base64 is None):
-        raise BadInputError("Give either system_id (with a seed) or csv (with a hint).")
-    if body.system_id is None:
-        # Megabytes of text take a while to read; other requests go on meanwhile.
-        made = await to_thread.run_sync(measured_of, body, limiter=wired.reading)
-        return made.task, made.truth
-    return sample_task(body.system_id or "", body.seed, noise=body.noise, trajectories=body.trajectories)
-
-
-def table_of(body: bodies.TableBody) -> tuple[Table, dict[str, Role]]:
-    """Return the table in a request, and the role of every column.
-
-    Raises:
-        BadInputError: there is no table, or no such column.
-    """
-    if (body.csv is None) == (body.csv_base64 is None):
-        raise BadInputError("Give csv, the text of the table, or csv_base64, its bytes.")
-    table = read_table(body.csv if body.csv is not None else body.csv_base64 or b"")
-    given = {
-        name: Role(kind=role.kind, of=role.of, order=role.order, unit=role.unit)
-        for name, role in body.roles.items()
-    }
-    return table, all_roles(table, given)
-
-
-def measured_of(body: bodies.TableBody) -> MeasuredTask:
-    """Return the task behind a table.
-
-    Raises:
-        BadInputError: the table is no trajectory.
-    """
-    table, roles = table_of(body)
-    return task_of_table(body, table, roles)
-
-
-def task_of_table(body: bodies.TableBody, table: Table, roles: dict[str, Role]) -> MeasuredTask:
-    """Return the task that these roles make of a table."""
-    return measured_task(
-        table,
-        roles,
-        hint=body.hint,
-        title=body.title,
-        hold_back=body.hold_back,
-        held_back=read_table(body.held_back_csv) if body.held_back_csv is not None else None,
-    )

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from physix.api.access import Access, Caller
-from physix.api.http.routes import Services, Wired
+from physix.api.http.services import Services, Wired
 from physix.engine import Episode
 from physix.errors import EpisodeNotFoundError
 from physix.limits import PERSON

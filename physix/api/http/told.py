@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from physix.api.access import Caller
-from physix.api.http.routes import Wired
+from physix.api.http.services import Wired
 from physix.engine import Episode
 from physix.errors import EpisodeNotFoundError
 from physix.limits import MAX_EPISODE_ID

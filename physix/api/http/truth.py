@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from physix.api.access import Caller
-from physix.api.http.routes import Wired
+from physix.api.http.services import Wired
 from physix.engine import Turn
 from physix.engine.systems.task import Task
 from physix.engine.verifier.beside import Coefficient, constants_beside

@@ -34,7 +34,7 @@ from physix.engine.verifier.types import (
     Simulation,
     VariableFit,
 )
-from physix.store.rows import OPEN_DOOR, EpisodeFields, EpisodeRow
+from physix.store.rows import OPEN_DOOR, EpisodeRow, ListedFields
 
 
 class ColumnView(BaseModel):
@@ -306,14 +306,12 @@ class EpisodeView(BaseModel):
         )
 
 
-class EpisodeRowView(EpisodeFields):
+class EpisodeRowView(ListedFields):
     """One episode in a list. What its turns were worth is null where they are held back from the caller."""
 
-    best_match: float | None  # type: ignore[assignment]  # a row has it; not everyone is told
-    best_total: float | None  # type: ignore[assignment]
-    total_reward: float | None = Field(  # type: ignore[assignment]
-        description="sum of the rewards as emitted"
-    )
+    best_match: float | None
+    best_total: float | None
+    total_reward: float | None = Field(description="sum of the rewards as emitted")
     matches: list[float]
     labels: dict[str, str] = Field(description="none where the task's truth is held back from the caller")
 
