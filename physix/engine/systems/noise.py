@@ -47,6 +47,14 @@ def estimate_noise(trajectories: Sequence[Trajectory]) -> tuple[Noise, ...]:
     return tuple(_of_variable([_observed(one, column) for one in trajectories]) for column in range(columns))
 
 
+def sigma_of(states: FloatArray, noises: Sequence[Noise]) -> FloatArray:
+    """Return the standard deviation of every sample, shape (T, D), under one Noise per variable."""
+    absolute = np.array([noise.absolute for noise in noises])
+    relative = np.array([noise.relative for noise in noises])
+    sigma: FloatArray = np.hypot(absolute, relative * np.abs(states))
+    return sigma
+
+
 def noise_of_run(run: Trajectory, pooled: Sequence[Noise]) -> tuple[Noise, ...]:
     """Return the noise of each variable in one run: its own where that is clearly another than the pooled.
 
@@ -64,7 +72,7 @@ def noise_of_run(run: Trajectory, pooled: Sequence[Noise]) -> tuple[Noise, ...]:
 def _is_another(own: _Estimate, known: Noise, x: FloatArray) -> bool:
     """Tell whether a noise differs from another, in size or in how it goes with the signal."""
     least, errors = _CLEARLY
-    here, there = (np.hypot(one.absolute, one.relative * np.abs(x)) for one in (own.noise, known))
+    here, there = (sigma_of(x[:, None], [one]) for one in (own.noise, known))
     if not (here.all() and there.all()):
         return False
     apart = float(np.sqrt(np.mean(np.log(here / there) ** 2)))

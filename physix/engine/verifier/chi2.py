@@ -10,23 +10,18 @@ import numpy as np
 from physix.engine.floats import FloatArray
 from physix.engine.verifier.prepared import Samples
 
-FLOOR = 5e-3  # of a variable's spread: solver, interpolation, and the last digits of a declared constant
+_FLOOR = 5e-3  # of a variable's spread: solver, interpolation, and the last digits of a declared constant
 # The same of measured data, where a law that is nearly right must not pass for one that is.
-MEASURED_FLOOR = 1e-3
+_MEASURED_FLOOR = 1e-3
 _SURE = 4.0  # standard deviations: one right law in some ten thousand is refused
 # The variance of a noise that was estimated from n samples is itself known to about 2 sqrt(1/n).
 _ESTIMATED = 3.0
 
 
-def effective_sigma(sigma: FloatArray, scale: FloatArray, floor: float = FLOOR) -> FloatArray:
+def effective_sigma(sigma: FloatArray, scale: FloatArray, floor: float = _FLOOR) -> FloatArray:
     """Return the noise of each sample and the numerical floor together, shape (T, D); never zero."""
     total: FloatArray = np.hypot(sigma, floor * scale)
     return total
-
-
-def floor_of(*, measured: bool) -> float:
-    """Return the share of a variable's spread to which a law is held at best."""
-    return MEASURED_FLOOR if measured else FLOOR
 
 
 def agrees(
@@ -43,7 +38,7 @@ def agrees(
         scale: shape (D,), what the numerical floor is relative to.
         measured: the noise was estimated from the data, not known beforehand.
     """
-    floor = floor_of(measured=measured)
+    floor = _MEASURED_FLOOR if measured else _FLOOR
     chi2 = np.zeros(len(scale))
     count = np.zeros(len(scale))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -1,14 +1,28 @@
-"""The noise of samples as residuals are measured in it."""
+"""The noise of samples as residuals are measured in it; how large it is `systems/noise.py` estimates."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from physix.engine.floats import FloatArray
 from physix.engine.verifier.prepared import Samples
 
-_LEAST = 1e-7  # of a variable's spread: as far as even noise-free data are trusted
+QUIETEST = 1e-7  # share of a variable's spread that even noise-free data are trusted to
 _NEIGHBOURS = 17  # samples whose noise counts for that of one in their middle
+
+
+def about(variance: FloatArray, used: NDArray[np.bool_]) -> FloatArray:
+    """Return the mean variance of each sample's neighbours and itself, shape (T,).
+
+    Args:
+        variance: of the noise, shape (T,); 0 where a sample is not used.
+        used: shape (T,), which samples count.
+    """
+    window = np.ones(min(_NEIGHBOURS, len(variance)))
+    count = np.convolve(used, window, "same")
+    mean: FloatArray = np.convolve(variance, window, "same") / np.maximum(count, 1.0)
+    return mean
 
 
 def levelled(sigma: FloatArray) -> FloatArray:
@@ -16,13 +30,13 @@ def levelled(sigma: FloatArray) -> FloatArray:
 
     Noise that is a share of the signal does not vanish where the signal crosses zero.
     """
-    window = np.ones((min(_NEIGHBOURS, len(sigma)), 1))
-    about = [np.convolve(one**2, window[:, 0], "same") for one in sigma.T]
-    count = np.convolve(np.ones(len(sigma)), window[:, 0], "same")
-    return np.maximum(sigma, np.sqrt(np.stack(about, axis=1) / count[:, None]))
+    every = np.ones(len(sigma), dtype=bool)
+    near = np.stack([about(one**2, every) for one in sigma.T], axis=1)
+    least: FloatArray = np.maximum(sigma, np.sqrt(near))
+    return least
 
 
 def noise_of(samples: Samples, scale: FloatArray) -> FloatArray:
     """Return the unit that residuals are told in, shape (T, D): the noise of a sample, never zero."""
-    noise: FloatArray = np.hypot(levelled(samples.sigma), _LEAST * scale)
+    noise: FloatArray = np.hypot(levelled(samples.sigma), QUIETEST * scale)
     return noise

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physix.engine.floats import FloatArray
+from physix.engine.systems.noise import sigma_of
 from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Noise, Task, Trajectory, Truth
 
@@ -217,14 +218,6 @@ def _samples(task: Task, trajectory: Trajectory, noises: Sequence[Noise]) -> Sam
         weight=weight,
         inputs=interpolation(t, trajectory.inputs) if trajectory.inputs else None,
     )
-
-
-def sigma_of(states: FloatArray, noises: Sequence[Noise]) -> FloatArray:
-    """Return the standard deviation of every sample, shape (T, D), under one Noise per variable."""
-    absolute = np.array([noise.absolute for noise in noises])
-    relative = np.array([noise.relative for noise in noises])
-    sigma: FloatArray = np.hypot(absolute, relative * np.abs(states))
-    return sigma
 
 
 def interpolation(t: FloatArray, inputs: Sequence[Sequence[float]]) -> Inputs:

@@ -11,6 +11,7 @@ import numpy as np
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import Task
+from physix.engine.verifier.noise import QUIETEST
 from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.types import Finding, FunctionSet
 from physix.policies.search.design import Design
@@ -19,7 +20,7 @@ from physix.policies.search.laws import Choice, Place, Ties
 from physix.policies.search.library import TIERS, Term, library
 from physix.policies.search.mending import mended
 from physix.policies.search.ranges import ranges_of
-from physix.policies.search.refit import QUIETEST, Fitted, Fitter, leaves_noise
+from physix.policies.search.refit import Fitted, Fitter, leaves_noise
 from physix.policies.search.selection import Chosen, Selection, Structure
 from physix.policies.search.smoothing import smoothed_runs
 from physix.policies.search.stability import inclusion
@@ -281,8 +282,8 @@ class Search:
             here = self._shorter(plain, here)
         for size in range(1, _MOST_TERMS):
             # Bodies that attract each other move right only if all their equations are.
-            alike = [_of_size(shortlist, size) for shortlist in shortlists]
-            found = self._try(tuple(s for s in alike if s is not None)) if all(alike) else None
+            long = [_of_size(shortlist, size) for shortlist in shortlists]
+            found = self._try(tuple(s for s in long if s is not None)) if all(long) else None
             if found is not None and leaves_noise(found):
                 break
         for other in range(1, 4):

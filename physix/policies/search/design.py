@@ -20,13 +20,13 @@ from scipy.interpolate import make_interp_spline
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target
 from physix.engine.systems.task import Task
+from physix.engine.verifier.noise import about
 from physix.policies.search.library import Term, evaluate
 from physix.policies.search.smoothing import Run, degree
 
 _CROSSINGS = 6  # of its mean by a variable, in one piece of the motion
 _PIECE = 24  # samples in a piece, at least
 _SHORTEST = 12  # the same where pieces must be short
-_NEIGHBOURS = 17  # samples whose noise a sample's weight takes into account
 _LARGEST = 1e150  # value of a term whose squares can still be summed
 
 
@@ -155,6 +155,5 @@ def _levelled(weights: FloatArray) -> FloatArray:
     """
     used = weights > 0.0
     variance = np.where(used, 1.0 / np.where(used, weights, 1.0) ** 2, 0.0)
-    window = np.ones(min(_NEIGHBOURS, len(weights)))
-    about = np.convolve(variance, window, "same") / np.maximum(np.convolve(used, window, "same"), 1.0)
-    return np.where(used, 1.0 / np.sqrt(np.where(used, np.maximum(variance, about), 1.0)), 0.0)
+    least = np.maximum(variance, about(variance, used))
+    return np.where(used, 1.0 / np.sqrt(np.where(used, least, 1.0)), 0.0)

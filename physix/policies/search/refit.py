@@ -33,8 +33,8 @@ _SWEPT = (0.2, 0.4, 0.6, 0.7)  # of the total, for trying structures by the end 
 _TIE = 2.0  # what it costs that one constant stands for two: which two
 _CHOICES = 30  # terms that a law's are taken to be chosen from, so that prices compare between tiers
 
-QUIETEST = 1e-7  # share of the spread that even noise-free data is trusted to
-_NEAR = 2e-4  # the same for laws that something is left over of: nearer is no nearer to the truth
+# Share of the spread to which laws that leave something over are compared: nearer is no nearer to the truth.
+_NEAR = 2e-4
 _PRACTICAL = 1.5e-2  # the same where no law explains the data
 _LONG_PARTS = (4, 24)  # swings through the mean, and samples at least, of one part of a long run
 _SHORT_PARTS = (1, 12)  # the same where motions part sooner than that

@@ -1,4 +1,4 @@
-"""What the numbers themselves say: noise, turning back, and whether one column is the rate of another."""
+"""What the numbers themselves say: turning back, and whether one column is the rate of another."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ Span = tuple[FloatArray, FloatArray]  # times and values of one run, finite, tim
 _TOO_COARSE = 0.05
 
 
-def noise_of(values: FloatArray) -> float:
-    """Return a robust standard deviation of the noise in evenly sampled values, by third differences."""
-    if len(values) < 6:
-        return 0.0
-    size = np.median(np.abs(np.diff(values, n=3))) / 0.6745
-    return float(size / np.sqrt(20.0))
-
-
 def turns_back(spans: Sequence[Span]) -> bool:
     """Return whether a quantity changes direction beyond its noise in some run.
 
@@ -31,7 +23,7 @@ def turns_back(spans: Sequence[Span]) -> bool:
 def _turns(values: FloatArray) -> bool:
     spread = float(np.ptp(values))
     # Noise that grows with the value is largest where a growth has ended: the noisiest third counts.
-    noise = max(noise_of(part) for part in (values, *np.array_split(values, 3)))
+    noise = max(_scatter(part) for part in (values, *np.array_split(values, 3)))
     edge = max(0.1 * spread, 8.0 * noise)
     if spread <= edge:
         return False
@@ -40,6 +32,17 @@ def _turns(values: FloatArray) -> bool:
     first_up = int(np.argmax(up > edge)) if (up > edge).any() else None
     first_down = int(np.argmax(down > edge)) if (down > edge).any() else None
     return first_up is not None and first_down is not None
+
+
+def _scatter(values: FloatArray) -> float:
+    """Return a robust standard deviation of the noise in evenly sampled values, by third differences.
+
+    Good enough for turns, and no more: what is judged is judged by `estimate_noise`.
+    """
+    if len(values) < 6:
+        return 0.0
+    size = np.median(np.abs(np.diff(values, n=3))) / 0.6745
+    return float(size / np.sqrt(20.0))
 
 
 def rate_agreement(pairs: Sequence[tuple[FloatArray, FloatArray, FloatArray]]) -> tuple[float, float] | None:

@@ -17,7 +17,7 @@ from physix.engine.systems.measured.runs import Prepared, prepare_runs
 from physix.engine.systems.measured.slopes import estimated_rate
 from physix.engine.systems.measured.table import Column, Problem, Role, Roles, Table
 from physix.engine.systems.measured.units import rate_unit
-from physix.engine.systems.noise import estimate_noise, noise_of_run
+from physix.engine.systems.noise import estimate_noise, noise_of_run, sigma_of
 from physix.engine.systems.record import hardly_moving
 from physix.engine.systems.task import MEASURED, InputVariable, Noise, StateVariable, Task, Trajectory, Truth
 from physix.errors import BadInputError, CsvError
@@ -247,10 +247,8 @@ def _with_sigma(one: Trajectory, noises: Sequence[Noise]) -> Trajectory:
     """Return the trajectory with the estimated noise where its file gives none."""
     if not one.sigma:
         return one
-    sigma, states = np.array(one.sigma), np.array(one.states)
-    for index, noise in enumerate(noises):
-        if np.isnan(sigma[:, index]).any():
-            sigma[:, index] = np.hypot(noise.absolute, noise.relative * states[:, index])
+    given = np.array(one.sigma)
+    sigma = np.where(np.isnan(given).any(axis=0), sigma_of(np.array(one.states), noises), given)
     return replace(one, sigma=_rows(list(sigma.T)))
 
 
@@ -264,9 +262,7 @@ def _with_own_noise(one: Trajectory, noises: Sequence[Noise]) -> Trajectory:
     own = noise_of_run(one, noises)
     if own == tuple(noises):
         return one
-    states = np.array(one.states)
-    sigma = [np.hypot(n.absolute, n.relative * states[:, i]) for i, n in enumerate(own)]
-    return replace(one, sigma=_rows(sigma))
+    return replace(one, sigma=_rows(list(sigma_of(np.array(one.states), own).T)))
 
 
 def _trajectory(run: Run, prepared: Prepared, variables: Sequence[StateVariable]) -> Trajectory:
