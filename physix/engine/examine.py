@@ -127,8 +127,8 @@ def examine(
         return Examined(law=parsed if isinstance(parsed, ParsedHypothesis) else None, verification=told)
     settled = told.simulation.fit in (None, "converged")
     if not settled:
-        # A verdict says nothing of a law whose constants may be to blame; whoever wrote it wants to know
-        # what else would help, with these constants.
+        # Where constants may be to blame a verdict says only what the law lacks whatever they are; whoever
+        # wrote it wants to know what else would help, with these.
         blamed = verify(task, truth, replace(hypothesis, params=params), best_match=0.0, config=config)
         told = replace(told, findings=blamed.findings, mismatch=blamed.mismatch)
     curves = _curves(task, truth, parsed, told, config)

@@ -23,8 +23,8 @@ from physix.policies.search.next_measurement import next_measurement
 from physix.policies.search.parts import LeftOver
 from physix.policies.search.refit import Fitted, leaves_noise
 
-DIGITS = 7  # of a constant: its rounding stays below what the strict verdict can see
-NEAR = 10.0  # nats by which a rival may be worse
+_DIGITS = 7  # of a constant: its rounding stays below what the strict verdict can see
+_NEAR = 10.0  # nats by which a rival may be worse
 _FRONT, _RIVALS, _TERMS = 12, 5, 40
 
 
@@ -38,10 +38,15 @@ def discover(task: Task, functions: FunctionSet = "extended") -> Discovery:
     return discovery_of(task, climb(task, functions), functions)
 
 
+def written(task: Task, law: Fitted, functions: FunctionSet) -> Written | None:
+    """Return a law as it is told and submitted; None where the grammar cannot hold it."""
+    return write(task, targets(task.variables), law.choice, law.ties, functions, digits=_DIGITS)
+
+
 def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
     """Return the value that a search's laws come to."""
-    written = {law.key: _written(task, law, functions) for law in found.laws}
-    laws = [law for law in found.laws if written[law.key] is not None]
+    texts = {law.key: written(task, law, functions) for law in found.laws}
+    laws = [law for law in found.laws if texts[law.key] is not None]
     if not laws:
         return _nothing(found)
     why = doubt_of(task, found, functions)
@@ -49,7 +54,7 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
     told = {
         law.key: _law(task, law, best, one.parsed)
         for law in (*front, *rivals)
-        if (one := written[law.key]) is not None
+        if (one := texts[law.key]) is not None
     }
     return Discovery(
         chosen=told[best.key],
@@ -68,10 +73,11 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
 def doubt_of(task: Task, found: Climb, functions: FunctionSet) -> str | None:
     """Return why the data cannot confirm the best law, though it explains them; see `doubt`."""
     for law in found.laws:
-        written = _written(task, law, functions)
-        if written is not None:
-            known = explains(task, written.parsed)
-            return doubt(task, written.parsed, _share_left(task, law)) if known else None
+        told = written(task, law, functions)
+        if told is not None:
+            why = doubt(task, told.parsed, _share_left(task, law))
+            # Most data can confirm a law: those need no simulation to say so.
+            return why if why is not None and explains(task, told.parsed) else None
     return None
 
 
@@ -104,10 +110,6 @@ def _nothing(found: Climb) -> Discovery:
 
 def _effort(found: Climb) -> Effort:
     return Effort(tier=found.tier, laws=found.tried, evaluations=found.evaluations)
-
-
-def _written(task: Task, law: Fitted, functions: FunctionSet) -> Written | None:
-    return write(task, targets(task.variables), law.choice, law.ties, functions, digits=DIGITS)
 
 
 def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis) -> Law:
@@ -151,7 +153,7 @@ def _plainness(law: Fitted) -> tuple[int, float]:
 def _rivals(laws: Sequence[Fitted]) -> list[Fitted]:
     """Return the laws that the data hardly tell from the best: not those that only add to it."""
     best = laws[0]
-    near = [law for law in laws[1:] if 0.5 * (law.score - best.score) <= NEAR and not _adds_to(best, law)]
+    near = [law for law in laws[1:] if 0.5 * (law.score - best.score) <= _NEAR and not _adds_to(best, law)]
     return near[:_RIVALS]
 
 

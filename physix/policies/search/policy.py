@@ -18,7 +18,6 @@ from anyio import to_thread
 from physix.engine.discovery import Discovery
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, PastTurn, Proposal, TokenSink
-from physix.engine.systems.targets import targets
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
@@ -26,8 +25,8 @@ from physix.engine.verifier.verify import explains
 from physix.engine.verifier.words import explain
 from physix.errors import PolicyError
 from physix.policies.search.climb import Climb, Search
-from physix.policies.search.discover import DIGITS, discovery_of, doubt_of
-from physix.policies.search.laws import Written, write
+from physix.policies.search.discover import discovery_of, doubt_of, written
+from physix.policies.search.laws import Written
 from physix.policies.search.refit import Fitted, leaves_noise
 
 _EQUAL = 2.0  # standard deviations of chi² by which a simpler law may be worse and as good
@@ -91,9 +90,9 @@ class SearchPolicy:
         """Return a plain law that does not explain the data, where the one that does is not claimed."""
         plainest = () if self._found.plainest is None else (self._found.plainest,)
         for law in (*plainest, *sorted(self._found.laws, key=lambda law: law.terms)):
-            written = _written(observation, law)
-            if written is not None and not explains(observation.task, written.parsed):
-                plain = _plain(written)
+            told = written(observation.task, law, observation.functions)
+            if told is not None and not explains(observation.task, told.parsed):
+                plain = _plain(told)
                 return replace(plain, rationale=f"A plainer law than the one that explains these data. {why}")
         return replace(self._best_untried(observation), rationale=why)
 
@@ -150,17 +149,12 @@ def _proposed(observation: Observation, laws: Sequence[Fitted], past: PastTurn) 
 
 
 def _hypothesis(observation: Observation, law: Fitted) -> Hypothesis | None:
-    written = _written(observation, law)
-    return None if written is None else _plain(written)
+    told = written(observation.task, law, observation.functions)
+    return None if told is None else _plain(told)
 
 
-def _written(observation: Observation, law: Fitted) -> Written | None:
-    task = observation.task
-    return write(task, targets(task.variables), law.choice, law.ties, observation.functions, digits=DIGITS)
-
-
-def _plain(written: Written) -> Hypothesis:
-    return Hypothesis(equation=written.parsed.canonical, params=written.parsed.params)
+def _plain(told: Written) -> Hypothesis:
+    return Hypothesis(equation=told.parsed.canonical, params=told.parsed.params)
 
 
 def _passes(observation: Observation, hypothesis: Hypothesis) -> bool:

@@ -14,7 +14,7 @@ _DIPS = 0.02  # share of its size that a positive variable may seem to go below 
 
 
 def ranges_of(task: Task, runs: Sequence[Run]) -> Ranges:
-    """Return them, over all runs."""
+    """Return the sizes, signs and paces of all variables, over all runs together."""
     names = [v.name for v in task.variables]
     pooled = {name: np.concatenate([run.columns[name] for run in runs]) for name in names}
     size = {name: float(np.sqrt(np.mean(values**2))) or 1.0 for name, values in pooled.items()}
