@@ -9,7 +9,7 @@ from physix.api.found.result import Found, Result
 from physix.api.found.running import run_anywhere
 from physix.api.found.source import Data, Inputs, Options, Sigma, task_of
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine, Provenance
-from physix.engine.answer import answer
+from physix.engine.answer import Answer, answer
 from physix.engine.examine import Examined, examine
 from physix.engine.systems.measured import MeasuredTask
 from physix.engine.verifier.grammar import parse
@@ -122,13 +122,14 @@ def discover_in(
                 tell(episode)
             events = await opened.read(episode.episode_id)
         failures = [one.event.reason for one in events if one.event.type == "PolicyFailed"]
-        if not episode.turns:
+        came_to = answer(episode)
+        if came_to is None:
             raise PolicyError(f"{policy} found nothing: {' '.join(dict.fromkeys(failures))}")
         return Found(
             task=made.task,
             truth=made.truth,
             notes=made.problems,
-            examined=examined(episode),
+            examined=examined(episode, came_to),
             episode_id=episode.episode_id,
             events=events,
             discovery=episode.discovery,
@@ -137,10 +138,8 @@ def discover_in(
     return run_anywhere(play)
 
 
-def examined(episode: Episode) -> Examined:
-    """Return the law that an episode came to, held against its data; it has a turn at least."""
-    came_to = answer(episode)
-    assert came_to is not None  # noqa: S101  # the caller played one
+def examined(episode: Episode, came_to: Answer) -> Examined:
+    """Return the law that an episode came to, held against its data."""
     rules, truth = episode.config.verifier, episode.started.truth
     if came_to.constants:
         known = {one.name: one for one in came_to.constants}

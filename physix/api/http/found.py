@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 from anyio import to_thread
@@ -18,6 +20,7 @@ from physix.api.http.bodies import Body, Finite
 from physix.api.http.services import Services, Wired
 from physix.api.quota import bill
 from physix.engine import Episode
+from physix.engine.answer import Answer, answer
 from physix.engine.discovery import Constant, Residuals
 from physix.engine.examine import examine
 from physix.engine.systems.measured import MeasuredTask
@@ -84,14 +87,15 @@ async def report(
 ) -> Response:
     """Download a report: one HTML file that prints to PDF."""
     episode = await _whole(wired, caller, episode_id)
-    if law is None and not episode.turns:
+    told: Callable[[], Result]
+    if law is not None:
+        told = partial(_fitted, episode, law, {})
+    elif (came_to := answer(episode)) is not None:
+        told = partial(_found, episode, came_to)
+    else:
         raise ConflictError(f"Episode {episode_id} has no turn yet: there is no law to report on.")
     await bill(request, turns=_TURNS)
-
-    def made() -> str:
-        return report_html(_found(episode) if law is None else _fitted(episode, law, {}))
-
-    content = await to_thread.run_sync(made, limiter=wired.reading)
+    content = await to_thread.run_sync(lambda: report_html(told()), limiter=wired.reading)
     return Response(
         content,
         media_type="text/html",
@@ -135,13 +139,13 @@ def _fitted(episode: Episode, law: str, params: dict[str, float | None]) -> Resu
     )
 
 
-def _found(episode: Episode) -> Found:
+def _found(episode: Episode, came_to: Answer) -> Found:
     made = _made(episode)
     return Found(
         task=made.task,
         truth=made.truth,
         notes=(),
-        examined=examined(episode),
+        examined=examined(episode, came_to),
         episode_id=episode.episode_id,
         events=(),
         discovery=episode.discovery,
