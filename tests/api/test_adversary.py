@@ -19,6 +19,7 @@ from physix.engine.systems.splits import split_task
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.settings import Settings
+from tests.api.openenv.spoken import reset
 
 TOKEN = "the-operators-own-token"  # noqa: S105  # of these tests alone
 OPERATOR = {"Authorization": f"Bearer {TOKEN}"}
@@ -60,13 +61,6 @@ def elsewhere(
     if ended:
         assert portal.call(submit, episode.episode_id, law).finished is not None
     return episode.episode_id
-
-
-def reset(client: TestClient, **options: Any) -> dict[str, Any]:
-    answer = client.post("/reset", json=options)
-    assert answer.status_code == 200, answer.text
-    seen: dict[str, Any] = answer.json()["observation"]
-    return seen
 
 
 def step(client: TestClient, seen: dict[str, Any], equation: str, **params: float) -> dict[str, Any]:

@@ -198,7 +198,7 @@ MUTANTS: tuple[Mutant, ...] = (
             "                    message = await receive()"
         ),
         (
-            "tests/api/openenv/test_environment.py::test_a_session_that_works_longer_than_it_may_be_idle_is_not_closed",
+            "tests/api/openenv/test_wire.py::test_a_session_that_works_longer_than_it_may_be_idle_is_not_closed",
         ),
     ),
     Mutant(

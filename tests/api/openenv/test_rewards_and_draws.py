@@ -13,6 +13,7 @@ from physix.api.openenv.client import PhysiXAction, PhysiXObservation
 from physix.api.openenv.environment import PhysiXRubric, ResetOptions, _system_id
 from physix.engine.systems import SYSTEMS
 from physix.settings import Settings
+from tests.api.openenv.spoken import reset
 
 HELD_OUT = {"projectile_drag", "charged_b_field"}  # written out: what the splits' documents promise
 
@@ -21,13 +22,6 @@ HELD_OUT = {"projectile_drag", "charged_b_field"}  # written out: what the split
 def client() -> Iterator[TestClient]:
     with TestClient(create_app(Settings(db="memory://"))) as running:
         yield running
-
-
-def reset(client: TestClient, **options: Any) -> dict[str, Any]:
-    answer = client.post("/reset", json=options)
-    assert answer.status_code == 200, answer.text
-    first: dict[str, Any] = answer.json()["observation"]
-    return first
 
 
 def play(client: TestClient, first: dict[str, Any], *equations: str) -> Iterator[dict[str, Any]]:
