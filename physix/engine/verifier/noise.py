@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from physix.engine.floats import FloatArray
 from physix.engine.verifier.prepared import Samples
 
-QUIETEST = 1e-7  # share of a variable's spread that even noise-free data are trusted to
+_QUIETEST = 1e-7  # share of a variable's spread that even noise-free data are trusted to
+_DRIVEN = 1e-3  # the same where inputs drive the motion: what they do between their samples nobody knows
 _NEIGHBOURS = 17  # samples whose noise counts for that of one in their middle
 
 
@@ -38,5 +39,17 @@ def levelled(sigma: FloatArray) -> FloatArray:
 
 def noise_of(samples: Samples, scale: FloatArray) -> FloatArray:
     """Return the unit that residuals are told in, shape (T, D): the noise of a sample, never zero."""
-    noise: FloatArray = np.hypot(levelled(samples.sigma), QUIETEST * scale)
+    least = least_noise(scale, driven=samples.inputs is not None)
+    noise: FloatArray = np.hypot(levelled(samples.sigma), least)
     return noise
+
+
+def least_noise(scale: FloatArray, *, driven: bool) -> FloatArray:
+    """Return what samples of each variable are off at least, shape (D,), whatever their noise is said to be.
+
+    Args:
+        scale: shape (D,), each variable's spread.
+        driven: the task has inputs.
+    """
+    least: FloatArray = (_DRIVEN if driven else _QUIETEST) * scale
+    return least

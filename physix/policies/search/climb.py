@@ -11,7 +11,7 @@ import numpy as np
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import Target, targets
 from physix.engine.systems.task import Task
-from physix.engine.verifier.noise import QUIETEST
+from physix.engine.verifier.noise import least_noise
 from physix.engine.verifier.prepared import prepare
 from physix.engine.verifier.types import Finding, FunctionSet
 from physix.policies.search.design import Design
@@ -32,7 +32,6 @@ _DROPS = 3  # terms, the least certain first, that elimination tries to do witho
 _CLEAN = 0.5  # chi² per sample below which there is hardly noise, and longer laws explain arithmetic
 _DRIFT = 0.3  # autocorrelation of a regression's residuals from which its pieces are too long
 _CLOSE = 3.0  # chi² per sample below which a law's own motion is better than smoothed data
-_UNSEEN = 1e-3  # share of the spread that motions with inputs are trusted to
 _PARTED = 10.0  # chi² per sample above which a motion may have parted from the data by chance alone
 _BETTER = 0.1  # share of it that short parts must bring it down to
 _HOPELESS = 30.0  # how much worse a law may score and still be worth a look at every row
@@ -82,8 +81,7 @@ class Search:
     def __init__(self, task: Task, functions: FunctionSet) -> None:
         self.task, self.functions = task, functions
         self.wanted = targets(task.variables)
-        # What an input does between its samples nobody knows.
-        self.floor: FloatArray = (_UNSEEN if task.inputs else QUIETEST) * prepare(task).scale
+        self.floor = least_noise(prepare(task).scale, driven=bool(task.inputs))
         self.runs = smoothed_runs(task, self.floor)
         self.ranges = ranges_of(task, self.runs)
         self.designs = [Design(task, target, self.runs, self.floor) for target in self.wanted]

@@ -13,7 +13,7 @@ from physix.engine.discovery import Discovery
 from physix.engine.events import RecordedEvent
 from physix.engine.systems import sample_task
 from physix.engine.systems.noise import estimate_noise
-from physix.engine.systems.task import StateVariable, Task, Trajectory
+from physix.engine.systems.task import InputVariable, StateVariable, Task, Trajectory
 from physix.engine.verifier.followed import Followed, followed
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import StorageError
@@ -174,11 +174,39 @@ def test_a_discovery_that_is_not_finite_is_not_recorded() -> None:
 
 def test_a_law_set_beside_the_data_leaves_over_what_its_discovery_says(swinging: Task, found: Climb) -> None:
     claimed = discovery_of(swinging, found, "extended")
-    assert claimed.chosen is not None
-    law = Hypothesis(equation=claimed.chosen.equation, params=dict(claimed.chosen.params))
-    beside = followed(swinging, None, law, VerifierConfig(functions="extended"))
-    assert isinstance(beside, Followed)
+    beside = set_beside(swinging, claimed)
     for one, other in zip(beside.residuals, claimed.residuals, strict=True):
         assert one.chi2 == pytest.approx(other.chi2, rel=1e-3)
         assert one.worst_t == other.worst_t
         assert one.worst == pytest.approx(other.worst, rel=1e-2)
+
+
+def test_so_it_does_where_an_input_drives_a_motion_of_little_noise() -> None:
+    share, t = 3e-4, np.linspace(0.0, 10.0, 100)
+    u = np.sin(0.8 * t) + 0.4 * np.sin(2.1 * t)
+    clean = solve_ivp(
+        lambda time, v: -0.5 * v + 1.3 * np.interp(time, t, u), (0.0, 10.0), [1.0],
+        t_eval=t, rtol=1e-9, atol=1e-11, max_step=0.02,
+    ).y[0]  # fmt: skip
+    v = clean + share * clean.std() * Generator(PCG64(3)).standard_normal(len(t))
+    rows, inputs = (tuple((one,) for one in values.tolist()) for values in (v, u))
+    shown = Trajectory(t=tuple(t.tolist()), states=rows, inputs=inputs)
+    task = Task(
+        task_id="t", system_id="csv", title="", tier=None, seed=None, time_unit="s", shown=(shown,),
+        noise=0.0, variables=(StateVariable(name="v", unit=None, symbol="v", description=""),),
+        inputs=(InputVariable(name="u", unit=None, symbol="u", description=""),),
+        hint="", measured=True, noises=estimate_noise((shown,)),
+    )  # fmt: skip
+    claimed = discover(task)
+    (one,), (other,) = set_beside(task, claimed).residuals, claimed.residuals
+    # A thousandth of the spread is as far as samples between which an input may do anything are trusted.
+    assert one.chi2 == pytest.approx(share**2 / (share**2 + 1e-3**2), rel=0.3)
+    assert one.chi2 == pytest.approx(other.chi2, rel=0.02)
+
+
+def set_beside(task: Task, claimed: Discovery) -> Followed:
+    assert claimed.chosen is not None
+    law = Hypothesis(equation=claimed.chosen.equation, params=dict(claimed.chosen.params))
+    beside = followed(task, None, law, VerifierConfig(functions="extended"))
+    assert isinstance(beside, Followed)
+    return beside
