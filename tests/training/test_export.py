@@ -7,8 +7,7 @@ import anyio
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
+from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 from physix.errors import BadInputError, StorageError
 from physix.policies.nano.forward import Qwen2Forward, Qwen2Shape
@@ -22,48 +21,17 @@ from physix.training.kept import keep_log
 from physix.training.options import GrpoOptions
 from physix.training.profiles import profile_named
 from physix.training.runs import read_metrics, read_run
+from physix.training.toy import make_toy
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
-CHAT = (
-    "{%- for m in messages %}<|im_start|>{{ m.role }}\n"
-    "{%- if m.role == 'assistant' %}{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}\n"
-    "{%- else %}{{ m.content }}<|im_end|>\n{%- endif %}{%- endfor %}"
-    "{%- if add_generation_prompt %}<|im_start|>assistant\n{%- endif %}"
-)
-
-
 @pytest.fixture(scope="module")
 def instruct(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random Qwen2 of toy size with a local byte-level tokenizer and the ChatML template."""
-    folder = tmp_path_factory.mktemp("instruct")
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    special = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    tokenizer.train_from_iterator(
-        ["equation params rationale"] * 3,
-        trainers.BpeTrainer(
-            vocab_size=320, special_tokens=special, initial_alphabet=alphabet, show_progress=False
-        ),
-    )
-    marks = {"eos_token": "<|im_end|>", "pad_token": "<|endoftext|>"}
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, chat_template=CHAT, **marks)
-    fast.save_pretrained(folder)
+    """The toy with two layers at random: an export is compared with a model whose attention counts."""
+    folder = make_toy(tmp_path_factory.mktemp("instruct"), [("d2x/dt2 = -x", {})])
     torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=len(fast),
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        num_key_value_heads=1,
-        intermediate_size=48,
-        max_position_embeddings=4096,
-        tie_word_embeddings=True,
-        eos_token_id=fast.eos_token_id,
-        pad_token_id=fast.pad_token_id,
-    )
+    config = Qwen2Config.from_pretrained(folder, num_hidden_layers=2, tie_word_embeddings=True)
+    config.layer_types = ["full_attention"] * 2
     Qwen2ForCausalLM(config).save_pretrained(folder)
     return folder
 
