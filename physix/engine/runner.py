@@ -137,7 +137,9 @@ class EpisodeEngine:
             ConflictError: the log holds another episode under this id. Clients of a server name their own
                 episodes: one of theirs, on a task of their choice, must not count as what was to be played.
         """
-        if not await self._log.read(episode_id):
+        try:
+            known = await self.load(episode_id)
+        except EpisodeNotFoundError:
             return await self.start(
                 task,
                 truth,
@@ -148,7 +150,6 @@ class EpisodeEngine:
                 comparison_id=comparison_id,
                 labels=labels,
             )
-        known = await self.load(episode_id)
         began = known.started
         asked = (task.task_id, config, policy, door, comparison_id, dict(labels or {}), None)
         holds = (began.task.task_id, began.config, began.policy, began.door, began.comparison_id)

@@ -25,6 +25,7 @@ from physix.training.toy import make_toy
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
+
 @pytest.fixture(scope="module")
 def instruct(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The toy with two layers at random: an export is compared with a model whose attention counts."""

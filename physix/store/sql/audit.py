@@ -270,7 +270,7 @@ FROM events e LEFT JOIN events first ON first.position = e.stream
 LEFT JOIN trajectories t ON t.position = e.position
 LEFT JOIN commands c ON c.episode_id = first.episode_id AND c.first_version = e.version
 WHERE e.position > :after AND e.position <= :end ORDER BY e.position LIMIT :most
-"""  # noqa: S608  # our own names
+"""  # noqa: S608  # our own table and column names, no input
 
 _LABELS = "SELECT position, name, value FROM labels WHERE position > :after AND position <= :end"
 

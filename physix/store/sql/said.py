@@ -36,7 +36,7 @@ _CHUNKS = 16  # of them in one search
 _COMMON = 2_000  # replies with a text: then it is soon met with in the list, whatever its order
 _ESCAPED = str.maketrans({"/": "//", "%": "/%", "_": "/_"})
 _TYPES = "('HypothesisSubmitted', 'PolicyFailed')"
-_WAITING = f"SELECT 1 FROM events WHERE position > :upto AND type IN {_TYPES} LIMIT 1"  # noqa: S608  # our own names
+_WAITING = f"SELECT 1 FROM events WHERE position > :upto AND type IN {_TYPES} LIMIT 1"  # noqa: S608  # our own names and conditions, no input
 _PATHS = (("equation",), ("parse", "canonical"), ("rationale",), ("raw_completion",))
 
 
@@ -81,7 +81,7 @@ def indexed_to(connection: Connection) -> int | None:
 def _index(dialect: str) -> str:
     key = "rowid" if dialect == "sqlite" else "position"
     return (
-        f"INSERT INTO search_said ({key}, text) SELECT e.position, {said_on(dialect, 'e')} FROM events e "  # noqa: S608  # our own names
+        f"INSERT INTO search_said ({key}, text) SELECT e.position, {said_on(dialect, 'e')} FROM events e "  # noqa: S608  # our own names and conditions, no input
         f"WHERE e.position > :upto AND e.type IN {_TYPES} ORDER BY e.position LIMIT :most"
     )
 
@@ -146,7 +146,7 @@ def _is_common(connection: Connection, part: str) -> bool:
     else:
         found = "SELECT position FROM search_said WHERE text ILIKE :part ESCAPE '/' LIMIT :most"
         bound = _pattern(part)
-    query = text(f"SELECT count(*) FROM ({found}) AS few")  # noqa: S608  # our own names
+    query = text(f"SELECT count(*) FROM ({found}) AS few")  # noqa: S608  # our own names and conditions, no input
     return int(connection.execute(query, {"part": bound, "most": _COMMON}).scalar_one()) == _COMMON
 
 
@@ -176,7 +176,7 @@ def _spoken(connection: Connection, part: str, where: str, wanted: str = "1") ->
         holds_it = f"{told if part.isascii() else f'folded({told})'} LIKE :said ESCAPE '/'"
     else:
         holds_it = f"{told} ILIKE :said ESCAPE '/'"
-    return f"SELECT {wanted} FROM events e WHERE {where} AND e.type IN {_TYPES} AND {holds_it}"  # noqa: S608  # our own names
+    return f"SELECT {wanted} FROM events e WHERE {where} AND e.type IN {_TYPES} AND {holds_it}"  # noqa: S608  # our own names and conditions, no input
 
 
 def _first_of(query: TextClause) -> Select[Any]:

@@ -107,15 +107,15 @@ class Writer:
         self._writing_to = 0  # last position of the batch that commits or has just been committed
         mark = backend.placeholder
         self._move, self._end = (
-            f"UPDATE episodes SET {', '.join(f'{name} = {mark}' for name in names)} "  # noqa: S608  # our own names
+            f"UPDATE episodes SET {', '.join(f'{name} = {mark}' for name in names)} "  # noqa: S608  # our own table and column names, no input
             f"WHERE episode_id = {mark}"
             for names in (_MOVING, _ENDING)
         )
         # As text: SQLAlchemy takes 80 ms to compile its first statement, and an append would wait for it.
-        self._find_seal = f"SELECT seal FROM events WHERE position = {mark}"  # noqa: S608  # a placeholder
-        self._find_head = f"SELECT position, {', '.join(TALLIED)} FROM episodes WHERE episode_id = {mark}"  # noqa: S608  # our own names
-        self._find_command = f"SELECT 1 FROM commands WHERE episode_id = {mark} AND command_id = {mark}"  # noqa: S608  # our own names
-        self._unlabel = f"DELETE FROM labels WHERE position = {mark} AND name = {mark}"  # noqa: S608  # a placeholder
+        self._find_seal = f"SELECT seal FROM events WHERE position = {mark}"  # noqa: S608  # a placeholder, no input
+        self._find_head = f"SELECT position, {', '.join(TALLIED)} FROM episodes WHERE episode_id = {mark}"  # noqa: S608  # our own table and column names, no input
+        self._find_command = f"SELECT 1 FROM commands WHERE episode_id = {mark} AND command_id = {mark}"  # noqa: S608  # our own table and column names, no input
+        self._unlabel = f"DELETE FROM labels WHERE position = {mark} AND name = {mark}"  # noqa: S608  # a placeholder, no input
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._write_forever, name="physix-log-writer", daemon=True)
 
