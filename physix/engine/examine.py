@@ -17,7 +17,7 @@ from physix.engine.residuals import residuals_of
 from physix.engine.systems.record import whole_record
 from physix.engine.systems.task import Task, Trajectory, Truth
 from physix.engine.verifier.compile import program
-from physix.engine.verifier.fit import Fit, fit_free_params, fit_trajectories
+from physix.engine.verifier.fit import Fit, fit_starts, fit_trajectories
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.noise import noise_of
 from physix.engine.verifier.prepared import Samples, prepare, prepare_hidden
@@ -132,7 +132,7 @@ def examine(
         blamed = verify(task, truth, replace(hypothesis, params=params), best_match=0.0, config=config)
         told = replace(told, findings=blamed.findings, mismatch=blamed.mismatch)
     curves = _curves(task, truth, parsed, told, config)
-    if (starts := _free_starts(parsed, task)) is not None:
+    if task.measured and (starts := fit_starts(parsed, task)):
         freed = replace(told, simulation=replace(told.simulation, starts=starts))
         curves = min(curves, _curves(task, truth, parsed, freed, config), key=_left_over)
     residuals = summaries(task, curves)
@@ -179,18 +179,6 @@ def _from_all(task: Task, truth: Truth, parsed: ParsedHypothesis, names: Sequenc
     law = replace(parsed, free=tuple(name for name in names if name in parsed.params))
     fit = fit_trajectories(law, task, whole_record(task, truth)) if law.free else None
     return None if fit is None or fit.outcome == "failed" else fit
-
-
-def _free_starts(parsed: ParsedHypothesis, task: Task) -> tuple[tuple[float, ...], ...] | None:
-    """Return where a least-squares fit lets the shown runs begin.
-
-    A verdict keeps starts near the first samples. An outlier there is no reason to draw a law beside its
-    data, and a search judges its laws by these starts.
-    """
-    if not task.measured or not parsed.params:
-        return None
-    fit = fit_free_params(replace(parsed, free=tuple(parsed.params)), task)
-    return fit.starts or None
 
 
 def _left_over(curves: Sequence[Curve]) -> float:

@@ -115,6 +115,15 @@ def fit_free_params(parsed: ParsedHypothesis, task: Task) -> Fit:
     return _fit(parsed, records, free, prepared.early)
 
 
+def fit_starts(parsed: ParsedHypothesis, task: Task) -> tuple[tuple[float, ...], ...]:
+    """Return where a least-squares fit lets each shown run begin, the law's constants as they stand.
+
+    A verdict keeps starts near the first samples. An outlier there is no reason to draw a law beside its
+    data, and a search judges its laws by these starts. () where the law cannot be followed.
+    """
+    return fit_free_params(replace(parsed, free=()), task).starts
+
+
 def fit_trajectories(parsed: ParsedHypothesis, task: Task, trajectories: Sequence[Trajectory]) -> Fit:
     """Return what `fit_free_params` does, for other trajectories of the same task.
 

@@ -12,7 +12,7 @@ from physix.engine.floats import FloatArray
 from physix.engine.residuals import residuals_of
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.compile import program
-from physix.engine.verifier.fit import fit_free_params
+from physix.engine.verifier.fit import fit_starts
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.latex import latex
 from physix.engine.verifier.noise import noise_of
@@ -114,8 +114,8 @@ def _nearest(parsed: ParsedHypothesis, task: Task, run: Run, config: VerifierCon
     if run.outcome != "ok" or not task.measured:
         return run
     prepared = prepare(task)
-    fit = fit_free_params(replace(parsed, free=()), task)
-    if not fit.starts:
+    starts = fit_starts(parsed, task)
+    if not starts:
         return run
     again = [
         follow(
@@ -125,12 +125,12 @@ def _nearest(parsed: ParsedHypothesis, task: Task, run: Run, config: VerifierCon
             allowed_evaluations(prepared.budget, config),
             solver_for(prepared.early, prepared.size, samples, config).tighter(),
         )
-        for samples, start in zip(prepared.shown, fit.starts, strict=True)
+        for samples, start in zip(prepared.shown, starts, strict=True)
     ]
     other = [states for states in again if states is not None]
     if len(other) < len(prepared.shown) or _chi2(prepared, other) >= _chi2(prepared, run.predictions):
         return run
-    return replace(run, predictions=tuple(other), starts=fit.starts)
+    return replace(run, predictions=tuple(other), starts=starts)
 
 
 def _chi2(prepared: Prepared, predictions: Sequence[FloatArray]) -> float:

@@ -197,3 +197,14 @@ def test_what_a_person_fits_is_recorded_as_theirs() -> None:
     started = found.events[0].event
     assert started.type == "EpisodeStarted"
     assert started.policy == PERSON
+
+
+def test_constants_that_are_given_are_drawn_from_the_start_that_suits_them_best() -> None:
+    t, k = np.linspace(0.0, 4.0, 60), 0.8
+    y = 3.0 * np.exp(-0.7 * t) + 0.01 * np.sin(37.0 * np.arange(60.0))
+    y[0] += 0.3  # an outlier, near which a verdict lets the motion begin
+    found = physix.fit({"t": t, "y": y}, "dy/dt = -k*y", params={"k": k}, first_order=["y"], hold_back=0.0)
+    (curve,) = found.examined.curves
+    decay = np.exp(-k * t)
+    best = float(y @ decay / (decay @ decay))  # least squares of the start alone
+    assert curve.predicted[0, 0] == pytest.approx(best, rel=1e-4)
