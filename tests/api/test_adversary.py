@@ -50,7 +50,7 @@ def elsewhere(
     client: TestClient, task: Task, truth: Truth, *, door: Door = "training", ended: bool = True
 ) -> str:
     """Let a command of the operator's play the true law, and return the episode."""
-    services: Services = client.app.state.services  # type: ignore[attr-defined]
+    services: Services = client.app.state.services  # type: ignore[attr-defined]  # a FastAPI
     assert truth.equation is not None
     law = Hypothesis(equation=truth.equation, params=dict(truth.params))
     portal = client.portal

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -28,9 +29,9 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Keep OpenEnv from arriving until the event is set."""
     let, register = threading.Event(), environment.register
 
-    def later(app: FastAPI, *rest: object, **more: object) -> None:
+    def later(app: FastAPI, *rest: Any, **more: Any) -> None:
         assert let.wait(60)
-        register(app, *rest, **more)  # type: ignore[arg-type]
+        register(app, *rest, **more)
 
     monkeypatch.setattr(environment, "register", later)
     yield let
@@ -77,7 +78,7 @@ def test_the_document_is_complete_once_openenv_is_there_even_if_it_was_read_befo
 def test_the_paths_that_wait_are_those_that_openenv_adds() -> None:
     bare = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     own = create_app(Settings(db="memory://"), openenv=False)
-    environment.register(bare, lambda: None, max_sessions=1)  # type: ignore[arg-type, return-value]
+    environment.register(bare, lambda: None, max_sessions=1)  # type: ignore[arg-type, return-value]  # nobody asks for the engine
     added = {path for path in (getattr(route, "path", None) for route in bare.router.routes) if path}
     assert added - {"/health"} == set(PATHS)
     with TestClient(own, base_url="http://127.0.0.1:8000") as client:

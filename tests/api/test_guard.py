@@ -87,7 +87,7 @@ async def test_no_more_is_read_of_a_body_than_its_bound(told: int | None, reads:
     headers = [] if told is None else [(b"content-length", str(told).encode())]
     scope: Scope = {"type": "http", "method": "POST", "path": "/any", "headers": headers}
     nobody = Neighbours(hosts=(), origins=())
-    guard = Guard(read_all, max_body_bytes=LIMIT, token=None, operator_token="o", neighbours=nobody)  # noqa: S106
+    guard = Guard(read_all, max_body_bytes=LIMIT, token=None, operator_token="o", neighbours=nobody)  # noqa: S106  # of this test alone
     await guard(scope, receive, send)
     assert [message.get("status") for message in sent if message["type"] == "http.response.start"] == [413]
     assert taken == reads

@@ -283,7 +283,7 @@ def test_no_route_tells_a_player_a_secret(
 
 @pytest.fixture
 def guarded() -> Iterator[TestClient]:
-    settings = Settings(db="memory://", token="players", operator_token=TOKEN)  # noqa: S106
+    settings = Settings(db="memory://", token="players", operator_token=TOKEN)  # noqa: S106  # of these tests alone
     with TestClient(create_app(settings, openenv=False), follow_redirects=False) as client:
         yield client
 

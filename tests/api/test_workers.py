@@ -100,7 +100,7 @@ def test_a_killed_process_is_replaced_and_what_it_played_goes_on(tmp_path: Path)
         until(lambda: turns(base, episode_id)[0] >= 2)
         for pid in before:  # one after the other, so that whichever plays is killed
             os.kill(pid, signal.SIGKILL)
-            until(lambda gone=pid: gone not in serving_pids(process) and len(serving_pids(process)) == 2)  # type: ignore[misc]
+            until(lambda gone=pid: gone not in serving_pids(process) and len(serving_pids(process)) == 2)  # type: ignore[misc]  # the loop variable, bound
             await_server(base, process)
         until(lambda: turns(base, episode_id)[1] is not None)
         assert not serving_pids(process) & before
@@ -143,4 +143,4 @@ def test_a_stop_ends_all_and_so_does_the_death_of_the_supervisor(tmp_path: Path)
             pids = serving_pids(process)
             process.send_signal(how)
             process.wait(PATIENCE_S)
-            until(lambda those=pids: not any(psutil.pid_exists(pid) for pid in those))  # type: ignore[misc]
+            until(lambda those=pids: not any(psutil.pid_exists(pid) for pid in those))  # type: ignore[misc]  # as above

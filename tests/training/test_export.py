@@ -2,6 +2,7 @@ import asyncio
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import anyio
 import numpy as np
@@ -127,9 +128,9 @@ def tool(tmp_path: Path) -> Iterator[Make]:
     db = f"sqlite:///{tmp_path / 'log.db'}"
     with keep_log(db) as log:
 
-        def make(**more: object) -> EpisodeTool:
-            options = GrpoOptions(profile="qwen2.5-1.5b", db=db, max_turns=3, **more)  # type: ignore[arg-type]
-            return EpisodeTool(options, profile_named("qwen2.5-1.5b"), Watch(), log)  # type: ignore[arg-type]
+        def make(**more: Any) -> EpisodeTool:
+            options = GrpoOptions(profile="qwen2.5-1.5b", db=db, max_turns=3, **more)
+            return EpisodeTool(options, profile_named("qwen2.5-1.5b"), Watch(), log)  # type: ignore[arg-type]  # no more than it asks
 
         yield make
 

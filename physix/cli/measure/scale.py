@@ -218,7 +218,7 @@ async def _follow(url: str) -> float:
 
 async def _archive(url: str, folder: Path, turns: int) -> float | None:
     try:
-        import pyarrow  # noqa: F401
+        import pyarrow  # noqa: F401  # whether it is there
     except ImportError:
         return None
     async with open_log(url) as log:

@@ -44,7 +44,6 @@ def export_nano(
         arrays = pack(arrays)
     described = json.dumps({"name": name, "shape": shape, **meta}, sort_keys=True)
     buffer = BytesIO()
-    # For all mypy knows, one of the arrays is called `allow_pickle`, which is a flag.
-    np.savez_compressed(buffer, meta=described, tokenizer=tokenizer_json, **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, meta=described, tokenizer=tokenizer_json, **arrays)  # type: ignore[arg-type]  # none is called `allow_pickle`, a flag
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(buffer.getvalue())

@@ -96,8 +96,7 @@ def play_teacher(plan: NanoPlan) -> None:
     plan.out.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "physix.training.nano.plan", "--shard"]
     size = ["--out", str(plan.out), "--episodes", str(plan.episodes)]
-    # This module again, with a folder and numbers: no shell, nothing of a stranger's.
-    running = [subprocess.Popen([*command, str(n), *size]) for n in range(plan.shards)]  # noqa: S603
+    running = [subprocess.Popen([*command, str(n), *size]) for n in range(plan.shards)]  # noqa: S603  # this module again, no shell
     codes = [process.wait() for process in running]
     if any(codes):
         raise RuntimeError(f"A teacher process ended with {codes}; run again to go on.")

@@ -46,7 +46,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
 
 def inside(client: TestClient) -> Boards:
     """Let boards be played in the server's own process: no worker needs to start."""
-    boards: Boards = client.app.state.boards  # type: ignore[attr-defined]
+    boards: Boards = client.app.state.boards  # type: ignore[attr-defined]  # a FastAPI
     boards._make_executor = lambda _workers: InProcess()
     return boards
 

@@ -9,7 +9,7 @@ from fastapi.testclient import TestClient
 from physix.api.app import create_app
 from physix.api.http import models as routes
 from physix.errors import PhysixError
-from physix.policies.local.models import LocalModel
+from physix.policies.local.models import LocalModel, Progress
 from physix.settings import Settings
 from tests.api.http.test_board import TOKEN
 
@@ -42,9 +42,9 @@ def test_the_operator_has_it_fetched_once_and_sees_how_far_it_is(
 ) -> None:
     began, go, calls = threading.Event(), threading.Event(), []
 
-    def pull(model: LocalModel, progress: object) -> Path:
+    def pull(model: LocalModel, progress: Progress) -> Path:
         calls.append(model.name)
-        progress("downloading", 5, 10)  # type: ignore[operator]
+        progress("downloading", 5, 10)
         began.set()
         go.wait(30)
         raise PhysixError("the line is down")

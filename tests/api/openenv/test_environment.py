@@ -143,7 +143,7 @@ def test_evaluation_tasks_pay_for_the_truth_unless_asked_otherwise(
 
 
 def test_an_owned_episode_is_ended_by_its_owner_and_by_the_operator_alone() -> None:
-    settings = Settings(db="memory://", operator_token="the-operators-own-token")  # noqa: S106
+    settings = Settings(db="memory://", operator_token="the-operators-own-token")  # noqa: S106  # of this test alone
     with TestClient(create_app(settings)) as client:
         operator = {"Authorization": "Bearer the-operators-own-token"}
         for at, headers in enumerate(("token", "header", "operator")):

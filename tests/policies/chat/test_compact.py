@@ -66,7 +66,7 @@ def test_the_table_holds_the_samples_as_999ths_of_the_largest() -> None:
     states = np.array(task.shown[0].states)[:, 0]
     kept = states[np.linspace(0, 99, 10).round().astype(int)]
     line = next(line for line in user(asked(task)).splitlines() if line.startswith("x ("))
-    largest, numbers = re.fullmatch(r"x \((\S+) m\): (.*)", line).groups()  # type: ignore[union-attr]
+    largest, numbers = re.fullmatch(r"x \((\S+) m\): (.*)", line).groups()  # type: ignore[union-attr]  # it matches
     shown = np.array([int(one) for one in numbers.split()])
     assert np.abs(shown).max() == 999
     np.testing.assert_allclose(shown / 999 * np.abs(kept).max(), kept, atol=np.abs(kept).max() / 999)

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, aclosing, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import anyio
 import pytest
@@ -132,8 +133,8 @@ def _app(server: Served) -> Starlette:
     )
 
 
-def settings(servers: list[Served], **more: int) -> Settings:
-    return Settings(openai_base_url=",".join(one.url for one in servers), **more)  # type: ignore[arg-type]
+def settings(servers: list[Served], **more: Any) -> Settings:
+    return Settings(openai_base_url=",".join(one.url for one in servers), **more)
 
 
 async def text(backend: OpenAIBackend) -> str:

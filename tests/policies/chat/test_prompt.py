@@ -1,6 +1,7 @@
 """Prompts within their budget, and replies read as they were meant."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -117,7 +118,7 @@ def past(number: int, equation: str = K) -> PastTurn:
     )
 
 
-def observation(system_id: str = "spring_mass", turns: int = 0, **changes: object) -> Observation:
+def observation(system_id: str = "spring_mass", turns: int = 0, **changes: Any) -> Observation:
     task, _ = sample_task(system_id, 3)
     plain = Observation(
         episode_id="e",
@@ -129,7 +130,7 @@ def observation(system_id: str = "spring_mass", turns: int = 0, **changes: objec
         solved_threshold=0.93,
         history=tuple(past(n + 1) for n in range(turns)),
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 @pytest.mark.parametrize("system_id", SYSTEMS)

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -44,8 +45,8 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def served(server: str, **changes: object) -> Settings:
-    return Settings(openai_base_url=server, retry_wait_s=0.0, **changes)  # type: ignore[arg-type]
+def served(server: str, **changes: Any) -> Settings:
+    return Settings(openai_base_url=server, retry_wait_s=0.0, **changes)
 
 
 async def test_a_real_server_is_discovered(server: str) -> None:

@@ -108,7 +108,7 @@ def test_a_law_in_any_notation_is_read_as_the_same_law(seed: int) -> None:
     expected = _value(f"d2theta/dt2 = {show(right)}", params)
     law = read_law(text, SWING, params=params)
     got = _value(law.equation, params)
-    assert parse(law.equation, params, SWING).canonical == law.equation or not factor  # type: ignore[union-attr]
+    assert parse(law.equation, params, SWING).canonical == law.equation or not factor  # type: ignore[union-attr]  # it parses
     if expected is None or got is None or not math.isfinite(expected):
         assert got is None or expected is None or got == expected / divided
     else:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import anyio
 import pytest
@@ -27,8 +28,8 @@ def daemon() -> Iterator[Ollama]:
         yield running
 
 
-def settings(daemon: Ollama, **changes: object) -> Settings:
-    return Settings(ollama_host=daemon.url, retry_wait_s=0.0, **changes)  # type: ignore[arg-type]
+def settings(daemon: Ollama, **changes: Any) -> Settings:
+    return Settings(ollama_host=daemon.url, retry_wait_s=0.0, **changes)
 
 
 async def played(daemon: Ollama, model: str, **changes: object) -> tuple[EpisodeEngine, str, list[str]]:

@@ -58,11 +58,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPolic
     """A model that is here, over the stand-in."""
     params = types.SimpleNamespace
     module = types.ModuleType("xllamacpp")
-    module.Server = Server  # type: ignore[attr-defined]
-    module.CommonParams = lambda: params(  # type: ignore[attr-defined]
+    module.Server = Server  # type: ignore[attr-defined]  # put there
+    module.CommonParams = lambda: params(  # type: ignore[attr-defined]  # put there
         model=params(), cpuparams=params(), cpuparams_batch=params(), lora_adapters=[]
     )
-    module.CommonAdapterLoraInfo = lambda path, scale: (path, scale)  # type: ignore[attr-defined]
+    module.CommonAdapterLoraInfo = lambda path, scale: (path, scale)  # type: ignore[attr-defined]  # put there
     monkeypatch.setitem(sys.modules, "xllamacpp", module)
     monkeypatch.setattr(backend, "installed", lambda: True)
     monkeypatch.setattr(models.LocalModel, "present", True)

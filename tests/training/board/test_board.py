@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -47,7 +48,7 @@ PLAN = Plan(
 
 
 def result(number: int, policy: str = "search", **fields: object) -> Result:
-    values: dict[str, object] = {
+    values: dict[str, Any] = {
         "episode_id": f"{policy}{number}",
         "policy": policy,
         "suite": "odebench",
@@ -56,7 +57,7 @@ def result(number: int, policy: str = "search", **fields: object) -> Result:
         "noise": 0.0,
         "repetition": 0,
     }
-    return Result(**{**values, **fields})  # type: ignore[arg-type]
+    return Result(**{**values, **fields})
 
 
 def played(
@@ -148,9 +149,9 @@ def test_the_same_plan_names_the_same_episodes_and_another_rule_others() -> None
         {"suites": ("odebench",), "seeds": tuple(range(9_000)), "noises": (0.1,)},
     ],
 )
-def test_a_plan_that_cannot_be_played_is_refused(change: dict[str, object]) -> None:
+def test_a_plan_that_cannot_be_played_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadInputError):
-        replace(PLAN, **change)  # type: ignore[arg-type]
+        replace(PLAN, **change)
 
 
 def test_a_board_is_played_once_and_again_only_where_it_lacks(tmp_path: Path) -> None:
@@ -211,11 +212,11 @@ def test_a_board_stops_when_it_is_asked_to_and_goes_on_later(tmp_path: Path) -> 
 
 def test_a_broken_worker_counts_for_nothing_and_is_tried_again(tmp_path: Path) -> None:
     class Broken(InProcess):
-        async def run(self, work: object, batches: object, take: object) -> None:
+        async def run(self, work: object, batches: Any, take: Any) -> None:
             def fail(_jobs: object) -> list[Played]:
                 raise MemoryError("full")
 
-            await InProcess().run(fail, batches, take)  # type: ignore[arg-type]
+            await InProcess().run(fail, batches, take)
 
     folder = BoardFolder(tmp_path / "small")
     folder.create(new_header(PLAN))
