@@ -44,6 +44,7 @@ from physix.store import open_log
 from physix.training.board.odebench import judge, ode_task
 from physix.training.suites import OdeCase, odebench
 
+STRICT = VerifierConfig(profile="strict", functions="extended")  # as measured data are played
 _FLAGS = (("R", "reconstructed"), ("G", "generalised"), ("L", "recovered"), ("F", "form"), ("S", "solved"))
 
 
@@ -87,7 +88,7 @@ def ode_found(job: tuple[OdeCase, float, float, int, str]) -> Found:
     task, truth = ode_task(case, noise, drop, seed)
     blind = Truth(equation=None, params={}, hidden=())
     began = time.process_time()
-    law, turns, reason = play(task, blind, policy, VerifierConfig(profile="strict", functions="extended"))
+    law, turns, reason = play(task, blind, policy, STRICT)
     found = _judged(case.id, noise, task, truth, law)
     cpu_s = time.process_time() - began
     return replace(found, turns=turns, cpu_s=cpu_s, solved=reason in ("solved", "fits"))
@@ -116,10 +117,9 @@ def file_found(job: tuple[Path, str]) -> str:
         return f"{path.stem}: refused: {error}"
     orders = ", ".join(f"{v.name}{'~' if v.estimated else ''}" for v in made.task.variables)
     began = time.process_time()
-    config = VerifierConfig(profile="strict", functions="extended")
-    law, turns, reason = play(made.task, made.truth, policy, config)
+    law, turns, reason = play(made.task, made.truth, policy, STRICT)
     cpu_s = time.process_time() - began
-    verdict = verify(made.task, made.truth, law, best_match=0.0, config=config)
+    verdict = verify(made.task, made.truth, law, best_match=0.0, config=STRICT)
     shares = f"match {verdict.reward.match:.3f}"
     if verdict.generalisation is not None:
         shares += f", held back {verdict.generalisation:.3f}"

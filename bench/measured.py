@@ -21,18 +21,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.discovery import play
+from bench.discovery import STRICT, play
 from physix.engine.systems.measured import MeasuredTask, measured_task, read_table
 from physix.engine.systems.task import Truth
 from physix.engine.verifier import parse, verify
 from physix.engine.verifier.beside import constants_beside
 from physix.engine.verifier.correctness import same_structure
 from physix.engine.verifier.tree import ParsedHypothesis, summands
-from physix.engine.verifier.types import Hypothesis, VerifierConfig
+from physix.engine.verifier.types import Hypothesis
 from physix.errors import CsvError, PhysixError
 from physix.policies.chat.own_law import constants_in
-
-_RULES = VerifierConfig(profile="strict", functions="extended")
 
 
 @dataclass(slots=True)
@@ -64,7 +62,7 @@ def measured(path: Path, wanted: Mapping[str, Any], policy: str) -> Row:
         made = measured_task(read_table(path.read_bytes()))
     except CsvError as error:
         return Row(path.stem, "refused", "", wanted.get("said", "\0") in str(error), [str(error)[:200]])
-    law, turns, reason = play(made.task, made.truth, policy, _RULES)
+    law, turns, reason = play(made.task, made.truth, policy, STRICT)
     cpu_s = time.process_time() - began
     values = {name: value for name, value in law.params.items() if value is not None}
     shown = ", ".join(f"{name} {value:.4g}" for name, value in values.items())
@@ -110,7 +108,7 @@ def _near(found: float | None, true: float | None, within: Mapping[str, tuple[fl
 
 
 def _held_back(row: Row, made: MeasuredTask, law: Hypothesis, asked: float | None) -> None:
-    told = verify(made.task, made.truth, law, best_match=0.0, config=_RULES)
+    told = verify(made.task, made.truth, law, best_match=0.0, config=STRICT)
     if told.generalisation is not None:
         row.notes.append(f"held back {told.generalisation:.3f}")
     if asked is not None and (told.generalisation or 0.0) < asked:

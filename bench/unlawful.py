@@ -22,10 +22,9 @@ import numpy as np
 from numpy.random import PCG64, Generator
 from scipy.integrate import solve_ivp
 
-from bench.discovery import play
+from bench.discovery import STRICT, play
 from physix.engine.floats import FloatArray
 from physix.engine.systems.measured import measured_task, read_table
-from physix.engine.verifier.types import VerifierConfig
 
 Field = Callable[[float, FloatArray], Sequence[float]]
 _STEPS = 400  # of a delay, and of a sample where something switches
@@ -174,9 +173,7 @@ def _stepped(name: str, until: float, rows: int, start: Sequence[float], field: 
 def ended(record: Record, noise: float, policy: str) -> tuple[str, str]:
     """Return how a policy's episode on a record ends, and the law that it came to."""
     made = measured_task(read_table(record.csv(noise).encode()))
-    law, _, reason = play(
-        made.task, made.truth, policy, VerifierConfig(profile="strict", functions="extended")
-    )
+    law, _, reason = play(made.task, made.truth, policy, STRICT)
     return reason, law.equation
 
 

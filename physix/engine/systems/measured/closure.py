@@ -3,6 +3,8 @@
 Both orders are held against the data as integral equations, so that noise is not differentiated, each with
 the few of its candidate terms that an information criterion pays for. Where the motion comes by the same
 state at different rates no law of first order can close, whatever its terms.
+
+A regression of its own, of few terms: those of verifier and search need a task, whose orders are asked here.
 """
 
 from __future__ import annotations
@@ -63,9 +65,7 @@ def _worse(one: Closure, other: Closure, times: float) -> bool:
     return one.left > times * max(other.left, _NOTHING)
 
 
-def closures(
-    runs: Sequence[_Run],
-) -> tuple[Closure, Closure] | None:
+def closures(runs: Sequence[_Run]) -> tuple[Closure, Closure] | None:
     """Return how well laws of first and of second order explain several variables.
 
     Of first order are constants, inputs and products of up to three states; of second order the same of up

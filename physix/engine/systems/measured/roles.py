@@ -393,6 +393,7 @@ def _is_acceleration(one: Seen, free: Sequence[Seen]) -> bool:
 def _inputs(seen: Sequence[Seen], found: dict[str, tuple[Role, str]]) -> None:
     free = [one for one in seen if one.column.name not in found]
     moved = any(role.kind == "rate" for role, _ in found.values())
+    switched = {one.column.name for one in free if _is_switched(one)}
     for one in free:
         unit = parse_unit(one.column.unit) if one.column.unit else None
         force = unit is not None and dict(unit.powers) in (
@@ -400,11 +401,11 @@ def _inputs(seen: Sequence[Seen], found: dict[str, tuple[Role, str]]) -> None:
             {"kg": 1, "m": 2, "s": -2},
         )
         named = bool(_INPUT_NAMES & set(one.words)) or one.joined in _INPUT_NAMES
-        by_letter = moved and one.column.label.strip() in ("u", "F", "f") and not _is_position(one, found)
+        by_letter = moved and one.column.label.strip() in ("u", "F", "f")
         if (force or named or by_letter) and not _is_position(one, found):
             reason = "a force, a command or the surroundings drive the motion"
             found[one.column.name] = (Role(kind="input"), reason)
-        elif _is_switched(one) and not all(_is_switched(other) for other in free):
+        elif one.column.name in switched and len(switched) < len(free):
             found[one.column.name] = (Role(kind="input"), "it is switched between levels, as no motion is")
     if not any(one.column.name not in found for one in free):
         for one in free:
