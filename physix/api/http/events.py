@@ -11,56 +11,18 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, Field, TypeAdapter
 
 from physix.api.access import Access, Told
-from physix.api.http.views import Standing
+from physix.api.http.views import Standing, StartedPayload
 from physix.engine import RecordedEvent
 from physix.engine.events import (
-    Door,
-    EpisodeConfig,
     EpisodeFinished,
     EpisodeLabelled,
     EpisodeStarted,
-    ForkPoint,
     HypothesisSubmitted,
     PolicyFailed,
     RewardComputed,
     SimulationRun,
 )
 from physix.engine.outcome import Outcome, take
-from physix.engine.systems.targets import Target, targets
-from physix.engine.systems.task import Carried, Task, carried_to
-
-
-class StartedPayload(BaseModel):
-    """EpisodeStarted for the public: each field is named here, so that no new secret leaks by default."""
-
-    task: Task
-    targets: list[Target] = Field(description="the equations that a hypothesis must hold, in task order")
-    config: EpisodeConfig
-    carried_to: Carried | None = Field(default=None, description="what generalisation is measured on")
-    policy: str
-    door: Door
-    engine_version: str
-    fingerprint: dict[str, str]
-    forked_from: ForkPoint | None
-    comparison_id: str | None
-    labels: dict[str, str]
-
-    @classmethod
-    def of(cls, event: EpisodeStarted, told: Told) -> StartedPayload:
-        """Leave the truth out."""
-        return cls(
-            task=told.task(event.task),
-            targets=list(targets(event.task.variables)),
-            config=event.config,
-            carried_to=carried_to(event.task, event.truth),
-            policy=event.policy,
-            door=event.door,
-            engine_version=event.engine_version,
-            fingerprint=event.fingerprint,
-            forked_from=event.forked_from,
-            comparison_id=event.comparison_id,
-            labels=event.labels,
-        )
 
 
 class _Envelope(BaseModel):
@@ -177,7 +139,7 @@ def public_event(recorded: RecordedEvent, outcome: Outcome, told: Told) -> Publi
             pass
     match event:
         case EpisodeStarted():
-            payload: object = StartedPayload.of(event, told)
+            payload: object = StartedPayload.of_started(event, told)
         case RewardComputed():
             # An agent may read this stream while it plays: correctness is told by the episode, once it ended.
             generalisation = event.generalisation if told.generalisation else None

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 
 from physix.api.access import UNNAMED_SYSTEM, Access, Told
-from physix.engine import Episode, Turn
+from physix.engine import Episode, EpisodeStarted, Turn
 from physix.engine.comparison import Member
 from physix.engine.events import Door, EpisodeConfig, FinishReason, ForkPoint, Provenance
 from physix.engine.outcome import Outcome
@@ -234,7 +234,40 @@ class TruthView(BaseModel):
     params: dict[str, float]
 
 
-class EpisodeView(BaseModel):
+class StartedPayload(BaseModel):
+    """EpisodeStarted for the public: each field is named here, so that no new secret leaks by default."""
+
+    task: Task
+    targets: list[Target] = Field(description="the equations that a hypothesis must hold, in task order")
+    config: EpisodeConfig
+    carried_to: Carried | None = Field(description="what generalisation is measured on")
+    policy: str
+    door: Door
+    engine_version: str
+    fingerprint: dict[str, str]
+    forked_from: ForkPoint | None
+    comparison_id: str | None
+    labels: dict[str, str]
+
+    @staticmethod
+    def of_started(started: EpisodeStarted, told: Told) -> StartedPayload:
+        """Leave the truth out, and of the task what may not be told."""
+        return StartedPayload(
+            task=told.task(started.task),
+            targets=list(targets(started.task.variables)),
+            config=started.config,
+            carried_to=carried_to(started.task, started.truth),
+            policy=started.policy,
+            door=started.door,
+            engine_version=started.engine_version,
+            fingerprint=started.fingerprint,
+            forked_from=started.forked_from,
+            comparison_id=started.comparison_id,
+            labels=started.labels,
+        )
+
+
+class EpisodeView(StartedPayload):
     """One episode as the projection at a version."""
 
     episode_id: str
@@ -242,23 +275,13 @@ class EpisodeView(BaseModel):
     status: Literal["running", "finished"]
     outcome: FinishReason | None
     driven: bool = Field(description="a policy is playing it on this server right now")
-    policy: str
-    door: Door
     system_id: str
     seed: int | None
-    task: Task
-    targets: list[Target] = Field(description="the equations that a hypothesis must hold, in task order")
-    config: EpisodeConfig
     turns: list[TurnView]
     standing: Standing
     best_match: float
     best_total: float
     truth: TruthView | None
-    carried_to: Carried | None = Field(description="what generalisation is measured on")
-    engine_version: str
-    fingerprint: dict[str, str]
-    forked_from: ForkPoint | None
-    comparison_id: str | None
     labels: dict[str, str] = Field(description="tags have no value; the note is `note`")
     fixed_labels: list[str] = Field(description="names of those it started with, which stay")
     started_at: datetime
@@ -274,33 +297,24 @@ class EpisodeView(BaseModel):
         access.require_read(episode.started, episode.episode_id)
         started, finished = episode.started, episode.finished
         told = access.told(started, ended=finished is not None)
-        truth, task = started.truth, told.task(started.task)
+        began = StartedPayload.of_started(started, told)
+        truth = started.truth
         shown = told.truth and truth.equation is not None
         return cls(
+            **dict(began) | {"labels": episode.labels if told.labels else started.labels},
             episode_id=episode.episode_id,
             version=episode.version,
             status="finished" if finished else "running",
             outcome=finished.reason if finished else None,
             driven=driven,
-            policy=started.policy,
-            door=started.door,
-            system_id=task.system_id,
-            seed=task.seed,
-            task=task,
-            targets=list(targets(started.task.variables)),
-            config=started.config,
+            system_id=began.task.system_id,
+            seed=began.task.seed,
             turns=[TurnView.of(turn, told) for turn in episode.turns],
             standing=Standing.of(episode.outcome, told),
             best_match=episode.best_match,
             best_total=episode.best_total,
             truth=TruthView(equation=truth.equation or "", params=truth.params) if shown else None,
-            carried_to=carried_to(started.task, truth),
-            engine_version=started.engine_version,
-            fingerprint=started.fingerprint,
-            forked_from=started.forked_from,
-            comparison_id=started.comparison_id,
             fixed_labels=list(started.labels),
-            labels=dict(episode.labels if told.labels else started.labels),
             started_at=episode.started_at,
             updated_at=episode.updated_at,
         )
