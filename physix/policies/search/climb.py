@@ -221,7 +221,7 @@ class Search:
         tried = set()
         for _ in range(_JOINED):
             pair = next((pair for pair in alike(law, self.wanted) if pair not in tried), None)
-            if pair is None:
+            if pair is None or self.fitter.tired(self.tier):
                 break
             tried.add(pair)
             joined = self._fitted(law.choice, near=law.starts, ties={**law.ties, pair[0]: pair[1]})
@@ -310,7 +310,7 @@ class Search:
             own = [one or shortlist[0] for one, shortlist in zip(structures, shortlists, strict=True)]
             for choice, ties in mirrored(own, self.wanted, terms):
                 best = self.best
-                if best is None or not best.exact:
+                if not self.fitter.tired(self.tier) and (best is None or not best.exact):
                     self._fitted(choice, near=None, ties=ties)
 
     def _shorter(self, choice: Choice, long: Fitted | None) -> Fitted | None:

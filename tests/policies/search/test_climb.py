@@ -242,3 +242,22 @@ def test_saturation_in_a_cycle_of_two_is_not_told_by_sums_of_other_curves() -> N
     best = climb(task([variable("prey"), variable("predator")], [run]), "extended").laws[0]
     assert all("predator*prey/({0} + prey)" in terms for terms in best.key)
     assert not any("**2 + prey**2" in term for terms in best.key for term in terms)
+
+
+def test_mirrored_equations_leave_evaluations_to_the_tier_that_holds_the_law() -> None:
+    # Polynomials tried along both axes blow up, which costs evaluations: all went into the first tier.
+    def gravity(_t: float, s: FloatArray) -> list[float]:
+        cubed = np.hypot(s[0], s[1]) ** 3
+        return [s[2], s[3], -39.48 * s[0] / cubed, -39.48 * s[1] / cubed]
+
+    run = motion(gravity, [1.0, 0.0, 0.0, 5.2], np.linspace(0.0, 1.5, 151))
+    states = tuple(tuple(float(f"{value:.8g}") for value in row) for row in run.states)
+    variables = [
+        variable("x", "AU"),
+        variable("y", "AU"),
+        variable("vx", "AU/yr", "x"),
+        variable("vy", "AU/yr", "y"),
+    ]
+    equation, params = found(task(variables, [Trajectory(t=run.t, states=states)]))
+    assert "sqrt(x**2 + y**2)**3" in equation
+    assert list(params.values()) == [pytest.approx(39.48, rel=1e-3)] * len(params)
