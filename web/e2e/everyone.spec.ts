@@ -1,3 +1,4 @@
+import { slowLine } from "./line.mjs";
 import { expect, played, test } from "./page";
 
 test("a turn is read out when it completes, and the window says what it shows", async ({
@@ -110,14 +111,7 @@ test("on a slow line there is text to read before the script has come", async ({
 test("at 50 kB a second there is text at once, and a door opens as soon as the script has come", async ({
   page,
 }) => {
-  const line = await page.context().newCDPSession(page);
-  await line.send("Network.enable");
-  await line.send("Network.emulateNetworkConditions", {
-    offline: false,
-    latency: 100,
-    downloadThroughput: 50_000,
-    uploadThroughput: 50_000,
-  });
+  await slowLine(page);
   await page.goto("/", { waitUntil: "commit" });
   await expect(page.getByText(/The page is loading/)).toBeVisible();
   await page.getByRole("link", { name: /^Bring your data/ }).click();

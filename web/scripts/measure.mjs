@@ -1,5 +1,6 @@
 // Measures the page in Chromium; started by bench/page.py with an address and a long episode's id.
 import { chromium } from "@playwright/test";
+import { slowLine } from "../e2e/line.mjs";
 
 const [, , base, long, first, second, rows] = process.argv;
 const browser = await chromium.launch({
@@ -126,14 +127,7 @@ async function scriptPerFrame(page, act) {
   const [text, usable] = [[], []];
   for (let i = 0; i < 3; i++) {
     const page = await open();
-    const line = await page.context().newCDPSession(page);
-    await line.send("Network.enable");
-    await line.send("Network.emulateNetworkConditions", {
-      offline: false,
-      latency: 100,
-      downloadThroughput: 50_000,
-      uploadThroughput: 50_000,
-    });
+    await slowLine(page);
     const began = performance.now();
     await page.goto("/", { waitUntil: "commit" });
     await page.getByRole("heading", { level: 1 }).waitFor();

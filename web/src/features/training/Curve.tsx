@@ -2,17 +2,8 @@ import { type MouseEvent, useMemo, useRef } from "react";
 import { figure } from "../../viz/format";
 import { extent, scale, ticks } from "../../viz/scale";
 import { useWidth } from "../../viz/useSize";
-import {
-  type Curves,
-  hackingBands,
-  labels,
-  measuredOn,
-  nearestValue,
-  smoothed,
-  spread,
-  titleOf,
-} from "./curves";
-import { styleOf } from "./styles";
+import { type Curves, hackingBands, measuredOn, nearestValue, smoothed, titleOf } from "./curves";
+import { labels, spread, styleOf } from "./styles";
 
 const HEIGHT = 130;
 const LEFT = 48;

@@ -1,6 +1,6 @@
 import type { RunSummary } from "../../episode/types";
 import { MOST_SMOOTH } from "../../shared/search";
-import { STYLES } from "./styles";
+import { MOST_CURVES } from "./styles";
 
 interface Props {
   runs: RunSummary[];
@@ -25,7 +25,7 @@ export function RunPicker({ runs, chosen, smooth, onChosen, onSmooth }: Props) {
               onChange={(e) =>
                 onChosen(
                   e.target.checked
-                    ? [...chosen, run.id].slice(-STYLES.length)
+                    ? [...chosen, run.id].slice(-MOST_CURVES)
                     : chosen.filter((id) => id !== run.id),
                 )
               }

@@ -4,14 +4,13 @@ import {
   configurationOf,
   grouped,
   hackingBands,
-  labels,
   measuredOn,
   nearestValue,
   smoothed,
-  spread,
   titleOf,
   toCsv,
 } from "./curves";
+import { labels, spread } from "./styles";
 
 test("labels leave out what all runs begin with, whole words only", () => {
   expect(labels(["grpo-transfer-s1", "grpo-transfer-s2"])).toEqual(["s1", "s2"]);

@@ -75,37 +75,6 @@ export function nearestValue(
   return best;
 }
 
-/** Short names at the ends of curves: without what all of them begin with. */
-export function labels(ids: string[]): string[] {
-  const [first = ""] = ids;
-  let shared = ids.length > 1 ? first.length : 0;
-  while (shared > 0 && !ids.every((id) => id.startsWith(first.slice(0, shared)))) shared--;
-  const cut = first.slice(0, shared).search(/[^-_.\s/]*$/);
-  return ids.map((id) => {
-    const rest = id.slice(shared > 0 ? cut : 0);
-    return rest.length > 13 ? `${rest.slice(0, 12)}…` : rest;
-  });
-}
-
-const LINE = 12;
-
-/** Heights of labels that would like to stand at `wanted`, moved apart so that each can be read. */
-export function spread(wanted: number[], top: number, bottom: number): number[] {
-  const order = wanted.map((_, i) => i).sort((a, b) => (wanted[a] ?? 0) - (wanted[b] ?? 0));
-  const placed = [...wanted];
-  let free = top;
-  for (const i of order) {
-    placed[i] = Math.max(free, placed[i] ?? 0);
-    free = (placed[i] ?? 0) + LINE;
-  }
-  let limit = bottom;
-  for (const i of order.reverse()) {
-    placed[i] = Math.min(limit, placed[i] ?? 0);
-    limit = (placed[i] ?? 0) - LINE;
-  }
-  return placed;
-}
-
 /** A run, or several that differ in their seed alone, as curves: the mean, and the least and most at each step. */
 export type Curves = RunMetrics & {
   low?: RunMetrics["series"];
