@@ -23,8 +23,8 @@ type Query = NonNullable<paths["/api/episodes"]["get"]["parameters"]["query"]>;
 type Hypothesis = Schemas["HypothesisBody"];
 export type NewBoard = Schemas["NewBoard"];
 export type NewSession = Schemas["NewSession"];
-export type Drive = "llm-step" | "run" | "pause" | "abandon";
-export type DriveAll = "run" | "pause" | "abandon";
+type Drive = "llm-step" | "run" | "pause" | "abandon";
+type DriveAll = "run" | "pause" | "abandon";
 
 /** Reads the files beside a bundled page, which has no server. */
 async function fromFolder(request: Request): Promise<Response> {

@@ -1,24 +1,17 @@
+import { recall, remember } from "../shared/stored";
+
+const STORED = "theme";
 export const THEMES = ["system", "light", "dark"] as const;
 export type Theme = (typeof THEMES)[number];
 
 const DARK = "(prefers-color-scheme: dark)";
 
 export function storedTheme(): Theme {
-  try {
-    const stored = localStorage.getItem("theme");
-    return THEMES.find((theme) => theme === stored) ?? "system";
-  } catch {
-    return "system";
-  }
+  const stored = recall(STORED);
+  return THEMES.find((theme) => theme === stored) ?? "system";
 }
 
-export function storeTheme(theme: Theme): void {
-  try {
-    localStorage.setItem("theme", theme);
-  } catch {
-    // An embed without storage keeps the choice for this page only.
-  }
-}
+export const storeTheme = (theme: Theme) => remember(STORED, theme);
 
 /** Paints the page in a theme, and keeps to the system's as long as that is the choice. Returns the end of it. */
 export function applyTheme(theme: Theme): () => void {

@@ -67,7 +67,7 @@ export function useEpisodes(ids: readonly string[]): {
 }
 
 /** How an episode stands that the server can be asked about. */
-export function statusOf({ episode, driven, error }: Known): StreamStatus {
+function statusOf({ episode, driven, error }: Known): StreamStatus {
   if (episode.outcome !== null || (bundled && episode.version > 0)) return "Complete";
   if (error !== null) return "Disconnected";
   if (episode.started === null) return "Connecting";

@@ -122,7 +122,7 @@ const TAKEN = new Set(
 );
 
 /** Names as Python can hold them: `lambda` becomes `lambda_`, and no two become one. */
-export function pythonNames(names: string[]): Map<string, string> {
+function pythonNames(names: string[]): Map<string, string> {
   const used = new Set(names.filter((name) => !TAKEN.has(name)));
   return new Map(
     names.map((name) => {

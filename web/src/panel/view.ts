@@ -79,7 +79,7 @@ const SHORTEST_S = 3;
 const LONGEST_S = 6;
 
 /** How long a turn is shown at the slow pace: its motion once, but no longer than six seconds. */
-export const turnSeconds = (clock: Pick<Clock, "duration" | "getSpeed">) =>
+const turnSeconds = (clock: Pick<Clock, "duration" | "getSpeed">) =>
   Math.min(LONGEST_S, Math.max(SHORTEST_S, clock.duration / clock.getSpeed()));
 
 /**

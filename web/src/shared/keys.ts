@@ -1,24 +1,13 @@
 import { useEffect } from "react";
+import { recall, remember } from "./stored";
 
 const STORED = "keys";
 const CHORD_MS = 1500;
 
-/** Single keys can be switched off altogether; storage may be denied in an embed. */
-export function keysWanted(): boolean {
-  try {
-    return localStorage.getItem(STORED) !== "off";
-  } catch {
-    return true;
-  }
-}
+/** Single keys can be switched off altogether. */
+export const keysWanted = () => recall(STORED) !== "off";
 
-export function wantKeys(wanted: boolean): void {
-  try {
-    localStorage.setItem(STORED, wanted ? "on" : "off");
-  } catch {
-    // The choice then holds for nothing; there is nowhere to keep it.
-  }
-}
+export const wantKeys = (wanted: boolean) => remember(STORED, wanted ? "on" : "off");
 
 /** Whether a key belongs to what has the focus: fields, sliders, menus and dialogs keep their own. */
 function isTaken(target: EventTarget | null): boolean {

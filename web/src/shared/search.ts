@@ -35,7 +35,7 @@ export interface CompareSearch extends EpisodeSearch {
   panes?: [number, number] | undefined;
 }
 
-export interface PairSearch extends CompareSearch {
+interface PairSearch extends CompareSearch {
   episode?: string[] | undefined;
 }
 
@@ -57,15 +57,7 @@ export interface EpisodesSearch {
 }
 
 /** The columns that the list can be sorted by. */
-export const SORTS = [
-  "started",
-  "system",
-  "policy",
-  "outcome",
-  "turns",
-  "match",
-  "length",
-] as const;
+const SORTS = ["started", "system", "policy", "outcome", "turns", "match", "length"] as const;
 export type Sort = (typeof SORTS)[number];
 
 /** How much of the mean before a value is kept at most: at 1 a curve would never move. */

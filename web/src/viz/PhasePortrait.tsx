@@ -23,7 +23,7 @@ interface Props {
 }
 
 /** Pairs of variables that belong in one portrait: a position and its rate, else neighbours. */
-export function portraits(task: Task): [number, number][] {
+function portraits(task: Task): [number, number][] {
   const names = task.variables.map((variable) => variable.name);
   const pairs = task.variables.flatMap((rate, i): [number, number][] => {
     const position = names.indexOf(rate.rate_of ?? "");

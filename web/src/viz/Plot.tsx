@@ -121,7 +121,7 @@ function Drawn({ layer, x, y }: { layer: Layer; x: Scale; y: Scale }) {
 const at = (x: number, y: number) => `${x.toFixed(1)} ${y.toFixed(1)}`;
 
 /** The path of a layer; of more samples than pixels, the lowest and highest of each pixel. */
-export function pathOf(layer: Layer, x: Scale, y: Scale): string {
+function pathOf(layer: Layer, x: Scale, y: Scale): string {
   const places = layer.x.flatMap((value, i): [number, number, number][] => {
     const other = layer.y[i];
     return other === undefined || !Number.isFinite(value) || !Number.isFinite(other)

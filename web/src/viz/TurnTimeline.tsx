@@ -1,7 +1,7 @@
 import type { TurnView } from "../episode/types";
 import { share } from "./format";
 
-export interface TimelineRow {
+interface TimelineRow {
   label: string;
   turns: TurnView[];
   finished: boolean;

@@ -88,7 +88,7 @@ const constantsOf = (turn: TurnView): Record<string, number> =>
     ),
   );
 
-export interface ConstantRow {
+interface ConstantRow {
   name: string;
   value: number;
   error: number | null;

@@ -1,28 +1,21 @@
 // The laws that somebody fitted on a bench, as this browser keeps them: of an episode's data, which never change.
 
 import type { Fitted } from "../../episode/types";
+import { recallJson, remember } from "../../shared/stored";
 import { ran } from "./laws";
 
 const keyOf = (id: string) => `laws ${id}`;
 
 /** The laws that were left behind in this browser, oldest first; none where there is no storage. */
 export function storedLaws(id: string): Fitted[] {
-  try {
-    const kept: unknown = JSON.parse(localStorage.getItem(keyOf(id)) ?? "[]");
-    return Array.isArray(kept) ? kept.filter(isFitted) : [];
-  } catch {
-    return [];
-  }
+  const kept = recallJson(keyOf(id));
+  return Array.isArray(kept) ? kept.filter(isFitted) : [];
 }
 
 /** Keeps the laws for the next visit, without what nothing on a bench shows of them. */
 export function storeLaws(id: string, fits: readonly Fitted[]): void {
-  try {
-    const short = fits.map((one) => ({ ...one, residuals: [], findings: null }));
-    localStorage.setItem(keyOf(id), JSON.stringify(short));
-  } catch {
-    // Nowhere to keep them: they last as long as the page.
-  }
+  const short = fits.map((one) => ({ ...one, residuals: [], findings: null }));
+  remember(keyOf(id), JSON.stringify(short));
 }
 
 /** Whether it is what today's page lays out: an older page may have kept another shape. */

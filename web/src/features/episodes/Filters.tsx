@@ -24,6 +24,8 @@ export function Filters({ search, onSearch, rows }: Props) {
     onSearch({ ...search, [name]: value === "" ? undefined : meant });
   };
   const labels = search.label ?? [];
+  const setLabels = (next: string[]) =>
+    onSearch({ ...search, label: next.length > 0 ? next : undefined });
   // What the log holds may be on offer no longer: tasks of files, policies of another machine.
   const names = offered(
     policies.data?.map(({ name, title }): [string, string] => [name, title]),
@@ -44,12 +46,23 @@ export function Filters({ search, onSearch, rows }: Props) {
     { name: "outcome", label: "Outcome", values: Object.entries(OUTCOMES) },
     { name: "tier", label: "Tier", values: ["1", "2", "3"].map((tier) => [tier, tier]) },
   ];
-  // Steps are chosen on the screen of the run, and only taken away here.
+  // Runs and steps are chosen on the screen of the run, and only taken away here.
   const chips = [
-    ...choices,
-    { name: "run" as const, label: "Run" },
-    { name: "step" as const, label: "Step" },
-  ].filter(({ name }) => search[name] !== undefined);
+    ...[
+      ...choices,
+      { name: "run", label: "Run" } as const,
+      { name: "step", label: "Step" } as const,
+    ]
+      .filter(({ name }) => search[name] !== undefined)
+      .map(({ name, label }) => ({
+        text: `${label}: ${search[name]}`,
+        remove: () => set(name, ""),
+      })),
+    ...labels.map((one) => ({
+      text: one === NOTE ? "With a note" : `Tag: ${one}`,
+      remove: () => setLabels(labels.filter((other) => other !== one)),
+    })),
+  ];
   return (
     <search className="grid gap-2">
       <div className="flex flex-wrap gap-2">
@@ -59,9 +72,7 @@ export function Filters({ search, onSearch, rows }: Props) {
           <select
             className="field"
             value=""
-            onChange={(e) =>
-              onSearch({ ...search, label: [...new Set([...labels, e.target.value])] })
-            }
+            onChange={(e) => setLabels([...labels, e.target.value])}
           >
             <option value="">{labels.length > 0 ? "one more" : "any"}</option>
             {offeredLabels(rows)
@@ -91,28 +102,12 @@ export function Filters({ search, onSearch, rows }: Props) {
           </label>
         ))}
       </div>
-      {chips.length + labels.length > 0 && (
+      {chips.length > 0 && (
         <ul className="flex flex-wrap gap-2">
-          {chips.map(({ name, label }) => (
-            <li key={name}>
-              <button type="button" className="chip" onClick={() => set(name, "")}>
-                {label}: {search[name]}
-                <span aria-hidden="true"> ×</span>
-                <span className="sr-only">, remove</span>
-              </button>
-            </li>
-          ))}
-          {labels.map((one) => (
-            <li key={one}>
-              <button
-                type="button"
-                className="chip"
-                onClick={() => {
-                  const rest = labels.filter((other) => other !== one);
-                  onSearch({ ...search, label: rest.length > 0 ? rest : undefined });
-                }}
-              >
-                {one === NOTE ? "With a note" : `Tag: ${one}`}
+          {chips.map(({ text, remove }) => (
+            <li key={text}>
+              <button type="button" className="chip" onClick={remove}>
+                {text}
                 <span aria-hidden="true"> ×</span>
                 <span className="sr-only">, remove</span>
               </button>

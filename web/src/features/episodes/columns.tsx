@@ -221,10 +221,7 @@ export function Columns({ chosen, onChosen }: Props) {
 }
 
 /** From the first event to the last, in words. */
-export function lasted({
-  started_at,
-  updated_at,
-}: Pick<EpisodeRow, "started_at" | "updated_at">): string {
+function lasted({ started_at, updated_at }: Pick<EpisodeRow, "started_at" | "updated_at">): string {
   const seconds = Math.max(0, (Date.parse(updated_at) - Date.parse(started_at)) / 1000);
   if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
@@ -232,7 +229,7 @@ export function lasted({
 }
 
 /** The match of every turn, as a little curve; the number beside it says the best. */
-export function Sparkline({ values }: { values: readonly number[] }) {
+function Sparkline({ values }: { values: readonly number[] }) {
   if (values.length === 0) return null;
   const x = (i: number) => (values.length > 1 ? 2 + (i * 56) / (values.length - 1) : 30);
   const y = (value: number) => 18 - 16 * Math.min(1, Math.max(0, value));

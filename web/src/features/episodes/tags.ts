@@ -6,7 +6,7 @@ import type { EpisodeRow } from "../../episode/types";
 export const NOTE = "note";
 /** As many characters as a note and the name of a tag may have. */
 export const MOST_NOTE = 500;
-export const MOST_NAME = 64;
+const MOST_NAME = 64;
 /** What runs call their episodes by; each has a filter or a column of its own, or is of no use to a reader. */
 const RUN = new Set(["run", "step", "group", "sample", "split", "suite", "arm"]);
 

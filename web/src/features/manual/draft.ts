@@ -1,6 +1,7 @@
 // What a person is writing: right sides and values of constants, with undo. Values in, values out.
 
 import type { Term, TurnView } from "../../episode/types";
+import { recallJson, remember } from "../../shared/stored";
 
 export interface Draft {
   /** The right side of each target. */
@@ -84,7 +85,7 @@ export function draftOf(targets: readonly string[], turn: TurnView | undefined):
   };
 }
 
-export interface Literal {
+interface Literal {
   at: number;
   length: number;
   value: number;
@@ -219,32 +220,22 @@ const keyOf = (id: string) => `draft ${id}`;
 
 /** The draft that was left behind in this browser; null where there is none, or no storage. */
 export function stored(id: string, targets: readonly string[]): Draft | null {
-  try {
-    const kept: unknown = JSON.parse(localStorage.getItem(keyOf(id)) ?? "null");
-    if (typeof kept !== "object" || kept === null || !("sides" in kept) || !("values" in kept))
-      return null;
-    const { sides, values } = kept;
-    if (!Array.isArray(sides) || sides.length !== targets.length) return null;
-    if (typeof values !== "object" || values === null) return null;
-    return {
-      sides: sides.map(String),
-      values: Object.fromEntries(
-        Object.entries(values).filter(
-          (entry): entry is [string, number] => typeof entry[1] === "number",
-        ),
-      ),
-    };
-  } catch {
+  const kept = recallJson(keyOf(id));
+  if (typeof kept !== "object" || kept === null || !("sides" in kept) || !("values" in kept))
     return null;
-  }
+  const { sides, values } = kept;
+  if (!Array.isArray(sides) || sides.length !== targets.length) return null;
+  if (typeof values !== "object" || values === null) return null;
+  return {
+    sides: sides.map(String),
+    values: Object.fromEntries(
+      Object.entries(values).filter(
+        (entry): entry is [string, number] => typeof entry[1] === "number",
+      ),
+    ),
+  };
 }
 
 /** Keeps the draft for the next visit, or forgets it. */
-export function keep(id: string, draft: Draft | null): void {
-  try {
-    if (draft === null) localStorage.removeItem(keyOf(id));
-    else localStorage.setItem(keyOf(id), JSON.stringify(draft));
-  } catch {
-    // Nowhere to keep it: the draft lasts as long as the page.
-  }
-}
+export const keep = (id: string, draft: Draft | null) =>
+  remember(keyOf(id), draft && JSON.stringify(draft));

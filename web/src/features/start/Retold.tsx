@@ -19,7 +19,7 @@ interface Story {
 }
 
 /** A recorded episode that went wrong first, with the variable that can be seen alone. */
-export function storyOf(demo: DemoEpisodes): Story | null {
+function storyOf(demo: DemoEpisodes): Story | null {
   const episode = demo.episodes.find((one) => one.policy === POLICY);
   const [wrong] = episode?.turns ?? [];
   const right = episode?.turns.at(-1);

@@ -3,7 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { api } from "../../api/client";
 
 /** How many episodes the log has of a run, or of one of its steps; undefined until it is known. */
-export function useRecorded(run: string, step?: number, enabled = true): number | undefined {
+function useRecorded(run: string, step?: number, enabled = true): number | undefined {
   const { data } = useQuery({
     queryKey: ["recorded", run, step],
     queryFn: async () => {
