@@ -6,16 +6,16 @@ made again from the log alone. Constants are fitted, the profile is strict, the 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import anyio
 from numpy.random import PCG64, Generator, SeedSequence
+from pydantic import TypeAdapter, ValidationError
 
 from physix.engine import Episode
 from physix.engine.episode import observe
@@ -50,6 +50,7 @@ SUITES = {
     PLANES: (SYNTHETIC,),
 }
 FIRST = 20_000  # seeds below are for looking at while a model is made; what is reported begins here
+_HINTS = ("given", "removed", "misleading")  # a random law has no other system's to be misled by
 _COMPARED = ("solved@1", "solved@2", "solved@8", "turns")
 SHOWN = ("solved@1", "solved@2", "solved@4", "solved@8", "turns", "recovered", "format")
 
@@ -61,12 +62,15 @@ class Arm:
     Attributes:
         policy: a name of `physix policies`, `local:smollm2+<adapter.gguf>`, or "obedient".
         suite: a key of SUITES.
-        hint: "given", "removed" or "misleading".
+        hint: "given", "removed" or, but of random laws, "misleading".
         told: what the policy is told of a turn: "true", "shuffled" (of another task), "none" (nothing was
             found), each after the same first law, `= 0`; "own" lets it begin by itself.
         prompt: for language models in this process.
         constants: who finds the numbers, the verifier ("fitted") or the policy ("declared").
         first: number of the first task.
+
+    Raises:
+        BadInputError: one of these is none of its values.
     """
 
     policy: str
@@ -76,6 +80,20 @@ class Arm:
     prompt: Literal["compact", "full"] = "compact"
     constants: Constants = "fitted"
     first: int = FIRST
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "suite": SUITES,
+            "hint": _HINTS[:2] if self.suite in (SYNTHETIC, PLANES) else _HINTS,
+            "told": ("own", "true", "shuffled", "none"),
+            "prompt": ("compact", "full"),
+            "constants": ("fitted", "declared"),
+        }
+        for name, values in allowed.items():
+            if (given := getattr(self, name)) not in values:
+                raise BadInputError(
+                    f"An arm's {name} is {str(given)[:40]!r}: on {self.suite[:40]!r} use {', '.join(values)}."
+                )
 
     @property
     def name(self) -> str:
@@ -299,20 +317,30 @@ def measure_arms(db: str, arms: Sequence[Row], out: Path, settings: Settings) ->
     return outcomes
 
 
+_LINES: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
+
+
 def arms_from(path: Path) -> list[Row]:
     """Return the arms that a JSON file lists, `[{"policy": ..., "suite": ..., "episodes": 100}, ...]`.
 
     `"against": 0` compares an arm with the first of the list, task by task.
 
     Raises:
-        BadInputError: an arm is to be compared with one that comes later, or with none.
+        BadInputError: it is no such list, or an arm cannot be played or is compared with one not before it.
     """
+    try:
+        lines = _LINES.validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise BadInputError(f"{path} is no list of arms: {error}.") from error
     rows = []
-    for number, given in enumerate(json.loads(path.read_text(encoding="utf-8"))):
+    for number, given in enumerate(lines):
         against = given.pop("against", None)
-        if against is not None and not 0 <= against < number:
+        if against is not None and against not in range(number):
             raise BadInputError(
                 f"Arm {number} is compared with arm {against}, which does not come before it."
             )
-        rows.append(Row(episodes=int(given.pop("episodes")), against=against, arm=Arm(**given)))
+        try:
+            rows.append(Row(episodes=int(given.pop("episodes")), against=against, arm=Arm(**given)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInputError(f"Arm {number} of {path} cannot be played: {error}.") from error
     return rows

@@ -84,3 +84,31 @@ def test_random_laws_in_a_plane_have_two_equations() -> None:
     for task, truth in plan_of(arm, 5).tasks():
         assert (truth.equation or "").count(";") == 1
         assert len(task.variables) in (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"told": "nothing"}, "told is 'nothing'"),  # it was shuffled, and the table said nothing
+        ({"suite": "tier 4"}, "suite is 'tier 4'"),
+        ({"suite": PLANES, "hint": "misleading"}, "use given, removed"),  # it was removed
+        ({"colour": "red"}, "Arm 0 .*colour"),
+        ({"episodes": "many"}, "Arm 0 .*many"),
+    ],
+)
+def test_an_arm_that_would_measure_something_else_is_refused(
+    change: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    arm = {"policy": "obedient", "suite": "tier 3", "episodes": 1} | change
+    (tmp_path / "arms.json").write_text(json.dumps([arm]))
+    with pytest.raises(BadInputError, match=said):
+        arms_from(tmp_path / "arms.json")
+
+
+def test_a_file_that_lists_no_arms_is_refused(tmp_path: Path) -> None:
+    for name, text in (("no.json", "arms"), ("one.json", '{"policy": "obedient"}')):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(BadInputError, match="no list of arms"):
+            arms_from(tmp_path / name)
+    with pytest.raises(BadInputError, match="no list of arms"):
+        arms_from(tmp_path / "absent.json")
