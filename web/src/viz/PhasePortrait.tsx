@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef } from "react";
 import type { Task } from "../episode/types";
 import { type Clock, useWatched } from "./clock";
-import { figure, symbol, unit } from "./format";
+import { axisName, figure } from "./format";
 import { scale, stateAt, ticks } from "./scale";
 import { dashes, drawnRange, type Series, stroke } from "./series";
 import { useTextScale, useWidth } from "./useSize";
@@ -84,9 +84,7 @@ function Portrait(props: PortraitProps) {
   const ring = "a2.2 2.2 0 1 0 4.4 0a2.2 2.2 0 1 0 -4.4 0";
   const name = (column: number) => {
     const variable = task.variables[column];
-    return variable
-      ? `${symbol(variable.name)}${variable.unit ? ` (${unit(variable.unit)})` : ""}`
-      : "";
+    return variable ? axisName(variable) : "";
   };
   return (
     <div ref={box} className="min-w-0" style={{ maxWidth: 560 }}>

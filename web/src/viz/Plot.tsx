@@ -1,4 +1,4 @@
-import { type ReactNode, useId, useRef } from "react";
+import { useId, useRef } from "react";
 import { figure } from "./format";
 import { extent, type Scale, scale, ticks } from "./scale";
 import { useWidth } from "./useSize";
@@ -7,6 +7,7 @@ const LEFT = 60;
 const RIGHT = 12;
 const TOP = 14;
 const BOTTOM = 36;
+const ROW = 14; // of the legend
 
 /** One thing drawn in a plot; told apart by colour, by dash or shape, and by name. */
 export interface Layer {
@@ -33,7 +34,6 @@ interface Props {
   diagonal?: boolean;
   /** Names the layers within the drawing, so that a saved picture says what it shows. */
   legend?: boolean;
-  children?: ReactNode;
 }
 
 /** A plot of numbers against numbers: one path a layer, however many there are. */
@@ -51,49 +51,57 @@ export function Plot(props: Props) {
   const margin = 0.06 * (ys[1] - ys[0]);
   const x = scale(...xs, LEFT, Math.max(LEFT + 1, width - RIGHT));
   const y = scale(ys[0] - margin, ys[1] + margin, height - BOTTOM, TOP);
+  const named = props.legend && layers.length > 1 ? layers : [];
+  // Beside the plot's own name where there is room, else in rows above it.
+  const beside = lengthOf(named) <= width - RIGHT - 12 - 7 * props.y.length;
+  const rows = beside ? [named] : rowsWithin(named, width - RIGHT);
+  const drop = beside ? 0 : ROW * rows.length;
   return (
     <div ref={box} className="min-w-0">
       {width >= 60 && (
-        <svg width={width} height={height} role="img" aria-label={label}>
-          <clipPath id={clip}>
-            <rect
-              x={LEFT}
-              y={TOP - 4}
-              width={width - LEFT - RIGHT + 4}
-              height={height - TOP - BOTTOM + 8}
-            />
-          </clipPath>
-          <Axes x={x} y={y} height={height} names={[props.x, props.y]} />
-          {lines.map((line) => (
-            <line
-              key={line.name}
-              x1={LEFT}
-              x2={x(x.max)}
-              y1={y(line.y)}
-              y2={y(line.y)}
-              stroke="var(--control)"
-              strokeDasharray="2 3"
-            >
-              <title>{line.name}</title>
-            </line>
-          ))}
-          {diagonal && (
-            <line
-              x1={x(Math.max(x.min, y.min))}
-              y1={y(Math.max(x.min, y.min))}
-              x2={x(Math.min(x.max, y.max))}
-              y2={y(Math.min(x.max, y.max))}
-              stroke="var(--control)"
-              strokeDasharray="2 3"
-            />
-          )}
-          <g clipPath={`url(#${clip})`}>
-            {layers.map((layer) => (
-              <Drawn key={layer.name} layer={layer} x={x} y={y} />
+        <svg width={width} height={height + drop} role="img" aria-label={label}>
+          <g transform={`translate(0 ${drop})`}>
+            <clipPath id={clip}>
+              <rect
+                x={LEFT}
+                y={TOP - 4}
+                width={width - LEFT - RIGHT + 4}
+                height={height - TOP - BOTTOM + 8}
+              />
+            </clipPath>
+            <Axes x={x} y={y} height={height} names={[props.x, props.y]} />
+            {lines.map((line) => (
+              <line
+                key={line.name}
+                x1={LEFT}
+                x2={x(x.max)}
+                y1={y(line.y)}
+                y2={y(line.y)}
+                stroke="var(--control)"
+                strokeDasharray="2 3"
+              >
+                <title>{line.name}</title>
+              </line>
             ))}
+            {diagonal && (
+              <line
+                x1={x(Math.max(x.min, y.min))}
+                y1={y(Math.max(x.min, y.min))}
+                x2={x(Math.min(x.max, y.max))}
+                y2={y(Math.min(x.max, y.max))}
+                stroke="var(--control)"
+                strokeDasharray="2 3"
+              />
+            )}
+            <g clipPath={`url(#${clip})`}>
+              {layers.map((layer) => (
+                <Drawn key={layer.name} layer={layer} x={x} y={y} />
+              ))}
+            </g>
           </g>
-          {props.legend && layers.length > 1 && <Legend layers={layers} right={width - RIGHT} />}
-          {props.children}
+          {rows.map((row, i) => (
+            <Legend key={row[0]?.name} layers={row} right={width - RIGHT} top={ROW * i} />
+          ))}
         </svg>
       )}
     </div>
@@ -174,16 +182,33 @@ function thinned(places: [number, number, number][]): [number, number, number][]
   );
 }
 
-/** The names of the layers at the top right, above the frame. */
-function Legend({ layers, right }: { layers: readonly Layer[]; right: number }) {
-  const wide = (name: string) => 36 + 6.4 * name.length;
-  const starts = layers.map((_, i) =>
-    layers.slice(i).reduce((sum, layer) => sum + wide(layer.name), 0),
-  );
+/** How long the names of some layers are side by side, each with a sample before it. */
+const lengthOf = (layers: readonly Layer[]) =>
+  layers.reduce((sum, { name }) => sum + 36 + 6.4 * name.length, 0);
+
+/** The layers in rows that are no longer than `most`, in their order; one that is longer has a row of its own. */
+export function rowsWithin(layers: readonly Layer[], most: number): Layer[][] {
+  const rows: Layer[][] = [];
+  for (const layer of layers) {
+    const row = rows.at(-1);
+    if (row && lengthOf([...row, layer]) <= most) row.push(layer);
+    else rows.push([layer]);
+  }
+  return rows;
+}
+
+interface LegendProps {
+  layers: readonly Layer[];
+  right: number;
+  top: number;
+}
+
+/** The names of the layers in a row that ends at the right, above the frame. */
+function Legend({ layers, right, top }: LegendProps) {
   return (
-    <g fontSize="11" fill="var(--muted)">
+    <g fontSize="11" fill="var(--muted)" transform={`translate(0 ${top})`}>
       {layers.map((layer, i) => {
-        const from = right - (starts[i] ?? 0);
+        const from = right - lengthOf(layers.slice(i));
         const colour = layer.colour ?? "var(--trained)";
         return (
           <g key={layer.name}>

@@ -1,6 +1,6 @@
 import { useRef } from "react";
 import type { Task } from "../episode/types";
-import { figure, symbol, unit } from "./format";
+import { axisName, figure, symbol } from "./format";
 import { scale, ticks } from "./scale";
 import { residualReach, residuals, type Series, stroke } from "./series";
 import { useWidth } from "./useSize";
@@ -76,8 +76,7 @@ function Histogram({ task, series, column, reach, label }: HistogramProps) {
           aria-label={`Residuals of ${symbol(variable.name)} by size. ${label}`}
         >
           <text x={8} y={14} fontSize="0.75rem" fill="var(--ink)">
-            predicted − observed {symbol(variable.name)}
-            {variable.unit ? ` (${unit(variable.unit)})` : ""}
+            predicted − observed {axisName(variable)}
           </text>
           <line x1={x(0)} x2={x(0)} y1={20} y2={HEIGHT - BOTTOM} stroke="var(--control)" />
           {all.map((counts, k) =>

@@ -2,7 +2,7 @@ import { Fragment, type KeyboardEvent, type PointerEvent, useEffect, useId, useR
 import type { StateVariable, Task } from "../episode/types";
 import { type Clock, useWatched } from "./clock";
 import { decimated, type Escape, escapes } from "./decimate";
-import { figure, symbol, unit } from "./format";
+import { axisName, figure } from "./format";
 import { type Scale, scale, stateAt, ticks } from "./scale";
 import { dashes, drawnRange, residualReach, residuals, type Series, stroke } from "./series";
 import { useTextScale, useWidth } from "./useSize";
@@ -164,8 +164,7 @@ function Panel(props: PanelProps) {
   return (
     <g fontSize="0.6875rem" fill="var(--muted)">
       <text x={4} y={top + 14} fontSize="0.75rem" fill="var(--ink)">
-        {symbol(variable.name)}
-        {variable.unit ? ` (${unit(variable.unit)})` : ""}
+        {axisName(variable)}
       </text>
       {ticks(y.min, y.max, 4).map((value) => (
         <g key={value}>

@@ -30,6 +30,10 @@ export function unit(text: string): string {
     .replaceAll("*", "\u00b7");
 }
 
+/** A variable and its unit, as an axis is named: θ (rad). */
+export const axisName = (variable: { name: string; unit: string | null }): string =>
+  `${symbol(variable.name)}${variable.unit ? ` (${unit(variable.unit)})` : ""}`;
+
 const GREEK: Record<string, string> = { theta: "θ", omega: "ω", phi: "φ", alpha: "α" };
 
 /** A variable's name as a chart shows it: θ, θ̇, v_y. */

@@ -1,5 +1,5 @@
 import type { Followed, Task } from "../../episode/types";
-import { figure, symbol, unit } from "../../viz/format";
+import { axisName, figure, symbol } from "../../viz/format";
 import { type Layer, Plot } from "../../viz/Plot";
 
 interface Props {
@@ -45,7 +45,7 @@ export function Fit({ followed, task, run, onRun }: Props) {
         {followed.outcome !== "ok" && <p className="text-danger">{followed.message}</p>}
       </div>
       {task.variables.map((variable, i) => {
-        const name = `${symbol(variable.name)}${variable.unit ? ` (${unit(variable.unit)})` : ""}`;
+        const name = axisName(variable);
         const layers: Layer[] = [
           ...(variable.estimated
             ? []

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import type { Followed, Task } from "../../episode/types";
-import { figure, symbol, unit } from "../../viz/format";
+import { axisName, figure, symbol } from "../../viz/format";
 import { Plot } from "../../viz/Plot";
 import { normalQuantiles } from "./laws";
 
@@ -128,7 +128,7 @@ export function Leftovers({ followed, task }: { followed: Followed; task: Task }
           <Plot
             key={one.name}
             height={150}
-            x={`${symbol(one.name)}${one.unit ? ` (${unit(one.unit)})` : ""}`}
+            x={axisName(one)}
             y={`${axis}, against ${symbol(one.name)}`}
             layers={[
               { name: "residual", kind: "points", x: one.x, y: pulls, colour: "var(--residual)" },

@@ -268,7 +268,7 @@ function Table({ board, metric, view, onView }: Omit<ChoicesProps, "offered">) {
         </caption>
         <thead>
           <tr>
-            <th scope="col" className="pr-4 font-medium">
+            <th scope="col" className="w-40 pr-4 font-medium">
               Policy
             </th>
             {over.map((column) => (

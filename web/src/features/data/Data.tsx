@@ -4,7 +4,7 @@ import { api } from "../../api/client";
 import type { Measurements } from "../../episode/types";
 import { DROPPED } from "../../shared/kept";
 import { Failure, Loading } from "../../shared/parts";
-import { figure, symbol, unit } from "../../viz/format";
+import { axisName, figure } from "../../viz/format";
 import { type Layer, Plot } from "../../viz/Plot";
 import { Columns } from "./Columns";
 import { Options, type Wishes } from "./Options";
@@ -215,7 +215,7 @@ function Motions({ read }: { read: Measurements }) {
               <Plot
                 height={160}
                 x={time}
-                y={`${symbol(one.name)}${one.unit ? ` (${unit(one.unit)})` : ""}`}
+                y={axisName(one)}
                 layers={layers}
                 label={`${one.label ?? one.name} over time, ${shown.length === 1 ? "one run" : `${shown.length} runs`}`}
               />

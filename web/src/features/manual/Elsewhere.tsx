@@ -3,7 +3,7 @@ import { useState } from "react";
 import { api } from "../../api/client";
 import type { EpisodeView } from "../../episode/types";
 import { Failure } from "../../shared/parts";
-import { figure, symbol, unit } from "../../viz/format";
+import { axisName, figure, symbol } from "../../viz/format";
 import { Key, type Layer, Plot } from "../../viz/Plot";
 import { Slider } from "./Slider";
 
@@ -79,7 +79,7 @@ export function Elsewhere({ episode }: { episode: EpisodeView }) {
             <Plot
               height={150}
               x={`t${task.time_unit ? ` (${task.time_unit})` : ""}`}
-              y={`${symbol(variable.name)}${variable.unit ? ` (${unit(variable.unit)})` : ""}`}
+              y={axisName(variable)}
               layers={layers}
               label={`${variable.name} from the start you chose${value === undefined ? "" : `, R² ${figure(value, 4)} against the true law`}`}
             />
