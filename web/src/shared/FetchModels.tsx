@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect } from "react";
 import { api } from "../api/client";
 import type { LocalModel } from "../episode/types";
+import { Coded } from "./Coded";
 
 const LOOK_MS = 1000;
 const megabytes = (bytes: number) => Math.round(bytes / 1e6);
@@ -65,10 +66,14 @@ function Offer({ model }: { model: LocalModel }) {
       )}
       {state === "failed" && (
         <p role="alert" className="text-danger">
-          It could not be fetched: {model.reason}
+          It could not be fetched: <Coded text={model.reason ?? ""} />
         </p>
       )}
-      {state === "absent" && model.reason && <p className="text-warn">{model.reason}</p>}
+      {state === "absent" && model.reason && (
+        <p className="text-warn">
+          <Coded text={model.reason} />
+        </p>
+      )}
       {fetch.error && (
         <p role="alert" className="text-danger">
           {fetch.error.message}

@@ -1,5 +1,6 @@
 import { lazy, Suspense } from "react";
 import type { PolicyInfo } from "../episode/types";
+import { Coded } from "./Coded";
 
 const FetchModels = lazy(() => import("./FetchModels"));
 
@@ -29,7 +30,8 @@ export function PolicyField({ label, policies, value, onChange }: Props) {
       {chosen?.reachable && <p className="text-xs text-muted">{chosen.description}</p>}
       {chosen && !chosen.reachable && (
         <p className="text-warn">
-          {chosen.reason} <code>{chosen.command}</code>
+          <Coded text={chosen.reason ?? ""} />{" "}
+          {!chosen.reason?.includes(chosen.command ?? "") && <code>{chosen.command}</code>}
         </p>
       )}
       {chosen && !chosen.reachable && chosen.name.startsWith("local:") && (

@@ -2,6 +2,7 @@ import { Component, type ReactNode, useEffect, useState } from "react";
 import { bundled } from "../api/bundle";
 import { ApiError } from "../api/client";
 import type { StreamStatus } from "../api/streams";
+import { Coded } from "./Coded";
 
 const SHAPES: Record<StreamStatus, string> = {
   Connecting: "○",
@@ -30,7 +31,7 @@ export function Failure({ error, again }: { error: Error; again?: () => void }) 
     <div className="notice" role="alert">
       <p>
         {error instanceof ApiError && <strong>{error.title}. </strong>}
-        {error.message}
+        <Coded text={error.message} />
       </p>
       {again && (
         <button type="button" className="button mt-2" onClick={again}>

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { figure, powerOfTen, symbol, unit } from "./format";
+import { axisName, figure, powerOfTen, symbol, unit } from "./format";
 import { scale, spaced, stateAt, ticks } from "./scale";
 import { changedParams, termDiff } from "./termDiff";
 
@@ -29,6 +29,11 @@ test("angles are shown as Greek letters", () => {
   expect(symbol("theta")).toBe("θ");
   expect(symbol("dtheta")).toBe("θ\u0307");
   expect(symbol("vy")).toBe("vy");
+});
+
+test("an axis has its unit, where there is one", () => {
+  expect(axisName({ name: "dtheta", unit: "rad/s**2" })).toBe("θ\u0307 (rad/s²)");
+  expect(axisName({ name: "n", unit: null })).toBe("n");
 });
 
 test("ticks are round and within the range", () => {

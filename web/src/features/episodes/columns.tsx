@@ -3,7 +3,7 @@ import type { ReactNode } from "react";
 import type { EpisodeRow, Outcome, Told } from "../../episode/types";
 import type { Sort } from "../../shared/search";
 import { OUTCOMES } from "../../shared/words";
-import { figure } from "../../viz/format";
+import { figure, share } from "../../viz/format";
 import { NOTE, tagsOf } from "./tags";
 
 export interface Column {
@@ -90,7 +90,7 @@ export const COLUMNS: Column[] = [
     usual: true,
     cell: (row) => (
       <span className="flex items-center gap-2">
-        {row.best_match === null ? "–" : row.best_match.toFixed(2)}
+        {row.best_match === null ? "–" : share(row.best_match)}
         <Sparkline values={row.matches} />
       </span>
     ),
@@ -118,7 +118,8 @@ export const COLUMNS: Column[] = [
     key: "generalisation",
     head: "Generalisation",
     usual: true,
-    cell: (row) => number(row.generalisation),
+    cell: ({ generalisation }) =>
+      generalisation === null ? <span className="text-muted">–</span> : share(generalisation),
   },
   { key: "reward", head: "Reward", cell: (row) => number(row.total_reward) },
   { key: "seed", head: "Seed", cell: (row) => row.seed ?? <span className="text-muted">–</span> },

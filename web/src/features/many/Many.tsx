@@ -1,6 +1,7 @@
 import { keepPreviousData, useMutation, useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, type NewBoard } from "../../api/client";
+import { Coded } from "../../shared/Coded";
 import { Failure } from "../../shared/parts";
 import type { ManySearch } from "../../shared/search";
 import { type Profile, ProfileField } from "../../shared/TaskFields";
@@ -80,7 +81,12 @@ export default function Many({ search, onStarted }: Props) {
             />
             <span>
               {entry.title}
-              {!entry.reachable && <span className="text-xs text-muted"> {entry.reason}</span>}
+              {!entry.reachable && (
+                <span className="text-xs text-muted">
+                  {" "}
+                  <Coded text={entry.reason ?? ""} />
+                </span>
+              )}
             </span>
           </label>
         ))}
