@@ -21,6 +21,7 @@ import torch
 from datasets import Dataset
 from numpy.random import PCG64, Generator, SeedSequence
 from trl import GRPOTrainer
+from trl.trainer.utils import split_tensor_dict
 
 from physix.engine import Episode, EpisodeConfig, EpisodeEngine
 from physix.engine.ports import Observation, Proposal, TokenSink
@@ -48,7 +49,6 @@ from physix.training.watch import RunWatch, finish
 POLICY = "compact-in-training"
 _AT_ONCE = 4
 _ROWS_AT_ONCE = 8  # turns whose log-probabilities are computed together: bounds memory
-_SYSTEMS_SHARE = 5  # every fifth task is one of tiers 1 and 2, the others are random laws
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,11 +126,26 @@ class Played(Ended):
 
 
 class TurnwiseTrainer(GRPOTrainer):
-    """TRL's GRPO with log-probabilities read turn by turn; `texts` knows where an episode's turns lie."""
+    """TRL's GRPO with log-probabilities read turn by turn; `texts` knows where an episode's turns lie.
+
+    A group goes through the model together, and what several of its episodes asked and wrote in the same
+    words goes through once: half of the turns.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.texts: dict[tuple[int, ...], tuple[Span, ...]] = {}
+        self._buffered_inputs: list[dict[str, Any]] | None = None
+
+    def _prepare_inputs(self, generation_batch: Any) -> Any:
+        """Return the next batch in the order of play: TRL scatters a group over the batches of a step."""
+        if not self.model.training:
+            return super()._prepare_inputs(generation_batch)
+        every = self.args.steps_per_generation
+        if self._step % (every * self.num_iterations) == 0 or self._buffered_inputs is None:
+            scored = self._generate_and_score_completions(generation_batch)
+            self._buffered_inputs = split_tensor_dict(scored, every)
+        return self._buffered_inputs[self._step % every]
 
     def _get_per_token_logps_and_entropies(
         self,
@@ -146,33 +161,39 @@ class TurnwiseTrainer(GRPOTrainer):
         rows, width = input_ids.shape
         logps = torch.zeros((rows, width), dtype=torch.float32, device=input_ids.device)
         entropies = torch.zeros_like(logps)
-        turns = []
+        places: dict[tuple[tuple[int, ...], int], list[tuple[int, int]]] = {}
         for row in range(rows):
             real = attention_mask[row].bool()
             offset = int(real.nonzero()[0])
-            ids = input_ids[row][real]
-            for span in self.texts[tuple(ids.tolist())]:
-                turns.append((row, offset, span, ids[span.begin : span.end]))
-        turns.sort(key=lambda turn: len(turn[3]))
+            text = tuple(input_ids[row][real].tolist())
+            for span in self.texts[text]:
+                turn = text[span.begin : span.end], span.end - span.reply
+                places.setdefault(turn, []).append((row, offset + span.reply))
+        turns = sorted(places, key=lambda turn: len(turn[0]))
         for first in range(0, len(turns), _ROWS_AT_ONCE):
             some = turns[first : first + _ROWS_AT_ONCE]
-            for (row, offset, span, _ids), (found, spread) in zip(some, self._read(model, some), strict=True):
-                at = torch.arange(offset + span.reply, offset + span.end)
-                logps = logps.index_put((torch.tensor(row), at), found)
-                entropies[row, at] = spread
+            for turn, (found, spread) in zip(some, self._read(model, some), strict=True):
+                for row, begin in places[turn]:
+                    at = torch.arange(begin, begin + turn[1])
+                    logps = logps.index_put((torch.tensor(row), at), found)
+                    entropies[row, at] = spread
         kept = slice(width - logits_to_keep, width)
         return logps[:, kept], entropies[:, kept] if compute_entropy else None, None
 
-    def _read(self, model: Any, turns: Sequence[Any]) -> list[tuple[Any, Any]]:
-        """Return log-probabilities and entropies of each turn's reply; texts are padded to the left."""
-        texts = [turn[3] for turn in turns]
-        longest = max(len(text) for text in texts)
-        ids = torch.full((len(texts), longest), self.processing_class.pad_token_id, device=texts[0].device)
+    def _read(self, model: Any, turns: Sequence[tuple[tuple[int, ...], int]]) -> list[tuple[Any, Any]]:
+        """Return log-probabilities and entropies of each turn's reply; texts are padded to the left.
+
+        Args:
+            turns: what was asked and written, and how many tokens of it were written.
+        """
+        longest = max(len(text) for text, _ in turns)
+        device = next(model.parameters()).device
+        ids = torch.full((len(turns), longest), self.processing_class.pad_token_id, device=device)
         mask = torch.zeros_like(ids)
-        for row, text in enumerate(texts):
-            ids[row, longest - len(text) :] = text
+        for row, (text, _) in enumerate(turns):
+            ids[row, longest - len(text) :] = torch.tensor(text, device=device)
             mask[row, longest - len(text) :] = 1
-        written = [turn[2].end - turn[2].reply for turn in turns]
+        written = [count for _, count in turns]
         keep = max(written) + 1
         with self.accelerator.autocast():
             logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=keep, use_cache=False).logits
@@ -277,14 +298,14 @@ class Rollouts:
 
 
 def tasks_of(options: GrpoOptions, profile: Profile) -> Dataset:
-    """Return one prompt a task, in the order of play: random laws, every fifth a system of tiers 1 and 2."""
+    """Return one prompt a task, in the order of play: random laws, and systems of tiers 1 and 2 in turn."""
     per_step = options.prompts_per_step or profile.prompts_per_step
     rng = Generator(PCG64(SeedSequence([options.seed, 43])))
     rows = []
     for n in range(options.num_steps * per_step):
         seed = REINFORCEMENT_SEEDS.start + int(rng.integers(100_000_000))
-        synthetic = n % _SYSTEMS_SHARE != 0
-        system_id = SYNTHETIC if synthetic else options.systems[n // _SYSTEMS_SHARE % len(options.systems)]
+        before, now = (int(round(k * options.random_laws, 9)) for k in (n, n + 1))
+        system_id = SYNTHETIC if now > before else options.systems[(n - before) % len(options.systems)]
         rows.append({"prompt": json.dumps({"system_id": system_id, "seed": seed, "noise": options.noise})})
     return Dataset.from_list(rows)
 
@@ -304,10 +325,12 @@ def train_compact_grpo(options: GrpoOptions, profile: Profile, backend: Backend)
     """Train and return the adapter's folder; an interrupted run is continued.
 
     Raises:
-        BadInputError: the backend cannot, or there is no model to start from.
+        BadInputError: the backend cannot, a share is none, or there is no model to start from.
     """
     if backend.name != "peft":
         raise BadInputError(f"The {profile.name} profile trains an adapter: use --backend peft.")
+    if not 0.0 <= options.random_laws <= 1.0:
+        raise BadInputError(f"--random-laws is {options.random_laws:g}; it must be between 0 and 1.")
     torch.set_num_threads(options.threads)
     source = options.model or profile.model
     context = profile.max_completion_tokens * 2

@@ -30,6 +30,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--rehearse", type=Path, help="mined rows to keep in practice while it learns (nano)")
     p.add_argument("--rehearse-system", action="append", help="whose rows; may be repeated; default: all")
     p.add_argument("--rehearse-weight", type=float, default=0.5, help="of their loss beside GRPO's")
+    p.add_argument(
+        "--random-laws", type=float, default=0.8, help="share of tasks with a law of their own (smollm2)"
+    )
     p.add_argument("--use-vllm", action="store_true", help="generate with vLLM in the trainer's process")
     p.add_argument("--vllm-mode", choices=("colocate", "server"), default="colocate")
     p.add_argument("--vllm-memory", type=float, default=0.35, help="share of the GPU's memory, colocated")
@@ -83,6 +86,7 @@ def run(arguments: Sequence[str] | None = None) -> Path:
         rehearse=given.rehearse,
         rehearse_systems=tuple(given.rehearse_system or ()),
         rehearse_weight=given.rehearse_weight,
+        random_laws=given.random_laws,
     )
     return delivered(train_grpo(options, backend), given)
 

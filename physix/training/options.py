@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +37,7 @@ class GrpoOptions:
         stop_after: steps of this sitting; the same options without it go on to the end.
         rehearse: folder of mined rows to keep in practice during the run (nano alone); None for none.
         rehearse_systems: whose rows; none for all.
+        random_laws: share of the tasks whose law is drawn at random (small models alone).
     """
 
     profile: str = "nano"
@@ -68,6 +70,7 @@ class GrpoOptions:
     rehearse: Path | None = None
     rehearse_systems: Sequence[str] = ()
     rehearse_weight: float = 0.5
+    random_laws: float = 0.8
 
 
 def tasks_of(options: GrpoOptions, profile: Profile) -> Dataset:
@@ -99,8 +102,9 @@ def grpo_config(options: GrpoOptions, profile: Profile, weights: list[float]) ->
     on_cpu = not torch.cuda.is_available()
     together = group * per_step if on_cpu else group
     if profile.small and on_cpu:
-        # On their way back a small model's episodes take a megabyte a token: more of them fill a machine.
-        together = 2 if group % 2 == 0 else 1
+        # On their way back a small model's episodes take a megabyte a token: a step of them fills a machine.
+        # Four of a group share many turns, which are read once.
+        together = math.gcd(group, 4)
     return GRPOConfig(
         output_dir=str(options.output_dir / "checkpoints"),
         max_steps=options.num_steps,

@@ -61,6 +61,7 @@ class RunWatch(TrainerCallback):
         if self._played:
             count = len(self._played)
             values["solved"] = sum(p.solved for p in self._played) / count
+            values["solved@1"] = sum(p.solved and p.turns == 1 for p in self._played) / count
             values["turns"] = sum(p.turns for p in self._played) / count
             values |= self._spent
             self._write_advantages(state.global_step)

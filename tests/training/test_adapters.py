@@ -213,6 +213,55 @@ def test_each_turn_is_read_in_its_own_context(base: Path) -> None:
     logps.sum().backward()
     assert any(p.grad is not None for p in loaded.model.parameters())
 
+    read = []
+    loaded.model.register_forward_hook(lambda *_: read.append(1))
+    twice, _, _ = trainer._get_per_token_logps_and_entropies(
+        loaded.model, ids.repeat(2, 1), real.repeat(2, 1), 8, compute_entropy=True
+    )
+    assert len(read) == 1  # two turns, though four were played: the same words are read once
+    np.testing.assert_allclose(twice.detach().numpy(), np.tile(expected, (2, 1)), atol=1e-4)
+    first = next(p for p in loaded.model.parameters() if p.grad is not None)
+    once = first.grad.clone()
+    first.grad = None
+    twice.sum().backward()
+    torch.testing.assert_close(first.grad, 2 * once, atol=1e-4, rtol=1e-3)
+
+
+def test_random_laws_and_the_systems_take_turns_by_their_share() -> None:
+    from physix.training.compact_grpo import tasks_of
+    from physix.training.options import GrpoOptions
+    from physix.training.profiles import profile_named
+
+    def drawn(share: float) -> list[str]:
+        options = GrpoOptions(num_steps=5, prompts_per_step=2, random_laws=share, systems=("a", "b"))
+        rows = tasks_of(options, profile_named("smollm2"))
+        return [json.loads(row["prompt"])["system_id"][0] for row in rows]
+
+    assert drawn(0.8) == list("assssbssss")
+    assert drawn(0.5) == list("asbsasbsas")
+    assert drawn(0.0) == list("ababababab")
+    assert drawn(1.0) == list("ssssssssss")
+
+
+def test_a_group_goes_through_the_model_in_the_order_of_play() -> None:
+    from types import SimpleNamespace
+
+    class Scored(TurnwiseTrainer):
+        def __init__(self) -> None:
+            self.model = SimpleNamespace(training=True)
+            self.args = SimpleNamespace(steps_per_generation=3)
+            self.num_iterations, self._step, self._buffered_inputs = 1, 0, None
+
+        def _generate_and_score_completions(self, inputs: Any) -> Any:
+            return {"row": torch.arange(6), "num_items_in_batch": torch.tensor(9)}
+
+    trainer, seen = Scored(), []
+    for trainer._step in range(3):
+        batch = trainer._prepare_inputs({})
+        seen += batch["row"].tolist()
+        assert int(batch["num_items_in_batch"]) == 9
+    assert seen == [0, 1, 2, 3, 4, 5]
+
 
 def test_run_files_say_how_a_run_ended(tmp_path: Path) -> None:
     import signal

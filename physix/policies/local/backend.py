@@ -25,6 +25,7 @@ from physix.policies.local.models import LocalModel, model_named
 INSTALL = "pip install 'physix-live[local]'"
 SLOTS = 4  # episodes that are answered side by side
 SLOT_TOKENS = 4_096  # of a prompt with its reply
+PROMPTS_MIB = 256  # of what was asked before, some forty prompts; llama.cpp's own bound is eight gigabytes
 _LOADING = threading.Lock()
 
 
@@ -213,6 +214,7 @@ def _loaded(gguf: Path, adapter: Path | None, threads: int) -> Any:
     params.cpuparams_batch.n_threads = threads
     params.verbosity = -1
     params.warmup = False
+    params.cache_ram_mib = PROMPTS_MIB
     params.endpoint_metrics = False
     if adapter is not None:
         params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(str(adapter), 1.0)]

@@ -38,6 +38,7 @@ class Server:
 
     def __init__(self, params: Any) -> None:
         self.adapters = params.lora_adapters
+        self.keeps_mib = params.cache_ram_mib
 
     def handle_chat_completions(self, request: dict[str, Any], on_part: Callable[[Any], bool]) -> None:
         Server.requests.append(request)
@@ -128,6 +129,10 @@ async def test_episodes_share_a_server_and_an_adapter_has_one_of_its_own(
     other = backend._server(here.model.path, tmp_path / "a.gguf", 1)
     assert other is not first
     assert other.adapters == [(str(tmp_path / "a.gguf"), 1.0)]
+
+
+async def test_a_server_keeps_some_prompts_and_not_gigabytes_of_them(here: LocalPolicy) -> None:
+    assert 0 < backend._server(here.model.path, None, 1).keeps_mib <= 512
 
 
 def test_what_is_missing_is_said_with_the_command_that_helps(
