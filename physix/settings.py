@@ -19,6 +19,13 @@ class Settings(BaseSettings):
     port: int = Field(default=8000, ge=1, le=65_535, description="port to listen on")
     db: str = Field(default="sqlite:///physix.db", description="the event log")
     workers: int = Field(default=1, ge=1, le=256, description="server processes that share port and log")
+    judges: int | None = Field(
+        default=None,
+        ge=0,
+        le=64,
+        description="processes that judge turns, and as many that find constants, started when needed; "
+        "0: threads of the server; None: all cores but one where `physix serve` runs one process, else 0",
+    )
     runs: str = Field(default="runs", description="the folder of training runs that the server shows")
     boards: str = Field(default="boards", description="the folder of boards that the server shows and plays")
     board_workers: int = Field(

@@ -46,6 +46,7 @@ from physix.api.http import (
 )
 from physix.api.http.routes import router
 from physix.api.http.services import Services
+from physix.api.judges import open_judges, usual_number
 from physix.api.live.boards import Boards
 from physix.api.live.broadcast import Live
 from physix.api.live.drivers import Drivers
@@ -93,9 +94,10 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
         async with (
             open_log(settings.db) as log,
             _switchboard(settings) as switchboard,
+            open_judges(settings.judges or 0) as judges,
             anyio.create_task_group() as tasks,
         ):
-            engine = EpisodeEngine(MeasuredLog(log, metrics))
+            engine = EpisodeEngine(MeasuredLog(log, metrics), judges)
             live = Live()
             drivers = Drivers(log, engine, tasks, live, settings, switchboard=switchboard)
             app.state.services = Services(log, engine, drivers, live, settings)
@@ -259,6 +261,8 @@ def serve(settings: Settings) -> None:
         sys.stderr.write(told)
         run_workers(settings, _config(settings, "physix.api.app:worker"))
         return
+    if settings.judges is None:
+        settings = settings.model_copy(update={"judges": usual_number()})
     app = create_app(settings, arriving=True)
     _settle()
     sys.stderr.write(told)

@@ -1,7 +1,8 @@
 """The episode as a fold over its events, and the decisions that cause new ones. Pure.
 
 `evolve` says what a recorded event means; `start`, `play`, `fail_policy` and `abandon` say
-which events a command causes. The server, the trainer and a replay all call these.
+which events a command causes. The server, the trainer and a replay all call these; `played` is
+`play` for those who have a hypothesis verified elsewhere.
 """
 
 from __future__ import annotations
@@ -271,6 +272,26 @@ def play(
         best_match=episode.best_match,
         config=episode.config.verifier,
     )
+    return played(
+        episode,
+        hypothesis,
+        verification,
+        provenance=provenance,
+        raw_completion=raw_completion,
+        discovery=discovery,
+    )
+
+
+def played(
+    episode: Episode,
+    hypothesis: Hypothesis,
+    verification: Verification,
+    *,
+    provenance: Provenance,
+    raw_completion: str | None = None,
+    discovery: Discovery | None = None,
+) -> tuple[Event, ...]:
+    """Return what `play` does, of a hypothesis that was checked and verified already."""
     number = len(episode.turns) + 1
     total = verification.reward.total
     emitted = total

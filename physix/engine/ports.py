@@ -1,4 +1,4 @@
-"""What the engine needs from the outside: a log to append to and policies that propose."""
+"""What the engine needs from the outside: a log to append to, judges that verify, policies that propose."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from typing import Protocol
 
 from physix.engine.discovery import Discovery
 from physix.engine.events import Event, Provenance, RecordedEvent, RewardMode
-from physix.engine.systems.task import Task
-from physix.engine.verifier.types import Constants, FunctionSet, Hypothesis, Mismatch, Reward, VariableFit
+from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.types import (
+    Constants,
+    FunctionSet,
+    Hypothesis,
+    Mismatch,
+    Reward,
+    VariableFit,
+    Verification,
+    VerifierConfig,
+)
 
 
 class EventLog(Protocol):
@@ -67,6 +76,25 @@ class EventLog(Protocol):
 
         Raises:
             ConflictError: the id was used with another digest.
+        """
+        ...
+
+
+class Judge(Protocol):
+    """Where hypotheses are verified: off the event loop, which many episodes share."""
+
+    @property
+    def waiting(self) -> int:
+        """How many hypotheses wait for a core."""
+        ...
+
+    async def verify(
+        self, task: Task, truth: Truth, hypothesis: Hypothesis, *, best_match: float, config: VerifierConfig
+    ) -> Verification:
+        """Return what `physix.engine.verifier.verify` does, to the bit.
+
+        Raises:
+            InfrastructureError: there is nobody to judge; it says nothing of the hypothesis.
         """
         ...
 

@@ -8,16 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import re
 import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-
-import anyio
-from anyio import to_thread
 
 from physix.engine import episode as core
 from physix.engine.discovery import Discovery
@@ -30,7 +25,8 @@ from physix.engine.events import (
     Provenance,
     RecordedEvent,
 )
-from physix.engine.ports import EventLog, Observation, Policy, Proposal, TokenSink
+from physix.engine.judging import JudgeThreads
+from physix.engine.ports import EventLog, Judge, Observation, Policy, Proposal, TokenSink
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, ConflictError, EpisodeNotFoundError, PhysixError, PolicyError
@@ -53,15 +49,17 @@ class Answered:
 
 
 class EpisodeEngine:
-    """Runs commands against an event log. Safe to share between tasks of one event loop."""
+    """Runs commands against an event log. Safe to share between tasks of one event loop.
 
-    def __init__(self, log: EventLog) -> None:
+    Args:
+        log: all state is in it.
+        judge: who verifies; None: threads of this process.
+    """
+
+    def __init__(self, log: EventLog, judge: Judge | None = None) -> None:
         self._log = log
         self._cache: OrderedDict[str, Episode] = OrderedDict()
-        # The solver holds the interpreter: two turns at once take turns at it, and all else waits longer.
-        # Finding constants may take seconds, so those who ask for it are not in the way of the others.
-        self._judging = anyio.CapacityLimiter(1)
-        self._fitting = anyio.CapacityLimiter(max(1, (os.cpu_count() or 1) - 1))
+        self._judge = judge or JudgeThreads()
 
     @property
     def log(self) -> EventLog:
@@ -71,7 +69,7 @@ class EpisodeEngine:
     @property
     def waiting(self) -> int:
         """How many turns wait for a core to judge them."""
-        return sum(one.statistics().tasks_waiting for one in (self._judging, self._fitting))
+        return self._judge.waiting
 
     async def start(
         self,
@@ -233,16 +231,23 @@ class EpisodeEngine:
                 f"Episode {episode_id} is at version {episode.version}, not {expected_version}. "
                 "Load it again before the next turn."
             )
-        decide = partial(
-            core.play,
+        core.require_running(episode)
+        core.check_recordable(hypothesis, raw_completion)
+        verification = await self._judge.verify(
+            episode.task,
+            episode.started.truth,
+            hypothesis,
+            best_match=episode.best_match,
+            config=episode.config.verifier,
+        )
+        events = core.played(
             episode,
             hypothesis,
+            verification,
             provenance=provenance,
             raw_completion=raw_completion,
             discovery=discovery,
         )
-        fits = episode.config.verifier.constants == "fitted"
-        events = await to_thread.run_sync(decide, limiter=self._fitting if fits else self._judging)
         return await self._append(episode, events, command_id, digest)
 
     def _expected(self, episode_id: str, version: int | None) -> Episode | None:

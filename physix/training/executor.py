@@ -7,8 +7,6 @@ A job is a frozen value that can be pickled and knows a deterministic id: a job 
 from __future__ import annotations
 
 import os
-import pickle
-import struct
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
@@ -18,13 +16,13 @@ from typing import Generic, Protocol, TypeVar
 import anyio
 from anyio.abc import Process
 
+from physix.engine.frames import HEAD, framed, length, opened
 from physix.errors import ConflictError, InfrastructureError, StorageError
 from physix.limits import MAX_TURNS
 from physix.settings import Settings
 from physix.training.doors.outage import pauses
 
 TRIES = 3  # of a batch whose worker dies
-HEAD = struct.Struct(">Q")  # before each pickle of a worker's pipes: its length
 J = TypeVar("J")
 R = TypeVar("R")
 
@@ -199,8 +197,8 @@ class _Worker:
         return self._process
 
     async def _receive(self, process: Process) -> tuple[tuple[R, ...], str | None]:
-        (size,) = HEAD.unpack(await self._exactly(process, HEAD.size))
-        answer: tuple[tuple[R, ...], str | None] = pickle.loads(await self._exactly(process, size))  # noqa: S301  # our own child wrote it
+        size = length(await self._exactly(process, HEAD.size))
+        answer: tuple[tuple[R, ...], str | None] = opened(await self._exactly(process, size))
         return answer
 
     async def _exactly(self, process: Process, count: int) -> bytes:
@@ -213,7 +211,6 @@ class _Worker:
 
 
 async def _send(process: Process, value: object) -> None:
-    data = pickle.dumps(value)
     if process.stdin is None:
         raise anyio.EndOfStream
-    await process.stdin.send(HEAD.pack(len(data)) + data)
+    await process.stdin.send(framed(value))

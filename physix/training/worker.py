@@ -6,11 +6,10 @@ Its parent alone speaks with it, over pipes; it ends when the parent does.
 from __future__ import annotations
 
 import os
-import pickle
 import sys
-from typing import Any, BinaryIO
 
-from physix.training.executor import HEAD, attempt
+from physix.engine.frames import framed, read_frame
+from physix.training.executor import attempt
 
 
 def main() -> None:
@@ -18,19 +17,11 @@ def main() -> None:
     calls = sys.stdin.buffer
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a policy prints is no answer
-    while (call := _read(calls)) is not None:
+    while (call := read_frame(calls)) is not None:
         work, jobs = call
         done = attempt(work, jobs)
-        data = pickle.dumps((done.results, done.error))
-        answers.write(HEAD.pack(len(data)) + data)
+        answers.write(framed((done.results, done.error)))
         answers.flush()
-
-
-def _read(calls: BinaryIO) -> Any:
-    head = calls.read(HEAD.size)
-    if len(head) < HEAD.size:
-        return None
-    return pickle.loads(calls.read(HEAD.unpack(head)[0]))  # noqa: S301  # only the parent writes here
 
 
 if __name__ == "__main__":

@@ -13,10 +13,11 @@ from physix.engine import (
     PolicyFailed,
     Proposal,
     Provenance,
+    judging,
 )
-from physix.engine import episode as core
 from physix.engine.ports import TokenSink
 from physix.engine.systems import sample_task
+from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.errors import ConflictError, EpisodeFinishedError, EpisodeNotFoundError, PolicyError, StorageError
 from physix.store import open_log
@@ -146,14 +147,13 @@ async def test_turns_that_ask_for_constants_do_not_hold_up_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     found = threading.Event()
-    play = core.play
 
-    def slow(episode: core.Episode, *arguments: Any, **named: Any) -> Any:
-        if episode.config.verifier.constants == "fitted":
+    def slow(*arguments: Any, config: VerifierConfig, **named: Any) -> Any:
+        if config.constants == "fitted":
             found.wait()
-        return play(episode, *arguments, **named)
+        return verify(*arguments, config=config, **named)
 
-    monkeypatch.setattr(core, "play", slow)
+    monkeypatch.setattr(judging, "verify", slow)
     async with open_log("memory://") as log, anyio.create_task_group() as tasks:
         engine = EpisodeEngine(log)
         fitted = EpisodeConfig(verifier=VerifierConfig(constants="fitted"))

@@ -4,6 +4,20 @@ from tests.mutants.mutant import Mutant
 
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
+        "what a dead judge owed is forgotten",
+        "physix/api/judges.py",
+        "        if self.asked:\n            self.start()\n",
+        "        self.asked.clear()\n",
+        ("tests/api/test_judges.py::test_a_process_that_dies_over_half_an_answer_is_asked_again",),
+    ),
+    Mutant(
+        "a judge that dies once has given up its hypothesis",
+        "physix/api/judges.py",
+        "            if self.asked[0].tries >= TRIES:",
+        "            if self.asked[0].tries:",
+        ("tests/api/test_judges.py::test_a_process_that_dies_over_half_an_answer_is_asked_again",),
+    ),
+    Mutant(
         "no token is needed where one is set",
         "physix/api/middleware.py",
         "return operator or self._token is None or _equal(given, self._token)",

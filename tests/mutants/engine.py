@@ -110,9 +110,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "who asks for constants holds up the others",
-        "physix/engine/runner.py",
-        "limiter=self._fitting if fits else self._judging",
-        "limiter=self._judging",
+        "physix/engine/judging.py",
+        'limiter = self._fitting if config.constants == "fitted" else self._judging',
+        "limiter = self._judging",
         ("tests/engine/test_runner.py",),
     ),
     Mutant(
