@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from physix.engine import EpisodeConfig, EpisodeEngine, RecordedEvent
-from physix.engine.events import EpisodeStarted, Provenance, RewardComputed
+from physix.engine.events import EpisodeStarted, HypothesisSubmitted, Provenance, RewardComputed
 from physix.engine.fork import fork
 from physix.engine.systems import sample_task
 from physix.engine.verifier.types import Hypothesis
@@ -134,3 +134,19 @@ async def test_a_fork_that_keeps_turns_of_older_rules_is_of_these_rules() -> Non
         fresh = await fork(engine, "old", turn=0, policy="p", door="test")
     assert kept.started.rules == 1
     assert fresh.started.rules > 1
+
+
+@pytest.mark.parametrize(("unit", "differences"), [("s**-2", 0), ("1/s", 1)])
+async def test_a_unit_may_be_written_in_another_way_but_not_be_another(unit: str, differences: int) -> None:
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        task, truth = sample_task("damped_spring", 3)
+        await engine.start(task, truth, config=EpisodeConfig(), policy="p", door="test", episode_id="e")
+        law = Hypothesis(equation="d2x/dt2 = -k*x", params={"k": 3.0})
+        await engine.submit("e", law, provenance=Provenance(policy="p"))
+        stream = list(await log.read("e"))
+    said = stream[1].event
+    assert isinstance(said, HypothesisSubmitted)
+    assert said.parse.param_units == {"k": "1/s**2"}
+    stream[1] = replace(stream[1], event=replace(said, parse=replace(said.parse, param_units={"k": unit})))
+    assert len(verify_stream("e", stream).differences) == differences

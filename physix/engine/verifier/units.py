@@ -56,9 +56,11 @@ _DERIVED: Mapping[str, Mapping[str, int]] = {
     "ohm": {"kg": 1, "m": 2, "s": -3, "A": -2},
     "Ω": {"kg": 1, "m": 2, "s": -3, "A": -2},
 }
+_RARE = frozenset({"kg", "A"})  # no named unit but the hertz does without both
 _UNIT_MARKS = str.maketrans({"·": "*", "⋅": "*", "×": "*", "−": "-"})  # as files write them
 _DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
+_WORD = re.compile(r"[^\W\d_]+")
 _UNIT_TOKEN = re.compile(
     r"(?:(?P<word>[^\s*/()^]+)|(?P<mark>[()/]|\*(?!\*)))"
     r"(?:\s*(?:\*\*|\^)\s*(?:(?P<bare>-?\d{1,3})|\((?P<power>-?\d{1,3}(?:/[1-9]\d{0,2})?)\)))?"
@@ -210,6 +212,27 @@ def _whole(number: int | Fraction) -> int | Fraction:
     return number.numerator if number.denominator == 1 else number
 
 
+def shortest_unit(exponents: Exponents, given: frozenset[str] = frozenset()) -> str:
+    """Return a unit as people would write it, `V/s` for `kg*m**2/A/s**4`.
+
+    Args:
+        exponents: of base units.
+        given: words that the data are declared in; of two ways that are as short the one in these words.
+    """
+    if not _RARE & exponents.keys():  # of metres and seconds alone no named unit is made
+        return unit_text(exponents)
+    named = sorted(_DERIVED, key=lambda word: word not in given)
+    ways: list[Exponents] = [exponents]
+    for word in (one for one in named if one != "Hz"):
+        ways += [{word: p, **_times(exponents, _DERIVED[word], -p)} for p in (1, -1, 2, -2)]
+    return unit_text(min(ways, key=lambda way: _length(way, given)))
+
+
+def _length(exponents: Exponents, given: frozenset[str]) -> float:
+    """Return how much there is to read: every factor once, words of the data's own half."""
+    return sum(abs(float(e)) * (0.5 if word in given else 1.0) for word, e in exponents.items())
+
+
 def unit_text(exponents: Exponents) -> str:
     """Return a unit as text, `m/s**2` or `1`."""
     above = [_power(unit, e) for unit, e in sorted(exponents.items()) if e > 0]
@@ -238,6 +261,7 @@ def _times(a: Exponents, b: Exponents, power: int | Fraction = 1) -> Exponents:
 
 
 _ONE: Exponents = {}
+_HALF = Fraction(1, 2)
 
 
 class _Dimension(NamedTuple):
@@ -248,7 +272,9 @@ class _Dimension(NamedTuple):
 class _Solver:
     def __init__(self, parsed: ParsedHypothesis, time_unit: str, *, free_literals: bool) -> None:
         self._time = parse_unit(time_unit)
-        self._columns = {name: parse_unit(unit or "") for name, unit in _column_units(parsed).items()}
+        units = _column_units(parsed)
+        self._columns = {name: parse_unit(unit or "") for name, unit in units.items()}
+        self._given = frozenset(word for unit in units.values() for word in _WORD.findall(unit or ""))
         self._values = {name: value for name, value in parsed.params.items() if name not in parsed.free}
         self._free = frozenset(parsed.free)
         self._free_literals = free_literals
@@ -262,7 +288,9 @@ class _Solver:
 
     def units_of(self, params: Mapping[str, float]) -> dict[str, str]:
         resolved = {name: self._resolve({_UNKNOWN + name: 1}) for name in params}
-        return {name: unit_text(unit) for name, unit in resolved.items() if not _unknowns(unit)}
+        return {
+            name: shortest_unit(unit, self._given) for name, unit in resolved.items() if not _unknowns(unit)
+        }
 
     def _plain(self, node: Node) -> Exponents:
         """Return the unit of an expression that is no bare logarithm of something with a unit."""
@@ -453,9 +481,6 @@ class _Solver:
         rest = {factor: exponent for factor, exponent in ratio.items() if factor != pivot}
         self._solved[pivot] = {factor: _over(-exponent, coefficient) for factor, exponent in rest.items()}
         self._solved = {name: self._resolve(solution) for name, solution in self._solved.items()}
-
-
-_HALF = Fraction(1, 2)
 
 
 def _unknowns(unit: Exponents) -> list[str]:

@@ -10,8 +10,8 @@ from physix.policies.chat import compact
 from physix.policies.chat import prompt as prompting
 from physix.policies.chat.compact import COMPACT_VERSION
 from physix.policies.chat.prompt import PROMPT_VERSION, Message
-from physix.policies.nano.codec import CODEC_VERSION, frames, render
-from physix.policies.nano.policy import prompt_sha256, shipped_nano
+from physix.policies.nano.codec import CODEC_VERSION, frames
+from physix.policies.nano.policy import asked_of, prompt_sha256, shipped_nano
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,8 @@ def asked(observation: Observation, provenance: Provenance, *, budget_tokens: in
         prompt = compact.render(observation)
         return Asked(prompt.messages, COMPACT_VERSION, prompt.sha256 == provenance.prompt_sha256)
     if provenance.prompt_version == CODEC_VERSION:
-        texts = [render(observation, frame) for frame in frames(observation.task)]
-        exact = prompt_sha256(texts, shipped_nano()) == provenance.prompt_sha256
+        model = shipped_nano()
+        texts = asked_of(observation, frames(observation.task), model.tokenizer)
+        exact = prompt_sha256(texts, model) == provenance.prompt_sha256
         return Asked(tuple(Message("user", text) for text in texts), CODEC_VERSION, exact)
     return None

@@ -10,7 +10,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from importlib import resources
 from io import BytesIO
@@ -25,7 +25,14 @@ from threadpoolctl import threadpool_limits
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.errors import BadInputError, PolicyError, UnknownPolicyError
-from physix.policies.nano.codec import CODEC_VERSION, Frame, frames, hypothesis_of, render
+from physix.policies.nano.codec import (
+    CODEC_VERSION,
+    REMEMBERED_TURNS,
+    Frame,
+    frames,
+    hypothesis_of,
+    render,
+)
 from physix.policies.nano.forward import Array, Qwen2Forward, Qwen2Shape, generate
 from physix.policies.nano.packing import unpack
 from physix.policies.nano.tokenizer import NanoTokenizer
@@ -168,7 +175,7 @@ class NanoPolicy:
     def _write(self, observation: Observation, found: tuple[Frame, ...], on_token: TokenSink) -> Proposal:
         began = time.perf_counter()
         tokenizer = self._model.tokenizer
-        asked = [render(observation, frame) for frame in found]
+        asked = asked_of(observation, found, tokenizer)
         prompts = [tokenizer.encode(text) for text in asked]
         if max(map(len, prompts)) + MAX_NEW_TOKENS > CONTEXT:
             raise PolicyError(f"{self.name} cannot read a prompt of {max(map(len, prompts))} tokens.")
@@ -207,6 +214,20 @@ class NanoPolicy:
             choose=chooser(self._temperature, rng),
             on_token=lambda token: from_thread.run_sync(on_token, tokenizer.decode([token])),
         )
+
+
+def asked_of(observation: Observation, found: Sequence[Frame], tokenizer: NanoTokenizer) -> list[str]:
+    """Return the prompt of each frame, with as many of the latest turns as a model can read.
+
+    Long laws of three turns do not fit: the oldest is forgotten first.
+    """
+    for remembered in range(REMEMBERED_TURNS, 0, -1):
+        recent = replace(observation, history=observation.history[-remembered:])
+        texts = [render(recent, frame) for frame in found]
+        if max(len(tokenizer.encode(text)) for text in texts) + MAX_NEW_TOKENS <= CONTEXT:
+            return texts
+    alone = replace(observation, history=())
+    return [render(alone, frame) for frame in found]
 
 
 def chooser(temperature: float, rng: np.random.Generator) -> Callable[[Array], int]:

@@ -11,7 +11,7 @@ import pytest
 from physix.engine.systems.task import InputVariable, StateVariable
 from physix.engine.verifier import ParsedHypothesis, check_units, evaluate, parse
 from physix.engine.verifier.compile import program
-from physix.engine.verifier.units import parse_unit, unit_text
+from physix.engine.verifier.units import parse_unit, shortest_unit, unit_text
 
 FALL = (
     StateVariable(name="y", unit="m", symbol="y", description=""),
@@ -273,6 +273,43 @@ def test_laws_alike_but_for_their_numbers_get_the_report_that_each_would_get_alo
 def test_a_unit_is_read_as_it_is_meant(text: str, meant: str) -> None:
     assert parse_unit(text) == parse_unit(meant)
     assert parse_unit(unit_text(parse_unit(text))) == parse_unit(text)
+
+
+@pytest.mark.parametrize(
+    ("unit", "given", "shown"),
+    [
+        ("V/s", "V", "V/s"),
+        ("V/s", "m", "V/s"),
+        ("A/s", "A", "A/s"),
+        ("N/m", "m", "N/m"),
+        ("N/kg", "N", "m/s**2"),
+        ("N*s/m", "m", "kg/s"),
+        ("1/ohm", "V", "1/ohm"),
+        ("V**2", "V", "V**2"),
+        ("V/A/s", "V A", "1/F"),
+        ("kg/s", "kg", "kg/s"),
+        ("kg*m/s**2", "", "N"),
+        ("N*m", "N m", "N*m"),
+        ("J", "K", "J"),
+        ("C", "V", "C"),
+        ("1/m/s", "m", "1/m/s"),
+        ("V**(1/2)/s", "V", None),
+        ("1", "V", "1"),
+    ],
+)
+def test_a_unit_is_told_in_the_words_of_the_data_else_in_the_shortest(
+    unit: str, given: str, shown: str | None
+) -> None:
+    told = shortest_unit(parse_unit(unit), frozenset(given.split()))
+    assert parse_unit(told) == parse_unit(unit)
+    assert shown is None or told == shown
+
+
+def test_a_constant_of_a_circuit_is_told_in_volts() -> None:
+    voltage = (StateVariable(name="U", unit="V", symbol="U", description=""),)
+    parsed = parse("dU/dt = a - k*U", {"a": 1.0, "k": 2.0}, voltage)
+    assert isinstance(parsed, ParsedHypothesis)
+    assert check_units(parsed, "s").param_units == {"a": "V/s", "k": "1/s"}
 
 
 @pytest.mark.parametrize(

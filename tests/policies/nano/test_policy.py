@@ -52,6 +52,14 @@ def test_the_early_model_is_smaller_and_writes_what_can_be_read_and_is_often_wro
     assert turns[0].submitted.provenance.model == early_nano().name
 
 
+def test_a_model_that_writes_long_laws_forgets_its_oldest_turn_and_plays_on() -> None:
+    episode = play("nano-early", "damped_pendulum", 7)
+    assert [turn.submitted.provenance.prompt_tokens for turn in episode.turns][3:] != []
+    assert max(turn.submitted.provenance.prompt_tokens or 0 for turn in episode.turns) <= 256 - 40
+    assert episode.finished is not None
+    assert episode.finished.reason == "budget_exhausted"
+
+
 @pytest.mark.parametrize("system_id", ["free_fall", "spring_mass", "damped_spring"])
 def test_the_trained_model_solves_most_fresh_tasks_and_the_untrained_none(system_id: str) -> None:
     trained = [solved(play("nano", system_id, FRESH + n)) for n in range(6)]

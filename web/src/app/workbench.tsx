@@ -37,12 +37,19 @@ const Many = lazy(() => import("../features/many/Many"));
 const Transcript = lazy(() => import("../features/transcript/Transcript"));
 const Training = lazy(() => import("../features/training/Training"));
 
+interface ScreenProps {
+  name: string;
+  /** Its heading is read out and not shown: what is below it needs the room. */
+  full?: boolean;
+  children: ReactNode;
+}
+
 /** A screen under its heading, with outlines until it has been loaded. */
-function Screen({ name, children }: { name: string; children: ReactNode }) {
+function Screen({ name, full = false, children }: ScreenProps) {
   useTitle(name);
   return (
     <>
-      <h1 className="mb-4">{name}</h1>
+      <h1 className={full ? "sr-only" : "mb-4"}>{name}</h1>
       <Suspense fallback={<Loading what={name} height={480} />}>{children}</Suspense>
     </>
   );
@@ -79,7 +86,7 @@ const playing = createRoute({
     const [preview, setPreview] = useState<{ label: string; states: number[][] } | null>(null);
     const onPreview = useCallback((next: typeof preview) => setPreview(next), []);
     return (
-      <Screen name="Manual">
+      <Screen name="Manual" full>
         <div className={split}>
           <HypothesisForm key={`form ${episodeId}`} id={episodeId} onPreview={onPreview} />
           <EpisodePanel

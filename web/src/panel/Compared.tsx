@@ -10,6 +10,7 @@ import { nameOf } from "../shared/words";
 import {
   Charts,
   finding,
+  lookAt,
   RewardBar,
   Scene,
   type Series,
@@ -25,6 +26,7 @@ import { Standings } from "./Standings";
 import { Spoken } from "./Verdict";
 import { atPace, atTurn, useEpisodeKeys, usePace, useTaskClock, zoomed } from "./view";
 
+const Overlaid = lazy(() => import("./Overlaid"));
 const Multiples = lazy(() => import("./Multiples"));
 
 export interface ComparedView {
@@ -55,13 +57,14 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
     known[view.panes?.[1] ?? 1] ?? chosen[1],
   ];
   const task = left?.episode.started?.payload.task;
-  const sameTask =
-    right === undefined || right.episode.started?.payload.task.task_id === task?.task_id;
+  const taskOf = (member: MemberState) => member.episode.started?.payload.task.task_id;
+  const sameTask = right === undefined || taskOf(right) === task?.task_id;
+  const together = known.slice(1).some((one) => known[0] && taskOf(one) === taskOf(known[0]));
   const narrow = useMedia("(max-width: 1023px)");
   const many = known.length > 2;
   const usual = many ? "all" : narrow ? "overlay" : "split";
   const asked = view.layout === "all" && !many ? usual : (view.layout ?? usual);
-  const layout = asked === "overlay" && !sameTask ? "split" : asked;
+  const layout = asked === "overlay" && !together ? (many ? "all" : "split") : asked;
   const [pane, setPane] = useState(0);
   const clock = useTaskClock(task?.shown[0]?.t ?? [], view, onView);
   const newest = Math.max(0, ...known.map((member) => member.episode.turns.length));
@@ -85,7 +88,7 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
   const series = useMemo(
     () =>
       shown.map((one, i): Series | null =>
-        one?.turn ? seriesOf(one.turn, one.member.label, i === 0 ? 0 : 1) : null,
+        one?.turn ? seriesOf(one.turn, one.member.label, i) : null,
       ),
     [shown],
   );
@@ -124,9 +127,9 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
         )}
       </div>
       <p className="text-muted">{task.hint}</p>
-      {!sameTask && (
+      {new Set(known.map(taskOf)).size > 1 && (
         <p className="notice">
-          These episodes are about different tasks, so they cannot be overlaid.
+          These episodes are about different tasks, so they cannot{together && " all"} be overlaid.
         </p>
       )}
       <Standings members={known} />
@@ -147,9 +150,9 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
         onFollow={() => onView(atTurn(view, undefined))}
       />
       <div className="flex flex-wrap items-center gap-2">
-        {right && (sameTask || many) && (
+        {right && (together || many) && (
           <fieldset className="flex" aria-label="Layout">
-            {LAYOUTS.filter(({ of }) => (of === "all" ? many : of === "split" || sameTask)).map(
+            {LAYOUTS.filter(({ of }) => of === "split" || (of === "all" ? many : together)).map(
               ({ of, name }) => (
                 <button
                   key={of}
@@ -165,7 +168,7 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
           </fieldset>
         )}
         {many &&
-          layout !== "all" &&
+          layout === "split" &&
           [0, 1].map((side) => (
             <label key={side} className="flex items-center gap-2 text-xs text-muted">
               {side === 0 ? "First" : "Second"}
@@ -211,45 +214,23 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
         </Suspense>
       )}
       {layout === "overlay" && (
-        <section className="panel grid gap-4" aria-label="Overlaid">
-          <div className="grid gap-4 lg:grid-cols-2">
-            <Part name="The scene">
-              <Scene task={task} series={all} clock={clock} wide={wide} />
-            </Part>
-            <div className="grid content-start gap-4">
-              {shown.map(
-                (one, i) => one && <Said key={one.member.id} {...one} colour={COLOURS[i]} />,
-              )}
-            </div>
-          </div>
-          <Part name="The chart">
-            <Charts
-              task={task}
-              series={all}
-              clock={clock}
-              chart={view.chart ?? "time"}
-              onChart={(chart) => onView({ ...view, chart })}
-              wide={wide}
-              onWide={(next) => onView(zoomed(view, next))}
-              label={shown.map((one) => finding(task, one?.turn ?? null)).join(" ")}
-              caption={{ title: task.title, lines: shown.flatMap((one) => lawLine(one)) }}
-            />
-          </Part>
-        </section>
+        <Suspense fallback={<Loading what="the chart" height={480} />}>
+          <Overlaid members={known} {...{ current, clock, view, onView }} />
+        </Suspense>
       )}
       {layout === "split" && (
-        <div className="grid items-start gap-4 lg:grid-cols-2">
+        <div className="grid gap-4 lg:grid-cols-2">
           {shown.map(
             (one, i) =>
               one &&
               (!narrow || pane === i) && (
                 <section
                   key={one.member.id}
-                  className="panel grid gap-4"
+                  className="panel row-span-4 grid grid-rows-subgrid gap-4"
                   aria-label={`Episode of ${one.member.episode.started?.payload.policy}, ${i === 0 ? "first" : "second"}`}
                 >
                   <div style={{ minHeight: "16rem" }}>
-                    <Said {...one} colour={COLOURS[i]} />
+                    <Said {...one} look={lookAt(i)} />
                   </div>
                   <Part name="The scene">
                     <Scene
@@ -273,11 +254,13 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
                       caption={{ title: task.title, lines: lawLine(one) }}
                     />
                   </Part>
-                  {one.turn && config && (
-                    <Part name="The reward">
-                      <RewardBar turn={one.turn} config={config} />
-                    </Part>
-                  )}
+                  <div className="min-w-0">
+                    {one.turn && config && (
+                      <Part name="The reward">
+                        <RewardBar turn={one.turn} config={config} />
+                      </Part>
+                    )}
+                  </div>
                 </section>
               ),
           )}
@@ -288,7 +271,6 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
   );
 }
 
-const COLOURS = ["var(--trained)", "var(--untrained)"];
 const LAYOUTS = [
   { of: "all", name: "All" },
   { of: "split", name: "Side by side" },

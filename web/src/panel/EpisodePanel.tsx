@@ -13,6 +13,7 @@ import {
   type Clock,
   EquationView,
   finding,
+  lookAt,
   PlayEpisode,
   predicted,
   RewardBar,
@@ -204,10 +205,7 @@ function Story(props: StoryProps) {
   const task = started?.task;
   const wide = view.zoom === "out";
   const series = useMemo(
-    () => [
-      ...predicted(turn),
-      ...(preview ? [{ ...preview, colour: "untrained" as const, dashed: true }] : []),
-    ],
+    () => [...predicted(turn), ...(preview ? [{ ...preview, ...lookAt(1) }] : [])],
     [turn, preview],
   );
   if (!started || !task) return null;

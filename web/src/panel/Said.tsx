@@ -1,7 +1,7 @@
 import type { TurnView } from "../episode/types";
 import { Part } from "../shared/parts";
 import { OUTCOMES } from "../shared/words";
-import { EquationView } from "../viz";
+import { EquationView, type Look, Sample, stroke } from "../viz";
 import type { MemberState } from "./Compared";
 import { Writing } from "./Completion";
 import { Generalisation, said } from "./Verdict";
@@ -25,21 +25,22 @@ export function standsAt({ member, turn }: Shown): string {
 }
 
 interface SaidProps extends Shown {
-  /** Its colour where two share a chart. */
-  colour?: string | undefined;
+  /** How its curve looks where several share a chart. */
+  look?: Look | undefined;
   /** Without what changed since the turn before, and the mismatch in words. */
   brief?: boolean;
 }
 
 /** What one member says at this turn: its law, or why there is none, and what it is writing. */
-export function Said({ member, turn, colour, brief = false }: SaidProps) {
+export function Said({ member, turn, look, brief = false }: SaidProps) {
   const { episode, writing } = member;
   const finished = episode.outcome !== null;
   return (
     <div className="grid min-w-0 content-start gap-2">
-      <h3 style={{ color: colour }}>
+      <h3 className="flex flex-wrap items-center gap-x-2" style={look && { color: stroke(look) }}>
+        {look && <Sample look={look} />}
         {member.label}
-        <span className="text-xs text-muted"> {standsAt({ member, turn })}</span>
+        <span className="text-xs text-muted">{standsAt({ member, turn })}</span>
       </h3>
       {turn && (
         <Part name="The equation">

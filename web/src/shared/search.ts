@@ -29,10 +29,12 @@ export type Layout = (typeof LAYOUTS)[number];
 export const MOST_COMPARED = 6;
 
 export interface CompareSearch extends EpisodeSearch {
-  /** All in small, or two of them: beside each other or in one chart. */
+  /** All in small, two of them beside each other, or all in one chart. */
   layout?: Layout | undefined;
   /** Which two of more than two members are shown. */
   panes?: [number, number] | undefined;
+  /** Members, by place, that are left out where all are in one chart. */
+  without?: number[] | undefined;
 }
 
 interface PairSearch extends CompareSearch {
@@ -161,11 +163,17 @@ const panes = (value: unknown): [number, number] | undefined => {
   return a === undefined || b === undefined ? undefined : [a, b];
 };
 
+const places = (value: unknown): number[] | undefined => {
+  const found = (Array.isArray(value) ? value : [value]).flatMap((one) => whole(one, 0) ?? []);
+  return found.length > 0 ? [...new Set(found)].slice(0, MOST_COMPARED) : undefined;
+};
+
 export const compareSearch = (raw: Raw): CompareSearch =>
   ({
     ...episodeSearch(raw),
     layout: LAYOUTS.find((one) => one === raw.layout),
     panes: panes(raw.panes),
+    without: places(raw.without),
   }) satisfies Every<Omit<CompareSearch, keyof EpisodeSearch>>;
 
 export const pairSearch = (raw: Raw): PairSearch =>

@@ -28,6 +28,8 @@ const NAMES: Record<string, string> = {
   nano: "Trained",
   "nano-early": "Early",
   "nano-untrained": "Untrained",
+  "local:smollm2": "SmolLM2, untrained",
+  "local:smollm2-physix": "SmolLM2, trained",
   sindy: "Sparse regression",
   you: "You",
 };

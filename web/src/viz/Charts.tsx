@@ -1,11 +1,12 @@
-import { type RefObject, useMemo, useRef, useState } from "react";
+import { type ReactNode, type RefObject, useMemo, useRef, useState } from "react";
 import type { Task, TurnView } from "../episode/types";
 import type { Clock } from "./clock";
 import { figure, symbol } from "./format";
 import { PhasePortrait } from "./PhasePortrait";
 import { type Caption, pictureOf, save, toPng } from "./picture";
 import { ResidualHistogram } from "./ResidualHistogram";
-import { dashes, outside, type Series, stroke } from "./series";
+import { Sample } from "./Sample";
+import { outside, type Series } from "./series";
 import { TrajectoryPlot } from "./TrajectoryPlot";
 
 export type Chart = "time" | "phase" | "histogram";
@@ -32,12 +33,14 @@ interface Props {
   /** Whether everything is drawn so far out that the predictions fit in. */
   wide: boolean;
   onWide: (wide: boolean) => void;
+  /** What stands for the list of names, within the picture that is saved. */
+  legend?: ReactNode;
 }
 
 /** One motion in three views: against time, in phase space, and its residuals by size. */
 export function Charts(props: Props) {
   const { task, series, beside = series, clock, chart, onChart, label, caption } = props;
-  const { wide, onWide } = props;
+  const { wide, onWide, legend } = props;
   const [fit, setFit] = useState(false);
   const drawn = useRef<HTMLDivElement>(null);
   const { out, of } = useMemo(() => outside(task, beside), [task, beside]);
@@ -45,10 +48,11 @@ export function Charts(props: Props) {
     <div className="grid gap-2">
       <div className="flex flex-wrap items-center gap-2">
         <ChartKinds chart={chart} onChart={onChart} />
-        <Legend series={series} />
+        {!legend && <Legend series={series} />}
         <Outside {...{ out, of, wide, onWide }} />
       </div>
-      <div ref={drawn} className="min-w-0">
+      <div ref={drawn} className="grid min-w-0 gap-2">
+        {legend}
         <Drawn {...{ task, series, beside, clock, chart, fit, wide, label }} />
       </div>
       <div className="flex flex-wrap items-start justify-between gap-2">
@@ -161,16 +165,7 @@ function Legend({ series }: { series: Series[] }) {
       <li>○ observed</li>
       {series.map((one) => (
         <li key={one.label} className="flex items-center gap-1">
-          <svg width="22" height="8" aria-hidden="true">
-            <line
-              x2="22"
-              y1="4"
-              y2="4"
-              stroke={stroke(one)}
-              strokeWidth="2"
-              strokeDasharray={dashes(one)}
-            />
-          </svg>
+          <Sample look={one} />
           {one.label}
         </li>
       ))}

@@ -2,8 +2,10 @@ import { useEffect, useId, useRef } from "react";
 import type { Task } from "../episode/types";
 import { type Clock, useWatched } from "./clock";
 import { axisName, figure } from "./format";
+import { stroke } from "./looks";
 import { scale, stateAt, ticks } from "./scale";
-import { dashes, drawnRange, type Series, stroke } from "./series";
+import { drawnRange, type Series } from "./series";
+import { TickLabel } from "./TickLabel";
 import { useTextScale, useWidth } from "./useSize";
 
 const LEFT = 56;
@@ -105,9 +107,9 @@ function Portrait(props: PortraitProps) {
                   y2={HEIGHT - bottom}
                   stroke="var(--line)"
                 />
-                <text x={x(value)} y={HEIGHT - bottom + 16 * text} textAnchor="middle">
+                <TickLabel x={x(value)} y={HEIGHT - bottom + 16 * text} width={width}>
                   {figure(value)}
-                </text>
+                </TickLabel>
               </g>
             ))}
             {ticks(y.min, y.max, 4).map((value) => (
@@ -147,7 +149,7 @@ function Portrait(props: PortraitProps) {
                 fill="none"
                 stroke={stroke(one)}
                 strokeWidth={2}
-                strokeDasharray={dashes(one)}
+                strokeDasharray={one.dash}
                 d={one.states
                   .map((state, i) => {
                     const at = `${far(x(state[a] ?? 0))} ${far(y(state[b] ?? 0))}`;

@@ -1,13 +1,21 @@
 import { useId, useRef } from "react";
 import { figure } from "./format";
 import { extent, type Scale, scale, ticks } from "./scale";
-import { useWidth } from "./useSize";
+import { TickLabel } from "./TickLabel";
+import { useTextScale, useWidth } from "./useSize";
 
 const LEFT = 60;
 const RIGHT = 12;
 const TOP = 14;
 const BOTTOM = 36;
 const ROW = 14; // of the legend
+/** Where the frame of a plot stands: margins grow with the reader's text. */
+const marginsAt = (text: number) => ({
+  left: LEFT * text,
+  top: TOP * text,
+  bottom: BOTTOM * text,
+  row: ROW * text,
+});
 
 /** One thing drawn in a plot; told apart by colour, by dash or shape, and by name. */
 export interface Layer {
@@ -38,7 +46,10 @@ interface Props {
 
 /** A plot of numbers against numbers: one path a layer, however many there are. */
 export function Plot(props: Props) {
-  const { label, layers, height = 180, lines = [], diagonal = false } = props;
+  const { label, layers, lines = [], diagonal = false } = props;
+  const text = useTextScale();
+  const { left, top, bottom, row: rowHeight } = marginsAt(text);
+  const height = (props.height ?? 180) + (text - 1) * (TOP + BOTTOM);
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
   const clip = useId();
@@ -49,13 +60,13 @@ export function Plot(props: Props) {
     ...(layers.some((one) => one.kind === "bars") ? [0] : []),
   ]);
   const margin = 0.06 * (ys[1] - ys[0]);
-  const x = scale(...xs, LEFT, Math.max(LEFT + 1, width - RIGHT));
-  const y = scale(ys[0] - margin, ys[1] + margin, height - BOTTOM, TOP);
+  const x = scale(...xs, left, Math.max(left + 1, width - RIGHT));
+  const y = scale(ys[0] - margin, ys[1] + margin, height - bottom, top);
   const named = props.legend && layers.length > 1 ? layers : [];
   // Beside the plot's own name where there is room, else in rows above it.
-  const beside = lengthOf(named) <= width - RIGHT - 12 - 7 * props.y.length;
-  const rows = beside ? [named] : rowsWithin(named, width - RIGHT);
-  const drop = beside ? 0 : ROW * rows.length;
+  const beside = text * (lengthOf(named) + 7 * props.y.length) <= width - RIGHT - 12;
+  const rows = beside ? [named] : rowsWithin(named, (width - RIGHT) / text);
+  const drop = beside ? 0 : rowHeight * rows.length;
   return (
     <div ref={box} className="min-w-0">
       {width >= 60 && (
@@ -63,17 +74,17 @@ export function Plot(props: Props) {
           <g transform={`translate(0 ${drop})`}>
             <clipPath id={clip}>
               <rect
-                x={LEFT}
-                y={TOP - 4}
-                width={width - LEFT - RIGHT + 4}
-                height={height - TOP - BOTTOM + 8}
+                x={left}
+                y={top - 4}
+                width={Math.max(0, width - left - RIGHT + 4)}
+                height={Math.max(0, height - top - bottom + 8)}
               />
             </clipPath>
-            <Axes x={x} y={y} height={height} names={[props.x, props.y]} />
+            <Axes {...{ x, y, width, height, text }} names={[props.x, props.y]} />
             {lines.map((line) => (
               <line
                 key={line.name}
-                x1={LEFT}
+                x1={left}
                 x2={x(x.max)}
                 y1={y(line.y)}
                 y2={y(line.y)}
@@ -100,7 +111,13 @@ export function Plot(props: Props) {
             </g>
           </g>
           {rows.map((row, i) => (
-            <Legend key={row[0]?.name} layers={row} right={width - RIGHT} top={ROW * i} />
+            <Legend
+              key={row[0]?.name}
+              layers={row}
+              right={width - RIGHT}
+              top={rowHeight * i}
+              text={text}
+            />
           ))}
         </svg>
       )}
@@ -201,32 +218,33 @@ interface LegendProps {
   layers: readonly Layer[];
   right: number;
   top: number;
+  text: number;
 }
 
 /** The names of the layers in a row that ends at the right, above the frame. */
-function Legend({ layers, right, top }: LegendProps) {
+function Legend({ layers, right, top, text }: LegendProps) {
   return (
-    <g fontSize="11" fill="var(--muted)" transform={`translate(0 ${top})`}>
+    <g fontSize="0.6875rem" fill="var(--muted)" transform={`translate(0 ${top})`}>
       {layers.map((layer, i) => {
-        const from = right - lengthOf(layers.slice(i));
+        const from = right - text * lengthOf(layers.slice(i));
         const colour = layer.colour ?? "var(--trained)";
         return (
           <g key={layer.name}>
             {layer.kind === "points" ? (
-              <circle cx={from + 9} cy={6} r={2.5} fill={colour} />
+              <circle cx={from + 9} cy={6 * text} r={2.5} fill={colour} />
             ) : (
               <line
                 x1={from}
                 x2={from + 18}
-                y1={6}
-                y2={6}
+                y1={6 * text}
+                y2={6 * text}
                 stroke={colour}
                 strokeWidth={layer.kind === "band" ? 8 : 2}
                 strokeOpacity={layer.kind === "band" ? 0.3 : 1}
                 strokeDasharray={layer.dashed ? "7 4" : undefined}
               />
             )}
-            <text x={from + 22} y={10}>
+            <text x={from + 22} y={10 * text}>
               {layer.name}
             </text>
           </g>
@@ -239,15 +257,17 @@ function Legend({ layers, right, top }: LegendProps) {
 interface AxesProps {
   x: Scale;
   y: Scale;
+  width: number;
   height: number;
+  text: number;
   names: [string, string];
 }
 
-function Axes({ x, y, height, names }: AxesProps) {
+function Axes({ x, y, width, height, text, names }: AxesProps) {
   const [left, right] = [x(x.min), x(x.max)];
-  const foot = height - BOTTOM;
+  const foot = height - marginsAt(text).bottom;
   return (
-    <g fontSize="11" fill="var(--muted)">
+    <g fontSize="0.6875rem" fill="var(--muted)">
       {ticks(y.min, y.max, height < 140 ? 3 : 4).map((value) => (
         <g key={value}>
           <line x1={left} x2={right} y1={y(value)} y2={y(value)} stroke="var(--line)" />
@@ -256,18 +276,18 @@ function Axes({ x, y, height, names }: AxesProps) {
           </text>
         </g>
       ))}
-      {ticks(x.min, x.max, right - left < 300 ? 3 : 6).map((value) => (
+      {ticks(x.min, x.max, right - left < 300 * text ? 3 : 6).map((value) => (
         <g key={value}>
           <line x1={x(value)} x2={x(value)} y1={foot} y2={foot + 4} stroke="var(--control)" />
-          <text x={x(value)} y={foot + 16} textAnchor="middle">
+          <TickLabel x={x(value)} y={foot + 16 * text} width={width}>
             {figure(value)}
-          </text>
+          </TickLabel>
         </g>
       ))}
       <text x={right} y={height - 6} textAnchor="end">
         {names[0]}
       </text>
-      <text x={4} y={10} fill="var(--ink)" fontSize="12">
+      <text x={4} y={10 * text} fill="var(--ink)" fontSize="0.75rem">
         {names[1]}
       </text>
     </g>

@@ -1,8 +1,10 @@
 import { useRef } from "react";
 import type { Task } from "../episode/types";
 import { axisName, figure, symbol } from "./format";
+import { stroke } from "./looks";
 import { scale, ticks } from "./scale";
-import { residualReach, residuals, type Series, stroke } from "./series";
+import { residualReach, residuals, type Series } from "./series";
+import { TickLabel } from "./TickLabel";
 import { useWidth } from "./useSize";
 
 const BINS = 21;
@@ -93,9 +95,9 @@ function Histogram({ task, series, column, reach, label }: HistogramProps) {
           )}
           <g fontSize="0.6875rem" fill="var(--muted)">
             {ticks(-reach, reach, 4).map((value) => (
-              <text key={value} x={x(value)} y={HEIGHT - BOTTOM + 16} textAnchor="middle">
+              <TickLabel key={value} x={x(value)} y={HEIGHT - BOTTOM + 16} width={width}>
                 {figure(value, 2)}
-              </text>
+              </TickLabel>
             ))}
           </g>
         </svg>

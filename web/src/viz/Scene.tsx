@@ -4,9 +4,10 @@ import type { Clock } from "./clock";
 import { paintOf } from "./colours";
 import { type Drawing, drawingOf, type Point } from "./drawings";
 import { figure, symbol, unit } from "./format";
+import { stroke } from "./looks";
 import { placed } from "./placed";
 import { stateAt } from "./scale";
-import { type Series, stroke } from "./series";
+import type { Series } from "./series";
 import { useTextScale, useWidth } from "./useSize";
 
 const HEIGHT = 232;

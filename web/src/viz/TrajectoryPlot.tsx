@@ -3,16 +3,20 @@ import type { StateVariable, Task } from "../episode/types";
 import { type Clock, useWatched } from "./clock";
 import { decimated, type Escape, escapes } from "./decimate";
 import { axisName, figure } from "./format";
+import { stroke } from "./looks";
 import { type Scale, scale, stateAt, ticks } from "./scale";
-import { dashes, drawnRange, residualReach, residuals, type Series, stroke } from "./series";
+import { drawnRange, residualReach, residuals, type Series } from "./series";
+import { TickLabel } from "./TickLabel";
 import { useTextScale, useWidth } from "./useSize";
 
 const LEFT = 56;
 const RIGHT = 12;
 const AXIS = 36;
+const READOUT = 56;
+const NAME = 90;
 /** Rings as long as they can be told apart; beyond, the band that the data fill on each pixel column. */
 const MOST_RINGS = 300;
-const MOST_ARROWS = 3;
+const MOST_ARROWS = 3; // of one curve; where more than two share a plot each has one
 /** Far outside the frame: no drawing needs to know how far. */
 const BEYOND = 5000;
 
@@ -50,6 +54,8 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, wide = false,
   const x = scale(start, end, left, Math.max(left + 1, width - RIGHT));
   const block = size.panel + size.residual + size.gap;
   const height = task.variables.length * block + AXIS * text;
+  // The values at the cursor stand beside a variable's name, as long as there is room for all.
+  const legible = (1 + series.length) * READOUT * text <= width - left - NAME * text;
 
   useEffect(() => {
     const move = (time: number) => {
@@ -105,31 +111,32 @@ export function TrajectoryPlot({ task, series, beside, clock, fit, wide = false,
               top={column * block}
             />
           ))}
-          {task.variables.map((variable, column) => (
-            <text
-              key={variable.name}
-              data-live
-              x={width - RIGHT}
-              y={column * block + 14}
-              textAnchor="end"
-              fontSize="0.75rem"
-              fill="var(--ink)"
-              stroke="var(--surface)"
-              strokeWidth="4"
-              paintOrder="stroke"
-            >
-              {["var(--observed)", ...series.map(stroke)].map((colour, k, all) => (
-                <Fragment key={colour}>
-                  <tspan fill={colour}>{k === 0 ? "○ " : " ● "}</tspan>
-                  <tspan
-                    ref={(element) => {
-                      readouts.current[column * all.length + k] = element;
-                    }}
-                  />
-                </Fragment>
-              ))}
-            </text>
-          ))}
+          {legible &&
+            task.variables.map((variable, column) => (
+              <text
+                key={variable.name}
+                data-live
+                x={width - RIGHT}
+                y={column * block + 14}
+                textAnchor="end"
+                fontSize="0.75rem"
+                fill="var(--ink)"
+                stroke="var(--surface)"
+                strokeWidth="4"
+                paintOrder="stroke"
+              >
+                {["var(--observed)", ...series.map(stroke)].map((colour, k, all) => (
+                  <Fragment key={colour}>
+                    <tspan fill={colour}>{k === 0 ? "○ " : " ● "}</tspan>
+                    <tspan
+                      ref={(element) => {
+                        readouts.current[column * all.length + k] = element;
+                      }}
+                    />
+                  </Fragment>
+                ))}
+              </text>
+            ))}
           <TimeAxis x={x} y={height - AXIS * text} text={text} name={task.time_unit} />
           <line ref={cursor} data-live y1={0} y2={height - AXIS * text} stroke="var(--control)" />
         </svg>
@@ -151,6 +158,8 @@ interface PanelProps {
   size: { panel: number; residual: number };
 }
 
+const clamped = (values: number[], reach: number) =>
+  values.map((value) => [Math.max(-reach, Math.min(reach, value))]);
 const px = (value: number) => value.toFixed(1);
 
 function Panel(props: PanelProps) {
@@ -161,6 +170,8 @@ function Panel(props: PanelProps) {
   const y = scale(...drawnRange(task, column, beside, wide), floor, top + 8);
   const reach = residualReach(task, beside, column, fit);
   const middle = floor + size.residual / 2 + 6;
+  const half = size.residual / 2 - 4;
+  const residual = scale(-reach, reach, middle + half, middle - half);
   return (
     <g fontSize="0.6875rem" fill="var(--muted)">
       <text x={4} y={top + 14} fontSize="0.75rem" fill="var(--ink)">
@@ -188,13 +199,14 @@ function Panel(props: PanelProps) {
             fill="none"
             stroke={stroke(one)}
             strokeWidth={2}
-            strokeDasharray={dashes(one)}
+            strokeDasharray={one.dash}
           />
         ))}
       </g>
       {series.map((one) => (
         <Arrows
           key={one.label}
+          most={series.length > 2 ? 1 : MOST_ARROWS}
           values={one.states.map((state) => state[column] ?? 0)}
           {...{ t, x, y, colour: stroke(one), top: top + 8, floor }}
         />
@@ -217,7 +229,8 @@ function Panel(props: PanelProps) {
                   y={top + 32 + 14 * k}
                   textAnchor={one.stopped.t > (x.min + x.max) / 2 ? "end" : "start"}
                 >
-                  × {one.stopped.why} at {figure(one.stopped.t)}
+                  × {series.length > 1 && `${one.label}: `}
+                  {one.stopped.why} at {figure(one.stopped.t)}
                   {task.time_unit ? ` ${task.time_unit}` : ""}
                 </text>
               )}
@@ -230,16 +243,26 @@ function Panel(props: PanelProps) {
           <text x={x(x.min) - 6} y={middle + 4} textAnchor="end">
             ±{figure(reach, 2)}
           </text>
-          {series.map((one, k) => (
-            <Bars
-              key={one.label}
-              values={residuals(task, one, column)}
-              colour={series.length > 1 ? stroke(one) : "var(--residual)"}
-              shift={k}
-              half={size.residual / 2 - 4}
-              {...{ t, x, middle, reach }}
-            />
-          ))}
+          {series.map((one, k) =>
+            // Bars of more than two would hide each other.
+            series.length > 2 ? (
+              <path
+                key={one.label}
+                d={line(t, clamped(residuals(task, one, column), reach), 0, x, residual)}
+                fill="none"
+                stroke={stroke(one)}
+                strokeDasharray={one.dash}
+              />
+            ) : (
+              <Bars
+                key={one.label}
+                values={residuals(task, one, column)}
+                colour={series.length > 1 ? stroke(one) : "var(--residual)"}
+                shift={k}
+                {...{ t, x, middle, half, reach }}
+              />
+            ),
+          )}
         </g>
       )}
     </g>
@@ -302,15 +325,16 @@ interface ArrowsProps {
   colour: string;
   top: number;
   floor: number;
+  most: number;
 }
 
 /** Where a prediction leaves the frame: an arrow, and how far it goes. The farthest ones, where there are many. */
-function Arrows({ values, t, x, y, colour, top, floor }: ArrowsProps) {
+function Arrows({ values, t, x, y, colour, top, floor, most }: ArrowsProps) {
   const range = y.max - y.min;
   const over = ({ above, value }: Escape) => (above ? value - y.max : y.min - value);
   const told = escapes(values, y.min - 1e-9 * range, y.max + 1e-9 * range)
     .sort((a, b) => over(b) - over(a))
-    .slice(0, MOST_ARROWS);
+    .slice(0, most);
   return told.map((one) => {
     const at = x(t[one.from] ?? 0);
     const [edge, way] = one.above ? [top, 1] : [floor, -1];
@@ -375,9 +399,9 @@ function TimeAxis({ x, y, text, name }: AxisProps) {
       {ticks(x.min, x.max, x(x.max) - x(x.min) < 360 * text ? 4 : 6).map((value) => (
         <g key={value}>
           <line x1={x(value)} x2={x(value)} y1={y} y2={y + 4} stroke="var(--control)" />
-          <text x={x(value)} y={y + 16 * text} textAnchor="middle">
+          <TickLabel x={x(value)} y={y + 16 * text} width={x(x.max) + RIGHT}>
             {figure(value)}
-          </text>
+          </TickLabel>
         </g>
       ))}
       <text x={x(x.max)} y={y + 31 * text} textAnchor="end">

@@ -1,11 +1,16 @@
-/** A number as text: three significant figures, a true minus sign. */
+/** A number as text: three significant figures, a true minus sign, and a power of ten where it is far from 1. */
 export function figure(value: number, digits = 3): string {
   const size = Math.abs(value);
-  const text =
-    size !== 0 && (size < 1e-3 || size >= 1e5)
-      ? value.toExponential(digits - 1)
-      : String(Number(value.toPrecision(digits)));
-  return text.replaceAll("-", "\u2212");
+  if (size === 0 || (size >= 1e-3 && size < 1e5))
+    return String(Number(value.toPrecision(digits))).replace("-", "\u2212");
+  return scientific(value, digits);
+}
+
+/** As 1.02×10⁵, the number of figures as asked. */
+export function scientific(value: number, digits: number): string {
+  const [mantissa = "", power = ""] = value.toExponential(digits - 1).split("e");
+  if (power === "") return mantissa; // not finite
+  return `${mantissa.replace("-", "\u2212")}×10${raised(power.replace("+", ""))}`;
 }
 
 /** Two decimals, for rewards and matches. */

@@ -10,9 +10,11 @@ export {
 export { type Clock, createClock, useClock } from "./clock";
 export { EquationView, loadMaths, Maths, Typeset } from "./EquationView";
 export { figure } from "./format";
+export { type Look, lookAt, MOST_CURVES, stroke } from "./looks";
 export { PlayEpisode } from "./PlayEpisode";
 export { type Caption, save } from "./picture";
 export { RewardBar } from "./RewardBar";
+export { Sample } from "./Sample";
 export { Scene } from "./Scene";
 export { Snapshot } from "./Snapshot";
 export { Sound } from "./Sound";

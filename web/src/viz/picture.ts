@@ -45,8 +45,15 @@ const pieces = (word: string, limit: number): string[] =>
  */
 export function pictureOf(box: HTMLElement, caption: Caption): Picture {
   const style = getComputedStyle(document.documentElement);
+  const rem = Number.parseFloat(style.fontSize) || 16;
+  // Not every program that opens an SVG knows a page's variables, or what a rem is.
   const resolved = (text: string) =>
-    text.replace(/var\((--[a-z-]+)\)/g, (_, name: string) => style.getPropertyValue(name).trim());
+    text
+      .replace(/var\((--[a-z-]+)\)/g, (_, name: string) => style.getPropertyValue(name).trim())
+      .replace(
+        /font-size="([\d.]+)rem"/g,
+        (_, size: string) => `font-size="${Number(size) * rem}"`,
+      );
   const origin = box.getBoundingClientRect();
   const head = MARGIN + LINE * (1 + caption.lines.length) + 8;
   const root = document.createElementNS("http://www.w3.org/2000/svg", "svg");
@@ -84,11 +91,11 @@ export function pictureOf(box: HTMLElement, caption: Caption): Picture {
       root.append(text);
     });
   }
-  for (const drawn of box.querySelectorAll("svg[role=img]")) {
+  for (const drawn of box.querySelectorAll("svg[role=img], svg[data-sample]")) {
     const place = drawn.getBoundingClientRect();
     const copy = drawn.cloneNode(true) as Element;
     for (const live of copy.querySelectorAll("[data-live]")) live.remove();
-    for (const name of ["role", "tabindex", "style"]) copy.removeAttribute(name);
+    for (const name of ["role", "tabindex", "style", "class"]) copy.removeAttribute(name);
     set(copy, { x: MARGIN + place.left - origin.left, y: head + place.top - origin.top });
     root.append(copy);
   }

@@ -1,25 +1,23 @@
 import type { Task, TurnView } from "../episode/types";
+import { type Look, lookAt } from "./looks";
 import { extent } from "./scale";
 
 /** One prediction as every chart draws it. Told apart by colour, by dashes and by name. */
-export interface Series {
+export interface Series extends Look {
   label: string;
-  colour: "trained" | "untrained";
-  dashed: boolean;
   /** Rows of the first shown trajectory; shorter than the data where the simulation stopped. */
   states: number[][];
   /** Where and why the simulation ended before the data does. */
   stopped?: { t: number; why: string };
 }
 
-/** What a turn predicted, as the first or the second series of a chart; null where it predicted nothing. */
-export function seriesOf(turn: TurnView, label: string, place: 0 | 1 = 0): Series | null {
+/** What a turn predicted, with the look of its place in a chart; null where it predicted nothing. */
+export function seriesOf(turn: TurnView, label: string, place = 0): Series | null {
   const { outcome, t_reached: t } = turn.simulation;
   if (statesOf(turn.simulation).length === 0) return null;
   return {
     label,
-    colour: place === 0 ? "trained" : "untrained",
-    dashed: place === 1,
+    ...lookAt(place),
     states: statesOf(turn.simulation),
     ...(t !== null && outcome !== "ok" && { stopped: { t, why: outcome.replaceAll("_", " ") } }),
   };
@@ -34,9 +32,6 @@ export function predicted(turn: TurnView | null): Series[] {
 export function statesOf(simulation: TurnView["simulation"]): number[][] {
   return simulation.predictions?.[0]?.states ?? [];
 }
-
-export const stroke = (series: Series) => `var(--${series.colour})`;
-export const dashes = (series: Series) => (series.dashed ? "7 4" : undefined);
 
 const column = (states: readonly number[][], at: number) => states.map((state) => state[at] ?? 0);
 

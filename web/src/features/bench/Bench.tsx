@@ -142,8 +142,6 @@ function Laid({ id, view, onView, episode, discovery }: LaidProps) {
           <Front laws={laws} shown={shown} onShow={({ key }) => onView({ ...view, law: key })} />
         </Part>
         {own}
-        {discovery && <NotKnown discovery={discovery} />}
-        {discovery && discovery.inclusion.length > 0 && <Terms discovery={discovery} />}
       </div>
       <div className="grid gap-4" aria-busy={follow.isFetching}>
         <div className="flex flex-wrap items-center justify-between gap-2">
@@ -165,6 +163,12 @@ function Laid({ id, view, onView, episode, discovery }: LaidProps) {
             <Part name="The residuals">
               <Leftovers followed={data} task={episode.task} />
             </Part>
+          </div>
+        )}
+        {discovery && (
+          <div className="grid items-start gap-4 md:grid-cols-2">
+            <NotKnown discovery={discovery} />
+            {discovery.inclusion.length > 0 && <Terms discovery={discovery} />}
           </div>
         )}
       </div>

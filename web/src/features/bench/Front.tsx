@@ -1,7 +1,7 @@
 import { type KeyboardEvent, useRef } from "react";
 import { figure, powerOfTen } from "../../viz/format";
 import { scale, spaced, ticks } from "../../viz/scale";
-import { useWidth } from "../../viz/useSize";
+import { useTextScale, useWidth } from "../../viz/useSize";
 import type { Candidate } from "./laws";
 
 const HEIGHT = 200;
@@ -111,6 +111,9 @@ function Row({ law, shown, onShow }: RowProps) {
 function Picture({ laws, shown, onShow }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const width = useWidth(box);
+  const text = useTextScale();
+  const left = LEFT * text;
+  const tall = HEIGHT + (text - 1) * (TOP + BOTTOM);
   const height = (law: Candidate) => Math.log10(law.chi2 ?? 1);
   const sizes = laws.map(({ complexity }) => complexity);
   const logs = [...laws.map(height), 0];
@@ -118,10 +121,10 @@ function Picture({ laws, shown, onShow }: Props) {
   const x = scale(
     Math.min(...sizes) - 0.7,
     Math.max(...sizes) + 0.7,
-    LEFT,
+    left,
     Math.max(60, width - RIGHT),
   );
-  const y = scale(low, high, HEIGHT - BOTTOM - POINT, TOP + POINT);
+  const y = scale(low, high, tall - BOTTOM * text - POINT, TOP * text + POINT);
   const front = laws.filter(({ key }) => key.startsWith("front"));
   const powers = ticks(low, high, 4).filter(Number.isInteger);
   return (
@@ -129,23 +132,23 @@ function Picture({ laws, shown, onShow }: Props) {
       {width >= 60 && (
         <svg
           width={width}
-          height={HEIGHT}
+          height={tall}
           role="img"
           aria-label={`${laws.length} laws: from ${figure(laws[0]?.chi2 ?? 0, 3)} times the noise's chi² with ${laws[0]?.complexity} operators to ${figure(front.at(-1)?.chi2 ?? 0, 3)} with ${front.at(-1)?.complexity}`}
         >
-          <g fontSize="11" fill="var(--muted)">
+          <g fontSize="0.6875rem" fill="var(--muted)">
             {(powers.length > 1 ? powers : [low, high].map((one) => Number(one.toFixed(1)))).map(
               (power) => (
                 <g key={power}>
-                  <line x1={LEFT} x2={x(x.max)} y1={y(power)} y2={y(power)} stroke="var(--line)" />
-                  <text x={LEFT - 6} y={y(power) + 4} textAnchor="end">
+                  <line x1={left} x2={x(x.max)} y1={y(power)} y2={y(power)} stroke="var(--line)" />
+                  <text x={left - 6} y={y(power) + 4} textAnchor="end">
                     {powerOfTen(power)}
                   </text>
                 </g>
               ),
             )}
             <line
-              x1={LEFT}
+              x1={left}
               x2={x(x.max)}
               y1={y(0)}
               y2={y(0)}
@@ -155,15 +158,15 @@ function Picture({ laws, shown, onShow }: Props) {
             <text x={x(x.max)} y={y(0) - 4} textAnchor="end" fill="var(--ok)">
               noise
             </text>
-            {spaced([...new Set(sizes)], x, APART).map((size) => (
-              <text key={size} x={x(size)} y={HEIGHT - 18} textAnchor="middle">
+            {spaced([...new Set(sizes)], x, APART * text).map((size) => (
+              <text key={size} x={x(size)} y={tall - 18 * text} textAnchor="middle">
                 {size}
               </text>
             ))}
-            <text x={x(x.max)} y={HEIGHT - 4} textAnchor="end">
+            <text x={x(x.max)} y={tall - 4} textAnchor="end">
               operators
             </text>
-            <text x={4} y={12} fontSize="12" fill="var(--ink)">
+            <text x={4} y={12 * text} fontSize="0.75rem" fill="var(--ink)">
               χ² a sample
             </text>
           </g>

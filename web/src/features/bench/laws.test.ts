@@ -82,19 +82,19 @@ describe("numbers", () => {
     expect(measured(9.81283, 0.0061)).toBe("9.8128 ± 0.0061");
     expect(measured(-123.4, 12)).toBe("\u2212123 ± 12");
     expect(measured(0.5, null)).toBe("0.5");
-    expect(measured(2.5e-7, 1e-9)).toBe("2.500e\u22127 ± 1.0e\u22129");
+    expect(measured(2.5e-7, 1e-9)).toBe("2.500×10⁻⁷ ± 1.0×10⁻⁹");
   });
 
   it("whose error is below their last digit are told with the size of it", () => {
-    expect(measured(9.810000000123, 3.3e-8)).toBe("9.81 ± 3.3e\u22128");
-    expect(measured(0.09999994, 8.9e-9)).toBe("0.09999994 ± 8.9e\u22129");
+    expect(measured(9.810000000123, 3.3e-8)).toBe("9.81 ± 3.3×10⁻⁸");
+    expect(measured(0.09999994, 8.9e-9)).toBe("0.09999994 ± 8.9×10⁻⁹");
     expect(measured(0, 0.002)).toBe("0.0000 ± 0.0020");
   });
 
   it("of an interval have the digits in which its ends differ", () => {
     expect(interval(4.832, 5.313)).toBe("4.83 to 5.31");
     expect(interval(-0.1, 0.3)).toBe("\u22120.1 to 0.3");
-    expect(interval(9.80999993, 9.81000007)).toBe("± 7.0e\u22128");
+    expect(interval(9.80999993, 9.81000007)).toBe("± 7.0×10⁻⁸");
   });
 
   it("of the normal distribution are right", () => {

@@ -1,7 +1,7 @@
 // The laws that a bench lays out: those of a discovery, else those of the turns. Values in, values out.
 
 import type { Discovery, EpisodeView, Fitted, Law, TurnView } from "../../episode/types";
-import { figure } from "../../viz/format";
+import { figure, scientific } from "../../viz/format";
 
 export interface Candidate {
   /** As the address names it. */
@@ -121,9 +121,9 @@ const minus = (text: string) => text.replaceAll("-", "\u2212");
 export function measured(value: number, error: number | null): string {
   if (error === null || !(error > 0)) return minus(String(Number(value.toPrecision(5))));
   if (Math.abs(value) >= 1e6 || (Math.abs(value) < 1e-4 && value !== 0))
-    return minus(`${value.toExponential(3)} ± ${error.toExponential(1)}`);
+    return `${scientific(value, 4)} ± ${scientific(error, 2)}`;
   if (error < Math.abs(value) * 10 ** -MOST_DIGITS)
-    return minus(`${Number(value.toPrecision(MOST_DIGITS))} ± ${error.toExponential(1)}`);
+    return `${minus(String(Number(value.toPrecision(MOST_DIGITS))))} ± ${scientific(error, 2)}`;
   const places = Math.min(12, Math.max(0, 1 - Math.floor(Math.log10(error))));
   return minus(`${value.toFixed(places)} ± ${error.toFixed(places)}`);
 }
@@ -131,7 +131,7 @@ export function measured(value: number, error: number | null): string {
 /** An interval, to the digits in which its ends differ: 4.83 to 5.31. */
 export function interval(low: number, high: number): string {
   const [middle, half] = [(low + high) / 2, (high - low) / 2];
-  if (half < Math.abs(middle) * 10 ** -MOST_DIGITS) return minus(`± ${half.toExponential(1)}`);
+  if (half < Math.abs(middle) * 10 ** -MOST_DIGITS) return `± ${scientific(half, 2)}`;
   const digits = Math.max(2, 2 + Math.floor(Math.log10(Math.abs(middle) / half)));
   return `${figure(low, digits)} to ${figure(high, digits)}`;
 }

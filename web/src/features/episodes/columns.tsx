@@ -180,6 +180,31 @@ export function columnsOf(words: string | undefined, searched = false): Column[]
   return COLUMNS.filter(({ key }) => wanted.includes(key));
 }
 
+/** The columns on a narrow screen: whose an episode is stands below what it is about. */
+export function inShort(columns: readonly Column[]): Column[] {
+  return columns
+    .filter(({ key }) => key !== "policy")
+    .map((column) =>
+      column.key === "system"
+        ? {
+            ...column,
+            cell: (row) => (
+              <span className="grid max-w-44">
+                <Link
+                  to="/episodes/$episodeId"
+                  params={{ episodeId: row.episode_id }}
+                  className="truncate"
+                >
+                  {row.title}
+                </Link>
+                <span className="truncate text-xs text-muted">{row.policy}</span>
+              </span>
+            ),
+          }
+        : column,
+    );
+}
+
 /** The same as part of an address; nothing where they are the usual ones. */
 export function columnWords(keys: readonly string[]): { columns?: string } {
   const chosen = COLUMNS.map(({ key }) => key).filter((key) => keys.includes(key));

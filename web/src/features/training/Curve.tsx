@@ -1,14 +1,12 @@
 import { type MouseEvent, useMemo, useRef } from "react";
 import { figure } from "../../viz/format";
+import { lookAt, stroke } from "../../viz/looks";
 import { extent, scale, ticks } from "../../viz/scale";
-import { useWidth } from "../../viz/useSize";
+import { useTextScale, useWidth } from "../../viz/useSize";
 import { type Curves, hackingBands, measuredOn, nearestValue, smoothed, titleOf } from "./curves";
-import { labels, spread, styleOf } from "./styles";
+import { labels, spread } from "./names";
 
-const HEIGHT = 130;
-const LEFT = 48;
-const RIGHT = 90;
-const BOTTOM = 22;
+const SIZE = { height: 130, left: 48, right: 90, bottom: 22, top: 24, line: 12 };
 
 /** Which runs all charts show, and the step that is pointed at in all of them. */
 export interface Looked {
@@ -23,10 +21,22 @@ interface Props extends Looked {
   name: string;
 }
 
+/** All grows with the reader's text. */
+const scaled = (text: number): typeof SIZE => ({
+  height: SIZE.height * text,
+  left: SIZE.left * text,
+  right: SIZE.right * text,
+  bottom: SIZE.bottom * text,
+  top: SIZE.top * text,
+  line: SIZE.line * text,
+});
+
 /** One quantity of all chosen runs over their steps. */
 export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
   const box = useRef<HTMLElement>(null);
   const width = useWidth(box);
+  const text = useTextScale();
+  const { height, left, right, bottom, top, line } = scaled(text);
   const now = measuredOn(name) !== "training";
   const curves = useMemo(
     () =>
@@ -43,18 +53,19 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
       .flatMap(({ run, raw }) => [raw, run.low?.[name] ?? [], run.high?.[name] ?? []])
       .flatMap((values) => values.filter((value) => value !== null)),
   );
-  const x = scale(...steps, LEFT, Math.max(LEFT + 1, width - RIGHT));
-  const y = scale(...range, HEIGHT - BOTTOM, 24);
+  const x = scale(...steps, left, Math.max(left + 1, width - right));
+  const y = scale(...range, height - bottom, top);
   const stepAt = ({ clientX, currentTarget }: MouseEvent<SVGSVGElement>) => {
     const share =
-      (clientX - currentTarget.getBoundingClientRect().left - LEFT) / (width - LEFT - RIGHT);
+      (clientX - currentTarget.getBoundingClientRect().left - left) / (width - left - right);
     return Math.round(steps[0] + Math.min(1, Math.max(0, share)) * (steps[1] - steps[0]));
   };
   const names = labels(loaded.map(({ run }) => run.id));
   const places = spread(
     curves.map(({ even }) => y([...even].reverse().find((value) => value !== null) ?? 0) + 4),
-    24,
-    HEIGHT - BOTTOM,
+    top,
+    height - bottom,
+    line,
   );
   const path = (run: Curves, values: (number | null)[]) =>
     values
@@ -75,14 +86,14 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
       {width >= 60 && (
         <svg
           width={width}
-          height={HEIGHT}
+          height={height}
           role="img"
           aria-label={describe(name, curves)}
           onPointerMove={(event) => onPoint(stepAt(event))}
           onPointerLeave={() => onPoint(null)}
           onPointerUp={(event) => onKeep(stepAt(event))}
         >
-          <text x={4} y={14} fontSize="12" fill="var(--ink)">
+          <text x={4} y={line + 2} fontSize="0.75rem" fill="var(--ink)">
             {titleOf(name)}
           </text>
           {curves.map(({ run, k }) =>
@@ -91,44 +102,44 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
                 key={`${k} ${from}`}
                 x={x(from)}
                 width={Math.max(2, x(to) - x(from))}
-                y={24}
-                height={HEIGHT - BOTTOM - 24}
+                y={top}
+                height={height - bottom - top}
                 fill="color-mix(in srgb, var(--warn) 25%, transparent)"
               >
                 <title>rises while match falls</title>
               </rect>
             )),
           )}
-          <g fontSize="11" fill="var(--muted)">
+          <g fontSize="0.6875rem" fill="var(--muted)">
             {ticks(y.min, y.max, 3).map((value) => (
               <g key={value}>
-                <line x1={LEFT} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
-                <text x={LEFT - 6} y={y(value) + 4} textAnchor="end">
+                <line x1={left} x2={x(x.max)} y1={y(value)} y2={y(value)} stroke="var(--line)" />
+                <text x={left - 6} y={y(value) + 4} textAnchor="end">
                   {figure(value, 2)}
                 </text>
               </g>
             ))}
             {ticks(x.min, x.max, 5).map((value) => (
-              <text key={value} x={x(value)} y={HEIGHT - 6} textAnchor="middle">
+              <text key={value} x={x(value)} y={height - 6} textAnchor="middle">
                 {figure(value)}
               </text>
             ))}
-            <text x={x(x.max) + 4} y={HEIGHT - 6}>
+            <text x={x(x.max) + 4} y={height - 6}>
               step
             </text>
           </g>
           {curves.map(({ run, k, raw, even }, i) => (
-            <g key={run.run.id} fill="none" stroke={styleOf(k).colour}>
+            <g key={run.run.id} fill="none" stroke={stroke(lookAt(k))}>
               {run.low?.[name] && run.high?.[name] ? (
                 <path
                   d={bandOf(run, run.low[name], run.high[name])}
-                  fill={`color-mix(in srgb, ${styleOf(k).colour} 18%, transparent)`}
+                  fill={`color-mix(in srgb, ${stroke(lookAt(k))} 18%, transparent)`}
                   stroke="none"
                 />
               ) : (
                 <path d={path(run, raw)} opacity={0.25} />
               )}
-              <path d={path(run, even)} strokeWidth={2} strokeDasharray={styleOf(k).dash} />
+              <path d={path(run, even)} strokeWidth={2} strokeDasharray={lookAt(k).dash} />
               {now &&
                 raw.map((value, at) =>
                   value === null ? null : (
@@ -137,16 +148,16 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
                       cx={x(run.steps[at] ?? 0)}
                       cy={y(value)}
                       r={2.5}
-                      fill={styleOf(k).colour}
+                      fill={stroke(lookAt(k))}
                     />
                   ),
                 )}
               <text
                 x={x(x.max) + 4}
                 y={places[i]}
-                fontSize="11"
+                fontSize="0.6875rem"
                 stroke="none"
-                fill={styleOf(k).colour}
+                fill={stroke(lookAt(k))}
               >
                 {names[k]}
               </text>
@@ -157,8 +168,8 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
               <line
                 x1={x(step)}
                 x2={x(step)}
-                y1={20}
-                y2={HEIGHT - BOTTOM}
+                y1={top - 4}
+                y2={height - bottom}
                 stroke="var(--control)"
               />
               {curves.map(({ run, k, even }) => {
@@ -169,10 +180,10 @@ export function Curve({ name, loaded, smooth, step, onPoint, onKeep }: Props) {
                   <text
                     key={run.run.id}
                     x={width - 4}
-                    y={14 + 12 * k}
-                    fontSize="11"
+                    y={line + 2 + line * k}
+                    fontSize="0.6875rem"
                     textAnchor="end"
-                    fill={styleOf(k).colour}
+                    fill={stroke(lookAt(k))}
                     stroke="var(--surface)"
                     strokeWidth="3"
                     paintOrder="stroke"

@@ -1,6 +1,6 @@
 import type { RunSummary } from "../../episode/types";
 import { MOST_SMOOTH } from "../../shared/search";
-import { MOST_CURVES } from "./styles";
+import { MOST_CURVES } from "../../viz/looks";
 
 interface Props {
   runs: RunSummary[];

@@ -10,7 +10,7 @@ import {
   titleOf,
   toCsv,
 } from "./curves";
-import { labels, spread } from "./styles";
+import { labels, spread } from "./names";
 
 test("labels leave out what all runs begin with, whole words only", () => {
   expect(labels(["grpo-transfer-s1", "grpo-transfer-s2"])).toEqual(["s1", "s2"]);

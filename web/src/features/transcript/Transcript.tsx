@@ -131,17 +131,24 @@ function Line({ id, entry, open }: { id: string; entry: Entry; open: boolean }) 
       open={open}
       onToggle={(event) => setOpened(event.currentTarget.open)}
     >
-      <summary className="grid cursor-pointer grid-cols-[3.5rem_8rem_minmax(0,1fr)] items-baseline gap-x-3 sm:grid-cols-[3.5rem_8rem_minmax(0,1fr)_4rem_5rem]">
-        <span className="text-muted">turn {entry.turn}</span>
-        <span className={entry.failed ? "text-danger" : played?.solved ? "text-ok" : ""}>
+      <summary className="flex cursor-pointer flex-wrap items-baseline gap-x-3 gap-y-1">
+        <span className="w-14 shrink-0 text-muted">turn {entry.turn}</span>
+        <span
+          className={`w-32 shrink-0 ${entry.failed ? "text-danger" : played?.solved ? "text-ok" : ""}`}
+        >
           <span aria-hidden="true">{entry.failed ? "✕ " : played?.solved ? "✓ " : "· "}</span>
           {verdictOf(entry)}
         </span>
-        <code className="truncate">{played?.equation ?? failure?.reason}</code>
-        <span className="hidden text-right text-muted sm:block">
+        <code
+          className="order-last w-full sm:order-none sm:w-0 sm:grow sm:truncate"
+          style={{ overflowWrap: "anywhere" }}
+        >
+          {played?.equation ?? failure?.reason}
+        </code>
+        <span className="ml-auto w-16 shrink-0 text-right text-muted">
           {entry.seconds === null ? "" : `${figure(entry.seconds, 2)} s`}
         </span>
-        <span className="hidden text-right text-muted sm:block">
+        <span className="w-20 shrink-0 text-right text-muted max-sm:w-auto">
           {tokens(entry) === null ? "" : `${tokens(entry)} tok`}
         </span>
       </summary>
