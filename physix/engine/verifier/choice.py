@@ -11,10 +11,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
 from physix.engine.floats import FloatArray
+from physix.engine.verifier.prepared import BoolArray
 
 BLAME = 16.0  # what a change must take off chi² to be named
 _MORE = 10.0  # what each further one must
@@ -25,6 +27,7 @@ _FRESH = 0.3  # of the blur, for a law of one or two terms: so few are not bent 
 _ALIKE = 30.0  # of chi², within which a law that treats two axes alike is believed
 _AS_STRONG = 2.0  # times, within which a term is as strong along one axis as along the other
 _INDEPENDENT = 1e-6  # of a column's square that others must leave
+_RIDGE, _LEAST_RIDGE = 1e-10, 1e-12  # on the diagonal of products of columns of length 1
 
 
 _Found = tuple[tuple[int, ...], tuple[float, ...], float]  # columns, their coefficients, the gain
@@ -85,9 +88,9 @@ def _choose(problem: Problem) -> Chosen:
     ):
         # One of its own terms explains all of it: nothing can be simpler.
         return Chosen(plain, max(1.0, plain.chi2 / problem.degrees))
-    choices = [
-        c for c in (plain, *_pair(problem), *_refits(problem), *_fresh(problem)) if math.isfinite(c.price)
-    ]
+    pairs = _Pairs.of(problem.gram, problem.sizes)
+    every = (plain, *_pair(problem, pairs), *_refits(problem), *_fresh(problem, pairs))
+    choices = [choice for choice in every if math.isfinite(choice.price)]
     left = [c.chi2 / max(problem.degrees - len(c.columns), 1) for c in choices]
     noise = max(1.0, min(left, default=problem.before / problem.degrees))
     refit = next((c for c in choices if c.joint and not c.missing), None)
@@ -138,9 +141,7 @@ def _holding(problem: Problem, at: int) -> Iterator[Choice]:
         return
     for _ in range(2):
         sizes = problem.sizes
-        scale = 1.0 / np.sqrt(sizes[columns])
-        normal = problem.gram[np.ix_(columns, columns)] * np.outer(scale, scale)
-        inverse = np.linalg.inv(normal + 1e-10 * np.eye(len(columns))) * np.outer(scale, scale)
+        inverse = _inverse(problem, columns, _RIDGE)
         changes = inverse @ problem.onto[columns]
         yield Choice(
             columns=tuple(columns),
@@ -168,10 +169,23 @@ def precision(problem: Problem, choice: Choice) -> FloatArray:
     sizes = problem.sizes[columns]
     if len(columns) == 1:
         return sizes
-    normal = problem.gram[np.ix_(columns, columns)] / np.sqrt(np.outer(sizes, sizes))
-    inverse = np.linalg.inv(normal + 1e-10 * np.eye(len(columns)))
-    result: FloatArray = sizes / np.diag(inverse)
+    normal = problem.gram[columns][:, columns] / np.sqrt(np.multiply.outer(sizes, sizes))
+    result: FloatArray = sizes / np.linalg.inv(normal + _ridge(len(columns), _RIDGE)).diagonal()
     return result
+
+
+def _inverse(problem: Problem, columns: Sequence[int], ridge: float) -> FloatArray:
+    """Return the inverse of the products of a few columns, which a ridge keeps from being singular."""
+    scale = 1.0 / np.sqrt(problem.sizes[columns])
+    units = np.multiply.outer(scale, scale)
+    normal = problem.gram[columns][:, columns] * units
+    inverse: FloatArray = np.linalg.inv(normal + _ridge(len(columns), ridge)) * units
+    return inverse
+
+
+@lru_cache(maxsize=64)
+def _ridge(columns: int, size: float) -> FloatArray:
+    return size * np.eye(columns)
 
 
 def explained(degrees: int) -> float:
@@ -192,9 +206,9 @@ def _single(problem: Problem) -> Choice:
     )
 
 
-def _pair(problem: Problem) -> Iterator[Choice]:
+def _pair(problem: Problem, pairs: _Pairs) -> Iterator[Choice]:
     """Yield the best two changes."""
-    two = _best_pair(problem.gram, problem.onto, problem.sizes, problem.doubts)
+    two = pairs.best(problem.onto, problem.doubts)
     if two is not None:
         (i, j), changes, gain = two
         yield Choice(
@@ -230,11 +244,9 @@ def _refits(problem: Problem) -> Iterator[Choice]:
     if not basis:
         return
     sizes = problem.sizes
-    scale = 1.0 / np.sqrt(sizes[basis])
-    normal = problem.gram[np.ix_(basis, basis)] * np.outer(scale, scale)
-    inverse = np.linalg.inv(normal + 1e-10 * np.eye(len(basis))) * np.outer(scale, scale)
-    refit = inverse @ problem.onto[basis]
-    chi2 = problem.before - float(problem.onto[basis] @ refit)
+    inverse, basis_onto = _inverse(problem, basis, _RIDGE), problem.onto[basis]
+    refit = inverse @ basis_onto
+    chi2 = problem.before - float(basis_onto @ refit)
     price = BLAME + (len(basis) - 1) * _MORE
     if len(basis) > 1:
         yield Choice(tuple(basis), tuple(refit.tolist()), chi2, price, joint=True)
@@ -245,14 +257,14 @@ def _refits(problem: Problem) -> Iterator[Choice]:
     through = inverse @ cross
     onto = problem.onto[own:] - cross.T @ refit
     gram = problem.gram[own:, own:] - cross.T @ through
-    free = np.diag(gram).copy()
+    free = gram.diagonal().copy()
     dependent = free < _INDEPENDENT * sizes[own:]
     free[dependent] = 1.0
     doubts = np.where(dependent, math.inf, problem.doubts[own:])
     gains = onto**2 / free
     at = int(np.argmax(gains - doubts))
     added: list[_Found] = [((at,), (float(onto[at] / free[at]),), float(gains[at]))]
-    two = _best_pair(gram, onto, free, doubts)
+    two = _Pairs.of(gram, free).best(onto, doubts)
     for columns, changes, gain in added if two is None else [*added, two]:
         moved = refit - through[:, list(columns)] @ np.array(changes)
         yield Choice(
@@ -265,7 +277,7 @@ def _refits(problem: Problem) -> Iterator[Choice]:
         )
 
 
-def _fresh(problem: Problem) -> Iterator[Choice]:
+def _fresh(problem: Problem, pairs: _Pairs) -> Iterator[Choice]:
     """Yield the laws of one, two and three terms, own ones among them, that explain the left side best."""
     sizes = problem.sizes
     doubts = problem.doubts.copy()
@@ -273,7 +285,7 @@ def _fresh(problem: Problem) -> Iterator[Choice]:
     gains = problem.response**2 / sizes
     at = int(np.argmax(gains - doubts))
     found: list[_Found] = [((at,), (float(problem.response[at] / sizes[at]),), float(gains[at]))]
-    two = _best_pair(problem.gram, problem.response, sizes, doubts)
+    two = pairs.best(problem.response, doubts)
     if two is not None:
         found.append(two)
         three = _third(problem, two, doubts)
@@ -302,12 +314,10 @@ def _third(problem: Problem, two: _Found, doubts: FloatArray) -> _Found | None:
     """Return the pair with the term that explains most of what it leaves."""
     columns = list(two[0])
     sizes = problem.sizes
-    scale = 1.0 / np.sqrt(sizes[columns])
-    normal = problem.gram[np.ix_(columns, columns)] * np.outer(scale, scale)
-    inverse = np.linalg.inv(normal + 1e-12 * np.eye(2)) * np.outer(scale, scale)
-    through = inverse @ problem.gram[columns]
+    gram = problem.gram[columns]
+    through = _inverse(problem, columns, _LEAST_RIDGE) @ gram
     onto = problem.response - problem.response[columns] @ through
-    free = sizes - np.einsum("ij,ij->j", problem.gram[columns], through)
+    free = sizes - np.einsum("ij,ij->j", gram, through)
     worth = np.where(free > _INDEPENDENT * sizes, onto**2 / np.maximum(free, 1e-300) - doubts, -math.inf)
     at = int(np.argmax(worth))
     if not math.isfinite(worth[at]) or at in columns:
@@ -317,19 +327,41 @@ def _third(problem: Problem, two: _Found, doubts: FloatArray) -> _Found | None:
     return (*columns, at), (*moved.tolist(), third), two[2] + float(onto[at] ** 2 / free[at])
 
 
-def _best_pair(gram: FloatArray, onto: FloatArray, sizes: FloatArray, doubts: FloatArray) -> _Found | None:
-    """Return the two columns that explain most beyond their doubts, their coefficients and the gain."""
-    area = np.outer(sizes, sizes)
-    determinant = area - gram**2
-    squares = onto**2
-    gain = (
-        squares[:, None] * sizes - 2.0 * np.outer(onto, onto) * gram + sizes[:, None] * squares
-    ) / determinant
-    worth = gain - doubts[:, None] - doubts
-    worth[~(determinant > _INDEPENDENT * area)] = -math.inf
-    i, j = divmod(int(np.argmax(worth)), len(onto))
-    if not math.isfinite(worth[i, j]):
-        return None
-    first = (onto[i] * sizes[j] - onto[j] * gram[i, j]) / determinant[i, j]
-    second = (onto[j] * sizes[i] - onto[i] * gram[i, j]) / determinant[i, j]
-    return (i, j), (float(first), float(second)), float(gain[i, j])
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pairs:
+    """All pairs of columns, for what any two of them explain together."""
+
+    gram: FloatArray  # shape (K, K)
+    sizes: FloatArray  # shape (K,)
+    determinant: FloatArray  # of the products of two columns, shape (K, K)
+    dependent: BoolArray  # which two are as good as one, shape (K, K)
+
+    @classmethod
+    def of(cls, gram: FloatArray, sizes: FloatArray) -> _Pairs:
+        area = np.multiply.outer(sizes, sizes)
+        determinant = area - gram**2
+        return cls(gram, sizes, determinant, ~(determinant > _INDEPENDENT * area))
+
+    def best(self, onto: FloatArray, doubts: FloatArray) -> _Found | None:
+        """Return the two columns that explain most beyond their doubts, their coefficients and the gain.
+
+        Args:
+            onto: products of the columns with what they are to explain, shape (K,).
+            doubts: shape (K,).
+        """
+        gram, sizes, determinant = self.gram, self.sizes, self.determinant
+        alone = np.multiply.outer(onto**2, sizes)
+        both = 2.0 * np.multiply.outer(onto, onto)
+        both *= gram
+        gain = alone - both
+        gain += alone.T
+        gain /= determinant
+        worth = gain - doubts[:, None]
+        worth -= doubts
+        worth[self.dependent] = -math.inf
+        i, j = divmod(int(worth.argmax()), len(onto))
+        if not math.isfinite(worth[i, j]):
+            return None
+        first = (onto[i] * sizes[j] - onto[j] * gram[i, j]) / determinant[i, j]
+        second = (onto[j] * sizes[i] - onto[i] * gram[i, j]) / determinant[i, j]
+        return (i, j), (float(first), float(second)), float(gain[i, j])

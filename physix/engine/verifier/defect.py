@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Task
 from physix.engine.verifier.along import Motion, Response, motion_of, response_of
 from physix.engine.verifier.arrays import evaluate_arrays
-from physix.engine.verifier.choice import Choice, Problem, choose, explained, favouring, precision
+from physix.engine.verifier.choice import Choice, Chosen, Problem, choose, explained, favouring, precision
 from physix.engine.verifier.drive import Drive, find_drive
 from physix.engine.verifier.tree import (
     Binary,
@@ -74,17 +75,26 @@ class _Own:
         return frozenset(n.name for n in walk(self.node) if isinstance(n, Name))
 
 
+_NOTHING_KNOWN = Defects(holds=False, findings=())
+
+
 def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
     """Return the changes that explain what the noise does not, the largest first."""
     motion = motion_of(task)
     with np.errstate(all="ignore"):
 
-        def examined(equation: Equation, twins: Mapping[str, float]) -> Defects:
-            return _examine(equation, parsed, motion, response_of(task, equation.variable), twins)
+        looks = {
+            equation: _look(equation, parsed, motion, response_of(task, equation.variable))
+            for equation in parsed.equations
+        }
 
-        each = {equation: examined(equation, {}) for equation in parsed.equations}
+        def judged(equation: Equation, twins: Mapping[str, float]) -> Defects:
+            look = looks[equation]
+            return _NOTHING_KNOWN if look is None else _judge(look, parsed, motion, twins)
+
+        each = {equation: judged(equation, {}) for equation in parsed.equations}
         for equation, twins in _twins(each, parsed):
-            each[equation] = examined(equation, twins)
+            each[equation] = judged(equation, twins)
     holds = all(one.holds for one in each.values())
     found = [finding for one in each.values() for finding in one.findings]
     found.sort(key=lambda finding: -finding.size)
@@ -116,18 +126,27 @@ def _renamed(text: str, names: Mapping[str, str]) -> str:
     return re.sub(r"[A-Za-z_]\w*", lambda found: names.get(found[0], found[0]), text)
 
 
+@lru_cache(maxsize=1024)
 def _ordered(text: str) -> str:
     """Return a term with the summands inside its brackets in one order."""
     return re.sub(r"\(([^()]*)\)", lambda found: f"({' + '.join(sorted(found[1].split(' + ')))})", text)
 
 
-def _examine(
-    equation: Equation,
-    parsed: ParsedHypothesis,
-    motion: Motion,
-    response: Response,
-    twins: Mapping[str, float],
-) -> Defects:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Look:
+    """One equation set against the data, and the change that explains best what is left over."""
+
+    equation: Equation
+    response: Response
+    own: Sequence[_Own]  # summands, and then their parts
+    smooth: FloatArray  # the right-hand side along the data, shape (N,)
+    defect: FloatArray  # shape (R,)
+    problem: Problem
+    chosen: Chosen
+
+
+def _look(equation: Equation, parsed: ParsedHypothesis, motion: Motion, response: Response) -> _Look | None:
+    """Return what an equation leaves over and what explains it; None where its numbers are beyond floats."""
     whole = [_own(negative, node, motion, parsed) for negative, node in summands(equation.expression)]
     finer = _finer(equation, motion, parsed)
     own = whole + [part for _, part in finer]
@@ -135,7 +154,7 @@ def _examine(
     for at, term in enumerate(own):
         values[:, at] = term.values
     if not np.isfinite(values).all():
-        return Defects(holds=False, findings=())
+        return None
     rows = response.weighted(values)
     open_ = [at for at, term in enumerate(whole) if not term.names.isdisjoint(parsed.free)]
     if open_:
@@ -145,25 +164,28 @@ def _examine(
     defect = response.measured - rows[:, : len(whole)].sum(axis=1)
     problem = _problem(rows, defect, len(whole), response)
     if not math.isfinite(problem.before):
-        return Defects(holds=False, findings=())
-    chosen = choose(problem)
+        return None
+    smooth = values[:, : len(whole)].sum(axis=1)
+    return _Look(equation, response, own, smooth, defect, problem, choose(problem))
+
+
+def _judge(look: _Look, parsed: ParsedHypothesis, motion: Motion, twins: Mapping[str, float]) -> Defects:
+    equation, response, problem, chosen = look.equation, look.response, look.problem, look.chosen
     if twins:
-        listed = ((len(own) + at, _ordered(one.term)) for at, one in enumerate(response.library))
+        listed = ((len(look.own) + at, _ordered(one.term)) for at, one in enumerate(response.library))
         chosen = favouring(problem, chosen, [(at, twins[term]) for at, term in listed if term in twins])
     left = problem.before if chosen.choice is None else chosen.choice.chi2
     if left > explained(problem.degrees) or (chosen.choice is not None and len(chosen.choice.columns) > 1):
-        drive = find_drive(defect, response, motion, left, chosen)
+        drive = find_drive(look.defect, response, motion, left, chosen)
         if drive is not None:
             return Defects(holds=False, findings=(_drive_finding(drive, equation),))
     if chosen.choice is None:
         within = problem.degrees + _SURE * math.sqrt(2.0 * problem.degrees)
         return Defects(holds=problem.before <= within, findings=())
     worth = (problem.before - chosen.choice.chi2) / (chosen.noise * chosen.choice.price)
-    if worth < _CLEAR and worth < _felt(
-        equation, parsed, motion, values[:, : len(whole)].sum(axis=1), response
-    ):
+    if worth < _CLEAR and worth < _felt(equation, parsed, motion, look.smooth, response):
         return Defects(holds=True, findings=())
-    findings = _findings(chosen.choice, problem, chosen.noise, equation, own, response)
+    findings = _findings(chosen.choice, problem, chosen.noise, equation, look.own, response)
     return Defects(holds=False, findings=tuple(findings))
 
 
@@ -220,15 +242,16 @@ def _problem(rows: FloatArray, defect: FloatArray, whole: int, response: Respons
     )
     onto = np.concatenate([rows.T @ defect, response.rows.T @ defect])
     left = np.concatenate([rows.T @ response.measured, response.onto])
+    diagonal = gram.diagonal()
     # Squares that leave the range of floats say nothing of a column.
-    beyond = ~(np.isfinite(np.diag(gram)) & np.isfinite(onto) & np.isfinite(left))
-    if beyond.any():
-        gram[beyond, :] = gram[:, beyond] = 0.0
-        onto[beyond] = left[beyond] = 0.0
-    sizes = np.maximum(np.diag(gram), 1e-300)
+    known = np.isfinite(diagonal) & np.isfinite(onto) & np.isfinite(left)
+    if not known.all():
+        gram[~known, :] = gram[:, ~known] = 0.0
+        onto[~known] = left[~known] = 0.0
+    sizes = np.maximum(diagonal, 1e-300)
     before = float(defect @ defect)
     doubts = np.concatenate([np.zeros(whole), np.full(own - whole, _PART), _MISSING + response.doubts])
-    cosines = gram[:own, own:] ** 2 / np.outer(sizes[:own], sizes[own:])
+    cosines = gram[:own, own:] ** 2 / np.multiply.outer(sizes[:own], sizes[own:])
     # What cannot be told from a term of the law's own is that term.
     doubts[own:][(cosines > _SAME**2).any(axis=0)] = math.inf
     doubts[(sizes < 1e-18 * before) | (sizes <= 1e-300)] = math.inf

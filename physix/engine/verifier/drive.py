@@ -19,6 +19,7 @@ _BETTER = 0.5  # of what the best other choice leaves: a drive is blamed only if
 _CYCLES = (0.75, 24.0)  # periods within the data, least and most
 _PER_CYCLE = 4  # frequencies of the grid
 _REFINEMENTS = 4
+_ABOUT = np.linspace(-0.5, 0.5, 5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,8 @@ def find_drive(
     """
     t = motion.columns["t"]
     before = float(defect @ defect)
-    grid = _grid(Same(response, motion))
+    same = Same(response, motion)
+    grid = _grid(same)
     if not len(grid.frequencies):
         return None
     gains = grid.waves.gains(defect)
@@ -56,9 +58,8 @@ def find_drive(
         return None
     frequency, width = float(grid.frequencies[best]), grid.width
     for _ in range(_REFINEMENTS):
-        near = frequency + width * np.linspace(-0.5, 0.5, 5)
-        near_gains = _Waves.of(response.waves(t, near)).gains(defect)
-        frequency, width = float(near[int(np.argmax(near_gains))]), width / 2.0
+        near = _near(same, frequency, width)
+        frequency, width = float(near.frequencies[int(np.argmax(near.waves.gains(defect)))]), width / 2.0
     rows = response.waves(t, np.array([frequency]))
     (a, b), *_ = np.linalg.lstsq(rows, defect, rcond=None)
     rest = defect - rows @ np.array([a, b])
@@ -124,3 +125,13 @@ def _grid(same: Same) -> _Grid:
     # Six samples a period at least: a faster drive would not be one but noise.
     frequencies = frequencies[frequencies < math.pi / 3.0 / float(np.median(motion.steps[0]))]
     return _Grid(frequencies, cycle / _PER_CYCLE, _Waves.of(response.waves(t, frequencies)))
+
+
+@lru_cache(maxsize=256)
+def _near(same: Same, frequency: float, width: float) -> _Grid:
+    """Return the frequencies about one; wrong laws of a task that lacks a drive all look at the same."""
+    response, motion = same.values
+    assert isinstance(response, Response)  # noqa: S101  # for the type checker
+    assert isinstance(motion, Motion)  # noqa: S101
+    frequencies = frequency + width * _ABOUT
+    return _Grid(frequencies, width / 2.0, _Waves.of(response.waves(motion.columns["t"], frequencies)))
