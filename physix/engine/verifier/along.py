@@ -16,7 +16,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.random import PCG64, Generator
 from numpy.typing import NDArray
-from scipy.linalg import LinAlgError, cholesky, solve_triangular, solveh_banded
+from scipy.linalg import cholesky, solve_triangular
+from scipy.linalg.lapack import dpbsv
 
 from physix.engine.floats import FloatArray
 from physix.engine.systems.targets import targets
@@ -50,7 +51,7 @@ class _Part:
     """How one trajectory's integrals become rows of variance 1."""
 
     cut: slice
-    steps: FloatArray
+    quadrature: _Quadrature
     twice: bool  # the response is the position, as the rate itself was not measured
     blocks: NDArray[np.intp] | None  # first sample of each block, None: every sample is a row
     kept: NDArray[np.intp] | None  # samples whose response was measured, None: all
@@ -61,8 +62,8 @@ class _Part:
         return self.weigh(self.integral(values[self.cut]))
 
     def integral(self, values: FloatArray) -> FloatArray:
-        once = running_integral(self.steps, values)
-        return running_integral(self.steps, once) if self.twice else once
+        once = self.quadrature.running(values)
+        return self.quadrature.running(once) if self.twice else once
 
     def weigh(self, samples: FloatArray) -> FloatArray:
         if self.kept is not None:
@@ -123,25 +124,51 @@ def _product(left: FloatArray, right: FloatArray) -> FloatArray:
     return np.concatenate([left @ right[:, i : i + width] for i in range(0, right.shape[1], width)], axis=1)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Quadrature:
+    """Integrals over samples at N times, exact for parabolas on any grid, see `running_integral`."""
+
+    steps: FloatArray  # shape (N - 1, 1)
+    pairs: FloatArray  # of neighbouring steps, summed, shape (N - 2, 1)
+    bent: FloatArray  # what half the second derivative takes off each step's trapezoid, shape (N - 1, 1)
+
+    @classmethod
+    def over(cls, steps: FloatArray) -> _Quadrature:
+        h = steps[:, None]
+        # Each step lies in two parabolas, the first and the last in one.
+        bent = h**3 / 12.0
+        bent[:1], bent[-1:] = h[:1] ** 3 / 6.0, h[-1:] ** 3 / 6.0
+        return cls(h, h[1:] + h[:-1], bent)
+
+    def running(self, values: FloatArray) -> FloatArray:
+        """Return the integral from the first sample to each, shape (N, K), of values (N, K)."""
+        running = np.empty_like(values)
+        running[0] = 0.0
+        if len(values) < 2:
+            return running
+        area = values[1:] + values[:-1]
+        area *= self.steps
+        area /= 2.0
+        if len(values) > 2:
+            slopes = values[1:] - values[:-1]
+            slopes /= self.steps
+            bends = slopes[1:] - slopes[:-1]
+            bends /= self.pairs  # half the second derivative
+            area[0] -= self.bent[0] * bends[0]
+            area[-1] -= self.bent[-1] * bends[-1]
+            both = bends[1:] + bends[:-1]
+            both *= self.bent[1:-1]
+            area[1:-1] -= both
+        area.cumsum(axis=0, out=running[1:])
+        return running
+
+
 def running_integral(steps: FloatArray, values: FloatArray) -> FloatArray:
     """Return the integral from the first sample to each, shape (N, K), of values (N, K) at N times.
 
     Exact for parabolas, on any grid: the trapezoid less the bend that the neighbours show.
     """
-    running = np.zeros_like(values)
-    if len(values) < 2:
-        return running
-    h = steps[:, None]
-    area = h * (values[1:] + values[:-1]) / 2.0
-    if len(values) > 2:
-        slopes = (values[1:] - values[:-1]) / h
-        bends = (slopes[1:] - slopes[:-1]) / (h[1:] + h[:-1])  # half the second derivative
-        # Each step lies in two parabolas, the first and the last in one.
-        area[0] -= h[0] ** 3 / 6.0 * bends[0]
-        area[-1] -= h[-1] ** 3 / 6.0 * bends[-1]
-        area[1:-1] -= h[1:-1] ** 3 / 12.0 * (bends[1:] + bends[:-1])
-    np.cumsum(area, axis=0, out=running[1:])
-    return running
+    return _Quadrature.over(steps).running(values)
 
 
 def motion_of(task: Task) -> Motion:
@@ -199,19 +226,17 @@ def _smoothed(samples: Samples, prepared: Prepared) -> tuple[FloatArray, FloatAr
         return states, states
     allowed = 1.2 * np.mean(np.maximum(samples.sigma, floor_of(prepared)) ** 2, axis=0)
     bands = _roughness(t)
-    frequencies = (2.0 * np.sin(np.pi * np.arange(n) / (2.0 * n))) ** (2 * _ORDER)
     best = np.full(states.shape[1], np.inf)
     chosen = calm = states
     smooths: list[FloatArray] = [states] * _UNDER
-    for weight in 10.0 ** np.arange(-3.0, 9.0):
-        freedom = float((1.0 / (1.0 + weight * frequencies)).sum())
+    for weight, freedom in _freedoms(n):
         system = weight * bands
         system[-1] += 1.0
-        try:
-            smooths.append(solveh_banded(system, states, overwrite_ab=True, check_finite=False))
-        except LinAlgError:
+        _, smooth, info = dpbsv(system, states, overwrite_ab=True)
+        if info > 0:
             break  # where samples nearly coincide, rounding drowns what more weight would smooth
-        left = ((states - smooths[-1]) ** 2).mean(axis=0)
+        smooths.append(smooth)
+        left = ((states - smooth) ** 2).sum(axis=0) / n
         score = left / (1.0 - freedom / n) ** 2
         # Where there is no noise to speak of, what is smoothed away is the motion.
         better = noisy & (score < best) & (left <= allowed)
@@ -219,6 +244,16 @@ def _smoothed(samples: Samples, prepared: Prepared) -> tuple[FloatArray, FloatAr
         chosen = np.where(better, smooths[-1 - _UNDER], chosen)
         calm = np.where(better, smooths[-1], calm)
     return chosen, calm
+
+
+@lru_cache(maxsize=64)
+def _freedoms(n: int) -> tuple[tuple[float, float], ...]:
+    """Return the weights of smoothness that are tried, and how many numbers n samples then come to."""
+    frequencies = (2.0 * np.sin(np.pi * np.arange(n) / (2.0 * n))) ** (2 * _ORDER)
+    return tuple(
+        (weight, float((1.0 / (1.0 + weight * frequencies)).sum()))
+        for weight in (10.0 ** np.arange(-3.0, 9.0)).tolist()
+    )
 
 
 def _roughness(t: FloatArray) -> FloatArray:
@@ -252,7 +287,8 @@ def _response(same: Same, variable: str) -> Response:
     with np.errstate(all="ignore"):
         library = tuple(candidates(driven, task.variables, task.inputs, motion.columns))
         driven_values = motion.columns[driven]
-        parts = _parts(prepared, motion, driven, index, twice=twice)
+        rate_noise = _rate_noise(prepared, motion, driven)
+        parts = _parts(prepared, motion, rate_noise, index, twice=twice)
         observed = [
             part.weigh(samples.states[:, [index]])[:, 0]
             for part, samples in zip(parts, prepared.shown, strict=True)
@@ -273,15 +309,17 @@ def _response(same: Same, variable: str) -> Response:
             gram=_product(rows.T.copy(), rows),
             onto=rows.T @ left,
             energy=float(left @ left),
-            rate_noise=_rate_noise(prepared, motion, driven),
+            rate_noise=rate_noise,
             blur=_BLUR * _relative_noise(prepared) ** 2,
             doubts=np.array([c.doubt for c in library]),
         )
 
 
-def _parts(prepared: Prepared, motion: Motion, driven: str, index: int, *, twice: bool) -> tuple[_Part, ...]:
+def _parts(
+    prepared: Prepared, motion: Motion, rate_noise: FloatArray, index: int, *, twice: bool
+) -> tuple[_Part, ...]:
     scale = float(prepared.scale[index])
-    noise = _rate_noise(prepared, motion, driven) / scale
+    noise = rate_noise / scale
     rows = max(_LEAST_ROWS, _ROWS // len(motion.cuts))
     parts = []
     for cut, steps, samples in zip(motion.cuts, motion.steps, prepared.shown, strict=True):
@@ -292,7 +330,7 @@ def _parts(prepared: Prepared, motion: Motion, driven: str, index: int, *, twice
         if len(at) > rows:
             blocks = np.unique(np.linspace(0, len(at), rows, endpoint=False).astype(np.intp))
         whiten = _whitening(steps, sigma, noise[cut], at, blocks, twice=twice) / scale
-        parts.append(_Part(cut, steps, twice, blocks, kept, whiten))
+        parts.append(_Part(cut, _Quadrature.over(steps), twice, blocks, kept, whiten))
     return tuple(parts)
 
 
@@ -382,20 +420,23 @@ def _innovations(variance: FloatArray, walked: FloatArray) -> FloatArray:
     Source: A. C. Harvey, "Forecasting, structural time series models and the Kalman filter" (1989), the
     local level model.
     """
-    rows = len(variance)
-    whiten = np.zeros((rows - 1, rows))
-    expected = np.zeros(rows)
-    expected[0] = 1.0
+    totals, gains = [], [1.0]
     known = float(variance[0])
-    for i, (noise, step) in enumerate(zip(variance[1:].tolist(), walked[1:].tolist(), strict=True), start=1):
+    for noise, step in zip(variance[1:].tolist(), walked[1:].tolist(), strict=True):
         known += step
         total = known + noise
-        whiten[i - 1] = expected / -math.sqrt(total)
-        whiten[i - 1, i] = 1.0 / math.sqrt(total)
         gain = known / total
-        expected *= 1.0 - gain
-        expected[i] = gain
         known *= 1.0 - gain
+        totals.append(total)
+        gains.append(gain)
+    # What is expected of a sample: of each earlier one its gain, and what all after that left of it.
+    rows = len(variance)
+    left = np.where(np.tri(rows, k=-1, dtype=bool), 1.0 - np.array(gains)[:, None], 1.0)
+    np.fill_diagonal(left, gains)
+    expected = np.tril(np.multiply.accumulate(left, axis=0))[:-1]
+    scales = np.sqrt(totals)
+    whiten: FloatArray = expected / -scales[:, None]
+    whiten[np.arange(rows - 1), np.arange(1, rows)] = 1.0 / scales
     return whiten
 
 

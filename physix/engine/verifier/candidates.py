@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from functools import lru_cache
+from itertools import combinations, islice, permutations
 
 import numpy as np
 
@@ -41,14 +42,18 @@ def candidates(
         inputs: what drives the motion from outside.
         columns: values of every variable, input and `t` along the data, shape (N,).
     """
+    terms = _terms(driven, variables, inputs, columns)
     seen: set[str] = set()
-    for term, names, values, doubt in _terms(driven, variables, inputs, columns):
-        if term in seen or not np.isfinite(values).all():
-            continue
-        seen.add(term)
-        yield Candidate(term, frozenset(names), values, doubt)
-        if len(seen) == MAX_CANDIDATES:
-            return
+    # By the batch: of many variables there are far more terms than are asked for.
+    while batch := list(islice(terms, MAX_CANDIDATES)):
+        finite = np.isfinite(np.array([values for _, _, values, _ in batch])).all(axis=1).tolist()
+        for (term, names, values, doubt), defined in zip(batch, finite, strict=True):
+            if term in seen or not defined:
+                continue
+            seen.add(term)
+            yield Candidate(term, frozenset(names), values, doubt)
+            if len(seen) == MAX_CANDIDATES:
+                return
 
 
 _Term = tuple[str, tuple[str, ...], FloatArray, float]
@@ -109,7 +114,26 @@ def _central(positions: Sequence[str], c: dict[str, FloatArray]) -> Iterator[_Te
 
 
 def _powers(variables: Sequence[StateVariable], c: dict[str, FloatArray]) -> Iterator[_Term]:
-    """Yield monomials up to the third degree.
+    squares = {v.name: c[v.name] ** 2 for v in variables}
+    for form in _monomials(tuple(variables)):
+        first, *others = form.factors
+        values = {1: c, 2: squares}[form.power][first] if form.power < 3 else c[first] ** 3
+        for other in others:
+            values = values * c[other]
+        yield form.text, form.factors, values, form.doubt
+
+
+@dataclass(frozen=True, slots=True)
+class _Monomial:
+    text: str
+    factors: tuple[str, ...]
+    power: int  # of the first factor
+    doubt: float
+
+
+@lru_cache(maxsize=256)
+def _monomials(variables: tuple[StateVariable, ...]) -> tuple[_Monomial, ...]:
+    """Return the monomials of the second and third degree.
 
     Forces that mix the place along one axis with the velocity along another are rare: in doubt, none.
     """
@@ -117,22 +141,20 @@ def _powers(variables: Sequence[StateVariable], c: dict[str, FloatArray]) -> Ite
     axis = {v.name: v.rate_of or v.name for v in variables}
     rates = {v.name for v in variables if v.rate_of is not None}
 
-    def doubt(*factors: str) -> float:
+    def form(*factors: str, power: int = 1, more: float = 0.0) -> _Monomial:
         mixed = len({axis[f] for f in factors}) > 1 and bool(rates.intersection(factors))
-        return _RARE if mixed else float(len(factors) - 1)
+        text = "*".join([factors[0] if power == 1 else f"{factors[0]}**{power}", *factors[1:]])
+        degree = len(factors) + power - 1
+        return _Monomial(text, factors, power, (_RARE if mixed else float(degree - 1)) + more)
 
+    forms = []
     for i, a in enumerate(names):
-        yield f"{a}**2", (a,), c[a] ** 2, doubt(a, a)
-        for b in names[i + 1 :]:
-            yield f"{a}*{b}", (a, b), c[a] * c[b], doubt(a, b)
-    for a in names:
-        yield f"{a}**3", (a,), c[a] ** 3, doubt(a, a, a)
-    for a in names:
-        for b in names:
-            if a != b:
-                yield f"{a}**2*{b}", (a, b), c[a] ** 2 * c[b], doubt(a, a, b)
-    for x, y, z in combinations(names, 3):
-        yield f"{x}*{y}*{z}", (x, y, z), c[x] * c[y] * c[z], doubt(x, y, z) + 1.0
+        forms.append(form(a, power=2))
+        forms += [form(a, b) for b in names[i + 1 :]]
+    forms += [form(a, power=3) for a in names]
+    forms += [form(a, b, power=2) for a, b in permutations(names, 2)]
+    forms += [form(x, y, z, more=1.0) for x, y, z in combinations(names, 3)]
+    return tuple(forms)
 
 
 def _others(names: Sequence[str], c: dict[str, FloatArray]) -> Iterator[_Term]:
