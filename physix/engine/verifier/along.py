@@ -293,7 +293,7 @@ def _response(same: Same, variable: str) -> Response:
             part.weigh(samples.states[:, [index]])[:, 0]
             for part, samples in zip(parts, prepared.shown, strict=True)
         ]
-        values = np.column_stack([c.values for c in library])
+        values = np.ascontiguousarray(np.array([c.values for c in library]).T)
         rows = np.concatenate([part.rows(values) for part in parts])
         left = np.concatenate(observed)
         return Response(

@@ -18,7 +18,7 @@ from physix.engine.floats import FloatArray
 from physix.engine.systems.task import InputVariable, StateVariable, Task, Truth
 from physix.engine.verifier.arrays import Values, evaluate_arrays, names_in, with_free_literals
 from physix.engine.verifier.grammar import parse
-from physix.engine.verifier.prepared import Same
+from physix.engine.verifier.prepared import Same, states_of
 from physix.engine.verifier.separable import Problem, best_starts
 from physix.engine.verifier.tree import Equation, ParsedHypothesis
 from physix.engine.verifier.types import Correctness, Recovery
@@ -146,7 +146,7 @@ def _wide_points(task: Task, truth: Truth) -> dict[str, FloatArray]:
     The box of the shown and hidden motions grows by 1.25 about its centre; times and inputs stay within
     those shown.
     """
-    states = np.concatenate([np.asarray(x.states) for x in (*task.shown, *truth.hidden)])
+    states = np.concatenate([states_of(x) for x in (*task.shown, *truth.hidden)])
     times = np.concatenate([np.asarray(x.t) for x in task.shown])
     columns = {variable.name: states[:, i] for i, variable in enumerate(task.variables)}
     columns["t"] = times

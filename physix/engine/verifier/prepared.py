@@ -118,11 +118,11 @@ def _prepare(same: Same) -> Prepared:
     weight = np.concatenate([samples.weight for samples in shown])
     scored = np.array([not variable.estimated for variable in task.variables])
     observed = _observed(task.shown, pooled)
-    total, size = _total(observed), np.nanmax(np.abs(observed), axis=0)
+    total, size = _total(observed), _largest(observed)
     spread = np.sqrt(total / np.isfinite(observed).sum(axis=0))
     still = spread <= STILL * size
     scale = _scale(spread, size)
-    rms_sigma = np.sqrt(np.mean(sigma**2, axis=0))
+    rms_sigma = np.sqrt((sigma**2).mean(axis=0))
     quiet = still | (spread**2 <= QUIET * rms_sigma**2)
     return Prepared(
         shown=shown,
@@ -156,22 +156,25 @@ def _prepare_hidden(same: Same) -> tuple[Hidden, ...]:
     parts = tuple(_samples(task, trajectory, level) for trajectory in truth.hidden)
     variance, size = _of_record(task, truth)
     scale = _scale(np.sqrt(variance), size)
-    return tuple(
-        Hidden(
+
+    def hidden(samples: Samples) -> Hidden:
+        counted = samples.weight.sum(axis=0)
+        noise = (samples.sigma**2).mean(axis=0)
+        return Hidden(
             samples=samples,
             variance=variance,
-            total=samples.weight.sum(axis=0) * variance,
-            counts=samples.weight.sum(axis=0) > 0.0,
+            total=counted * variance,
+            counts=counted > 0.0,
             complete=bool(samples.weight.all()),
-            quiet=(variance <= (STILL * size) ** 2) | (variance <= QUIET * np.mean(samples.sigma**2, axis=0)),
+            quiet=(variance <= (STILL * size) ** 2) | (variance <= QUIET * noise),
             size=size,
             scale=scale,
             early=_early((samples,), scale),
             noisy=noisy,
             budget=_budget(samples),
         )
-        for samples in parts
-    )
+
+    return tuple(map(hidden, parts))
 
 
 def _of_record(task: Task, truth: Truth) -> tuple[FloatArray, FloatArray]:
@@ -181,10 +184,10 @@ def _of_record(task: Task, truth: Truth) -> tuple[FloatArray, FloatArray]:
     varies, and any R² would be a division by zero. Motions from other starts vary about their own means.
     """
     motions = whole_record(task, truth)
-    columns = [_observed((motion,), np.array(motion.states)) for motion in motions]
+    columns = [_observed((motion,), states_of(motion)) for motion in motions]
     samples = sum(np.isfinite(column).sum(axis=0) for column in columns)
     variance = sum(_total(column) for column in columns) / np.maximum(samples, 1)
-    return variance, np.nanmax(np.abs(np.concatenate(columns)), axis=0)
+    return variance, _largest(np.concatenate(columns))
 
 
 def _share(shares: FloatArray, moving: BoolArray) -> float:
@@ -195,14 +198,14 @@ def _noise_of(task: Task) -> tuple[Noise, ...]:
     """Return the noise of each variable: as the task gives it, else its share of the spread."""
     if task.noises:
         return task.noises
-    pooled = np.concatenate([np.array(trajectory.states) for trajectory in task.shown])
+    pooled = np.concatenate([states_of(trajectory) for trajectory in task.shown])
     observed = _observed(task.shown, pooled)
     spread = np.sqrt(_total(observed) / np.isfinite(observed).sum(axis=0))
     return tuple(Noise(absolute=task.noise * one) for one in spread.tolist())
 
 
 def _samples(task: Task, trajectory: Trajectory, noises: Sequence[Noise]) -> Samples:
-    states = np.array(trajectory.states)
+    states = states_of(trajectory)
     weight = np.ones(states.shape)
     for row, column in trajectory.missing:
         weight[row, column] = 0.0
@@ -218,6 +221,20 @@ def _samples(task: Task, trajectory: Trajectory, noises: Sequence[Noise]) -> Sam
         weight=weight,
         inputs=interpolation(t, trajectory.inputs) if trajectory.inputs else None,
     )
+
+
+def states_of(trajectory: Trajectory) -> FloatArray:
+    """Return the states, shape (T, D), not to be written to; the same trajectory object is read once."""
+    return _states_of(Same(trajectory))
+
+
+@lru_cache(maxsize=1024)
+def _states_of(same: Same) -> FloatArray:
+    (trajectory,) = same.values
+    assert isinstance(trajectory, Trajectory)  # noqa: S101  # for the type checker
+    states = np.array(trajectory.states)
+    states.flags.writeable = False
+    return states
 
 
 def interpolation(t: FloatArray, inputs: Sequence[Sequence[float]]) -> Inputs:
@@ -261,6 +278,12 @@ def _total(observed: FloatArray) -> FloatArray:
     return rest
 
 
+def _largest(observed: FloatArray) -> FloatArray:
+    """Return the largest magnitude of each variable, shape (D,), NaN where a sample is missing left out."""
+    size: FloatArray = np.abs(observed).max(axis=0)
+    return np.nanmax(np.abs(observed), axis=0) if np.isnan(size).any() else size
+
+
 def _scale(spread: FloatArray, size: FloatArray) -> FloatArray:
     return np.where(spread <= STILL * size, np.where(size > 0.0, size, 1.0), spread)
 
@@ -286,6 +309,8 @@ def _budget(samples: Samples) -> int:
 
     A period at the solver's default tolerance takes about 80; of a motion with sharp corners more.
     """
-    centred = samples.states - np.median(samples.states, axis=0)
-    crossings = int((np.diff(np.signbit(centred), axis=0) != 0).sum(axis=0).max(initial=0))
+    ordered, half = np.sort(samples.states, axis=0), len(samples.t) // 2
+    median = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2.0
+    below = np.signbit(samples.states - median)
+    crossings = int((below[1:] != below[:-1]).sum(axis=0).max(initial=0))
     return _PER_ROW * len(samples.t) + _PER_PERIOD * crossings // 2
