@@ -219,9 +219,9 @@ MUTANTS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "constants are fitted though the rules say they are declared",
-        "physix/engine/verifier/verify.py",
-        'fit_nulls=config.constants == "fitted"',
-        "fit_nulls=True",
+        "physix/engine/verifier/reading.py",
+        'config.constants == "fitted")',
+        "True)",
         ("tests/engine/verifier/test_fit.py::test_nothing_is_fitted_unless_the_rules_say_so",),
     ),
     Mutant(

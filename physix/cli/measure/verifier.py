@@ -27,9 +27,10 @@ from physix.cli.tables import lines
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier import check_units, correctness, parse, verify
-from physix.engine.verifier.compile import forget_compiled, program
+from physix.engine.verifier.compile import program
 from physix.engine.verifier.mismatch import find_mismatch
 from physix.engine.verifier.prepared import prepare
+from physix.engine.verifier.reading import forget_read
 from physix.engine.verifier.score import fit_variables
 from physix.engine.verifier.simulate import run_program
 from physix.engine.verifier.tree import ParsedHypothesis, show
@@ -149,7 +150,7 @@ def _measure(system_id: str, repeats: int) -> list[list[_Spent]]:
             for _ in range(math.ceil(repeats / _ROUNDS)):
                 text = next(asked)
                 if forget:
-                    forget_compiled()
+                    forget_read()
                 began, busy = time.perf_counter(), time.thread_time()
                 one(text)
                 busy, wall = time.thread_time() - busy, time.perf_counter() - began

@@ -9,7 +9,6 @@ sides are divided by it, so that what is left over has variance 1 a row, and chi
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import lru_cache
 

@@ -177,15 +177,16 @@ def precision(problem: Problem, choice: Choice) -> FloatArray:
 def _inverse(problem: Problem, columns: Sequence[int], ridge: float) -> FloatArray:
     """Return the inverse of the products of a few columns, which a ridge keeps from being singular."""
     scale = 1.0 / np.sqrt(problem.sizes[columns])
-    units = np.multiply.outer(scale, scale)
-    normal = problem.gram[columns][:, columns] * units
+    units: FloatArray = np.multiply.outer(scale, scale)
+    normal: FloatArray = problem.gram[columns][:, columns] * units
     inverse: FloatArray = np.linalg.inv(normal + _ridge(len(columns), ridge)) * units
     return inverse
 
 
 @lru_cache(maxsize=64)
 def _ridge(columns: int, size: float) -> FloatArray:
-    return size * np.eye(columns)
+    ridge: FloatArray = size * np.eye(columns)
+    return ridge
 
 
 def explained(degrees: int) -> float:

@@ -82,7 +82,6 @@ def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
     """Return the changes that explain what the noise does not, the largest first."""
     motion = motion_of(task)
     with np.errstate(all="ignore"):
-
         looks = {
             equation: _look(equation, parsed, motion, response_of(task, equation.variable))
             for equation in parsed.equations

@@ -86,7 +86,8 @@ def _name(name: str) -> str:
     return f"{head}_{{{below}}}" if below else head
 
 
-def _number(value: float) -> str:
+def number_latex(value: float) -> str:
+    """Typeset a number, in powers of ten where its text is."""
     mantissa, _, exponent = number_text(value).partition("e")
     return rf"{mantissa} \times 10^{{{int(exponent)}}}" if exponent else mantissa
 
@@ -94,7 +95,7 @@ def _number(value: float) -> str:
 def _show(node: Node, symbols: dict[str, str], known: dict[int, str]) -> str:
     """Typeset a node; `known` keeps what its composite nodes became, by identity, while the tree lives."""
     if isinstance(node, Number):
-        return _number(node.value)
+        return number_latex(node.value)
     if isinstance(node, Name):
         name = node.name
         if name == "pi":

@@ -14,6 +14,7 @@ from physix.engine.verifier.correctness import true_law
 from physix.engine.verifier.fit import fit_free_params
 from physix.engine.verifier.grammar import parse
 from physix.engine.verifier.prepared import prepare
+from physix.engine.verifier.reading import report
 from physix.engine.verifier.score import fit_variables, match_of, reward_of
 from physix.engine.verifier.simulate import integrate_program, run_program
 from physix.engine.verifier.tree import ParsedHypothesis
@@ -26,7 +27,7 @@ from physix.engine.verifier.types import (
     VerifierConfig,
 )
 from physix.engine.verifier.units import check_units
-from physix.engine.verifier.verify import preview, report
+from physix.engine.verifier.verify import preview
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -80,8 +80,24 @@ class _InconsistentError(Exception):
     """Two dimensions that must be equal cannot be; carries the sentence."""
 
 
+def shortened(text: str) -> str:
+    """Return an expression as sentences about units show it."""
+    return text if len(text) <= 32 else text[:29] + "..."
+
+
+def _short(node: Node) -> str:
+    return shortened(show(node))
+
+
+Shown = Callable[[Node], str]
+
+
 def check_units(
-    parsed: ParsedHypothesis, time_unit: str | None, compiled: Program | None = None
+    parsed: ParsedHypothesis,
+    time_unit: str | None,
+    compiled: Program | None = None,
+    *,
+    shown: Shown = _short,
 ) -> UnitsReport:
     """Return whether the equations are dimensionally consistent, solving for the units of params.
 
@@ -93,15 +109,16 @@ def check_units(
         time_unit: of the task; None: it has no units.
         compiled: what `program` makes of the law, where that is at hand: laws that differ only in numbers
             which have no say in units are then checked once.
+        shown: how the message shows an expression.
     """
     if time_unit is None or None in _column_units(parsed).values():
         return UnitsReport("undeclared", "The data declares no units, so none were checked.", {})
     key = None if compiled is None else _alike(parsed, time_unit, compiled)
-    known = _check(parsed, time_unit) if key is None else _checked(_Alike(key, parsed, time_unit))
+    known = _check(parsed, time_unit, shown) if key is None else _checked(_Alike(key, parsed, time_unit))
     if known.verdict == "ok":
         return replace(known, param_units={**known.param_units})
     # The sentence shows this law's own numbers.
-    problem = known.message if key is None else _settled(parsed, time_unit, free_literals=False)[1]
+    problem = known.message if key is None else _settled(parsed, time_unit, shown, free_literals=False)[1]
     if known.verdict == "literals":
         message = f"Consistent only if a number carries a unit: {problem}."
         return UnitsReport("literals", message, {**known.param_units})
@@ -125,7 +142,12 @@ class _Alike:
 
 @lru_cache(maxsize=2048)
 def _checked(law: _Alike) -> UnitsReport:
-    return _check(law.parsed, law.time_unit)
+    return _check(law.parsed, law.time_unit, _short)
+
+
+def counts_numbers(compiled: Program) -> bool:
+    """Tell whether units may depend on the values of numbers: exponents do not count, which shape a law."""
+    return compiled.named_exponents or any("_log" in one for one in compiled.derivatives)
 
 
 def _alike(parsed: ParsedHypothesis, time_unit: str | None, compiled: Program) -> tuple[object, ...] | None:
@@ -133,7 +155,7 @@ def _alike(parsed: ParsedHypothesis, time_unit: str | None, compiled: Program) -
 
     Exponents do, and so do counts of logarithms. Of other numbers units only see whether they are zero.
     """
-    if compiled.named_exponents or any("_log" in one for one in compiled.derivatives):
+    if counts_numbers(compiled):
         return None
     plain = {*compiled.literals, *compiled.params.values()}
     numbers = tuple(value == 0.0 if at in plain else value for at, value in enumerate(compiled.constants))
@@ -142,20 +164,20 @@ def _alike(parsed: ParsedHypothesis, time_unit: str | None, compiled: Program) -
     return (compiled.derivatives, numbers, names, columns, time_unit)
 
 
-def _check(parsed: ParsedHypothesis, time_unit: str) -> UnitsReport:
+def _check(parsed: ParsedHypothesis, time_unit: str, shown: Shown) -> UnitsReport:
     """Return the report, with what the first problem is for a message."""
-    units, problem = _settled(parsed, time_unit, free_literals=False)
+    units, problem = _settled(parsed, time_unit, shown, free_literals=False)
     if units is not None:
         return UnitsReport("ok", CONSISTENT, units)
-    units, _ = _settled(parsed, time_unit, free_literals=True)
+    units, _ = _settled(parsed, time_unit, shown, free_literals=True)
     return UnitsReport("inconsistent" if units is None else "literals", problem, units or {})
 
 
 def _settled(
-    parsed: ParsedHypothesis, time_unit: str, *, free_literals: bool
+    parsed: ParsedHypothesis, time_unit: str, shown: Shown, *, free_literals: bool
 ) -> tuple[dict[str, str] | None, str]:
     """Return the units of params, and None with the problem where there are none."""
-    solver = _Solver(parsed, time_unit, free_literals=free_literals)
+    solver = _Solver(parsed, time_unit, shown, free_literals=free_literals)
     try:
         for equation in parsed.equations:
             solver.equate_sides(equation.variable, equation.order, equation.target, equation.expression)
@@ -270,7 +292,10 @@ class _Dimension(NamedTuple):
 
 
 class _Solver:
-    def __init__(self, parsed: ParsedHypothesis, time_unit: str, *, free_literals: bool) -> None:
+    def __init__(
+        self, parsed: ParsedHypothesis, time_unit: str, shown: Shown, *, free_literals: bool
+    ) -> None:
+        self._shown = shown
         self._time = parse_unit(time_unit)
         units = _column_units(parsed)
         self._columns = {name: parse_unit(unit or "") for name, unit in units.items()}
@@ -284,7 +309,7 @@ class _Solver:
     def equate_sides(self, variable: str, order: int, target: str, expression: Node) -> None:
         left = _times(self._columns[variable], self._time, -order)
         right = self._plain(expression)
-        self._equate(left, right, lambda a, b: f"{target} is {a}, but {_short(expression)} is {b}")
+        self._equate(left, right, lambda a, b: f"{target} is {a}, but {self._shown(expression)} is {b}")
 
     def units_of(self, params: Mapping[str, float]) -> dict[str, str]:
         resolved = {name: self._resolve({_UNKNOWN + name: 1}) for name in params}
@@ -299,7 +324,9 @@ class _Solver:
     def _settled(self, node: Node, found: _Dimension) -> Exponents:
         if found.inside:
             self._equate(
-                found.inside, _ONE, lambda a, _: f"{_short(node)} holds the logarithm of something in {a}"
+                found.inside,
+                _ONE,
+                lambda a, _: f"{self._shown(node)} holds the logarithm of something in {a}",
             )
         return found.unit
 
@@ -319,7 +346,7 @@ class _Solver:
         self._equate(
             unit,
             self._plain(right),
-            lambda a, b: f"{function} compares {_short(left)} ({a}) with {_short(right)} ({b})",
+            lambda a, b: f"{function} compares {self._shown(left)} ({a}) with {self._shown(right)} ({b})",
         )
         return _Dimension(unit)
 
@@ -334,14 +361,17 @@ class _Solver:
                 return _Dimension(self._power(left, right))
             case "+":
                 return self._sum(
-                    left, right, 1, lambda a, b: f"{_short(left)} ({a}) is added to {_short(right)} ({b})"
+                    left,
+                    right,
+                    1,
+                    lambda a, b: f"{self._shown(left)} ({a}) is added to {self._shown(right)} ({b})",
                 )
             case _:
                 return self._sum(
                     left,
                     right,
                     -1,
-                    lambda a, b: f"{_short(right)} ({b}) is subtracted from {_short(left)} ({a})",
+                    lambda a, b: f"{self._shown(right)} ({b}) is subtracted from {self._shown(left)} ({a})",
                 )
 
     def _sum(self, left: Node, right: Node, sign: int, sentence: Callable[[str, str], str]) -> _Dimension:
@@ -409,7 +439,9 @@ class _Solver:
 
     def _pure(self, function: str, argument: Node, unit: Exponents) -> None:
         self._equate(
-            unit, _ONE, lambda a, _: f"{function} is taken of {_short(argument)} ({a}), not of a pure number"
+            unit,
+            _ONE,
+            lambda a, _: f"{function} is taken of {self._shown(argument)} ({a}), not of a pure number",
         )
 
     def _power(self, base: Node, exponent: Node) -> Exponents:
@@ -418,7 +450,7 @@ class _Solver:
         self._equate(
             self._plain(exponent),
             _ONE,
-            lambda a, _: f"the exponent {_short(exponent)} is {a}, not a pure number",
+            lambda a, _: f"the exponent {self._shown(exponent)} is {a}, not a pure number",
         )
         if value is not None:
             return _times(_ONE, inner, value) if value else _ONE
@@ -426,7 +458,9 @@ class _Solver:
             # A constant that is still to be fitted: some unit to some power is some unit.
             return self._unknown() if self._resolve(inner) else _ONE
         self._equate(
-            inner, _ONE, lambda a, _: f"{_short(base)} ({a}) is raised to a power that is not a fixed number"
+            inner,
+            _ONE,
+            lambda a, _: f"{self._shown(base)} ({a}) is raised to a power that is not a fixed number",
         )
         return _ONE
 
@@ -509,8 +543,3 @@ def _combined(node: Binary | Extremum, a: float, b: float) -> float:
             return a / b
         case _:
             return math.pow(a, b)
-
-
-def _short(node: Node) -> str:
-    text = show(node)
-    return text if len(text) <= 32 else text[:29] + "..."

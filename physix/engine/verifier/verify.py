@@ -11,10 +11,9 @@ from physix.engine.verifier.compile import program
 from physix.engine.verifier.correctness import correctness
 from physix.engine.verifier.fit import Fit, fit_free_params
 from physix.engine.verifier.forecast import arrives
-from physix.engine.verifier.grammar import parse
-from physix.engine.verifier.latex import latex_and_terms
 from physix.engine.verifier.mismatch import find_lacking, find_mismatch
 from physix.engine.verifier.prepared import Same, prepare, prepare_hidden
+from physix.engine.verifier.reading import read
 from physix.engine.verifier.score import (
     agrees_on_shown,
     carries_over,
@@ -38,7 +37,6 @@ from physix.engine.verifier.types import (
     Verification,
     VerifierConfig,
 )
-from physix.engine.verifier.units import UnitsReport, check_units
 from physix.engine.verifier.words import describe, describe_rejection
 from physix.limits import MAX_EQUATION_CHARACTERS, MAX_PARAMS
 
@@ -96,21 +94,13 @@ def _verify(
 def _judge(
     task: Task, truth: Truth, hypothesis: Hypothesis, best_match: float, config: VerifierConfig
 ) -> Verification:
-    parsed = parse(
-        hypothesis.equation,
-        hypothesis.params,
-        task.variables,
-        inputs=task.inputs,
-        functions=config.functions,
-        fit_nulls=config.constants == "fitted",
-    )
-    if isinstance(parsed, Rejection):
-        return _not_parsed(task, truth, parsed, best_match, config)
-    compiled = program(parsed)
-    units = check_units(parsed, task.time_unit, compiled)
+    law = read(hypothesis, task, config)
+    if isinstance(law, Rejection):
+        return _not_parsed(task, truth, law, best_match, config)
+    parsed, compiled, told = law.parsed, law.program, law.told
     fit = fit_free_params(parsed, task) if parsed.free else None
     if fit is not None and fit.outcome == "failed":
-        return _not_fitted(task, truth, parsed, units, fit, best_match, config)
+        return _not_fitted(task, truth, told, fit, best_match, config)
     if fit is not None:
         parsed = replace(parsed, params=parsed.params | fit.values)
         compiled = program(parsed)
@@ -122,12 +112,11 @@ def _judge(
     # What cannot be simulated on the shown data earns nothing for the hidden.
     hidden = predict_all(compiled, prepared, prepare_hidden(task, truth), config) if ran else []
     generalised = generalisation(hidden) if ran else _nothing(truth)
-    told = report(parsed, units)
     reward = reward_of(
         r2=r2,
         generalised=generalised,
         operators=told.operators,
-        well_formed=units.verdict != "inconsistent",
+        well_formed=told.units != "inconsistent",
         best_match=best_match,
         config=config,
     )
@@ -178,32 +167,10 @@ def preview(task: Task, hypothesis: Hypothesis, config: VerifierConfig) -> tuple
     Never raises. Looks at the shown data's times and first states only, so it tells nothing that the
     hypothesis does not say itself.
     """
-    parsed = parse(
-        hypothesis.equation,
-        hypothesis.params,
-        task.variables,
-        inputs=task.inputs,
-        functions=config.functions,
-    )
-    if isinstance(parsed, Rejection):
-        return _rejected(parsed)
-    run = run_program(program(parsed), task, config, fit_starts=False)
-    return report(parsed, check_units(parsed, task.time_unit)), run.recorded({}, 0)
-
-
-def report(parsed: ParsedHypothesis, units: UnitsReport) -> ParseReport:
-    """Return what a page or an agent may want to know of a hypothesis that parsed."""
-    typeset, terms = latex_and_terms(parsed)
-    return ParseReport(
-        rejection=None,
-        canonical=parsed.canonical,
-        latex=typeset,
-        terms=terms,
-        operators=parsed.operators,
-        units=units.verdict,
-        units_message=units.message,
-        param_units=units.param_units,
-    )
+    law = read(hypothesis, task, replace(config, constants="declared"))
+    if isinstance(law, Rejection):
+        return _rejected(law)
+    return law.told, run_program(law.program, task, config, fit_starts=False).recorded({}, 0)
 
 
 def _not_parsed(
@@ -224,8 +191,7 @@ def _not_parsed(
 def _not_fitted(
     task: Task,
     truth: Truth,
-    parsed: ParsedHypothesis,
-    units: UnitsReport,
+    told: ParseReport,
     fit: Fit,
     best_match: float,
     config: VerifierConfig,
@@ -243,12 +209,12 @@ def _not_fitted(
     reward = reward_of(
         r2=0.0,
         generalised=_nothing(truth),
-        operators=parsed.operators,
-        well_formed=units.verdict != "inconsistent",
+        operators=told.operators,
+        well_formed=told.units != "inconsistent",
         best_match=best_match,
         config=config,
     )
-    return _not_judged(task, truth, report(parsed, units), simulation, reward, message)
+    return _not_judged(task, truth, told, simulation, reward, message)
 
 
 def _not_judged(

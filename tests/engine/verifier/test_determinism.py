@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.verifier import verify
-from physix.engine.verifier.compile import forget_compiled
+from physix.engine.verifier.reading import forget_read
 from physix.engine.verifier.types import Hypothesis, Verification, VerifierConfig
 
 SCRIPT = """
@@ -46,7 +46,7 @@ def digest(*, forget: bool) -> str:
     for system_id in SYSTEMS:
         for hypothesis in hypotheses(system_id):
             if forget:
-                forget_compiled()
+                forget_read()
             verified = run(system_id, hypothesis)
             total.update(json.dumps(asdict(verified), sort_keys=True).encode())
     return total.hexdigest()
