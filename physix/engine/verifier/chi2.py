@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import cast
 
 import numpy as np
 
 from physix.engine.floats import FloatArray
-from physix.engine.verifier.prepared import Samples
+from physix.engine.verifier.prepared import Same, Samples
 
 _FLOOR = 5e-3  # of a variable's spread: solver, interpolation, and the last digits of a declared constant
 # The same of measured data, where a law that is nearly right must not pass for one that is.
@@ -39,15 +42,40 @@ def agrees(
         measured: the noise was estimated from the data, not known beforehand.
     """
     floor = _MEASURED_FLOOR if measured else _FLOOR
-    chi2 = np.zeros(len(scale))
-    count = np.zeros(len(scale))
+    measures = [_measure(Same(samples, scale), floor) for samples in parts]
     with np.errstate(over="ignore", invalid="ignore"):
-        for samples, off in zip(parts, residuals, strict=True):
-            chi2 += (samples.weight * (off / effective_sigma(samples.sigma, scale, floor)) ** 2).sum(axis=0)
-            count += samples.weight.sum(axis=0)
-    pairs = [(c, n) for c, n in zip(chi2.tolist(), count.tolist(), strict=True) if n]
+        squares = [one.squares(off) for one, off in zip(measures, residuals, strict=True)]
+    chi2 = map(sum, zip(*squares, strict=True))
+    count = map(sum, zip(*(one.counts for one in measures), strict=True))
+    pairs = [(c, n) for c, n in zip(chi2, count, strict=True) if n]
     together = (sum(c for c, _ in pairs), sum(n for _, n in pairs))
     return all(c <= n * _bound(n, measured=measured) for c, n in [*pairs, together] if n)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Measure:
+    """What residuals of one trajectory are held against."""
+
+    sigma: FloatArray  # shape (T, D)
+    weight: FloatArray | None  # shape (T, D); None: all of it counts
+    counts: list[float]  # samples of each variable
+
+    def squares(self, off: FloatArray) -> list[float]:
+        """Return chi² of each variable."""
+        pulls = (off / self.sigma) ** 2
+        if self.weight is not None:
+            pulls *= self.weight
+        return cast("list[float]", np.add.reduce(pulls, axis=0).tolist())
+
+
+@lru_cache(maxsize=1024)
+def _measure(same: Same, floor: float) -> _Measure:
+    samples, scale = same.values
+    assert isinstance(samples, Samples)  # noqa: S101  # for the type checker
+    assert isinstance(scale, np.ndarray)  # noqa: S101
+    weight = None if samples.weight.all() else samples.weight
+    counts = samples.weight.sum(axis=0).tolist()
+    return _Measure(effective_sigma(samples.sigma, scale, floor), weight, counts)
 
 
 def _bound(count: float, *, measured: bool) -> float:

@@ -167,7 +167,7 @@ def _field_at(equations: Sequence[Equation], points: Values, constants: Mapping[
     NaN or infinite where it is undefined.
     """
     values = {**points, **constants}
-    field = np.empty((len(np.asarray(points["t"])), len(equations)))
+    field = np.empty((np.size(points["t"]), len(equations)))
     with np.errstate(all="ignore"):
         for k, equation in enumerate(equations):
             field[:, k] = evaluate_arrays(equation.expression, values)
@@ -178,6 +178,6 @@ def _relative_error(got: FloatArray, field: _Field) -> float | None:
     if not len(got) or not np.isfinite(got).all():
         return None
     with np.errstate(over="ignore"):
-        off = np.sqrt(np.mean((got - field.expected) ** 2, axis=0)) / field.size
+        off = np.sqrt(np.add.reduce((got - field.expected) ** 2, axis=0) / len(got)) / field.size
     worst = float(off.max())
     return worst if math.isfinite(worst) else None

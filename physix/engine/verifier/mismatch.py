@@ -117,6 +117,8 @@ def _mismatch(defects: Defects, worst: Worst | None, shape: CurveShape | None) -
 
 def _bounded(finding: Finding) -> Finding:
     """Return the finding with numbers that a log can hold: squares of absurd residuals overflow."""
+    if finding.error <= _MOST and finding.size <= _MOST:
+        return finding
     return replace(finding, error=_at_most(finding.error), size=_at_most(finding.size))
 
 
@@ -165,7 +167,7 @@ class Observed:
     @cached_property
     def spread(self) -> float:
         """Its standard deviation."""
-        return float(np.std(self.values))
+        return _spread(self.values)
 
     @cached_property
     def decay(self) -> float:
@@ -234,10 +236,10 @@ def _oscillation(series: Series) -> CurveShape:
 
 def _level(series: Series) -> CurveShape:
     spread = series.observed.spread
-    offset = float(np.mean(series.residual))
-    if abs(offset) > 0.15 * spread and abs(offset) > 0.6 * float(np.std(series.residual)):
+    offset = _mean(series.residual)
+    if abs(offset) > 0.15 * spread and abs(offset) > 0.6 * _spread(series.residual):
         return CurveShape(kind="centre", value=offset)
-    amplitude = float(np.std(series.predicted)) / spread
+    amplitude = _spread(series.predicted) / spread
     if abs(amplitude - 1.0) > 0.1:
         return CurveShape(kind="amplitude", value=amplitude)
     return CurveShape(kind="phase")
@@ -249,7 +251,7 @@ def _drift(series: Series) -> CurveShape:
     if seen.bend * _bend(t, series.predicted) < -(_CLEAR_BEND**2):
         return CurveShape(kind="bend")
     predicted = _levelling(t, series.predicted)
-    late = float(series.residual[len(t) // 2 :].mean())
+    late = _mean(series.residual[len(t) // 2 :])
     if seen.levelling < 0.5 * predicted and seen.levelling < 0.4:
         return CurveShape(kind="runs on", value=late)
     if predicted < 0.5 * seen.levelling and predicted < 0.4:
@@ -257,10 +259,21 @@ def _drift(series: Series) -> CurveShape:
     return CurveShape(kind="growth", value=_slope(t, series.residual))
 
 
+def _mean(values: FloatArray) -> float:
+    """Return what `np.mean` does, bit for bit; so short a series costs less than that asks for."""
+    return float(np.add.reduce(values)) / len(values)
+
+
+def _spread(values: FloatArray) -> float:
+    """Return what `np.std` does, bit for bit."""
+    off = values - _mean(values)
+    return math.sqrt(_mean(off * off))
+
+
 def _crossings(t: FloatArray, values: FloatArray) -> FloatArray:
     """Return the times at which a series crosses its mean by more than a tenth of its spread."""
-    centred = values - values.mean()
-    threshold = 0.1 * centred.std()
+    centred = values - _mean(values)
+    threshold = 0.1 * _spread(centred)
     away = centred > threshold
     marked = (away | (centred < -threshold)).nonzero()[0]
     above = away[marked]
@@ -274,24 +287,24 @@ def _crossings(t: FloatArray, values: FloatArray) -> FloatArray:
 def _half_period(crossings: FloatArray) -> float:
     """Return half a period; whole ones are averaged where there are any, as the halves may differ."""
     if len(crossings) > 2:
-        return float(np.mean(crossings[2:] - crossings[:-2])) / 2.0
+        return _mean(crossings[2:] - crossings[:-2]) / 2.0
     return float(crossings[1] - crossings[0])
 
 
 def _decay(values: FloatArray) -> float:
     """Return the spread of the second half over that of the first."""
     half = len(values) // 2
-    first = float(np.std(values[:half]))
-    return float(np.std(values[half:])) / first if first > 0 else 1.0
+    first = _spread(values[:half])
+    return _spread(values[half:]) / first if first > 0 else 1.0
 
 
 def _bend(t: FloatArray, values: FloatArray) -> float:
     """Return how far the middle of the curve is from its chord, as a share of its spread (signed)."""
-    spread = float(np.std(values))
-    centred = t - t.mean()
+    spread = _spread(values)
+    centred = t - _mean(t)
     squares = centred * centred
     # What of t**2 neither a constant nor a slope can say; its share of the curve is the curvature.
-    square = squares - squares.mean() - centred * float((squares @ centred) / squares.sum())
+    square = squares - _mean(squares) - centred * float((squares @ centred) / squares.sum())
     curvature = float(square @ values) / float(square @ square)
     return curvature * float(t[-1]) ** 2 / 4.0 / spread if spread > 0 else 0.0
 
@@ -308,5 +321,5 @@ def _levelling(t: FloatArray, values: FloatArray) -> float:
 
 def _slope(t: FloatArray, values: FloatArray) -> float:
     """Return the slope of the least-squares line."""
-    centred = t - t.mean()
+    centred = t - _mean(t)
     return float(centred @ values) / float(centred @ centred)

@@ -10,7 +10,7 @@ import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from operator import length_hint
 
 import numpy as np
@@ -19,7 +19,7 @@ from scipy.integrate import ODEintWarning, odeint
 from physix.engine.floats import FloatArray
 from physix.engine.systems.task import Task
 from physix.engine.verifier.compile import UNDEFINED, Callback, Program, program
-from physix.engine.verifier.prepared import Hidden, Inputs, Prepared, Samples, prepare
+from physix.engine.verifier.prepared import Hidden, Inputs, Prepared, Same, Samples, prepare
 from physix.engine.verifier.start import SpentError, Start, fit_start
 from physix.engine.verifier.tree import ParsedHypothesis
 from physix.engine.verifier.types import INTEGRATED, Outcome, Prediction, Simulation, VerifierConfig
@@ -329,8 +329,17 @@ def follow(
 
 def solver_for(early: FloatArray, size: FloatArray, samples: Samples, config: VerifierConfig) -> Solver:
     """Return the solver for one trajectory, with every tolerance in the units of its variables."""
+    return _solver(Same(early, size, samples), config.rtol, config.atol)
+
+
+@lru_cache(maxsize=1024)
+def _solver(same: Same, rtol: float, atol: float) -> Solver:
+    early, size, samples = same.values
+    assert isinstance(early, np.ndarray)  # noqa: S101  # for the type checker
+    assert isinstance(size, np.ndarray)  # noqa: S101
+    assert isinstance(samples, Samples)  # noqa: S101
     limit = RUNAWAY * np.where(size > 0.0, size, 1.0)
-    return Solver(rtol=config.rtol, atol=config.atol * early, limit=limit, inputs=samples.inputs)
+    return Solver(rtol=rtol, atol=atol * early, limit=limit, inputs=samples.inputs)
 
 
 @dataclass(slots=True)
@@ -380,11 +389,10 @@ def predict_hidden(
     if prepared.measured and hidden.noisy:
         search = _Allowance(max(_SEARCH, _RUNS * allowed))
         start = _fitted_start(compiled, samples, hidden, solver, allowed, search)
-    for one in (solver.tighter(),) if start.careful else (solver, solver.tighter()):
-        states = follow(compiled, samples.t, start.state, allowed, one)
-        if states is not None:
-            return states
-    return None
+    states = None if start.careful else follow(compiled, samples.t, start.state, allowed, solver)
+    if states is None:
+        states = follow(compiled, samples.t, start.state, allowed, solver.tighter())
+    return states
 
 
 def _explain(result: Integration, allowed: int) -> str:
