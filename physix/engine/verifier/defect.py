@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -75,46 +75,34 @@ class _Own:
         return frozenset(n.name for n in walk(self.node) if isinstance(n, Name))
 
 
-_NOTHING_KNOWN = Defects(holds=False, findings=())
-
-
 def find_defects(parsed: ParsedHypothesis, task: Task) -> Defects:
     """Return the changes that explain what the noise does not, the largest first."""
     motion = motion_of(task)
     with np.errstate(all="ignore"):
-        looks = {
-            equation: _look(equation, parsed, motion, response_of(task, equation.variable))
-            for equation in parsed.equations
-        }
-
-        def judged(equation: Equation, twins: Mapping[str, float]) -> Defects:
-            look = looks[equation]
-            return _NOTHING_KNOWN if look is None else _judge(look, parsed, motion, twins)
-
-        each = {equation: judged(equation, {}) for equation in parsed.equations}
-        for equation, twins in _twins(each, parsed):
-            each[equation] = judged(equation, twins)
-    holds = all(one.holds for one in each.values())
-    found = [finding for one in each.values() for finding in one.findings]
+        looks = [_look(e, parsed, motion, response_of(task, e.variable)) for e in parsed.equations]
+        each = [Defects(holds=False, findings=()) if look is None else _judge(look, parsed) for look in looks]
+        for at, twins in _twins(each, parsed):
+            look = looks[at]
+            alike = None if look is None else _alike(look, twins)
+            if alike is not None:
+                each[at] = _judge(alike, parsed)
+    found = [finding for one in each for finding in one.findings]
     found.sort(key=lambda finding: -finding.size)
     largest = found[0].size if found else 0.0
     return Defects(
-        holds=holds,
+        holds=all(one.holds for one in each),
         findings=tuple(f for f in found if f.size > _CROSS * largest or f.target == found[0].target),
     )
 
 
-def _twins(
-    each: Mapping[Equation, Defects], parsed: ParsedHypothesis
-) -> Iterator[tuple[Equation, dict[str, float]]]:
+def _twins(each: Sequence[Defects], parsed: ParsedHypothesis) -> Iterator[tuple[int, dict[str, float]]]:
     """Yield each equation of a plane with the terms that the other one lacks, in its own axis's names."""
     axes = [(v.rate_of, v.name, v.unit) for v in parsed.variables if v.rate_of is not None]
     if len(axes) != 2 or len(parsed.variables) != 4 or axes[0][2] != axes[1][2]:
         return
     (x, vx, _), (y, vy, _) = axes
     turned = {x: y, y: x, vx: vy, vy: vx}
-    first, second = each
-    for one, other in ((first, second), (second, first)):
+    for one, other in ((0, 1), (1, 0)):
         lacking = [finding for finding in each[other].findings if finding.kind == "missing"]
         twins = {_ordered(_renamed(f.term, turned)): f.factor for f in lacking if f.term != "1"}
         if twins and each[one].findings:
@@ -136,6 +124,7 @@ class _Look:
     """One equation set against the data, and the change that explains best what is left over."""
 
     equation: Equation
+    motion: Motion
     response: Response
     own: Sequence[_Own]  # summands, and then their parts
     smooth: FloatArray  # the right-hand side along the data, shape (N,)
@@ -155,7 +144,8 @@ def _look(equation: Equation, parsed: ParsedHypothesis, motion: Motion, response
     if not np.isfinite(values).all():
         return None
     rows = response.weighted(values)
-    open_ = [at for at, term in enumerate(whole) if not term.names.isdisjoint(parsed.free)]
+    free = parsed.free
+    open_ = [at for at, term in enumerate(whole) if not term.names.isdisjoint(free)] if free else []
     if open_:
         strengths = _at_best(rows[:, : len(whole)], open_, response.measured)
         scale = np.concatenate([strengths, strengths[[at for at, _ in finer]]])
@@ -165,24 +155,28 @@ def _look(equation: Equation, parsed: ParsedHypothesis, motion: Motion, response
     if not math.isfinite(problem.before):
         return None
     smooth = values[:, : len(whole)].sum(axis=1)
-    return _Look(equation, response, own, smooth, defect, problem, choose(problem))
+    return _Look(equation, motion, response, own, smooth, defect, problem, choose(problem))
 
 
-def _judge(look: _Look, parsed: ParsedHypothesis, motion: Motion, twins: Mapping[str, float]) -> Defects:
+def _alike(look: _Look, twins: Mapping[str, float]) -> _Look | None:
+    """Return the look with the choice that treats both axes alike; None where that is the one it has."""
+    listed = ((len(look.own) + at, _ordered(one.term)) for at, one in enumerate(look.response.library))
+    chosen = favouring(look.problem, look.chosen, [(at, twins[term]) for at, term in listed if term in twins])
+    return None if chosen is look.chosen else replace(look, chosen=chosen)
+
+
+def _judge(look: _Look, parsed: ParsedHypothesis) -> Defects:
     equation, response, problem, chosen = look.equation, look.response, look.problem, look.chosen
-    if twins:
-        listed = ((len(look.own) + at, _ordered(one.term)) for at, one in enumerate(response.library))
-        chosen = favouring(problem, chosen, [(at, twins[term]) for at, term in listed if term in twins])
     left = problem.before if chosen.choice is None else chosen.choice.chi2
     if left > explained(problem.degrees) or (chosen.choice is not None and len(chosen.choice.columns) > 1):
-        drive = find_drive(look.defect, response, motion, left, chosen)
+        drive = find_drive(look.defect, response, look.motion, left, chosen)
         if drive is not None:
             return Defects(holds=False, findings=(_drive_finding(drive, equation),))
     if chosen.choice is None:
         within = problem.degrees + _SURE * math.sqrt(2.0 * problem.degrees)
         return Defects(holds=problem.before <= within, findings=())
     worth = (problem.before - chosen.choice.chi2) / (chosen.noise * chosen.choice.price)
-    if worth < _CLEAR and worth < _felt(equation, parsed, motion, look.smooth, response):
+    if worth < _CLEAR and worth < _felt(look, parsed):
         return Defects(holds=True, findings=())
     findings = _findings(chosen.choice, problem, chosen.noise, equation, look.own, response)
     return Defects(holds=False, findings=tuple(findings))
@@ -203,15 +197,13 @@ def _at_best(rows: FloatArray, open_: Sequence[int], measured: FloatArray) -> Fl
     return strengths
 
 
-def _felt(
-    equation: Equation, parsed: ParsedHypothesis, motion: Motion, smooth: FloatArray, response: Response
-) -> float:
+def _felt(look: _Look, parsed: ParsedHypothesis) -> float:
     """Return how many times more the law makes of the noise in its states than was taken for granted.
 
     What fluctuates about a slow motion may be pulled back fast: how fast, only a law can tell.
     """
-    off = evaluate_arrays(equation.expression, {**motion.shaken, **parsed.params}) - smooth
-    felt = float(np.mean((off / response.rate_noise) ** 2))
+    off = evaluate_arrays(look.equation.expression, {**look.motion.shaken, **parsed.params}) - look.smooth
+    felt = float(np.mean((off / look.response.rate_noise) ** 2))
     return max(1.0, felt) if math.isfinite(felt) else 1.0
 
 

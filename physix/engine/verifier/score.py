@@ -54,7 +54,7 @@ def _r2_and_nrmse(prepared: Prepared, predicted: FloatArray) -> tuple[FloatArray
     counted = len(off) if prepared.weight is None else prepared.weight.sum(axis=0)
     nrmse = np.sqrt(squares / counted) / prepared.spread
     r2 = 1.0 - squares / prepared.total
-    if True not in prepared.quiet:
+    if not prepared.quiet.any():
         return r2, nrmse
     return np.where(prepared.quiet, in_band(off, prepared.sigma, prepared.size), r2), nrmse
 
@@ -150,7 +150,7 @@ def _hidden_r2(hidden: Hidden, states: FloatArray | None) -> float:
         off *= samples.weight
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         r2 = 1.0 - np.einsum("td,td->d", off, off) / hidden.total
-        if True in hidden.quiet:
+        if hidden.quiet.any():
             r2 = np.where(hidden.quiet, in_band(off, samples.sigma, hidden.size), r2)
     return _mean(r2.tolist(), hidden.quiet, hidden.counts)
 
