@@ -170,6 +170,51 @@ test("six policies are small multiples on the same axes, with truth, seed, links
   await expect(page).toHaveURL(/\/episodes\/.+\/transcript/);
 });
 
+test("all that are compared lie in one chart, told apart by colour, dash and name, and any is left out", async ({
+  page,
+}) => {
+  await page.setViewportSize({ width: 1360, height: 900 });
+  await compared(page, POLICIES);
+  await page.getByRole("button", { name: "Overlaid" }).click();
+  const overlaid = page.getByRole("region", { name: "Overlaid" });
+  const names = overlaid.getByRole("group", { name: "Drawn" }).getByRole("checkbox");
+  await expect(names).toHaveCount(6);
+  // Those that did not parse predict nothing, and draw nothing.
+  const curves = overlaid.locator("svg[role=img]").first().locator("g[clip-path]").first();
+  const looks = () =>
+    curves.locator("path").evaluateAll((paths) =>
+      paths.map((path) => {
+        const { stroke, strokeDasharray } = getComputedStyle(path);
+        return `${stroke} ${strokeDasharray}`;
+      }),
+    );
+  await expect(curves.locator("path")).toHaveCount(4);
+  const all = await looks();
+  expect(new Set(all).size).toBe(4);
+  await overlaid.getByLabel("Trained", { exact: true }).uncheck();
+  await expect(curves.locator("path")).toHaveCount(3);
+  // What is left keeps its look, here and after a reload.
+  await expect(page).toHaveURL(/without=/);
+  await page.reload();
+  await expect(curves.locator("path")).toHaveCount(3);
+  expect(all).toEqual(expect.arrayContaining(await looks()));
+  await overlaid.getByLabel("Trained", { exact: true }).check();
+  await expect(page).not.toHaveURL(/without=/);
+  const [svg] = await Promise.all([
+    page.waitForEvent("download"),
+    overlaid.getByRole("button", { name: "Save as SVG" }).click(),
+  ]);
+  const drawn = readFileSync(await svg.path(), "utf8");
+  for (const said of ["Structure search, turn", "Trained 2, turn", "seed 7", ">Untrained<"])
+    expect(drawn).toContain(said);
+  expect(drawn).not.toMatch(/var\(--|rem"/);
+  await page.setViewportSize({ width: 390, height: 844 });
+  await expect(curves.locator("path")).toHaveCount(4);
+  await expect
+    .poll(() => page.evaluate(() => document.documentElement.scrollWidth))
+    .toBeLessThanOrEqual(390);
+});
+
 test("on a phone the panes stand below each other, and nothing is wider than the screen", async ({
   page,
 }) => {

@@ -106,6 +106,13 @@ function countStreams(context: BrowserContext) {
   return { now: () => [...open.values()].filter((page) => !page.isClosed()).length };
 }
 
+/** As if another tab had been brought to the front, or this one. */
+const setHidden = (page: Page, hidden: boolean) =>
+  page.evaluate((now) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => now });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
+
 test("six pages on runs that go share one stream, and none when nothing is driven", async ({
   context,
 }) => {
@@ -133,6 +140,16 @@ test("six pages on runs that go share one stream, and none when nothing is drive
     const before = await turns(page).count();
     await expect.poll(() => turns(page).count()).toBeGreaterThan(before);
   }
+  // Pages that nobody looks at hold none; one that is looked at again catches up.
+  for (const page of pages) await setHidden(page, true);
+  await expect.poll(streams.now).toBe(0);
+  const [looked] = pages;
+  if (!looked) throw new Error("no page is left");
+  const seen = await turns(looked).count();
+  await setHidden(looked, false);
+  await expect.poll(() => turns(looked).count()).toBeGreaterThan(seen);
+  await expect.poll(streams.now).toBe(1);
+  for (const page of pages) await setHidden(page, false);
   for (const id of ids) await server.post(`/interactive/sessions/${id}/pause`, {});
   for (const page of pages) await expect(pill(page, "(Paused|Complete)")).toBeVisible();
   await expect.poll(streams.now).toBe(0);
@@ -204,6 +221,24 @@ test("offline, Start and Submit say at once that nothing was sent", async ({ pag
   await page.waitForLoadState("networkidle");
   expect(posts).toEqual([]);
   await expect(page).toHaveURL(/\/run\?/);
+
+  // A law that is written stays written, and no turn is spent on it by itself.
+  await page.goto("/manual?system=damped_pendulum&seed=7");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  const field = page.getByLabel("d2theta/dt2 =");
+  await field.fill("-4*theta");
+  await expect(page.getByText("Numbers in the text")).toBeVisible();
+  posts.length = 0;
+  await context.setOffline(true);
+  await field.press("Control+Enter");
+  await expect(page.getByText(/nothing was sent/).first()).toBeVisible({ timeout: 2_000 });
+  await context.setOffline(false);
+  await expect(page.getByRole("alert", { name: "Connection" })).toHaveCount(0);
+  await page.waitForLoadState("networkidle");
+  expect(posts.filter((url) => url.endsWith("/step"))).toEqual([]);
+  await expect(field).toHaveValue("-4*theta");
+  await field.press("Control+Enter");
+  await expect(page.getByRole("button", { name: /^Turn 1:/ })).toBeVisible();
 });
 
 test("a request that takes long says for what the page waits", async ({ page }) => {

@@ -92,6 +92,61 @@ test("what is no table is refused in words, and what is wrong with a table stand
   );
 });
 
+test("whatever is dropped is answered in words, and another file can be taken", async ({
+  page,
+}) => {
+  expectErrors(page);
+  const noise = Buffer.from(Array.from({ length: 2000 }, (_, i) => (i * 7919) % 256));
+  const files: [string, Buffer, RegExp][] = [
+    ["empty.csv", Buffer.alloc(0), /The file is empty/],
+    ["photo.png", Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), noise]), /a picture/],
+    ["book.xlsx", Buffer.concat([Buffer.from("PK\x03\x04"), noise]), /save the sheet as CSV/],
+    ["page.html", Buffer.from("<script>document.title = 'taken'</script>"), /no numbers/],
+    ["one.csv", Buffer.from("t,x\n1,2\n"), /To decide first/],
+    ["large.csv", Buffer.alloc(6_100_000, "1,2\n"), /6\.1 MB; the page takes up to 6/],
+  ];
+  await page.goto("/data");
+  for (const [name, buffer, answer] of files) {
+    await page.getByLabel(/A file/).setInputFiles({ name, mimeType: "text/csv", buffer });
+    await expect(page.getByText(answer).first(), name).toBeVisible();
+    await expect(
+      page.getByRole("button", { name: "Find the law" }).and(page.locator(":enabled")),
+    ).toHaveCount(0);
+    await page.getByRole("button", { name: "Another file" }).click();
+  }
+  await expect(page).not.toHaveTitle(/taken/);
+  await page.getByLabel(/A file/).setInputFiles(bytes(STONE));
+  await expect(page.getByText("60 rows, parted by semicolons, decimal commas")).toBeVisible();
+});
+
+test("what is said of a column stands at once on a slow line, and is taken back as a whole", async ({
+  page,
+}) => {
+  await page.goto("/data");
+  await page.getByLabel(/A file/).setInputFiles(bytes(STONE));
+  await expect(page.getByLabel("Role of v", { exact: true })).toBeVisible();
+  const unit = page.getByLabel("Unit of v");
+  const before = await unit.inputValue();
+  let answer = () => {};
+  const held = new Promise<void>((done) => {
+    answer = done;
+  });
+  await page.route("**/api/csv/check", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await unit.fill("mm/s");
+  await unit.press("Enter");
+  await page.getByLabel("Role of v", { exact: true }).selectOption("input");
+  await expect(page.getByLabel("Role of v", { exact: true })).toHaveValue("input");
+  await expect(page.getByRole("button", { name: "Find the law" })).toBeDisabled();
+  answer();
+  await expect(page.getByRole("img", { name: /^v over time/ })).toBeVisible();
+  await expect(unit).toHaveValue("mm/s");
+  await page.getByRole("button", { name: "As it was proposed" }).click();
+  await expect(unit).toHaveValue(before);
+});
+
 test("the bench lays out laws, residuals and what is not known, and hands all of it out", async ({
   page,
 }) => {

@@ -66,16 +66,24 @@ test("at 390 px the order is verdict, law, curve, motion", async ({ page }) => {
 
 test("text at twice its size stays within the page and its own boxes", async ({ page }) => {
   const id = await played(page);
-  for (const path of ["/", "/run", `/run/${id}`, "/compare", "/episodes"]) {
+  for (const path of ["/", "/run", `/run/${id}`, "/compare", "/episodes", "/training"]) {
     await page.goto(path);
     await page.waitForLoadState("networkidle");
     const before = await page.locator("main").evaluate((main) => getComputedStyle(main).fontSize);
+    // The smallest text of any chart, 0 where there is none.
+    const written = () =>
+      page.locator("svg[role=img] text").evaluateAll((all) => {
+        const sizes = all.map((one) => Number.parseFloat(getComputedStyle(one).fontSize));
+        return sizes.length > 0 ? Math.min(...sizes) : 0;
+      });
+    const least = await written();
     await page.evaluate(() => {
       document.documentElement.style.fontSize = "200%";
       window.dispatchEvent(new Event("resize"));
     });
     const after = await page.locator("main").evaluate((main) => getComputedStyle(main).fontSize);
     expect(Number.parseFloat(after)).toBe(2 * Number.parseFloat(before));
+    expect(await written(), path).toBeCloseTo(2 * least, 5);
     const over = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     await expect.poll(over, path).toBeLessThanOrEqual(0);
   }

@@ -101,6 +101,52 @@ test("nothing scrolls sideways from 320 to 1360 px", async ({ page }) => {
   }
 });
 
+test("nothing that is written in a chart is cut off, on a wide screen and on a phone", async ({
+  page,
+}) => {
+  const long = FALL.split("\n")
+    .map((row, i) => (i === 0 ? row : row.replace(/^[^,]+/, `${(15_000 * (i - 1)) / 39}`)))
+    .join("\n");
+  const begun = await page.request.post("/interactive/sessions", { data: { csv: long } });
+  const { episode_id: measured } = await begun.json();
+  await page.request.post(`/interactive/sessions/${measured}/step`, {
+    data: { equation: "dy/dt = -0.001" },
+  });
+  await page.request.post(`/interactive/sessions/${measured}/abandon`);
+  const id = await played(page);
+  const paths = [
+    `/bench/${measured}`,
+    `/run/${measured}`,
+    `/run/${id}`,
+    `/run/${id}?chart=phase`,
+    `/run/${id}?chart=histogram`,
+    "/training",
+  ];
+  for (const path of paths)
+    for (const width of [1360, 390]) {
+      await page.setViewportSize({ width, height: 900 });
+      await page.goto(path);
+      await expect(page.locator("svg[role=img] text").first()).toBeVisible();
+      await page.waitForLoadState("networkidle");
+      const cut = () =>
+        page.locator("svg[role=img]").evaluateAll((charts) =>
+          charts.flatMap((chart) => {
+            const frame = chart.getBoundingClientRect();
+            return [...chart.querySelectorAll("text")].flatMap((text) => {
+              const box = text.getBoundingClientRect();
+              const within =
+                box.left >= frame.left - 1 &&
+                box.right <= frame.right + 1 &&
+                box.top >= frame.top - 4 &&
+                box.bottom <= frame.bottom + 4;
+              return within ? [] : [text.textContent];
+            });
+          }),
+        );
+      await expect.poll(cut, `${path} at ${width}`).toEqual([]);
+    }
+});
+
 test("a theme repaints the canvas, and the system's is followed", async ({ page }) => {
   await page.emulateMedia({ colorScheme: "light", reducedMotion: "reduce" });
   await played(page);

@@ -124,6 +124,66 @@ test("what a model was asked is shown again, word for word", async ({ page }) =>
   await expect(page.getByText("completion, turn 1")).toBeVisible();
 });
 
+test("every rule of an episode can be said before it starts", async ({ page }) => {
+  await page.goto("/run?system=damped_spring&seed=7");
+  await page.getByText("Noise, motions and rules").click();
+  await page.getByLabel("Noise, in percent").fill("0.5");
+  await page.getByLabel("Motions shown").fill("2");
+  await page.getByLabel("Solved when").selectOption("strict");
+  await page.getByLabel("Constants that a law leaves open").selectOption("fitted");
+  await page.getByLabel("Functions").selectOption("extended");
+  await page.getByLabel("Reward").selectOption("gain");
+  await page.getByLabel("Turn budget").fill("5");
+  await page.getByRole("button", { name: "Start", exact: true }).click();
+  await expect(page.getByText("Complete")).toBeVisible();
+  const id = new URL(page.url()).pathname.replace("/run/", "");
+  const { task, config } = await (await page.request.get(`/api/episodes/${id}`)).json();
+  expect(task.noise).toBeCloseTo(0.005, 12);
+  expect(task.shown).toHaveLength(2);
+  expect(config).toMatchObject({ max_turns: 5, reward_mode: "gain" });
+  expect(config.verifier).toMatchObject({
+    profile: "strict",
+    constants: "fitted",
+    functions: "extended",
+  });
+  await expect(page.getByText("motion 1 of 2")).toBeVisible();
+});
+
+test("a transcript has every turn with prompt, reply, verdict, tokens and seconds, and failures alone", async ({
+  page,
+}) => {
+  const ended = async (policy: string) => {
+    const task = { system_id: "damped_pendulum", seed: 7, policy, max_turns: 3 };
+    const made = await page.request.post("/interactive/sessions", { data: task });
+    const { episode_id: id } = await made.json();
+    await page.request.post(`/interactive/sessions/${id}/run`, { data: {} });
+    const status = async () =>
+      (await (await page.request.get(`/api/episodes/${id}`)).json()).status;
+    await expect.poll(status).toBe("finished");
+    return id;
+  };
+  const id = await ended("nano-early");
+  await page.goto(`/episodes/${id}/transcript`);
+  const turns = page.locator("main details");
+  await expect(turns).toHaveCount(3);
+  const first = turns.first();
+  await expect(first.locator("summary")).toContainText(
+    /turn 1.*match.*d2theta\/dt2.*\d s.*\d+ tok/s,
+  );
+  await first.locator("summary").click();
+  for (const said of ["Prompt, user", "Reply"])
+    await expect(first.getByText(said, { exact: true })).toBeVisible();
+  await expect(first.getByRole("region", { name: "Verdict" })).toContainText(/tokens read/);
+  await expect(first.getByRole("region", { name: "Findings" })).toContainText(/off χ²/);
+  await expect(page.getByLabel("Failures only (0)")).toBeVisible();
+  const failing = await ended("nano-untrained");
+  await page.goto(`/episodes/${failing}/transcript`);
+  await page.getByLabel("Failures only (3)").check();
+  await expect(page).toHaveURL(/only=failures/);
+  await expect(turns).toHaveCount(3);
+  await expect(turns.first()).toContainText("did not parse");
+});
+
 test("who wants no motion gets a still picture that can be played", async ({
   browser,
   baseURL,

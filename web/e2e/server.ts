@@ -14,11 +14,20 @@ export class Server {
     "import socket; s = socket.create_server(('127.0.0.1', 0)); print(s.getsockname()[1], end='')",
   ]).toString();
   readonly url = `http://127.0.0.1:${this.port}`;
-  private readonly db = `sqlite:///${join(mkdtempSync(join(tmpdir(), "physix-")), "own.db")}`;
+  /** What it writes: a log, boards; and the training runs that it shows, one folder each. */
+  readonly folder = mkdtempSync(join(tmpdir(), "physix-"));
   private process: ChildProcess | null = null;
 
   async start(settings: Record<string, string> = {}): Promise<void> {
-    const env = { ...process.env, ...settings, PHYSIX_PORT: this.port, PHYSIX_DB: this.db };
+    const env = {
+      ...process.env,
+      PHYSIX_PORT: this.port,
+      PHYSIX_DB: `sqlite:///${join(this.folder, "own.db")}`,
+      PHYSIX_BOARDS: join(this.folder, "boards"),
+      PHYSIX_RUNS: join(this.folder, "runs"),
+      PHYSIX_MODELS: join(this.folder, "models"),
+      ...settings,
+    };
     this.process = spawn(PYTHON, ["-m", "physix.api.app"], { env, stdio: "ignore" });
     for (;;) {
       try {

@@ -45,6 +45,12 @@ const later = [
   () => import("./features/episodes/EpisodeList"),
   () => import("./features/compare/Comparison"),
   () => import("./features/manual/HypothesisForm"),
+  () => import("./features/bench/Bench"),
+  () => import("./features/board/BoardScreen"),
+  () => import("./features/transcript/Transcript"),
+  () => import("./features/data/Data"),
+  () => import("./features/training/Training"),
+  () => import("./features/many/Many"),
 ];
 const whenIdle = window.requestIdleCallback ?? ((act: () => void) => setTimeout(act, 500));
 const fetchNext = () =>

@@ -59,6 +59,9 @@ interface PartProps {
   children: ReactNode;
 }
 
+/** Whether a piece of the page did not arrive: it is not asked for again before the page is. */
+const isUnfetched = ({ message }: Error) => /import(ed|ing)? .*module|module script/i.test(message);
+
 /** A part of a screen that may fail alone: the others keep working. */
 export class Part extends Component<PartProps, { error: Error | null }> {
   override state: { error: Error | null } = { error: null };
@@ -78,7 +81,7 @@ export class Part extends Component<PartProps, { error: Error | null }> {
         <button
           type="button"
           className="button mt-2"
-          onClick={() => this.setState({ error: null })}
+          onClick={() => (isUnfetched(error) ? location.reload() : this.setState({ error: null }))}
         >
           Try again
         </button>

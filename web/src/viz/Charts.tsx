@@ -49,6 +49,9 @@ export function Charts(props: Props) {
       <div className="flex flex-wrap items-center gap-2">
         <ChartKinds chart={chart} onChart={onChart} />
         {!legend && <Legend series={series} />}
+        {task.shown.length > 1 && (
+          <span className="text-xs text-muted">motion 1 of {task.shown.length}</span>
+        )}
         <Outside {...{ out, of, wide, onWide }} />
       </div>
       <div ref={drawn} className="grid min-w-0 gap-2">

@@ -1,5 +1,6 @@
 import type { TurnView } from "../episode/types";
 import { share } from "./format";
+import { Range } from "./Range";
 
 interface TimelineRow {
   label: string;
@@ -61,14 +62,13 @@ export function TurnTimeline(props: Props) {
         <div className="flex items-center gap-2">
           <label className="flex min-w-0 flex-1 items-center gap-2 text-xs text-muted">
             Turn
-            <input
-              type="range"
+            <Range
               className="flex-1"
               min={1}
               max={Math.max(1, reached)}
               disabled={reached === 0}
               value={Math.min(current ?? reached, reached)}
-              onChange={(e) => onSelect(e.target.valueAsNumber)}
+              onChange={onSelect}
             />
           </label>
           {follow}

@@ -13,6 +13,7 @@ export { figure } from "./format";
 export { type Look, lookAt, MOST_CURVES, stroke } from "./looks";
 export { PlayEpisode } from "./PlayEpisode";
 export { type Caption, save } from "./picture";
+export { Range } from "./Range";
 export { RewardBar } from "./RewardBar";
 export { Sample } from "./Sample";
 export { Scene } from "./Scene";

@@ -1,6 +1,6 @@
 const MARGIN = 16;
 const LINE = 18;
-const LONGEST = 160;
+const MOST_ROWS = 4; // of one line of a caption
 /** Of what is written into a picture: the height of a row, and how wide a letter is at most on the average. */
 const ROW = 16;
 const GLYPH = 6.6;
@@ -55,7 +55,9 @@ export function pictureOf(box: HTMLElement, caption: Caption): Picture {
         (_, size: string) => `font-size="${Number(size) * rem}"`,
       );
   const origin = box.getBoundingClientRect();
-  const head = MARGIN + LINE * (1 + caption.lines.length) + 8;
+  const letters = origin.width / GLYPH;
+  const said = [caption.title, ...caption.lines.flatMap((one) => wrapped(one, letters, MOST_ROWS))];
+  const head = MARGIN + LINE * said.length + 8;
   const root = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const width = Math.ceil(origin.width) + 2 * MARGIN;
   const height = Math.ceil(origin.height) + head + MARGIN;
@@ -63,7 +65,7 @@ export function pictureOf(box: HTMLElement, caption: Caption): Picture {
   const ground = document.createElementNS(root.namespaceURI, "rect");
   set(ground, { width, height, fill: "var(--surface)" });
   root.append(ground);
-  [caption.title, ...caption.lines].forEach((line, i) => {
+  said.forEach((line, i) => {
     const text = document.createElementNS(root.namespaceURI, "text");
     set(text, {
       x: MARGIN,
@@ -72,19 +74,23 @@ export function pictureOf(box: HTMLElement, caption: Caption): Picture {
       "font-weight": i === 0 ? 600 : 400,
       fill: i === 0 ? "var(--ink)" : "var(--muted)",
     });
-    text.textContent = line.length > LONGEST ? `${line.slice(0, LONGEST)}…` : line;
+    text.textContent = line;
     root.append(text);
   });
   for (const told of box.querySelectorAll<HTMLElement>("[data-written]")) {
     const place = told.getBoundingClientRect();
     const most = Math.max(1, Math.floor(place.height / ROW));
-    wrapped(told.dataset.written ?? "", place.width / GLYPH, most).forEach((line, i) => {
+    const words = told.dataset.written ?? "";
+    // What stands there as it is has room.
+    const whole = words === told.textContent;
+    const lines = whole ? [words] : wrapped(words, place.width / GLYPH, most);
+    lines.forEach((line, i) => {
       const text = document.createElementNS(root.namespaceURI, "text");
       set(text, {
         x: MARGIN + place.left - origin.left,
         y: head + place.top - origin.top + ROW * (i + 1) - 3,
         "font-size": 12,
-        "font-weight": i === 0 ? 600 : 400,
+        "font-weight": i === 0 && !whole ? 600 : 400,
         fill: "var(--ink)",
       });
       text.textContent = line;

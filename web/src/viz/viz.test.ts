@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { axisName, figure, powerOfTen, symbol, unit } from "./format";
+import { lookAt, MOST_CURVES } from "./looks";
 import { scale, spaced, stateAt, ticks } from "./scale";
 import { changedParams, termDiff } from "./termDiff";
 
@@ -51,6 +52,14 @@ test("an axis has its unit, where there is one", () => {
 test("ticks are round and within the range", () => {
   expect(ticks(0.13, 1.02, 5)).toEqual([0.2, 0.4, 0.6, 0.8, 1]);
   expect(ticks(3, 3, 5)).toEqual([3]);
+});
+
+test("curves that share a chart differ in colour and in dash, and only the first is solid", () => {
+  const looks = Array.from({ length: MOST_CURVES }, (_, place) => lookAt(place));
+  expect(new Set(looks.map(({ colour }) => colour)).size).toBe(MOST_CURVES);
+  expect(new Set(looks.map(({ dash }) => dash)).size).toBe(MOST_CURVES);
+  expect(looks.map(({ dash }) => dash === undefined).indexOf(true, 1)).toBe(-1);
+  expect(lookAt(MOST_CURVES)).toEqual(lookAt(0));
 });
 
 test("an empty range is still drawable", () => {

@@ -42,7 +42,7 @@ export default function Bench({ id, ...rest }: Props) {
   useTitle(stored.data ? `Bench: ${stored.data.task.title || "measured data"}` : "Bench");
   if (stored.error instanceof ApiError && stored.error.status === 404)
     return <NotFound what={`Episode ${id}`} />;
-  if (stored.error) return <Failure error={stored.error} again={() => stored.refetch()} />;
+  if (stored.isLoadingError) return <Failure error={stored.error} again={() => stored.refetch()} />;
   if (!stored.data) return <Loading what="the bench" height={640} />;
   return (
     <>

@@ -45,7 +45,7 @@ export default function BoardScreen({ id, view, onView }: Props) {
         There is no board {id} here. <Link to="/board">See all boards</Link>
       </p>
     );
-  if (board.error) return <Failure error={board.error} again={() => board.refetch()} />;
+  if (board.isLoadingError) return <Failure error={board.error} again={() => board.refetch()} />;
   if (!board.data) return <Loading what="the board" height={480} />;
   const { data } = board;
   const { bySystem, laid } = laidOut(data, view.by);
@@ -141,6 +141,11 @@ function Head({ board }: { board: Board }) {
         , {duration(board.played_s)}.
       </p>
       {board.note && <p className="text-xs text-muted">{board.note}</p>}
+      {board.state === "interrupted" && (
+        <p className="notice">
+          Nothing plays this any more: the server that did was stopped. What has been played counts.
+        </p>
+      )}
       {drive.error && <Failure error={drive.error} />}
     </section>
   );

@@ -97,7 +97,7 @@ export function CompareForm({ onStarted }: { onStarted: (id: string) => void }) 
 /** The members of a comparison, live, and how they stand. */
 export function ComparisonScreen({ id, ...rest }: ComparedView & { id: string }) {
   const comparison = useQuery({ queryKey: ["comparison", id], queryFn: () => api.comparison(id) });
-  if (comparison.error)
+  if (comparison.isLoadingError)
     return <Failure error={comparison.error} again={() => comparison.refetch()} />;
   if (!comparison.data) return <Loading what="the comparison" height={480} />;
   const ids = comparison.data.members.map((member) => member.episode_id);

@@ -70,7 +70,9 @@ export function Columns({ read, given, onGiven }: Props) {
 }
 
 function Head({ column, read, given, onGiven }: Props & { column: MeasuredColumn }) {
-  const { name, label, role } = column;
+  const { name, label } = column;
+  // What was said stands at once, before the file has been read anew by it.
+  const role = { ...column.role, ...given[name] };
   const change = (next: Parameters<typeof said>[2]) => onGiven(said(given, column, next));
   const of = others(read.columns, name);
   const state = role.kind === "state";
@@ -130,6 +132,7 @@ function Head({ column, read, given, onGiven }: Props & { column: MeasuredColumn
           aria-label={`Unit of ${label}`}
           className="field"
           placeholder="no unit"
+          key={role.unit ?? column.unit ?? ""}
           defaultValue={role.unit ?? column.unit ?? ""}
           onBlur={(event) => {
             const unit = event.target.value.trim();

@@ -102,7 +102,13 @@ function Looked({ file, onFile, onStarted }: LookedProps) {
   });
   const tooLarge = file.size > MOST_BYTES;
   const read = useQuery({
-    queryKey: ["measurements", file.name, file.size, given, wishes.holdBack, wishes.second?.name],
+    queryKey: [
+      "measurements",
+      [file.name, file.size, file.lastModified],
+      given,
+      wishes.holdBack,
+      wishes.second && [wishes.second.name, wishes.second.size, wishes.second.lastModified],
+    ],
     queryFn: async () => api.check(await body()),
     placeholderData: (before) => before,
     enabled: !tooLarge,

@@ -1,9 +1,10 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
-import { api, type NewSession } from "../../api/client";
+import { api } from "../../api/client";
 import type { Measurements } from "../../episode/types";
 import { PolicyField } from "../../shared/PolicyField";
-import { type Profile, ProfileField, TurnsField } from "../../shared/TaskFields";
+import RulesFields, { type Rules } from "../../shared/RulesFields";
+import { TurnsField } from "../../shared/TaskFields";
 
 /** What is asked of the file itself; changing it reads the file anew. */
 export interface Wishes {
@@ -14,18 +15,13 @@ export interface Wishes {
   second: File | null;
 }
 
-type Rules = Pick<
-  NewSession,
-  "max_turns" | "profile" | "constants" | "functions" | "reward_mode"
-> & { policy: string };
-
 interface Props {
   wishes: Wishes;
   onWishes: (wishes: Wishes) => void;
   read: Measurements | undefined;
   ready: boolean;
   starting: boolean;
-  onStart: (rules: Rules) => void;
+  onStart: (rules: Rules & { max_turns: number; policy: string }) => void;
 }
 
 /** What is held back, who searches, by which rules. */
@@ -33,21 +29,15 @@ export function Options({ wishes, onWishes, read, ready, starting, onStart }: Pr
   const policies = useQuery({ queryKey: ["policies"], queryFn: api.policies });
   const [policy, setPolicy] = useState<string>();
   const [turns, setTurns] = useState(8);
-  const [profile, setProfile] = useState<Profile>("strict");
-  const [constants, setConstants] = useState<"declared" | "fitted">("fitted");
-  const [functions, setFunctions] = useState<"basic" | "extended">("extended");
-  const [reward, setReward] = useState<"total" | "gain">("total");
+  const [rules, setRules] = useState<Rules>({
+    profile: "strict",
+    constants: "fitted",
+    functions: "extended",
+    reward_mode: "total",
+  });
   const chosen = policy ?? policies.data?.find((entry) => entry.is_default)?.name ?? "search";
   const held = wishes.holdBack ?? 0.25;
-  const start = (who: string) =>
-    onStart({
-      policy: who,
-      max_turns: turns,
-      profile,
-      constants,
-      functions,
-      reward_mode: reward,
-    });
+  const start = (who: string) => onStart({ policy: who, max_turns: turns, ...rules });
   return (
     <form
       className="panel grid gap-3"
@@ -115,44 +105,7 @@ export function Options({ wishes, onWishes, read, ready, starting, onStart }: Pr
         <summary>Rules</summary>
         <div className="mt-2 grid gap-3">
           <TurnsField value={turns} onChange={setTurns} />
-          <ProfileField value={profile} onChange={setProfile} />
-          <label>
-            Constants that a law leaves open
-            <select
-              className="field"
-              value={constants}
-              onChange={(event) =>
-                setConstants(event.target.value === "declared" ? "declared" : "fitted")
-              }
-            >
-              <option value="fitted">are fitted</option>
-              <option value="declared">are refused</option>
-            </select>
-          </label>
-          <label>
-            Functions
-            <select
-              className="field"
-              value={functions}
-              onChange={(event) =>
-                setFunctions(event.target.value === "basic" ? "basic" : "extended")
-              }
-            >
-              <option value="extended">with tanh, sign, min, max, …</option>
-              <option value="basic">sin, cos, tan, exp, log, sqrt, abs</option>
-            </select>
-          </label>
-          <label>
-            Reward
-            <select
-              className="field"
-              value={reward}
-              onChange={(event) => setReward(event.target.value === "gain" ? "gain" : "total")}
-            >
-              <option value="total">total of each turn</option>
-              <option value="gain">what a turn adds</option>
-            </select>
-          </label>
+          <RulesFields rules={rules} onRules={setRules} />
         </div>
       </details>
       <div className="flex flex-wrap gap-2">

@@ -17,7 +17,7 @@ interface DemoProps {
 /** One demo: its episodes side by side, replayed from recorded events. */
 export default function DemoScreen({ id, view, onView }: DemoProps) {
   const demo = useQuery({ queryKey: ["demo", id], queryFn: () => api.demo(id) });
-  if (demo.error)
+  if (demo.isLoadingError)
     return (
       <p role="alert" className="text-danger">
         {demo.error.message} <Link to="/">See all demos</Link>

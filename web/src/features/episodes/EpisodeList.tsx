@@ -3,6 +3,7 @@ import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { bundled } from "../../api/bundle";
 import { api, exportAddress } from "../../api/client";
+import type { EpisodeRow } from "../../episode/types";
 import { Menu } from "../../shared/Menu";
 import { Failure } from "../../shared/parts";
 import { type EpisodesSearch, MOST_COMPARED, present } from "../../shared/search";
@@ -100,17 +101,7 @@ export default function EpisodeList({ search, onSearch }: Props) {
               : "Compare selected"}
           </Link>
         )}
-        {!bundled && selected.size > 0 && (
-          <a
-            className="button"
-            download
-            href={exportAddress([...selected].slice(0, MOST_EXPORTED))}
-          >
-            {selected.size > MOST_EXPORTED
-              ? `Export the first ${MOST_EXPORTED} of ${selected.size}`
-              : "Export selected"}
-          </a>
-        )}
+        {!bundled && selected.size > 0 && <ExportSelected ids={[...selected]} rows={rows} />}
         {!bundled && selected.size > 0 && (
           <LabelSelected ids={[...selected]} known={offeredLabels(rows)} />
         )}
@@ -164,6 +155,28 @@ export default function EpisodeList({ search, onSearch }: Props) {
         />
       )}
     </section>
+  );
+}
+
+/** What is selected, as it is logged. An episode that is still played would tell its truth: it waits. */
+function ExportSelected({ ids, rows }: { ids: string[]; rows: EpisodeRow[] }) {
+  const running = new Set(
+    rows.filter(({ status }) => status === "running").map((row) => row.episode_id),
+  );
+  const ended = ids.filter((id) => !running.has(id));
+  const taken = ended.slice(0, MOST_EXPORTED);
+  if (taken.length === 0)
+    return (
+      <span className="text-muted">None of them has ended: there is nothing to export yet.</span>
+    );
+  return (
+    <a className="button" download href={exportAddress(taken)}>
+      {taken.length === ids.length
+        ? "Export selected"
+        : ended.length < ids.length && taken.length === ended.length
+          ? `Export ${taken.length} of ${ids.length}, which have ended`
+          : `Export the first ${taken.length} of ${ids.length}`}
+    </a>
   );
 }
 

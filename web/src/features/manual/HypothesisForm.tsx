@@ -39,7 +39,8 @@ interface Props {
 /** A hypothesis by hand: tried while it is written, judged when it is submitted. */
 export default function HypothesisForm({ id, onPreview }: Props) {
   const episode = useQuery({ queryKey: ["by hand", id], queryFn: () => api.episode(id) });
-  if (episode.error) return <Failure error={episode.error} again={() => episode.refetch()} />;
+  if (episode.isLoadingError)
+    return <Failure error={episode.error} again={() => episode.refetch()} />;
   if (!episode.data) return <div className="panel" aria-busy="true" style={{ minHeight: 400 }} />;
   const { data } = episode;
   return (

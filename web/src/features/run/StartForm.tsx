@@ -4,10 +4,15 @@ import { lazy, Suspense, useState } from "react";
 import { api } from "../../api/client";
 import { PolicyField } from "../../shared/PolicyField";
 import { isLanguageModel } from "../../shared/pair";
+import type { Rules } from "../../shared/RulesFields";
 import type { FormSearch } from "../../shared/search";
 import { SeedField, SystemField, seedOf, TurnsField } from "../../shared/TaskFields";
 
+const RulesFields = lazy(() => import("../../shared/RulesFields"));
 const AboutSystem = lazy(() => import("../../shared/AboutSystem"));
+
+/** As the server allows: noise in percent of a variable's own spread, and motions of one task. */
+const [MOST_NOISE, MOST_MOTIONS] = [5, 4];
 
 interface Props {
   search: FormSearch;
@@ -24,6 +29,15 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const [seed, setSeed] = useState(search.seed?.toString() ?? "");
   const [turns, setTurns] = useState(8);
   const [temperature, setTemperature] = useState("");
+  const [rules, setRules] = useState<Rules>({
+    profile: "classic",
+    constants: "declared",
+    functions: "basic",
+    reward_mode: "total",
+  });
+  const [more, setMore] = useState(false);
+  const [noise, setNoise] = useState("");
+  const [trajectories, setTrajectories] = useState(1);
   // An address, or the run beside the form, may name what is not on offer: a task of somebody's data, say.
   const posed = systems.data?.find(({ id }) => id === system) ?? systems.data?.[0];
   const chosenSystem = posed?.id;
@@ -37,6 +51,9 @@ export function StartForm({ search, manual, onStarted }: Props) {
         max_turns: turns,
         ...(chosenSystem && { system_id: chosenSystem }),
         seed: seedOf(seed),
+        ...rules,
+        trajectories,
+        ...(noise !== "" && { noise: Number(noise) / 100 }),
         ...(!manual && chosenPolicy && { policy: chosenPolicy }),
       });
       if (!manual)
@@ -84,6 +101,40 @@ export function StartForm({ search, manual, onStarted }: Props) {
             />
           </label>
         )}
+        <details onToggle={(event) => setMore(event.currentTarget.open)}>
+          <summary>Noise, motions and rules</summary>
+          {more && (
+            <div className="mt-2 grid gap-3">
+              <label>
+                Noise, in percent
+                <input
+                  className="field"
+                  type="number"
+                  min={0}
+                  max={MOST_NOISE}
+                  step={0.1}
+                  value={noise}
+                  placeholder="as the system has it"
+                  onChange={(e) => setNoise(e.target.value)}
+                />
+              </label>
+              <label>
+                Motions shown
+                <input
+                  className="field"
+                  type="number"
+                  min={1}
+                  max={MOST_MOTIONS}
+                  value={trajectories}
+                  onChange={(e) => setTrajectories(e.target.valueAsNumber || 1)}
+                />
+              </label>
+              <Suspense>
+                <RulesFields rules={rules} onRules={setRules} />
+              </Suspense>
+            </div>
+          )}
+        </details>
         <button
           type="submit"
           className="button primary"

@@ -1,6 +1,6 @@
 import type { RunSummary } from "../../episode/types";
 import { MOST_SMOOTH } from "../../shared/search";
-import { MOST_CURVES } from "../../viz/looks";
+import { MOST_CURVES, Range } from "../../viz";
 
 interface Props {
   runs: RunSummary[];
@@ -42,14 +42,13 @@ export function RunPicker({ runs, chosen, smooth, onChosen, onSmooth }: Props) {
       </fieldset>
       <label>
         Smoothing {smooth.toFixed(2)}
-        <input
+        <Range
           className="w-full"
-          type="range"
           min={0}
           max={MOST_SMOOTH}
           step={0.05}
           value={smooth}
-          onChange={(e) => onSmooth(e.target.valueAsNumber)}
+          onChange={onSmooth}
         />
       </label>
     </form>

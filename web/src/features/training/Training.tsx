@@ -3,7 +3,7 @@ import { useState } from "react";
 import { api } from "../../api/client";
 import { Failure, Loading } from "../../shared/parts";
 import type { TrainingSearch } from "../../shared/search";
-import { save } from "../../viz";
+import { Range, save } from "../../viz";
 import { extent } from "../../viz/scale";
 import { Charts } from "./Charts";
 import { type Curves, grouped, measuredOn, toCsv } from "./curves";
@@ -41,7 +41,7 @@ export default function Training({ search, onSearch }: Props) {
   const [pointed, setPointed] = useState<number | null>(null);
   const step = pointed ?? search.step ?? null;
   const smooth = search.smooth ?? 0.6;
-  if (runs.error) return <Failure error={runs.error} again={() => runs.refetch()} />;
+  if (runs.isLoadingError) return <Failure error={runs.error} again={() => runs.refetch()} />;
   if (!runs.data) return <Loading what="the runs" height={400} />;
   if (runs.data.items.length === 0)
     return (
@@ -88,13 +88,12 @@ export default function Training({ search, onSearch }: Props) {
               ? "Point at a curve to read a step, click to keep it."
               : `Step ${step}${step === search.step ? "" : ", click to keep it"}`}
           </span>
-          <input
-            type="range"
+          <Range
             aria-label="Step"
             min={from}
             max={to}
-            value={step ?? 0}
-            onChange={(e) => shared.onKeep(e.target.valueAsNumber)}
+            value={step ?? from}
+            onChange={shared.onKeep}
           />
           {search.step !== undefined &&
             single.map(({ run }) => (

@@ -19,6 +19,7 @@ interface Props {
 
 /** Everything that was asked and answered in an episode, to be read from top to bottom. */
 export default function Transcript({ id, view, onView }: Props) {
+  const [whole, setWhole] = useState(false);
   const episode = useQuery({
     queryKey: ["transcript", id],
     queryFn: () => api.episode(id),
@@ -33,7 +34,8 @@ export default function Transcript({ id, view, onView }: Props) {
   });
   if (episode.error instanceof ApiError && episode.error.status === 404)
     return <NotFound what={`Episode ${id}`} />;
-  if (episode.error) return <Failure error={episode.error} again={() => episode.refetch()} />;
+  if (episode.isLoadingError)
+    return <Failure error={episode.error} again={() => episode.refetch()} />;
   if (!episode.data) return <Loading what="the transcript" height={480} />;
   const all = entries(episode.data, events.data ?? []);
   const shown = all.filter(
@@ -63,6 +65,9 @@ export default function Transcript({ id, view, onView }: Props) {
           />
           Failures only ({all.filter((entry) => entry.failed).length})
         </label>
+        <button type="button" className="button" onClick={() => setWhole(!whole)}>
+          {whole ? "Close all" : "Open all"}
+        </button>
         <button
           type="button"
           className="button"
@@ -82,7 +87,7 @@ export default function Transcript({ id, view, onView }: Props) {
       <ol className="grid gap-2">
         {shown.map((entry) => (
           <li key={`${entry.turn} ${entry.at}`}>
-            <Line id={id} entry={entry} open={view.turn === entry.turn} />
+            <Line key={`${whole}`} id={id} entry={entry} open={whole || view.turn === entry.turn} />
           </li>
         ))}
       </ol>
