@@ -7,6 +7,7 @@ of the server every frame, event and commit of all others would wait for its tur
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import socket
 import subprocess
@@ -29,6 +30,7 @@ from physix.errors import InfrastructureError
 MOST = 8  # processes of a crew where nobody says how many
 TRIES = 3  # of a hypothesis over which a process dies
 _TASKS = 64  # that a process remembers
+_LOGGER = logging.getLogger("physix")
 COMMAND = (sys.executable, "-P", "-W", "ignore", "-m", "physix.engine.judge_process")
 
 
@@ -231,7 +233,10 @@ class _Lane(asyncio.Protocol):
         if self._process is not None:
             self._process.kill()
             self._process.wait()  # at once: it is dead
-        if self.asked and not self._closed:
+        if self._closed:
+            return
+        _LOGGER.warning("A process that judges has ended; what it owed is judged anew (%d)", len(self.asked))
+        if self.asked:
             self.asked[0].tries += 1
             if self.asked[0].tries >= TRIES:
                 self.asked.popleft().fail(

@@ -21,6 +21,7 @@ from physix.errors import (
     EpisodeFinishedError,
     EpisodeNotFoundError,
     ForbiddenError,
+    InfrastructureError,
     PhysixError,
     PromptNotFoundError,
     QuotaError,
@@ -40,6 +41,7 @@ _STATUS: tuple[tuple[type[PhysixError], int], ...] = (
     (BadInputError, 422),
     (QuotaError, 429),
     (StorageError, 503),
+    (InfrastructureError, 503),
     (PhysixError, 500),
 )
 
@@ -70,7 +72,7 @@ DECLARED: dict[int | str, dict[str, Any]] = {
     413: _declared("The body is too large."),
     422: _declared("A value is wrong; the detail says which, and what would be right."),
     429: _declared("More than a public server allows one client in a minute."),
-    503: _declared("The log cannot be used at the moment."),
+    503: _declared("The log, or what judges turns, cannot be used at the moment."),
 }
 
 

@@ -8,10 +8,12 @@ import sys
 import textwrap
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
+from fastapi.testclient import TestClient
 
 from physix.api.app import create_app
 from physix.api.judges import COMMAND, TRIES, JudgeProcesses, open_judges, usual_number
@@ -223,8 +225,6 @@ async def test_a_server_that_is_told_of_none_judges_in_its_threads() -> None:
 
 
 def test_an_app_takes_its_judges_from_the_settings(tmp_path: Path) -> None:
-    from fastapi.testclient import TestClient
-
     settings = Settings(db=f"sqlite:///{tmp_path}/log.db", judges=1)
     with TestClient(create_app(settings, openenv=False), base_url="http://127.0.0.1") as client:
         started = client.post("/interactive/sessions", json={"system_id": "damped_spring", "seed": 1})
@@ -266,3 +266,23 @@ def test_a_machine_of_one_core_judges_in_threads(monkeypatch: pytest.MonkeyPatch
     assert usual_number() == 1
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     assert usual_number() == 8
+
+
+def test_a_turn_that_nobody_could_judge_is_no_turn_and_may_be_sent_again(tmp_path: Path) -> None:
+    class Nobody:
+        waiting = 0
+
+        async def verify(self, *asked: object, **named: object) -> Verification:
+            raise InfrastructureError("The process that judges ended 3 times over this hypothesis.")
+
+    app = create_app(Settings(db=f"sqlite:///{tmp_path}/log.db"), openenv=False)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        started = client.post("/interactive/sessions", json={"system_id": "damped_spring", "seed": 1})
+        path = f"/interactive/sessions/{started.json()['episode_id']}/step"
+        able = app.state.services
+        app.state.services = replace(able, engine=EpisodeEngine(able.log, Nobody()))
+        refused = client.post(path, json={"equation": "d2x/dt2 = -x"})
+        assert refused.status_code == 503
+        assert "ended 3 times" in refused.json()["detail"]
+        app.state.services = able
+        assert len(client.post(path, json={"equation": "d2x/dt2 = -x"}).json()["turns"]) == 1
