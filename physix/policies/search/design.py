@@ -85,9 +85,8 @@ class Design:
         names = [variable.name for variable in task.variables]
         wanted = dict.fromkeys((target.driven, target.variable))
         columns = [names.index(name) for name in wanted if not task.variables[names.index(name)].estimated]
-        self._views = [
-            _view(run, names[d], d, names[d] != target.driven, short) for d in columns for run in runs
-        ]
+        views = [_view(run, names[d], d, names[d] != target.driven, short) for d in columns for run in runs]
+        self._views = _trusted(views)
         self._operators = [view.operator() for view in self._views]
         self.left = np.concatenate([view.free(view.observed) for view in self._views])
         errors = [
@@ -122,6 +121,19 @@ class Design:
                 return None
             parts.append(operator @ values)
         return np.concatenate(parts)
+
+
+def _trusted(views: list[_View]) -> list[_View]:
+    """Return the views without positions of measured rates where integrating those twice leaves noise over.
+
+    What a counter or a tracker does between two samples adds up, and would hide all that rates tell.
+    """
+    once = [view for view in views if not view.twice]
+    twice = [view for view in views if view.twice]
+    if not once or not twice:
+        return views
+    over = _mean_square([view.quadrature(view.operator()) for view in twice])
+    return once if over > 1.0 else views
 
 
 def _mean_square(parts: Sequence[FloatArray]) -> float:

@@ -17,7 +17,7 @@ from physix.engine.verifier.types import FunctionSet
 from physix.engine.verifier.units import check_units
 from physix.engine.verifier.verify import explains
 from physix.policies.search.climb import Climb, climb
-from physix.policies.search.evidence import doubt
+from physix.policies.search.evidence import Picked, doubt
 from physix.policies.search.laws import Written, write
 from physix.policies.search.next_measurement import next_measurement
 from physix.policies.search.parts import LeftOver
@@ -72,13 +72,31 @@ def discovery_of(task: Task, found: Climb, functions: FunctionSet) -> Discovery:
 
 def doubt_of(task: Task, found: Climb, functions: FunctionSet) -> str | None:
     """Return why the data cannot confirm the best law, though it explains them; see `doubt`."""
-    for law in found.laws:
-        told = written(task, law, functions)
-        if told is not None:
-            why = doubt(task, told.parsed, _share_left(task, law))
-            # Most data can confirm a law: those need no simulation to say so.
-            return why if why is not None and explains(task, told.parsed) else None
-    return None
+    texts = {law.key: written(task, law, functions) for law in found.laws}
+    laws = [law for law in found.laws if texts[law.key] is not None]
+    told = texts[laws[0].key] if laws else None
+    if told is None:
+        return None
+    rivals = _rivals(laws)
+    short = [law for law in rivals if len(law.written.parsed.params) <= len(told.parsed.params)]
+    twin = texts[short[0].key] if short else None
+    picked = Picked(
+        law=told.parsed,
+        terms=laws[0].terms,
+        curved=_curved(laws[0]),
+        left_over=_share_left(task, laws[0]),
+        alone=not rivals,
+        twin=None if twin is None else twin.parsed.canonical,
+        twin_curved=_curved(short[0]) if short else 0,
+        ahead=_nats(short[0], laws[0]) if short else np.inf,
+    )
+    why = doubt(task, picked)
+    # Most data can confirm a law: those need no simulation to say so.
+    return why if why is not None and explains(task, told.parsed) else None
+
+
+def _curved(law: Fitted) -> int:
+    return sum(not one.term.linear for structure in law.choice for one in structure.chosen)
 
 
 def _share_left(task: Task, law: Fitted) -> float:
@@ -125,7 +143,7 @@ def _law(task: Task, law: Fitted, best: Fitted, parsed: ParsedHypothesis) -> Law
         complexity=parsed.operators,
         terms=law.terms,
         chi2=law.reduced,
-        worse_by=max(0.0, 0.5 * (law.score - best.score)),
+        worse_by=max(0.0, _nats(law, best)),
         explains=explains(task, parsed),
         examined=bool(law.errors),
     )
@@ -153,8 +171,13 @@ def _plainness(law: Fitted) -> tuple[int, float]:
 def _rivals(laws: Sequence[Fitted]) -> list[Fitted]:
     """Return the laws that the data hardly tell from the best: not those that only add to it."""
     best = laws[0]
-    near = [law for law in laws[1:] if 0.5 * (law.score - best.score) <= _NEAR and not _adds_to(best, law)]
+    near = [law for law in laws[1:] if _nats(law, best) <= _NEAR and not _adds_to(best, law)]
     return near[:_RIVALS]
+
+
+def _nats(law: Fitted, best: Fitted) -> float:
+    """Return by how much a law is worse."""
+    return 0.5 * (law.score - best.score)
 
 
 def _adds_to(plain: Fitted, law: Fitted) -> bool:

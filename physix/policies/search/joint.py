@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import permutations
 
 from physix.engine.systems.targets import Target
-from physix.policies.search.laws import Choice, Place, Ties
+from physix.policies.search.laws import Choice, Place, Slot, Ties
 from physix.policies.search.library import Term
 from physix.policies.search.refit import Fitted
 from physix.policies.search.selection import Chosen, Structure
@@ -29,30 +30,38 @@ def places(choice: Choice) -> Iterator[Place]:
             yield i, j
 
 
-def alike(law: Fitted, wanted: Sequence[Target]) -> list[tuple[Place, Place]]:
-    """Return (later, earlier) places of different equations whose coefficients may be one constant.
+def _slots(choice: Choice) -> Iterator[Slot]:
+    """Yield every constant, a term's coefficient before what is inside of it."""
+    for place in places(choice):
+        for k in range(_chosen(choice, place).term.inner + 1):
+            yield (*place, k)
 
-    Their terms are the same, or have the same role in their equations. Where errors are known the
-    coefficients agree within them, else within 30 %; the nearest come first.
+
+def alike(law: Fitted, wanted: Sequence[Target]) -> list[tuple[Slot, Slot]]:
+    """Return (later, earlier) constants of different equations that may be one.
+
+    Their terms are the same, or have the same role in their equations; inner constants need to saturate
+    alike. Where errors are known they agree within them, else within 30 %; the nearest come first.
     """
-    found: list[tuple[float, Place, Place]] = []
-    seen: list[Place] = []
-    for place in places(law.choice):
-        if place in law.ties or _chosen(law.choice, place).term.inner:
+    found: list[tuple[float, Slot, Slot]] = []
+    seen: list[Slot] = []
+    for slot in _slots(law.choice):
+        if slot in law.ties:
             continue
         for earlier in seen:
-            if earlier[0] != place[0] and _roles(law, wanted, earlier) & _roles(law, wanted, place):
-                off, allowed = _apart(law, earlier, place)
+            apart = earlier[0] != slot[0] and earlier[2] == slot[2]
+            if apart and _roles(law, wanted, earlier) & _roles(law, wanted, slot):
+                off, allowed = _apart(law, earlier, slot)
                 if off < allowed:
-                    found.append((off / allowed, place, earlier))
-        seen.append(place)
+                    found.append((off / allowed, slot, earlier))
+        seen.append(slot)
     return [(later, earlier) for _, later, earlier in sorted(found)]
 
 
-def _apart(law: Fitted, one: Place, other: Place) -> tuple[float, float]:
-    """Return by how much two coefficients differ in size, and how much they may."""
-    a, b = (abs(_chosen(law.choice, place).coefficient) for place in (one, other))
-    errors = [law.errors.get(law.written.coefficients[place][0]) for place in (one, other)]
+def _apart(law: Fitted, one: Slot, other: Slot) -> tuple[float, float]:
+    """Return by how much two constants differ in size, and how much they may."""
+    a, b = (abs(_value(law.choice, slot)) for slot in (one, other))
+    errors = [law.errors.get(law.written.name(slot)) for slot in (one, other)]
     known = [error for error in errors if error is not None]
     if len(known) == 2:
         return abs(a - b), _SURE * math.hypot(*known)
@@ -78,7 +87,7 @@ def mirrored(
         choice = tuple(one for one in names if one is not None)
         if len(choice) < len(wanted):
             continue
-        ties = {(k, j): (0, j) for k in range(1, len(wanted)) for j in range(len(source.chosen))}
+        ties = {(k, j, 0): (0, j, 0) for k in range(1, len(wanted)) for j in range(len(source.chosen))}
         yield choice, ties
         for k, own in enumerate(structures):
             force = [one for one in own.chosen if one.term.text == "1"] or [Chosen(terms[k]["1"], (), 0.0)]
@@ -90,42 +99,51 @@ def mirrored(
 def returned(law: Fitted, wanted: Sequence[Target]) -> Iterator[tuple[Choice, Ties]]:
     """Yield laws in which what one equation loses another gains, where it did not yet.
 
-    One term joins an equation of first order that lacks it, with the opposite sign and the same constant.
+    One term joins an equation of first order that lacks it, with the opposite sign and the same constants;
+    what saturates may be gained by another factor than it is lost.
     """
     for i, j in permutations(range(len(law.choice)), 2):
         if wanted[i].order != 1 or wanted[j].order != 1:
             continue
         held = {one.term.text for one in law.choice[j].chosen}
         for k, one in enumerate(law.choice[i].chosen):
-            if one.term.inner or one.term.text in held or (i, k) in law.ties:
+            slots = range(one.term.inner + 1)
+            if one.term.text in held or any((i, k, slot) in law.ties for slot in slots):
                 continue
-            yield _with_term(law, (i, k), j, one)
+            yield _with_term(law, (i, k), j, slots)
+            if one.term.inner:
+                yield _with_term(law, (i, k), j, slots[1:])
 
 
-def _with_term(law: Fitted, source: Place, j: int, one: Chosen) -> tuple[Choice, Ties]:
-    """Return a law with one more term in equation j, its constant tied to the source's or that to it."""
-    own = law.choice[j]
-    longer = Structure((*own.chosen, Chosen(one.term, (), -one.coefficient)), own.score, own.chi2)
-    choice = (*law.choice[:j], longer, *law.choice[j + 1 :])
-    added = (j, len(own.chosen))
-    if source[0] < j:
-        return choice, {**law.ties, added: source}
-    # A constant is written where it comes first.
-    ties = {later: (added if first == source else first) for later, first in law.ties.items()}
-    return choice, {**ties, source: added}
+def _with_term(law: Fitted, source: Place, j: int, slots: Sequence[int]) -> tuple[Choice, Ties]:
+    """Return a law with one more term in equation j, constants of it tied to the source's or those to it."""
+    own, one = law.choice[j], _chosen(law.choice, source)
+    longer = Structure((*own.chosen, replace(one, coefficient=-one.coefficient)), own.score, own.chi2)
+    choice, ties = (*law.choice[:j], longer, *law.choice[j + 1 :]), dict(law.ties)
+    for k in slots:
+        there, added = (*source, k), (j, len(own.chosen), k)
+        if source[0] < j:
+            ties[added] = there
+        else:  # a constant is written where it comes first
+            ties = {later: (added if first == there else first) for later, first in ties.items()}
+            ties[there] = added
+    return choice, ties
 
 
 def without_term(ties: Ties, place: Place) -> Ties:
     """Return the ties of a law that loses one term: what was tied to it is tied to the next that was."""
 
-    def moved(one: Place) -> Place:
-        return (one[0], one[1] - 1) if one[0] == place[0] and one[1] > place[1] else one
+    def moved(one: Slot) -> Slot:
+        i, j, k = one
+        return (i, j - 1, k) if i == place[0] and j > place[1] else one
 
-    heirs = [later for later, first in sorted(ties.items()) if first == place]
+    heirs: dict[Slot, Slot] = {}
+    for later, first in sorted(ties.items()):
+        heirs.setdefault(first, later)
     found = {}
     for later, first in ties.items():
-        source = heirs[0] if first == place else first
-        if later not in (place, source):
+        source = heirs[first] if first[:2] == place else first
+        if later[:2] != place and later != source:
             found[moved(later)] = moved(source)
     return found
 
@@ -139,12 +157,19 @@ def _chosen(choice: Choice, place: Place) -> Chosen:
     return choice[place[0]].chosen[place[1]]
 
 
-def _roles(law: Fitted, wanted: Sequence[Target], place: Place) -> set[str]:
+def _value(choice: Choice, slot: Slot) -> float:
+    one, k = _chosen(choice, slot[:2]), slot[2]
+    return one.inner[k - 1] if k else one.coefficient
+
+
+def _roles(law: Fitted, wanted: Sequence[Target], slot: Slot) -> set[str]:
     """Return a term's text, as it stands and with its equation's own variable and rate renamed.
 
-    Drag is drag in every direction.
+    Drag is drag in every direction. Of an inner constant what counts is the denominator that it stands in.
     """
-    text, target = _chosen(law.choice, place).term.text, wanted[place[0]]
+    text, target = _chosen(law.choice, slot[:2]).term.text, wanted[slot[0]]
+    if slot[2]:
+        return {text[max(0, text.find("/(")) :]}
     own = re.sub(rf"^{re.escape(target.variable)}(?=[*/]|$)", "own", text)
     return {text, re.sub(rf"^{re.escape(target.driven)}(?=[*/]|$)", "own_rate", own)}
 

@@ -15,7 +15,8 @@ from physix.policies.search.selection import Chosen, Structure
 
 Choice = tuple[Structure, ...]  # one right-hand side per equation
 Place = tuple[int, int]  # an equation, and a term in it
-Ties = Mapping[Place, Place]  # terms that take their coefficient's size from an earlier one
+Slot = tuple[int, int, int]  # and its coefficient (0) or one of its inner constants (from 1)
+Ties = Mapping[Slot, Slot]  # constants that are an earlier one: coefficients by their size
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,11 @@ class Written:
     parsed: ParsedHypothesis
     coefficients: Mapping[Place, tuple[str, float]]  # name and sign
     inner: Mapping[Place, tuple[str, ...]]
+
+    def name(self, slot: Slot) -> str:
+        """Return what a constant is called."""
+        place, k = slot[:2], slot[2]
+        return self.inner[place][k - 1] if k else self.coefficients[place][0]
 
     def read(self, choice: Choice, values: Mapping[str, float]) -> Choice:
         """Return the choice with these values of the params."""
@@ -58,15 +64,21 @@ def write(
         parts = []
         for j, one in enumerate(structure.chosen):
             sign = -1.0 if one.coefficient < 0.0 else 1.0
-            if (i, j) in ties:
-                name = coefficients[ties[i, j]][0]
+            if (i, j, 0) in ties:
+                name = coefficients[ties[i, j, 0][:2]][0]
             else:
                 name = _free_name(one.term.letter, taken)
                 params[name] = _rounded(abs(one.coefficient), digits)
             coefficients[i, j] = (name, sign)
-            own = tuple(_free_name(letter, taken) for letter in ("h", "s")[: one.term.inner])
-            params |= {n: _rounded(v, digits) for n, v in zip(own, one.inner, strict=True)}
-            inner[i, j] = own
+            own = []
+            for k, (letter, value) in enumerate(zip(("h", "s"), one.inner, strict=False), 1):
+                if (i, j, k) in ties:
+                    first = ties[i, j, k]
+                    own.append(inner[first[:2]][first[2] - 1])
+                else:
+                    own.append(_free_name(letter, taken))
+                    params[own[-1]] = _rounded(value, digits)
+            inner[i, j] = tuple(own)
             text = one.term.text.format(*own)
             parts.append(f"{'-' if sign < 0 else '+'} {_product(name, text)}")
         right = " ".join(parts).removeprefix("+ ") or "0"

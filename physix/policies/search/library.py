@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations, combinations_with_replacement, product
 
 import numpy as np
 
@@ -24,9 +24,11 @@ from physix.engine.verifier.types import FunctionSet
 TIERS = 4
 _INNER = ("h_1", "h_2")
 _SHARES = (0.05, 0.12, 0.3, 0.6, 1.0, 1.8, 4.0)  # of a variable's size, where an inner constant begins
+_LIKELY = -2.0  # the same for what most laws hold: constants, and variables as they are
 _SINGULAR = 10.0  # nats of prior against what is infinite at 0
 _MOST_STATES = 4  # whose products are all tried
-_PER_TURN, _MOST_TEMPI = 1.5, 120  # frequencies tried for each turn that the record may hold, and of a drive
+QUARTER = float(np.pi / 2.0)
+_PER_TURN, _MOST_TEMPI = 3.0, 240  # frequencies tried for each turn that the record may hold, and of a drive
 _ANGLES = ("rad", "deg", "°")
 
 
@@ -46,6 +48,7 @@ class Term:
     tier: int
     starts: tuple[tuple[float, ...], ...] = ()
     unlikely: float = 0.0  # nats of prior against it beside its tier's
+    phased: bool = False  # the second inner constant is a phase, begun at 0 and at a quarter of a turn
 
     @property
     def inner(self) -> int:
@@ -130,12 +133,12 @@ def _rates(task: Task) -> list[str]:
 
 def _plain(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
     """Yield tier 0: what most laws are made of."""
-    yield Term("1", "a", 0)
+    yield Term("1", "a", 0, unlikely=_LIKELY)
     rates = _rates(task)
     for name in _own_first(task, target):
-        yield Term(name, "b" if name in rates else "k", 0)
+        yield Term(name, "b" if name in rates else "k", 0, unlikely=_LIKELY)
     for given in task.inputs:
-        yield Term(given.name, "g", 0)
+        yield Term(given.name, "g", 0, unlikely=_LIKELY)
     for angle in _angles(task):
         yield Term(f"sin({_turned(angle)})", "w", 0)
     if target.order == 2:
@@ -152,6 +155,10 @@ def _curved(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
     for given in task.inputs:
         yield from (Term(f"{given.name}*{name}", "g", 1) for name in names)
     phases = _phases(task)
+    for given, phase in product(task.inputs, phases):
+        # A force of fixed direction turns with the arm that it acts on.
+        yield Term(f"{given.name}*cos({_turned(phase)})", "g", _turns(phase, ranges))
+        yield Term(f"{given.name}*sin({_turned(phase)})", "g", _turns(phase, ranges))
     for phase in phases:
         yield Term(f"sin({_turned(phase)})", "w", _turns(phase, ranges))
         yield Term(f"cos({_turned(phase)})", "u", _turns(phase, ranges))
@@ -196,6 +203,7 @@ def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
         yield Term(f"{name}/({{0}}**2 + {name}**2)", "m", 2, sizes)
         repressed = 2 if name == target.variable else amount
         yield Term(f"1/({{0}}**2 + {name}**2)", "m", repressed, sizes)
+        yield from (Term(f"1/({{0}}**{n} + {name}**{n})", "m", 2, sizes) for n in (3, 4))
         for other in others:
             yield Term(f"{other}*{name}/({{0}}**2 + {name}**2)", "m", 2, sizes)
             yield Term(f"{other}*{name}**2/({{0}}**2 + {name}**2)", "m", amount, sizes)
@@ -218,11 +226,11 @@ def _bent(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
 
 def _timed(task: Task, target: Target, ranges: Ranges) -> Iterator[Term]:
     """Yield tier 3: what drives the motion from outside, in its own time."""
-    # Two frequencies are told apart by half a turn over the record; a phase is at most an eighth of one off.
+    # Two frequencies are told apart by half a turn over the record.
     count = int(np.clip(_PER_TURN * 1.5 * ranges.fastest / ranges.slowest, 6, _MOST_TEMPI))
     pace = np.linspace(0.5 * ranges.slowest, 1.5 * ranges.fastest, count).tolist()
-    phases = tuple(float(np.pi * eighth / 8.0) for eighth in (1, 3, 5, 7))
-    yield Term("cos({0}*t + {1})", "A", 3, tuple((one, phase) for one in pace for phase in phases))
+    starts = tuple((one, phase) for one in pace for phase in (0.0, QUARTER))
+    yield Term("cos({0}*t + {1})", "A", 3, starts, phased=True)
     yield Term("t", "r", 3)
 
 

@@ -20,7 +20,7 @@ from physix.engine.verifier.types import FunctionSet
 from physix.engine.verifier.uncertainty import kinds_of, uncertainty
 from physix.policies.search.laws import Choice, Ties, Written, write
 from physix.policies.search.parts import LeftOver, Part, left_over_of, parts_of, thinned, whiteness
-from physix.policies.search.selection import badness, price
+from physix.policies.search.selection import badness, price, prior
 from physix.policies.search.smoothing import Run
 
 _ROUNDS, _FEW_ROUNDS = 10, 5
@@ -297,7 +297,11 @@ class Fitter:
             # Of known noise chi² itself is the likelihood; none is gained by less than there should be.
             return law.samples * (law.reduced - 1.0)
         if leaves_noise(law):
-            return badness(max(law.chi2, _EXACT * law.floor * law.samples), law.samples, law.floor)
+            nothing = _EXACT * law.floor * law.samples
+            cost = badness(max(law.chi2, nothing), law.samples, law.floor)
+            # Where arithmetic is all that is left over it costs nothing, however many the samples: what a
+            # wrong law leaves over counts as few.
+            return cost - max(0.0, badness(nothing, law.samples, law.floor))
         return _UNEXPLAINED + self._few(law) * float(np.log(law.reduced + self._near))
 
     def _few(self, law: Fitted) -> int:
@@ -345,9 +349,7 @@ class Fitter:
         return Record(record.t[rows], record.states[rows], record.weights[rows], record.inputs)
 
     def _price(self, choice: Choice, ties: Ties, samples: int) -> float:
-        return sum(
-            price(one.term, samples, _CHOICES)
-            for i, structure in enumerate(choice)
-            for j, one in enumerate(structure.chosen)
-            if (i, j) not in ties
-        ) + _TIE * len(ties)
+        terms = [one.term for structure in choice for one in structure.chosen]
+        tied = [choice[i].chosen[j].term for i, j, k in ties if not k]
+        saved = len(ties) * (float(np.log(samples)) - _TIE) + sum(prior(term, _CHOICES) for term in tied)
+        return sum(price(term, samples, _CHOICES) for term in terms) - saved

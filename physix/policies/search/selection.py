@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from physix.engine.floats import FloatArray
 from physix.policies.search.design import Design
-from physix.policies.search.library import Term
+from physix.policies.search.library import QUARTER, Term
 
 _BEAM, _WIDE_BEAM = 40, 160
 _FLOOR = 1e-14  # of the energy: rounding in the normal equations
@@ -19,6 +19,7 @@ _POLISHED, _AGAIN = 12, 4  # sets of terms of each size whose inner constants ar
 _BEGUN = 8  # starts of one term that a set of terms may be joined by: others may suit it once it has grown
 _STARTS = 2  # of one set of terms, the best ones, from which they are moved
 _STEPS = 8
+_SHORT = 2  # terms up to which all plain sets may be joined by one that holds constants
 _FEWEST = 20  # samples that count as independent, whatever they resemble
 _LONGEST = 0.7  # share of an inner constant by which one step may change it
 _TIER_COST = (0.0, 3.0, 10.0, 16.0)  # nats of prior against far-fetched terms
@@ -67,8 +68,12 @@ def price(term: Term, samples: int, terms: int) -> float:
     Source: J. Chen and Z. Chen, "Extended Bayesian information criteria for model selection with large
     model spaces", Biometrika 95 (2008).
     """
-    prior = 2.0 * float(np.log(max(2, terms))) + _TIER_COST[term.tier] + term.unlikely
-    return (1 + term.inner) * float(np.log(samples)) + prior
+    return (1 + term.inner) * float(np.log(samples)) + prior(term, terms)
+
+
+def prior(term: Term, terms: int) -> float:
+    """Return what a term of so many costs beside its constants."""
+    return 2.0 * float(np.log(max(2, terms))) + _TIER_COST[term.tier] + term.unlikely
 
 
 Pick = tuple[Term, tuple[float, ...]]
@@ -101,6 +106,14 @@ class Selection:
         self.family = np.array([families[term.text] for term, _ in self.terms], dtype=int)
         self.count = len(families)
         self.prices = np.array([price(term, self.design.samples, self.count) for term, _ in self.terms])
+        where = {(term.text, inner): j for j, (term, inner) in enumerate(self.terms)}
+        pairs = [
+            (j, where[term.text, (inner[0], QUARTER)])
+            for j, (term, inner) in enumerate(self.terms)
+            if term.phased and not inner[1] and (term.text, (inner[0], QUARTER)) in where
+        ]
+        self.pairs = np.array(pairs, dtype=int).reshape(-1, 2)
+        self.partner = {a: b for one in pairs for a, b in (one, one[::-1])}
 
     def best(self, most: int) -> list[Structure]:
         """Return structures of up to `most` terms, the best first, each set of terms once."""
@@ -129,15 +142,25 @@ class Selection:
         the plain ones that tell it exactly.
         """
         bent = np.array([term.inner > 0 for term, _ in self.terms])
+        plain: list[list[tuple[int, ...]]] = []
         for allowed in range(3 if bent.any() else 1):
-            yield from self._beam(most, bent, allowed)
+            for subsets in self._beam(most, bent, allowed, plain):
+                if not allowed:
+                    plain.append(subsets)
+                yield subsets
         yield from self._backwards(most)
 
-    def _beam(self, most: int, bent: NDArray[np.bool_], allowed: int) -> Iterable[list[tuple[int, ...]]]:
+    def _beam(
+        self, most: int, bent: NDArray[np.bool_], allowed: int, plain: Sequence[list[tuple[int, ...]]]
+    ) -> Iterable[list[tuple[int, ...]]]:
         beam: list[tuple[int, ...]] = [()]
         width = _WIDE_BEAM if not allowed and len(self.terms) - int(bent.sum()) <= _WIDE_BEAM // 4 else _BEAM
         samples = self.design.samples
-        for _ in range(min(most, len(self.terms))):
+        for level in range(min(most, len(self.terms))):
+            if allowed == 1 and 0 < level <= len(plain):
+                # What a drive or a saturation adds to shows when it is there, and not before.
+                kept = plain[level - 1][: _BEAM if level > _SHORT else _WIDE_BEAM]
+                beam = list(dict.fromkeys((*beam, *kept)))
             scored: dict[tuple[int, ...], float] = {}
             for subset in beam:
                 left, own = self._left_over(subset)
@@ -165,10 +188,11 @@ class Selection:
         return kept
 
     def _left_over(self, subset: tuple[int, ...]) -> tuple[FloatArray, float]:
-        """Return chi² of the subset joined by each column, and the price of the subset."""
-        index = list(subset)
-        if not index:
-            return self.energy - self.moment**2, 0.0
+        """Return chi² of the subset joined by each column, and the price of the subset.
+
+        A wave of some phase is a sum of two waves: both join.
+        """
+        index = self._with_partners(subset)
         inner = self.gram[np.ix_(index, index)] + _RIDGE * np.eye(len(index))
         solved = np.linalg.solve(inner, np.column_stack([self.moment[index], self.gram[index]]))
         coefficients, projected = solved[:, 0], solved[:, 1:]
@@ -176,7 +200,19 @@ class Selection:
         apart = 1.0 - np.einsum("kj,kj->j", self.gram[index], projected)
         moment = self.moment - coefficients @ self.gram[index]
         gain = np.where(apart > 1e-10, moment**2 / np.maximum(apart, 1e-10), 0.0)
-        return chi2 - gain, float(self.prices[index].sum())
+        if len(self.pairs):
+            a, b = self.pairs.T
+            shared = self.gram[a, b] - np.einsum("kj,kj->j", self.gram[np.ix_(index, a)], projected[:, b])
+            both = apart[a] * apart[b] - shared**2
+            joined = (
+                moment[a] ** 2 * apart[b] - 2.0 * moment[a] * moment[b] * shared + moment[b] ** 2 * apart[a]
+            )
+            better = np.where(gain[a] >= gain[b], a, b)
+            gain[better] = np.where(both > 1e-10, joined / np.maximum(both, 1e-10), gain[better])
+        return chi2 - gain, float(self.prices[list(subset)].sum())
+
+    def _with_partners(self, subset: tuple[int, ...]) -> list[int]:
+        return [*subset, *(self.partner[j] for j in subset if j in self.partner)]
 
     def _backwards(self, most: int) -> Iterable[list[tuple[int, ...]]]:
         """Yield what is left of all plain terms when the least useful one is taken away again and again."""
@@ -233,7 +269,7 @@ class Selection:
 
     def _polished(self, index: list[int]) -> Structure:
         """Return the structure with inner constants moved downhill, by damped Gauss-Newton steps."""
-        picks, matrix, sizes = [self.terms[j] for j in index], self.matrix[:, index], self.sizes[index]
+        picks, matrix, sizes = self._begun(index)
         best, damping = self._structure(picks, matrix, sizes), 1e-3
         for _ in range(_STEPS):
             step = self._downhill(best, matrix, sizes, damping)
@@ -249,6 +285,25 @@ class Selection:
             if abs(gain) < 1e-2 or damping > 1e3:
                 break
         return best
+
+    def _begun(self, index: list[int]) -> tuple[list[Pick], FloatArray, FloatArray]:
+        """Return terms with the inner constants of their columns, waves with the phase that suits them."""
+        picks, matrix, sizes = [self.terms[j] for j in index], self.matrix[:, index], self.sizes[index]
+        if not any(j in self.partner for j in index):
+            return picks, matrix, sizes
+        every = self._with_partners(tuple(index))
+        found, *_ = np.linalg.lstsq(self.matrix[:, every], self.design.left, rcond=1e-12)
+        amplitudes = dict(zip(every, (found / self.sizes[every]).tolist(), strict=True))
+        for i, j in enumerate(index):
+            if j in self.partner:
+                pace = picks[i][1][0]
+                wave = sum(amplitudes[k] * np.exp(1j * self.terms[k][1][1]) for k in (j, self.partner[j]))
+                picks[i] = (picks[i][0], (pace, float(np.angle(wave))))
+                column = self.design.column(*picks[i])
+                assert column is not None  # noqa: S101  # a wave is defined everywhere
+                sizes[i] = np.linalg.norm(column)
+                matrix[:, i] = column / sizes[i]
+        return picks, matrix, sizes
 
     def _downhill(
         self, here: Structure, matrix: FloatArray, sizes: FloatArray, damping: float

@@ -9,11 +9,13 @@ from scipy.integrate import solve_ivp
 
 from physix.engine.floats import FloatArray
 from physix.engine.systems.noise import estimate_noise
+from physix.engine.systems.targets import targets
 from physix.engine.systems.task import InputVariable, StateVariable, Task, Trajectory, Truth
 from physix.engine.verifier import verify
 from physix.engine.verifier.types import Hypothesis, VerifierConfig
 from physix.policies.search import climb as climbing
 from physix.policies.search.climb import Search, climb
+from physix.policies.search.library import Ranges, library
 from physix.policies.search.refit import leaves_noise
 from physix.policies.search.selection import badness
 
@@ -261,3 +263,30 @@ def test_mirrored_equations_leave_evaluations_to_the_tier_that_holds_the_law() -
     equation, params = found(task(variables, [Trajectory(t=run.t, states=states)]))
     assert "sqrt(x**2 + y**2)**3" in equation
     assert list(params.values()) == [pytest.approx(39.48, rel=1e-3)] * len(params)
+
+
+def test_a_drive_away_from_resonance_is_found_under_a_decaying_motion_of_its_own() -> None:
+    def shaken(t: float, s: np.ndarray) -> list[float]:
+        return [s[1], -2.6 * s[0] - 0.12 * s[1] + 0.8 * float(np.cos(0.9 * t + 1.0))]
+
+    names = [variable("y"), variable("vy", rate_of="y")]
+    law, params = found(task(names, [motion(shaken, [1.0, 0.0], np.linspace(0, 50, 400), 0.01)]))
+    assert law == "d2y/dt2 = -k*y - b*vy + A*cos(h*t + s)"
+    assert params == {
+        "k": pytest.approx(2.6, rel=0.01),
+        "b": pytest.approx(0.12, rel=0.05),
+        "A": pytest.approx(0.8, rel=0.02),
+        "h": pytest.approx(0.9, rel=0.01),
+        "s": pytest.approx(1.0, abs=0.05),
+    }
+
+
+def test_an_input_may_push_an_arm_in_a_fixed_direction() -> None:
+    names = [variable("theta", "deg"), variable("omega", "deg/s", rate_of="theta")]
+    pushed = InputVariable(name="u", unit="m/s^2", symbol="u", description="")
+    still = Trajectory(t=(0.0, 1.0), states=((0.0, 0.0), (1.0, 1.0)), inputs=((0.0,), (1.0,)))
+    size = {"theta": 1.0, "omega": 1.0}
+    ranges = Ranges(size=size, positive=frozenset(), one_way=frozenset(), fastest=1.0, slowest=0.1)
+    problem = task(names, [still], (pushed,))
+    terms = library(problem, targets(problem.variables)[0], ranges, tier=1, functions="basic")
+    assert {"u*cos(pi/180*theta)", "u*sin(pi/180*theta)"} <= {term.text for term in terms}

@@ -182,10 +182,10 @@ def test_a_law_set_beside_the_data_leaves_over_what_its_discovery_says(swinging:
 
 
 def test_so_it_does_where_an_input_drives_a_motion_of_little_noise() -> None:
-    share, t = 3e-4, np.linspace(0.0, 10.0, 100)
+    share, t = 3e-4, np.linspace(0.0, 20.0, 200)
     u = np.sin(0.8 * t) + 0.4 * np.sin(2.1 * t)
     clean = solve_ivp(
-        lambda time, v: -0.5 * v + 1.3 * np.interp(time, t, u), (0.0, 10.0), [1.0],
+        lambda time, v: -0.5 * v + 1.3 * np.interp(time, t, u), (0.0, 20.0), [1.0],
         t_eval=t, rtol=1e-9, atol=1e-11, max_step=0.02,
     ).y[0]  # fmt: skip
     v = clean + share * clean.std() * Generator(PCG64(3)).standard_normal(len(t))
@@ -198,10 +198,31 @@ def test_so_it_does_where_an_input_drives_a_motion_of_little_noise() -> None:
         hint="", measured=True, noises=estimate_noise((shown,)),
     )  # fmt: skip
     claimed = discover(task)
+    assert claimed.chosen is not None
+    assert claimed.chosen.equation == "dv/dt = -k*v + g*u"
+    assert claimed.chosen.params == pytest.approx({"k": 0.5, "g": 1.3}, rel=1e-3)
     (one,), (other,) = set_beside(task, claimed).residuals, claimed.residuals
     # A thousandth of the spread is as far as samples between which an input may do anything are trusted.
     assert one.chi2 == pytest.approx(share**2 / (share**2 + 1e-3**2), rel=0.3)
     assert one.chi2 == pytest.approx(other.chi2, rel=0.02)
+
+
+def test_an_exact_law_is_no_nearer_to_wrong_ones_for_more_samples() -> None:
+    gaps = []
+    for count in (60, 400):
+        t = np.linspace(0.0, 6.0, count)
+        v = 2.0 * np.exp(-0.5 * t) / (3.0 - 2.0 * np.exp(-0.5 * t))  # of dv/dt = -0.5 v - 0.5 v**2 from 2
+        shown = Trajectory(t=tuple(t.tolist()), states=tuple((one,) for one in v.tolist()))
+        task = Task(
+            task_id="t", system_id="s", title="", tier=None, seed=None, time_unit="s", shown=(shown,),
+            variables=(StateVariable(name="v", unit=None, symbol="v", description=""),), noise=0.0, hint="",
+        )  # fmt: skip
+        found = discover(task)
+        assert found.chosen is not None
+        assert found.chosen.equation == "dv/dt = -k*v - p*v**2"
+        assert not found.rivals
+        gaps.append(next(law.worse_by for law in found.front if law.equation == "dv/dt = -k*v"))
+    assert gaps[1] == pytest.approx(gaps[0], rel=0.02)
 
 
 def set_beside(task: Task, claimed: Discovery) -> Followed:

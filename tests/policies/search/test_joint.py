@@ -75,7 +75,7 @@ def test_a_mirror_exchanges_positions_and_rates_and_leaves_a_speed_as_it_is() ->
         ["x", "vx*sqrt(vx**2 + vy**2)"],
         ["y", "vy*sqrt(vx**2 + vy**2)"],
     ]
-    assert ties == {(1, 0): (0, 0), (1, 1): (0, 1)}
+    assert ties == {(1, 0, 0): (0, 0, 0), (1, 1, 0): (0, 1, 0)}
     with_force = [[len(part.chosen) for part in choice] for choice, _ in laws[1:3]]
     assert with_force == [[3, 2], [2, 3]]
 
@@ -88,8 +88,33 @@ def test_what_no_library_holds_has_no_mirror_and_amounts_have_none() -> None:
 
 
 def test_a_term_that_goes_leaves_its_constant_to_the_next_that_was_tied_to_it() -> None:
-    ties = {(1, 0): (0, 1), (2, 2): (0, 1), (2, 3): (1, 1)}
-    assert without_term(ties, (0, 1)) == {(2, 2): (1, 0), (2, 3): (1, 1)}
-    assert without_term(ties, (1, 0)) == {(2, 2): (0, 1), (2, 3): (1, 0)}
-    assert without_term(ties, (0, 0)) == {(1, 0): (0, 0), (2, 2): (0, 0), (2, 3): (1, 1)}
-    assert without_equation(ties, 1) == {(2, 2): (0, 1)}
+    ties = {(1, 0, 0): (0, 1, 0), (2, 2, 0): (0, 1, 0), (2, 3, 1): (1, 1, 1)}
+    assert without_term(ties, (0, 1)) == {(2, 2, 0): (1, 0, 0), (2, 3, 1): (1, 1, 1)}
+    assert without_term(ties, (1, 0)) == {(2, 2, 0): (0, 1, 0), (2, 3, 1): (1, 0, 1)}
+    assert without_term(ties, (0, 0)) == {(1, 0, 0): (0, 0, 0), (2, 2, 0): (0, 0, 0), (2, 3, 1): (1, 1, 1)}
+    assert without_equation(ties, 1) == {(2, 2, 0): (0, 1, 0)}
+
+
+def test_what_saturates_alike_in_two_equations_is_told_with_one_set_of_constants() -> None:
+    def enzyme(_: float, s: np.ndarray) -> list[float]:
+        made = 0.4 * s[0] / (0.9 + s[0])
+        return [-made, made - 0.1 * s[1]]
+
+    names = [variable("S"), variable("P")]
+    best = climb(task(names, [motion(enzyme, [3, 0.1], np.linspace(0, 30, 120), 0.01)]), "extended").laws[0]
+    assert best.written.parsed.params == {
+        "m": pytest.approx(0.4, rel=0.03),
+        "h": pytest.approx(0.9, rel=0.1),
+        "k": pytest.approx(0.1, rel=0.03),
+    }
+
+
+def test_what_is_eaten_may_make_less_than_it_was_and_saturate_alike() -> None:
+    def culture(_: float, s: np.ndarray) -> list[float]:
+        eaten = 0.9 * s[1] * s[0] / (1.1 + s[0])
+        return [0.15 * (6.0 - s[0]) - eaten, 0.4 * eaten - 0.15 * s[1]]
+
+    names = [variable("S"), variable("X")]
+    best = climb(task(names, [motion(culture, [6, 0.2], np.linspace(0, 40, 200), 0.004)]), "extended").laws[0]
+    values = sorted(best.written.parsed.params.values())
+    assert values == [pytest.approx(x, rel=0.1) for x in (0.15, 0.36, 0.9, 0.9, 1.1)]

@@ -376,10 +376,12 @@ def _accelerations(seen: Sequence[Seen], found: dict[str, tuple[Role, str]]) -> 
 
 
 def _is_acceleration(one: Seen, free: Sequence[Seen]) -> bool:
-    if _ACCELERATION & set(one.words):
-        return True
     unit = parse_unit(one.column.unit) if one.column.unit else None
-    if unit is not None and dict(unit.powers) in ({"m": 1, "s": -2}, {"rad": 1, "s": -2}):
+    if unit is not None and dict(unit.powers) == {"m": 1, "s": -2}:
+        # Where all that moves are angles it is the pivot's.
+        others = [other.column.unit for other in free if other is not one]
+        return not (others and all(measures(other, "rad") for other in others))
+    if _ACCELERATION & set(one.words) or (unit is not None and dict(unit.powers) == {"rad": 1, "s": -2}):
         return True
     name = one.column.name
     names = {other.column.name for other in free}
@@ -392,13 +394,15 @@ def _is_acceleration(one: Seen, free: Sequence[Seen]) -> bool:
 
 def _inputs(seen: Sequence[Seen], found: dict[str, tuple[Role, str]]) -> None:
     free = [one for one in seen if one.column.name not in found]
-    moved = any(role.kind == "rate" for role, _ in found.values())
+    answers = any({"out", "output"} & set(one.words) for one in free)
+    moved = answers or any(role.kind == "rate" for role, _ in found.values())
     switched = {one.column.name for one in free if _is_switched(one)}
     for one in free:
         unit = parse_unit(one.column.unit) if one.column.unit else None
         force = unit is not None and dict(unit.powers) in (
             {"kg": 1, "m": 1, "s": -2},
             {"kg": 1, "m": 2, "s": -2},
+            {"m": 1, "s": -2},  # of what carries the motion: its own was set aside
         )
         named = bool(_INPUT_NAMES & set(one.words)) or one.joined in _INPUT_NAMES
         by_letter = moved and one.column.label.strip() in ("u", "F", "f")

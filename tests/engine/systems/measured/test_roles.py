@@ -185,6 +185,7 @@ def test_a_torque_is_an_input_and_u_is_one_where_something_moves() -> None:
     assert kinds(text_of(t=T, theta=SWING, omega=RATE, torque=drive))["torque"] == "input"
     assert kinds(text_of(t=T, x=SWING, vx=RATE, u=drive))["u"] == "input"
     assert kinds(text_of(t=T, u=np.exp(-T)))["u"] == "state"
+    assert kinds(text_of(t=T, u=drive, v_out=SWING)) == {"t": "time", "u": "input", "v_out": "state"}
     table = read_table(text_of(t=T, theta=SWING, omega=RATE, torque=drive))
     task = measured_task(table).task
     assert [v.name for v in task.inputs] == ["torque"]
@@ -248,6 +249,13 @@ def test_coordinates_whose_rates_follow_from_them_are_first_order_and_a_throw_is
 
 
 TABLE = read_table(text_of(frame=np.arange(80.0), t=T, height=SWING, v=RATE, e=np.full(80, 0.1), u=T % 1))
+
+
+def test_an_acceleration_beside_angles_alone_is_that_of_what_carries_them() -> None:
+    shaken = {"t (s)": T, "theta (rad)": SWING, "acceleration (m/s^2)": np.sin(1.3 * T)}
+    assert kinds(text_of(**shaken))["acceleration"] == "input"
+    dropped = {"t (s)": T, "y (m)": SWING, "acceleration (m/s^2)": np.sin(1.3 * T)}
+    assert kinds(text_of(**dropped))["acceleration"] == "ignore"
 
 
 def roles(**said: object) -> dict[str, str]:
