@@ -202,7 +202,7 @@ class Selection:
         gain = np.where(apart > 1e-10, moment**2 / np.maximum(apart, 1e-10), 0.0)
         if len(self.pairs):
             a, b = self.pairs.T
-            shared = self.gram[a, b] - np.einsum("kj,kj->j", self.gram[np.ix_(index, a)], projected[:, b])
+            shared = self.gram[a, b] - np.einsum("kj,kj->j", self.gram[index][:, a], projected[:, b])
             both = apart[a] * apart[b] - shared**2
             joined = (
                 moment[a] ** 2 * apart[b] - 2.0 * moment[a] * moment[b] * shared + moment[b] ** 2 * apart[a]
