@@ -17,10 +17,12 @@ export function shownAt(member: MemberState, current: number): Shown {
   return { member, turn: current > 0 ? (turns[current - 1] ?? turns.at(-1) ?? null) : null };
 }
 
-/** Where a member stands at the shown turn, in a few words. */
+/** Where a member stands at the shown turn, in a few words: how it ended is said of its last turn alone. */
 export function standsAt({ member, turn }: Shown): string {
-  const { outcome } = member.episode;
-  const at = turn ? `turn ${turn.turn}` : "no turn yet";
+  const { outcome, turns } = member.episode;
+  if (!turn) return outcome ? OUTCOMES[outcome] : "no turn yet";
+  const at = `turn ${turn.turn}`;
+  if (turn.turn < turns.length) return `${at} of ${turns.length}`;
   return outcome ? `${at}, ${OUTCOMES[outcome]}` : at;
 }
 
