@@ -176,6 +176,11 @@ test("on a phone a row of the list says whose an episode is, and nothing is cut 
   const row = page.getByRole("row").filter({ hasText: "Free fall" }).first();
   for (const said of ["Free fall", "search", "Solved"])
     await expect(row.getByText(said).first()).toBeInViewport({ ratio: 1 });
+  const cut = await page
+    .getByRole("row")
+    .getByRole("link")
+    .evaluateAll((all) => all.filter((one) => one.scrollWidth > one.clientWidth).length);
+  expect(cut).toBe(0);
   await page.goto(`/episodes/${id}/transcript`);
   const law = page.locator("summary code").first();
   await expect(law).toContainText("d2y/dt2");

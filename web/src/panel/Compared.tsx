@@ -208,6 +208,11 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
       <Transport clock={clock} unit={task.time_unit}>
         <Sound task={task} series={all} clock={clock} />
       </Transport>
+      {layout !== "split" && known.length > MOST_COMPARED && (
+        <p className="notice">
+          {known.length} are compared; the first {MOST_COMPARED} are drawn, the standings have all.
+        </p>
+      )}
       {layout === "all" && (
         <Suspense fallback={<Loading what="the panes" height={480} />}>
           <Multiples members={known} {...{ current, clock, view, onView }} />

@@ -67,12 +67,6 @@ export default function Multiples({ members, current, clock, view, onView }: Pro
         </span>
         <Outside {...left} wide={wide} onWide={(next) => onView(zoomed(view, next))} />
       </div>
-      {members.length > MOST_COMPARED && (
-        <p className="notice">
-          {members.length} are compared; the first {MOST_COMPARED} are drawn, the standings have
-          all.
-        </p>
-      )}
       <div ref={grid} className={`grid gap-4 ${columns}`}>
         {panes.map((pane) => (
           <section

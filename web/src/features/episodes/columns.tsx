@@ -189,7 +189,7 @@ export function inShort(columns: readonly Column[]): Column[] {
         ? {
             ...column,
             cell: (row) => (
-              <span className="grid max-w-44">
+              <span className="grid w-44">
                 <Link
                   to="/episodes/$episodeId"
                   params={{ episodeId: row.episode_id }}
