@@ -120,9 +120,17 @@ test("at 50 kB a second there is text at once, and a door opens as soon as the s
   page,
 }) => {
   await slowLine(page);
+  const scripts = new Map<string, string | undefined>();
+  page.on("response", (answer) => {
+    if (answer.url().endsWith(".js"))
+      scripts.set(answer.url(), answer.headers()["content-encoding"]);
+  });
   await page.goto("/", { waitUntil: "commit" });
   await expect(page.getByText(/The page is loading/)).toBeVisible();
   await page.getByRole("link", { name: /^Bring your data/ }).click();
+  // Sent as small as it is counted in the budget.
+  expect(scripts.size).toBeGreaterThan(0);
+  expect(new Set(scripts.values())).toEqual(new Set(["gzip"]));
   await expect(page.getByRole("heading", { level: 1, name: "Your data" })).toBeVisible();
 });
 
