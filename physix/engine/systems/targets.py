@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from physix.engine.systems.task import StateVariable
 
@@ -20,6 +21,11 @@ class Target:
 
 def targets(variables: Sequence[StateVariable]) -> tuple[Target, ...]:
     """Return the equations a hypothesis must hold, in task order: one for each variable that is no rate."""
+    return _targets(tuple(variables))
+
+
+@lru_cache(maxsize=256)
+def _targets(variables: tuple[StateVariable, ...]) -> tuple[Target, ...]:
     rates = {v.rate_of: v.name for v in variables if v.rate_of is not None}
     orders = {v.name: 2 if v.name in rates else 1 for v in variables if v.rate_of is None}
     return tuple(

@@ -351,15 +351,14 @@ def _finer(equation: Equation, motion: Motion, parsed: ParsedHypothesis) -> list
 
 def _count(node: Node) -> int:
     """Return how many summands multiplying out would give: it doubles with every factor that is a sum."""
-    match node:
-        case Binary("+" | "-", left, right):
-            return _count(left) + _count(right)
-        case Negate(operand) | Binary("/", operand, _):
-            return _count(operand)
-        case Binary("*", left, right):
-            return _count(left) * _count(right)
-        case _:
-            return 1
+    if isinstance(node, Negate):
+        return _count(node.operand)
+    if not isinstance(node, Binary) or node.operator == "**":
+        return 1
+    left = _count(node.left)
+    if node.operator == "/":
+        return left
+    return left * _count(node.right) if node.operator == "*" else left + _count(node.right)
 
 
 def expanded(node: Node, *, negative: bool = False) -> Iterator[tuple[bool, Node]]:

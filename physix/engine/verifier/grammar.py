@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from physix.engine.greek import GREEK
@@ -262,6 +263,7 @@ def _parse_equations(
     return tuple(found[target.variable] for target in expected)
 
 
+@lru_cache(maxsize=8)
 def _take_two(functions: tuple[str, ...]) -> bool:
     return any(FUNCTIONS[name].arguments == 2 for name in functions)
 
@@ -270,9 +272,14 @@ def _parse_left_side(
     segment: str, offset: int, expected: Sequence[Target], variables: Sequence[StateVariable]
 ) -> tuple[str, int, int]:
     """Return variable, order, and where the right side starts in the whole text."""
+    match = _LEFT_SIDE.match(segment)
+    if match is not None:
+        variable, order = _derivative(match)
+        target = left_side(variable, order)
+        if any(one.left == target for one in expected):
+            return variable, order, offset + match.end()
     wanted = ", ".join(target.left for target in expected)
     indent = len(segment) - len(segment.lstrip())
-    match = _LEFT_SIDE.match(segment)
     if match is None:
         raise _RejectedError(
             "bad_left_side",
@@ -280,10 +287,6 @@ def _parse_left_side(
             offset + indent,
             segment.strip(),
         )
-    variable, order = _derivative(match)
-    target = left_side(variable, order)
-    if any(one.left == target for one in expected):
-        return variable, order, offset + match.end()
     known = variable in {v.name for v in variables}
     raise _RejectedError(
         "wrong_order" if known else "unknown_target",
@@ -296,15 +299,16 @@ def _parse_left_side(
 def _tokenize(text: str, start: int, end: int, *, commas: bool) -> list[_Token]:
     tokens = []
     position = start
-    while position < end:
-        if text[position] in " \t\r":
-            position += 1
-            continue
-        match = _TOKEN.match(text, position, end)
-        if match is None or (match[0] == "," and not commas):
-            raise _illegal(text[position], position)
-        tokens.append(_Token(match.lastgroup or "", match.group(), position))
+    for match in _TOKEN.finditer(text, start, end):
+        found, first = match[0], match.start()
+        if first != position and (skipped := text[position:first].lstrip(" \t\r")):
+            raise _illegal(skipped[0], first - len(skipped))
+        if found == "," and not commas:
+            raise _illegal(found, first)
+        tokens.append(_Token(match.lastgroup or "", found, first))
         position = match.end()
+    if rest := text[position:end].lstrip(" \t\r"):
+        raise _illegal(rest[0], end - len(rest))
     tokens.append(_Token("end", "", end))
     return tokens
 
@@ -313,15 +317,15 @@ class _Parser:
     """Precedence climbing with Python's rules: ** binds tighter than a sign on its left."""
 
     def __init__(self, tokens: list[_Token], names: set[str], functions: tuple[str, ...]) -> None:
-        self._tokens = tokens
         self._names = names
         self._functions = functions
-        self._index = 0
         self._depth = 0
+        self._next = iter(tokens).__next__
+        self._token = self._next()  # the one that is to be taken
 
     def parse(self) -> Node:
         node = self._sum()
-        token = self._peek()
+        token = self._token
         if token.kind != "end":
             self._take()
             if token.text == ")":
@@ -339,20 +343,18 @@ class _Parser:
             )
         return node
 
-    def _peek(self) -> _Token:
-        return self._tokens[self._index]
-
     def _take(self) -> _Token:
-        token = self._tokens[self._index]
+        token = self._token
         if token.text == ",":  # the one that parts two arguments is taken by `_extremum`
             raise _illegal(",", token.position)
-        self._index += 1
+        if token.kind != "end":
+            self._token = self._next()
         return token
 
     def _deeper(self) -> None:
         self._depth += 1
         if self._depth > MAX_EQUATION_DEPTH:
-            token = self._peek()
+            token = self._token
             raise _RejectedError(
                 "too_long", f"nested deeper than {MAX_EQUATION_DEPTH} levels", token.position, token.text
             )
@@ -360,24 +362,24 @@ class _Parser:
     def _sum(self) -> Node:
         self._deeper()
         node = self._product()
-        while self._peek().text in ("+", "-"):
+        while self._token.text in ("+", "-"):
             node = Binary(self._take().text, node, self._product())
         self._depth -= 1
         return node
 
     def _product(self) -> Node:
         node = self._signed()
-        while self._peek().text in ("*", "/"):
+        while self._token.text in ("*", "/"):
             node = Binary(self._take().text, node, self._signed())
         return node
 
     def _signed(self) -> Node:
         self._deeper()
         node: Node
-        if self._peek().text == "-":
+        if self._token.text == "-":
             self._take()
             node = Negate(self._signed())
-        elif self._peek().text == "+":
+        elif self._token.text == "+":
             self._take()
             node = self._signed()
         else:
@@ -387,7 +389,7 @@ class _Parser:
 
     def _power(self) -> Node:
         base = self._atom()
-        if self._peek().text != "**":
+        if self._token.text != "**":
             return base
         self._take()
         return Binary("**", base, self._signed())
@@ -411,7 +413,7 @@ class _Parser:
         )
 
     def _name(self, token: _Token) -> Node:
-        called = self._peek().text == "("
+        called = self._token.text == "("
         if token.text in self._functions:
             if not called:
                 raise _RejectedError(
@@ -445,8 +447,7 @@ class _Parser:
         return Name(token.text)
 
     def _extremum(self, function: str, left: Node, opening: _Token) -> Node:
-        comma = self._peek()
-        self._index += 1
+        comma = self._token
         if comma.text != ",":
             found = f"'{comma.text}'" if comma.text else "the end"
             raise _RejectedError(
@@ -455,6 +456,7 @@ class _Parser:
                 comma.position,
                 comma.text,
             )
+        self._token = self._next()
         right = self._sum()
         self._close(opening)
         return Extremum(function, left, right)

@@ -185,27 +185,20 @@ def _within(node: Node, at_least: int) -> str:
 
 def summands(node: Node, *, negative: bool = False) -> Iterator[tuple[bool, Node]]:
     """Yield (negative, term) for each top-level summand of an expression."""
-    match node:
-        case Binary("+", left, right):
-            yield from summands(left, negative=negative)
-            yield from summands(right, negative=negative)
-        case Binary("-", left, right):
-            yield from summands(left, negative=negative)
-            yield from summands(right, negative=not negative)
-        case Negate(operand):
-            yield from summands(operand, negative=not negative)
-        case _:
-            # `-k*x` parses as (-k)*x: for a reader the sign belongs to the term.
-            stripped = _without_leading_minus(node)
-            yield (negative, node) if stripped is None else (not negative, stripped)
+    if isinstance(node, Binary) and node.operator in ("+", "-"):
+        yield from summands(node.left, negative=negative)
+        yield from summands(node.right, negative=negative ^ (node.operator == "-"))
+    elif isinstance(node, Negate):
+        yield from summands(node.operand, negative=not negative)
+    else:
+        # `-k*x` parses as (-k)*x: for a reader the sign belongs to the term.
+        stripped = _without_leading_minus(node)
+        yield (negative, node) if stripped is None else (not negative, stripped)
 
 
 def _without_leading_minus(node: Node) -> Node | None:
-    match node:
-        case Binary("*" | "/" as operator, Negate(operand), right):
-            return Binary(operator, operand, right)
-        case Binary("*" | "/" as operator, Binary() as left, right):
-            inner = _without_leading_minus(left)
-            return None if inner is None else Binary(operator, inner, right)
-        case _:
-            return None
+    if not isinstance(node, Binary) or node.operator not in ("*", "/"):
+        return None
+    left = node.left
+    inner = left.operand if isinstance(left, Negate) else _without_leading_minus(left)
+    return None if inner is None else Binary(node.operator, inner, node.right)
