@@ -225,9 +225,8 @@ def _smoothed(samples: Samples, prepared: Prepared) -> tuple[FloatArray, FloatAr
         return states, states
     allowed = 1.2 * np.mean(np.maximum(samples.sigma, floor_of(prepared)) ** 2, axis=0)
     bands = _roughness(t)
-    best = np.full(states.shape[1], np.inf)
-    chosen = calm = states
     smooths: list[FloatArray] = [states] * _UNDER
+    shares: list[float] = []
     for weight, freedom in _freedoms(n):
         system = weight * bands
         system[-1] += 1.0
@@ -235,14 +234,18 @@ def _smoothed(samples: Samples, prepared: Prepared) -> tuple[FloatArray, FloatAr
         if info > 0:
             break  # where samples nearly coincide, rounding drowns what more weight would smooth
         smooths.append(smooth)
-        left = ((states - smooth) ** 2).sum(axis=0) / n
-        score = left / (1.0 - freedom / n) ** 2
-        # Where there is no noise to speak of, what is smoothed away is the motion.
-        better = noisy & (score < best) & (left <= allowed)
-        best = np.where(better, score, best)
-        chosen = np.where(better, smooths[-1 - _UNDER], chosen)
-        calm = np.where(better, smooths[-1], calm)
-    return chosen, calm
+        shares.append((1.0 - freedom / n) ** 2)
+    if not shares:
+        return states, states
+    tried = np.array(smooths)
+    left = ((states - tried[_UNDER:]) ** 2).sum(axis=1) / n
+    score = left / np.array(shares)[:, None]
+    # Where there is no noise to speak of, what is smoothed away is the motion.
+    score = np.where(noisy & (left <= allowed) & (score < np.inf), score, np.inf)
+    best, columns = score.argmin(axis=0), np.arange(states.shape[1])
+    found = score[best, columns] < np.inf
+    chosen, calm = tried[best, :, columns].T, tried[best + _UNDER, :, columns].T
+    return np.where(found, chosen, states), np.where(found, calm, states)
 
 
 @lru_cache(maxsize=64)
