@@ -68,7 +68,7 @@ class _Measure:
         return cast("list[float]", np.add.reduce(pulls, axis=0).tolist())
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _measure(same: Same, floor: float) -> _Measure:
     samples, scale = same.values
     assert isinstance(samples, Samples)  # noqa: S101  # for the type checker

@@ -228,7 +228,7 @@ def states_of(trajectory: Trajectory) -> FloatArray:
     return _states_of(Same(trajectory))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _states_of(same: Same) -> FloatArray:
     (trajectory,) = same.values
     assert isinstance(trajectory, Trajectory)  # noqa: S101  # for the type checker

@@ -332,7 +332,7 @@ def solver_for(early: FloatArray, size: FloatArray, samples: Samples, config: Ve
     return _solver(Same(early, size, samples), config.rtol, config.atol)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=512)
 def _solver(same: Same, rtol: float, atol: float) -> Solver:
     early, size, samples = same.values
     assert isinstance(early, np.ndarray)  # noqa: S101  # for the type checker
