@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from physix.training.board.run import Progress
     from physix.training.executor import Executor
 
+_HERE = ("--db", "--boards")
 board_app = typer.Typer(help="Compare policies over suites of problems.", no_args_is_help=True)
 _Db = Annotated[str | None, typer.Option("--db", metavar="URL", help="The event log.")]
 _Boards = Annotated[
@@ -308,6 +309,13 @@ def _levels(text: str) -> tuple[float | None, ...]:
 
 
 def _command(arguments: Sequence[str] | None = None) -> str:
+    """Return what was typed, without where this machine keeps its log and boards: the board is handed on."""
     import shlex
 
-    return shlex.join(["physix", *(arguments or sys.argv[1:])])
+    words = list(arguments or sys.argv[1:])
+    kept = [
+        word
+        for before, word in zip(["", *words], words, strict=False)
+        if not {before, word} & set(_HERE) and not word.startswith(tuple(f"{one}=" for one in _HERE))
+    ]
+    return shlex.join(["physix", *kept])

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from physix.cli.app import app
+from physix.cli.board import _command
 from physix.errors import BadInputError, BoardNotFoundError
 from physix.training.executor import InProcess
 
@@ -72,3 +73,20 @@ def test_bad_input_gets_one_clear_line(
     with pytest.raises((BadInputError, BoardNotFoundError), match=says) as told:
         CliRunner().invoke(app, words, catch_exceptions=False)
     assert "\n" not in str(told.value)
+
+
+def test_a_board_records_the_command_without_where_this_machine_keeps_its_log() -> None:
+    typed = "board run --db postgresql://me:secret@lab/log --name mine --boards=/home/me/b".split()
+    assert _command(typed) == "physix board run --name mine"
+
+
+@pytest.mark.parametrize("policy", ["nano", "search"])
+def test_a_board_whose_log_is_the_memory_plays_in_other_processes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, policy: str
+) -> None:
+    monkeypatch.setenv("PHYSIX_BOARDS", str(tmp_path))
+    words = ["board", "run", "--db", "memory://", "--policies", policy, "--suite", "builtin:free_fall"]
+    ran = CliRunner().invoke(app, [*words, "--workers", "1", "--json"], catch_exceptions=False)
+    assert ran.exit_code == 0
+    (line,) = (tmp_path / "board" / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    assert '"status":"played"' in line

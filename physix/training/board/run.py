@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -13,6 +13,7 @@ from typing import Literal
 
 import anyio
 
+from physix.engine.events import EpisodeFinished, EpisodeStarted, PolicyFailed, RecordedEvent, RewardComputed
 from physix.engine.ports import EventLog
 from physix.errors import BadInputError, ConflictError
 from physix.policies.registry import EMBEDDED, cannot_be_asked, list_policies
@@ -184,9 +185,12 @@ class _Sitting:
             if not one.events or self._log is None:
                 continue
             have = len(await self._log.read(one.result.episode_id))
-            if new := one.events[have:]:
+            for step in _steps(one.events[have:]):
                 await self._log.append(
-                    one.result.episode_id, [each.event for each in new], expected_version=have
+                    one.result.episode_id,
+                    [each.event for each in step],
+                    expected_version=step[0].version - 1,
+                    recorded_at=step[0].recorded_at,
                 )
 
     def progress(self) -> Progress:
@@ -228,3 +232,13 @@ def cannot_ask(plan: Plan, settings: Settings) -> dict[str, int]:
     tasks = [pose(problem, salt=settings.eval_salt).task for problem in plan.problems]
     counts = {name: sum(cannot_be_asked(name, task) is not None for task in tasks) for name in names}
     return {name: count * plan.repetitions for name, count in counts.items() if count}
+
+
+def _steps(events: Iterable[RecordedEvent]) -> Iterator[list[RecordedEvent]]:
+    """Yield what a log takes at once: the start, each whole turn, the end."""
+    step: list[RecordedEvent] = []
+    for one in events:
+        step.append(one)
+        if isinstance(one.event, EpisodeStarted | RewardComputed | PolicyFailed | EpisodeFinished):
+            yield step
+            step = []
