@@ -24,7 +24,7 @@ from physix.engine.events import Event
 from physix.limits import PERSON
 from physix.store import EpisodeFilter, EpisodeOrder, Log, SortKey, open_log
 from physix.store.contract_events import finished, started, turn
-from physix.store.sql import schema
+from physix.store.sql import said, schema
 from physix.store.sql.log import SqlLog
 from physix.store.sql.queries import last_position
 
@@ -56,6 +56,7 @@ async def _run(urls: Sequence[str], sizes: Sequence[int]) -> None:
             if not (await log.list_episodes(EpisodeFilter(), limit=1)).items:
                 await _write(log, min(size, _WRITTEN))
                 await anyio.to_thread.run_sync(_copy, log, size // _WRITTEN)
+            await anyio.to_thread.run_sync(_index, log)
         print(f"{'first page of 50':28}" + "".join(f"{size:>24,}" for size in sizes))
         for name, listing in _listings().items():
             timed = await _first_pages(logs, *listing)
@@ -146,6 +147,13 @@ def _copy(log: Log, times: int) -> None:
         # As the server does by itself within minutes.
         with log.backend.writer.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("VACUUM ANALYZE events, episodes, labels")
+
+
+def _index(log: Log) -> None:
+    """Index what was said, as a server does while it runs."""
+    assert isinstance(log, SqlLog)
+    while said.catch_up(log.backend):
+        pass
 
 
 def _episode(dice: random.Random, number: int) -> list[Event]:

@@ -62,6 +62,7 @@ from physix.engine import EpisodeEngine
 from physix.errors import BadInputError, PhysixError, StorageError
 from physix.settings import Settings
 from physix.store import open_log
+from physix.store.sql.log import SqlLog
 from physix.store.sql.switchboard import Switchboard, open_switchboard
 from physix.training.board.files import shipped_boards
 from physix.training.runs import shipped_runs
@@ -107,6 +108,8 @@ def create_app(settings: Settings, *, openenv: bool = True, arriving: bool = Fal
                 quota.share(switchboard)
             seats.share(switchboard)
             tasks.start_soon(metrics.sample, log, engine, drivers)
+            if isinstance(log, SqlLog):
+                tasks.start_soon(log.keep_indexed)
             if switchboard is not None:
                 tasks.start_soon(Relay(switchboard, drivers, live).run)
             if arriving and openenv:

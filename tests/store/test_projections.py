@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 
+import anyio
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -144,6 +145,22 @@ async def test_what_was_said_is_found_before_and_after_it_is_indexed(
         assert await found(log, "3*drag") == (["e3"], 1)
     async with open_log(url, read_only=True) as log:
         assert await found(log, "-1*DRAG") == (["e1"], 1)
+
+
+async def test_what_was_said_is_indexed_by_a_rebuild_and_while_a_server_runs(new_url: NewUrl) -> None:
+    async with open_log(new_url()) as log:
+        assert isinstance(log, SqlLog)
+        await log.append("e1", (started(), *turn(1, equation="d2y/dt2 = -1*drag")), expected_version=0)
+        await log.rebuild()
+        assert await log.query(said.indexed_to) == 2
+        await log.append("e2", (started(), *turn(1, equation="d2y/dt2 = -2*drag")), expected_version=0)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(log.keep_indexed)
+            with anyio.fail_after(60):
+                while await log.query(said.indexed_to) != 6:  # noqa: ASYNC110  # it is told to nobody
+                    await anyio.sleep(0.01)
+            tasks.cancel_scope.cancel()
+        assert await found(log, "*drag") == (["e2", "e1"], 2)
 
 
 async def test_without_an_index_what_was_said_is_read(new_url: NewUrl) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
@@ -40,6 +41,8 @@ from physix.store.sql.writer import Answer, Append, Writer, command, recorded_of
 from physix.store.stored import Stored
 
 _READ = 500  # events a follower reads at once while it catches up
+_INDEXED_AT_ONCE = 50  # replies
+_INDEX_EVERY_S = 2.0
 
 T = TypeVar("T")
 
@@ -228,6 +231,8 @@ class SqlLog:
     async def rebuild(self, progress: Progress = lambda done, total: None) -> int:
         """Recompute the projections from the events; return how many episodes there are.
 
+        What was said and is not yet indexed is indexed too.
+
         Readers and writers go on meanwhile. A rebuild that is cut off is finished when the log
         is opened next.
         """
@@ -235,11 +240,29 @@ class SqlLog:
         def run() -> int:
             with self._translated():
                 try:
-                    return rebuild(self.backend, progress)
+                    total = rebuild(self.backend, progress)
+                    while said.catch_up(self.backend):
+                        pass
+                    return total
                 finally:
                     self._counted.forget()
 
         return await to_thread.run_sync(run)
+
+    async def keep_indexed(self) -> None:
+        """Index what was said as it comes, so that no search has to; until cancelled.
+
+        Under the append lock for 10 ms at once, and for a fifth of the time at most.
+        """
+        while not self._read_only:
+            began = time.monotonic()
+            try:
+                more = await self._off_loop(
+                    lambda: said.catch_up(self.backend, chunks=1, most=_INDEXED_AT_ONCE)
+                )
+            except StorageError:
+                more = False  # the database is away: appends and reads report it
+            await anyio.sleep(4 * (time.monotonic() - began) if more else _INDEX_EVERY_S)
 
     async def audit(
         self,

@@ -1,8 +1,9 @@
 """Finding episodes by a text: in their names, in what policies said on them, in what people put on them.
 
-What was said is indexed by its trigrams (FTS5, pg_trgm) behind the log's back: an append pays nothing for it,
-a search first indexes some of what is new and reads the rest of it row by row. So it always finds all there
-is, also where nothing may be written or an installation has no such index.
+What was said is indexed by its trigrams (FTS5, pg_trgm) behind the log's back: an append pays nothing for it.
+A server indexes while it runs, a rebuild all there is; a search first indexes some of what is new and reads
+the rest of it row by row. So it always finds all there is, also where nothing may be written or an
+installation has no such index.
 """
 
 from __future__ import annotations
@@ -53,16 +54,26 @@ def said_on(dialect: str, event: str) -> str:
     return f" || {line} || ".join(f"coalesce({part}, '')" for part in parts)
 
 
-def catch_up(backend: Backend) -> None:
-    """Index some of what was said since the last search; other writers go on in between."""
-    for _ in range(_CHUNKS):
+def catch_up(backend: Backend, *, chunks: int | None = None, most: int | None = None) -> bool:
+    """Index some of what was said and is not indexed; other writers go on in between.
+
+    Args:
+        backend: of the log, open for writing.
+        chunks: how many transactions, each under the append lock; None: as a search does.
+        most: replies in each, which take 0.2 ms each; None: as a search does.
+
+    Returns:
+        Whether some may be left.
+    """
+    for _ in range(chunks or _CHUNKS):
         with backend.readers.connect() as connection:
             name, upto = connection.dialect.name, indexed_to(connection)
             if upto is None or connection.execute(text(_WAITING), {"upto": upto}).first() is None:
-                return
+                return False
         with backend.writer.begin() as connection:
             backend.lock(connection)
-            connection.execute(text(_index(name)), {"upto": indexed_to(connection), "most": _CHUNK})
+            connection.execute(text(_index(name)), {"upto": indexed_to(connection), "most": most or _CHUNK})
+    return True
 
 
 def indexed_to(connection: Connection) -> int | None:
