@@ -26,7 +26,7 @@ from eventsourcing.postgres import PostgresApplicationRecorder, PostgresDatastor
 from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore
 from sqlalchemy import make_url
 
-from physix.cli.measure.log import Appended, Sample, append, middle
+from physix.cli.measure.log import Appended, Sample, append, middle, settle
 from physix.engine.events import Event
 from physix.store import open_log
 from physix.store.codec import encode
@@ -40,6 +40,7 @@ def main() -> None:
     asked.add_argument("--rounds", type=int, default=5)
     asked.add_argument("--postgres", metavar="URL", help="an empty database")
     given = asked.parse_args()
+    settle()
     with tempfile.TemporaryDirectory(prefix="physix-recorders-") as folder:
         compare(
             "SQLite",
@@ -73,13 +74,14 @@ def compare(name: str, url: str, recorder: ApplicationRecorder, turns: int, roun
 
 
 def record(recorder: ApplicationRecorder, sample: Sample, callers: int, turns: int) -> Appended:
-    """Append from threads, each to an aggregate of its own."""
+    """Append from threads, each to an aggregate of its own, turns that were played beforehand."""
+    played = [sample.turn(turn + 1) for turn in range(turns // callers)]
 
     def write() -> None:
         episode = uuid4()
         recorder.insert_events(stored(episode, 1, (sample.started,)))
-        for turn in range(turns // callers):
-            recorder.insert_events(stored(episode, 2 + 3 * turn, sample.turn(turn + 1)))
+        for turn, whole in enumerate(played):
+            recorder.insert_events(stored(episode, 2 + 3 * turn, whole))
 
     threads = [threading.Thread(target=write) for _ in range(callers)]
     began, busy = time.perf_counter(), time.process_time()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zlib import crc32
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 START = bytes(32)  # what the first seal follows
 _HEAD = 32
+_COUNT = struct.Struct("<I")
 
 
 class Sealed(NamedTuple):
@@ -63,25 +65,30 @@ def seal(previous: bytes, batch: Sequence[Sealed]) -> bytes:
         batch: at least one event.
     """
     chain = _chain(previous)
-    checks = [struct.pack("<I", len(batch))]
+    checks = [_COUNT.pack(len(batch))]
     for one in batch:
         place, payload, blob = _link(chain, one)
         fields = [crc32(content) for _, content in _fields(one)]
+        count = len(fields)
         checks.append(
-            struct.pack(
-                f"<{5 + len(fields)}IB",
-                crc32(place.encode()),
+            _checks(count).pack(
+                crc32(place),
                 one.recorded_at & 0xFFFFFFFF,
                 crc32(one.command.encode()),
                 int.from_bytes(payload[:4], "little"),
                 int.from_bytes(blob[:4], "little"),
                 *fields,
-                len(fields),
+                count,
             )
         )
     told = b"".join(checks)
     chain.update(told)
     return chain.digest() + told
+
+
+@cache
+def _checks(fields: int) -> struct.Struct:
+    return struct.Struct(f"<{5 + fields}IB")
 
 
 def holds(previous: bytes, batch: Sequence[Sealed], told: bytes) -> bool:
@@ -100,13 +107,14 @@ def _chain(previous: bytes) -> Hash:
     return sha256(previous[:_HEAD])
 
 
-def _link(chain: Hash, one: Sealed) -> tuple[str, bytes, bytes]:
+def _link(chain: Hash, one: Sealed) -> tuple[bytes, bytes, bytes]:
     """Take one event into the chain; return its place and the hashes of its payload and its arrays."""
-    place = f"{one.position} {one.stream} {one.version} {one.type} {one.schema_version} {one.episode_id}"
-    head = f"{place}\0{one.recorded_at}\0{one.command}".encode()
-    payload = sha256(one.payload.encode()).digest()
-    blob = b"" if one.blob is None else sha256(one.blob).digest()
-    chain.update(b"%d %d " % (len(head), len(blob)) + head + payload + blob)
+    position, stream, version, kind, schema_version, recorded_at, episode_id, text, arrays, command = one
+    place = f"{position} {stream} {version} {kind} {schema_version} {episode_id}".encode()
+    head = place + f"\0{recorded_at}\0{command}".encode()
+    payload = sha256(text.encode()).digest()
+    blob = b"" if arrays is None else sha256(arrays).digest()
+    chain.update(b"%d %d %b%b%b" % (len(head), len(blob), head, payload, blob))
     return place, payload, blob
 
 
@@ -117,7 +125,7 @@ def head_of(sealed: bytes) -> str:
 
 def covered(sealed: bytes) -> int:
     """Return how many events a seal says it covers, 0 if it is none."""
-    return int(struct.unpack_from("<I", sealed, _HEAD)[0]) if len(sealed) >= _HEAD + 4 else 0
+    return int(_COUNT.unpack_from(sealed, _HEAD)[0]) if len(sealed) >= _HEAD + 4 else 0
 
 
 def differing(recorded: bytes, batch: Mapping[int, Sealed], last: int) -> Iterator[tuple[int, str]]:
@@ -163,9 +171,8 @@ def _unpacked(sealed: bytes) -> list[Checks]:
         start = end - 1 - 4 * (5 + fields)
         if start < _HEAD + 4:
             return []
-        numbers = struct.unpack_from(f"<{5 + fields}I", sealed, start)
-        place, at, command, payload, blob = numbers[:5]
-        found.append(Checks(place, at, command, payload, blob, numbers[5:]))
+        place, at, command, payload, blob, *told, _ = _checks(fields).unpack_from(sealed, start)
+        found.append(Checks(place, at, command, payload, blob, tuple(told)))
         end = start
     return found[::-1]
 

@@ -1,5 +1,7 @@
 import math
+import pickle
 import sqlite3
+import struct
 import subprocess
 import sys
 from contextlib import closing
@@ -8,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -16,7 +19,14 @@ from sqlalchemy import create_engine
 
 from physix.engine.events import SCHEMA_VERSION, EpisodeStarted, Event, Provenance, SimulationRun
 from physix.engine.systems.task import InputVariable, Noise, StateVariable, Trajectory, Truth
-from physix.engine.verifier.types import Correctness, ParseReport, Prediction, Simulation
+from physix.engine.verifier.types import (
+    Correctness,
+    CurveShape,
+    Mismatch,
+    ParseReport,
+    Prediction,
+    Simulation,
+)
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, open_log
 from physix.store.codec import decode, encode
@@ -138,11 +148,33 @@ def test_no_number_that_is_none_is_recorded_anywhere(value: float) -> None:
         ),
         replace(paid, fits={**paid.fits, fit: replace(paid.fits[fit], r2=value)}),
         replace(paid, correctness=Correctness(field_error=value, verdict="different")),
+        replace(
+            paid,
+            findings=Mismatch(within_noise=False, holds=False, shape=CurveShape(kind="period", value=value)),
+        ),
         replace(finished(), best_match=value),
     ]
     for event in events:
         with pytest.raises(StorageError, match="not finite"):
             encode(event)
+
+
+@pytest.mark.parametrize("rows", [((1.5, -2.0, 0.1), (1e300, -0.0, 5e-324)), ()])
+def test_a_motion_is_written_alike_from_its_array_and_from_its_rows(
+    rows: tuple[tuple[float, ...], ...],
+) -> None:
+    _, ran, _ = turn(1)
+    columns = np.asfortranarray(rows, dtype=np.float64).reshape(len(rows), 3)
+    made, read = Prediction.of(columns), Prediction(states=rows)
+    copied = pickle.loads(pickle.dumps(made))  # noqa: S301  # our own, from the line itself
+    assert made == read == copied
+    written = {
+        encode(replace(ran, simulation=replace(ran.simulation, predictions=(one,)))).blob
+        for one in (made, read, copied)
+    }
+    shape = (len(rows), 3 if rows else 0)
+    numbers = [number for row in rows for number in row]
+    assert written == {struct.pack(f"<4I{len(numbers)}d", 1, 1, *shape, *numbers)}
 
 
 def test_fitted_starts_and_errors_survive_the_codec_bit_for_bit() -> None:

@@ -6,6 +6,7 @@ PostgreSQL is measured where a URL is given.
 
 from __future__ import annotations
 
+import gc
 import statistics
 import sys
 import tempfile
@@ -43,6 +44,7 @@ _FANOUT = (1, 100, 500)
 
 def main(turns: int, postgres_url: str | None, rounds: int) -> None:
     """Print every figure for SQLite in a temporary file, and for PostgreSQL if a URL is given."""
+    settle()
     with tempfile.TemporaryDirectory(prefix="physix-bench-") as folder:
         _measure("SQLite", [f"sqlite:///{folder}/{i}.db" for i in range(3)], turns, rounds)
     if postgres_url is None:
@@ -149,6 +151,13 @@ class Sample:
         return tuple(replace(part, turn=number) for part in self._parts)
 
 
+def settle() -> None:
+    """Let the collector of garbage leave alone what imports made, as a server does."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def _create(url: str) -> None:
     async with open_log(url):
         pass
@@ -195,15 +204,15 @@ def _floor(url: str, sample: Sample, turns: int, *, per_commit: int) -> Appended
 
 
 async def append(url: str, sample: Sample, callers: int, turns: int) -> Appended:
-    """Append turns from tasks that each wait for their commit."""
+    """Append turns, played beforehand as the floor's rows are made, from tasks that wait for each commit."""
     spent: list[float] = []
+    played = [sample.turn(turn + 1) for turn in range(turns // callers)]
     async with open_log(url) as log:
         stamp = time.time_ns()
 
         async def write(name: str) -> None:
             await log.append(name, (sample.started,), expected_version=0)
-            for turn in range(turns // callers):
-                whole = sample.turn(turn + 1)
+            for turn, whole in enumerate(played):
                 began = time.perf_counter()
                 await log.append(name, whole, expected_version=1 + 3 * turn)
                 spent.append(1e3 * (time.perf_counter() - began))

@@ -61,10 +61,7 @@ class Run:
             message=self.message,
             t_reached=self.t_reached,
             evaluations=self.evaluations,
-            # By columns: half as many objects as a list of rows.
-            predictions=tuple(
-                Prediction(states=tuple(zip(*states.T.tolist(), strict=True))) for states in self.predictions
-            ),
+            predictions=tuple(map(Prediction.of, self.predictions)),
             fitted=fitted,
             fit_evaluations=fit_evaluations + self.start_evaluations,
             starts=self.starts,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from physix.engine.floats import FloatArray, table_of
+
 Outcome = Literal[
     "ok",
     "not_parsed",
@@ -94,11 +96,35 @@ class ParseReport:
     param_units: dict[str, str]
 
 
+class _Table:
+    """Room for the array beside a value made of it: no field, so no part of what is compared or written."""
+
+    __slots__ = ("_table",)
+    _table: FloatArray
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Prediction:
+class Prediction(_Table):
     """The simulated counterpart of one shown trajectory; rows end where the simulation failed."""
 
     states: tuple[tuple[float, ...], ...]
+
+    @classmethod
+    def of(cls, table: FloatArray) -> Prediction:
+        """Return the states of an array of shape (K, D), which it keeps: nobody may write to it any more."""
+        # By columns: half as many objects as a list of rows.
+        made = cls(states=tuple(zip(*table.T.tolist(), strict=True)))
+        if made.states:
+            object.__setattr__(made, "_table", table)
+        return made
+
+    @property
+    def table(self) -> FloatArray:
+        """The states as an array of shape (K, D), for reading only; (0, 0) where there are none."""
+        try:
+            return self._table
+        except AttributeError:  # it was read from a log, or came from another process
+            return table_of(self.states)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
