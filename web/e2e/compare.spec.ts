@@ -54,6 +54,14 @@ test("policies are compared on one task, on one stream, and nobody wins by rewar
   await page.keyboard.press("o");
   await expect(page).toHaveURL(/layout=overlay/);
   await expect(page.getByRole("region", { name: "Overlaid" })).toContainText("Trained");
+  // In every layout each says its seed, how it compares with the truth, and where the whole of it is.
+  for (const layout of ["Overlaid", "Side by side", "All 3"]) {
+    await page.getByRole("button", { name: layout }).click();
+    await expect(page.getByText("damped_pendulum, seed 7").first()).toBeVisible();
+    await expect(page.getByText(/^The found law is /).first()).toBeVisible();
+    await expect(page.getByRole("link", { name: /^Transcript of / }).first()).toBeVisible();
+  }
+  await page.getByRole("button", { name: "Overlaid" }).click();
   await page.reload();
   await expect(page.getByRole("region", { name: "Overlaid" })).toBeVisible();
 });

@@ -37,7 +37,20 @@ it("a server that answers again counts as returned, once", async () => {
   expect(reachOf()).toEqual({ reachable: true, nextTry: null, returned: 1 });
 });
 
-it("while nothing is heard the server is asked every two seconds", async () => {
+it.each([0, 300, 700, 999, 1001, 1499, 1600, 2900])(
+  "a server that is gone after an answer at %i ms is said to be well within three seconds",
+  async (at) => {
+    const { answered, reachOf, watchServer } = await import("./reach");
+    watchServer();
+    await vi.advanceTimersByTimeAsync(at);
+    answered();
+    health.mockRejectedValue(new TypeError("refused"));
+    await vi.advanceTimersByTimeAsync(1600);
+    expect(reachOf().reachable).toBe(false);
+  },
+);
+
+it("while nothing is heard the server is asked again and again", async () => {
   const { watchServer } = await import("./reach");
   watchServer();
   await vi.advanceTimersByTimeAsync(2000);

@@ -20,6 +20,7 @@ import {
   TurnTimeline,
 } from "../viz";
 import { DriveControls, Returned } from "./DriveControls";
+import { Foot } from "./Foot";
 import { lawOf } from "./provenance";
 import { Said, type Shown, shownAt } from "./Said";
 import { Standings } from "./Standings";
@@ -231,7 +232,7 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
               (!narrow || pane === i) && (
                 <section
                   key={one.member.id}
-                  className="panel row-span-4 grid grid-rows-subgrid gap-4"
+                  className="panel row-span-5 grid grid-rows-subgrid gap-4"
                   aria-label={`Episode of ${one.member.episode.started?.payload.policy}, ${i === 0 ? "first" : "second"}`}
                 >
                   <div style={{ minHeight: "16rem" }}>
@@ -266,6 +267,7 @@ export function Compared({ members, comparisonId, view, onView, children }: Comp
                       </Part>
                     )}
                   </div>
+                  <Foot {...one} />
                 </section>
               ),
           )}

@@ -1,6 +1,4 @@
-import { Link } from "@tanstack/react-router";
 import { useMemo, useRef, useState } from "react";
-import { bundled } from "../api/bundle";
 import type { Task } from "../episode/types";
 import { Part } from "../shared/parts";
 import { MOST_COMPARED } from "../shared/search";
@@ -17,9 +15,9 @@ import {
 } from "../viz";
 import { share } from "../viz/format";
 import type { ComparedView, MemberState } from "./Compared";
+import { Foot } from "./Foot";
 import { lawOf, provenance } from "./provenance";
 import { Said, type Shown, shownAt, standsAt } from "./Said";
-import { Correctness, TrueLaw, useTruth } from "./TrueLaw";
 import { zoomed } from "./view";
 
 interface Props extends ComparedView {
@@ -80,10 +78,7 @@ export default function Multiples({ members, current, clock, view, onView }: Pro
             <Part name="The chart">
               <Drawn {...pane} {...{ clock, chart, fit, wide }} label={labelOf(pane)} />
             </Part>
-            <div className="grid min-w-0 content-start gap-1 text-xs">
-              <Truth {...pane} />
-              <Origin {...pane} />
-            </div>
+            <Foot {...pane} />
           </section>
         ))}
       </div>
@@ -139,48 +134,4 @@ function written(pane: Pane): string {
     `match ${share(turn.reward.match)}${carries}`,
     lawOf(turn),
   ].join("\n");
-}
-
-/** Whether the law that is shown is the true one; told by the server, once the episode has ended. */
-function Truth({ member, turn }: Pane) {
-  const [open, setOpen] = useState(false);
-  const asked = member.recovered === undefined && !bundled && member.episode.outcome !== null;
-  const truth = useTruth(member.id, turn?.turn ?? 1, asked && turn !== null);
-  if (!truth || !turn) return null;
-  return (
-    <>
-      {truth.correctness && turn.parse.rejection === null && (
-        <div className="text-sm">
-          <Correctness {...truth.correctness} />
-        </div>
-      )}
-      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary className="py-1 text-muted">The true law beside this one</summary>
-        {open && <TrueLaw id={member.id} turn={turn.turn} of={member.label} noSentence />}
-      </details>
-    </>
-  );
-}
-
-/** The task and seed of a pane, and where the whole of it is. */
-function Origin({ member, task }: Pane) {
-  return (
-    <p className="flex flex-wrap gap-x-3 text-muted">
-      <span>
-        {task.system_id}, {task.seed === null ? "no seed" : `seed ${task.seed}`}
-      </span>
-      {member.recovered === undefined && (
-        <>
-          <Link to="/run/$episodeId" params={{ episodeId: member.id }}>
-            Episode<span className="sr-only"> of {member.label}</span>
-          </Link>
-          {!bundled && (
-            <Link to="/episodes/$episodeId/transcript" params={{ episodeId: member.id }}>
-              Transcript<span className="sr-only"> of {member.label}</span>
-            </Link>
-          )}
-        </>
-      )}
-    </p>
-  );
 }

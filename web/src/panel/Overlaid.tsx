@@ -13,6 +13,7 @@ import {
   seriesOf,
 } from "../viz";
 import type { ComparedView, MemberState } from "./Compared";
+import { Foot } from "./Foot";
 import { lawOf, provenance } from "./provenance";
 import { Said, type Shown, shownAt } from "./Said";
 import { zoomed } from "./view";
@@ -90,7 +91,10 @@ export default function Overlaid({ members, current, clock, view, onView }: Prop
         </Part>
         <div className="grid content-start gap-4 md:grid-cols-2">
           {drawn.map(({ member, turn, look }) => (
-            <Said key={member.id} member={member} turn={turn} look={look} brief={all.length > 2} />
+            <div key={member.id} className="grid min-w-0 content-start gap-2">
+              <Said member={member} turn={turn} look={look} brief={all.length > 2} />
+              <Foot member={member} turn={turn} />
+            </div>
           ))}
         </div>
       </div>

@@ -1,5 +1,6 @@
 import { cleanup, fireEvent, render, screen } from "@testing-library/react";
 import { afterEach, expect, it, vi } from "vitest";
+import { answered, lost } from "../api/reach";
 import { Part } from "./parts";
 
 afterEach(() => {
@@ -28,6 +29,12 @@ it.each([
   "Importing a module script failed.",
 ])("loads the page anew where a piece of it did not arrive: %s", (message) => {
   expect(failing(message)).toHaveBeenCalledOnce();
+});
+
+it("keeps the page where the server is away", () => {
+  lost();
+  expect(failing("Failed to fetch dynamically imported module: x")).not.toHaveBeenCalled();
+  answered();
 });
 
 it("tries a part again by itself where it failed otherwise", () => {

@@ -1,6 +1,7 @@
 import { Component, type ReactNode, useEffect, useState } from "react";
 import { bundled } from "../api/bundle";
 import { ApiError } from "../api/client";
+import { reachOf } from "../api/reach";
 import type { StreamStatus } from "../api/streams";
 import { Coded } from "./Coded";
 
@@ -81,7 +82,11 @@ export class Part extends Component<PartProps, { error: Error | null }> {
         <button
           type="button"
           className="button mt-2"
-          onClick={() => (isUnfetched(error) ? location.reload() : this.setState({ error: null }))}
+          onClick={() => {
+            // Without a server a page that is loaded anew would be gone.
+            if (isUnfetched(error) && reachOf().reachable) location.reload();
+            else this.setState({ error: null });
+          }}
         >
           Try again
         </button>
