@@ -20,10 +20,10 @@ from physix.engine.episode import fold
 from physix.engine.events import Event, PolicyFailed, RecordedEvent
 from physix.engine.outcome import outcome_of
 from physix.engine.verifier.types import Rejection
-from physix.store import EpisodeFilter, Log, open_backend, open_log
+from physix.store import EpisodeFilter, EpisodeOrder, Log, open_backend, open_log
 from physix.store.codec import decode
 from physix.store.contract_events import finished, labelled, started, turn
-from physix.store.sql import said
+from physix.store.sql import queries, said
 from physix.store.sql.log import SqlLog
 from physix.store.sql.migrate import HEAD, alembic_config, migrate
 from physix.store.sql.schema import metadata
@@ -161,6 +161,34 @@ async def test_what_was_said_is_indexed_by_a_rebuild_and_while_a_server_runs(new
                     await anyio.sleep(0.01)
             tasks.cancel_scope.cancel()
         assert await found(log, "*drag") == (["e2", "e1"], 2)
+
+
+@pytest.mark.parametrize("descending", [True, False])
+@pytest.mark.parametrize("part", ["bread", "br"])
+async def test_pages_of_a_text_hold_who_bears_it_and_who_said_it_once_each(
+    new_url: NewUrl, monkeypatch: pytest.MonkeyPatch, part: str, descending: bool
+) -> None:
+    order = EpisodeOrder(descending=descending)
+    async with open_log(new_url()) as log:
+        for i in range(12):
+            # Every third has it in its name alone, every fourth said it; of the latter one has both.
+            name = f"{'bread' if i % 3 == 0 else 'other'}{i}"
+            said_it = "d2y/dt2 = -bread" if i % 4 == 0 else "d2y/dt2 = -g"
+            await log.append(name, (started(), *turn(1, equation=said_it)), expected_version=0)
+        wanted = [0, 3, 4, 6, 8, 9] if part == "bread" else [0, 3, 6, 9]
+        names = [f"{'bread' if i % 3 == 0 else 'other'}{i}" for i in wanted]
+        seen: list[str] = []
+        cursor = None
+        while True:
+            page = await log.list_episodes(EpisodeFilter(text=part), order=order, cursor=cursor, limit=2)
+            assert page.total == len(wanted)
+            seen += [row.episode_id for row in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert seen == (names[::-1] if descending else names)
+        monkeypatch.setattr(queries, "MAX_COUNTED", 3)
+        assert (await log.list_episodes(EpisodeFilter(text=part), order=order, limit=2)).total == 3
 
 
 async def test_without_an_index_what_was_said_is_read(new_url: NewUrl) -> None:

@@ -118,8 +118,17 @@ def page(
     size = max(1, min(limit, MAX_PAGE))
     conditions = conditions_of(connection, wanted)
     total = total_of(cursor)
-    if total is None:
-        total = _shown(connection, conditions) if conditions else counted.total(connection)
+    # A part of a name may be held by most of a log: no more of them are looked at than are shown or counted.
+    only_text = wanted.text is not None and len(conditions) == 1
+    if total is None and not conditions:
+        total = counted.total(connection)
+    elif total is None and only_text:
+        total = _shown(connection, [said.holds(connection, wanted, said.Window(MAX_COUNTED))])
+    elif total is None:
+        total = _shown(connection, conditions)
+    if only_text and order.by == "started":
+        place = None if after is None else after[1]
+        conditions = [said.holds(connection, wanted, said.Window(size + 1, order.descending, place))]
     ordered = _Ordered(connection, conditions, _SORT_KEYS[order.by])
     if order.descending or order.by == "started":
         found = ordered.straight(after, descending=order.descending, limit=size + 1)

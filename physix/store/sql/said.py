@@ -8,7 +8,7 @@ installation has no such index.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -97,10 +97,18 @@ def _index(dialect: str) -> str:
     )
 
 
-def holds(connection: Connection, wanted: EpisodeFilter) -> ColumnElement[bool]:
-    """Return that an episode is found by the filter's text."""
+class Window(NamedTuple):
+    """Which of the episodes that hold a text in their names are looked at, where it may be very many."""
+
+    most: int
+    newest: bool | None = None  # the newest of them, the oldest; None: any
+    after: int | None = None  # beyond this position, in that direction
+
+
+def holds(connection: Connection, wanted: EpisodeFilter, window: Window | None = None) -> ColumnElement[bool]:
+    """Return that an episode is found by the filter's text; by its names only within a window."""
     part = storable(wanted.text or "")
-    named = _named(connection, part)
+    named = _named(connection, part, window)
     position = schema.episodes.c.position
     if len(part) < TRIGRAM:
         return position.in_(named)
@@ -125,15 +133,37 @@ def open_to(wanted: EpisodeFilter, table: _Columns = schema.episodes.c) -> Colum
     return measured if wanted.holds_sampled else measured | sampled
 
 
-def _named(connection: Connection, part: str) -> Select[Any]:
+def _named(connection: Connection, part: str, window: Window | None) -> Select[Any]:
     """Return the positions of the episodes whose id, title or policy holds a text, in any case."""
     if len(part) >= TRIGRAM and _has_names(connection):
-        query = text("SELECT rowid AS position FROM search WHERE search MATCH :part AND rowid < :before")
-        return _first_of(query.bindparams(part=_quoted(part), before=MAX_SEED))
+        return _named_in_fts(part, window)
     # PostgreSQL finds it by pg_trgm's index, if it has that.
     table = schema.episodes.alias("named").c
     columns = (table.episode_id, table.title, table.policy)
-    return select(table.position).where(or_(*(one.ilike(_pattern(part), escape="/") for one in columns)))
+    query = select(table.position).where(or_(*(one.ilike(_pattern(part), escape="/") for one in columns)))
+    if window is None:
+        return query
+    if window.after is not None:
+        beyond = table.position < window.after if window.newest else table.position > window.after
+        query = query.where(beyond)
+    if window.newest is not None:
+        query = query.order_by(table.position.desc() if window.newest else table.position)
+    # One more query around it: a union takes no part with an order of its own.
+    return select(query.limit(window.most).subquery().c.position)
+
+
+def _named_in_fts(part: str, window: Window | None) -> Select[Any]:
+    low, high, end = -1, MAX_SEED, ""
+    if window is not None:
+        if window.after is not None:
+            low, high = (low, window.after) if window.newest else (window.after, high)
+        order = {None: "", True: "ORDER BY rowid DESC", False: "ORDER BY rowid"}[window.newest]
+        end = f"{order} LIMIT {window.most:d}"
+    query = text(
+        "SELECT rowid AS position FROM search WHERE search MATCH :part AND rowid > :low AND rowid < :high "  # noqa: S608  # a number
+        + end
+    )
+    return _first_of(query.bindparams(part=_quoted(part), low=low, high=high))
 
 
 def _has_names(connection: Connection) -> bool:
