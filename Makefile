@@ -5,7 +5,7 @@
 # make soak   what takes long: kill tables, long fuzzing, reaches over many seeds
 # make conformance   hold the server to its own OpenAPI document for ten minutes (part of make soak)
 # make test-adapters   install verifiers and Inspect, each into an environment of its own; vf-eval, inspect eval and scripts against a server
-# make smollm2   teach SmolLM2 on random laws, write its adapter, and reinforce it (CPU, one thread, about an hour and a half of it)
+# make smollm2   teach SmolLM2 on random laws, reinforce it and write its adapter (CPU, one thread, about an hour and a half of it)
 # make nano   train the nano model from nothing on this machine (CPU, about an hour), with its report
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -133,10 +133,10 @@ smollm2: .venv/installed-dev
 	$(TEACH) --dataset $(SMOLLM2)/lessons-a1 --dataset $(SMOLLM2)/lessons-b1 --output-dir $(SMOLLM2)/sft-1 --num-steps 240
 	$(TEACH) --model $(SMOLLM2)/sft-1/model --dataset $(SMOLLM2)/lessons-a2 --dataset $(SMOLLM2)/lessons-b2 \
 		--output-dir $(SMOLLM2)/sft-2 --num-steps 280 --learning-rate 7e-4
-	$(BIN)/physix train gguf --model $(SMOLLM2)/sft-2/model --out $(SMOLLM2) --name smollm2-physix
-	$(BIN)/physix train grpo --profile smollm2 --backend peft --model $(SMOLLM2)/sft-2/model --num-steps 24 --group 6 \
-		--prompts-per-step 2 --max-turns 3 --learning-rate 1.5e-4 --save-every 4 --db sqlite:///$(SMOLLM2)/rollouts.db --output-dir $(SMOLLM2)/grpo
-	$(BIN)/physix train gguf --model $(SMOLLM2)/grpo/model --out $(SMOLLM2) --name smollm2-grpo
+	$(BIN)/physix train gguf --model $(SMOLLM2)/sft-2/model --out $(SMOLLM2) --name smollm2-sft
+	$(BIN)/physix train grpo --profile smollm2 --backend peft --model $(SMOLLM2)/sft-2/model --num-steps 20 --group 8 \
+		--prompts-per-step 3 --random-laws 0.34 --max-turns 3 --learning-rate 1e-4 --save-every 5 --db sqlite:///$(SMOLLM2)/rollouts.db --output-dir $(SMOLLM2)/grpo
+	$(BIN)/physix train gguf --model $(SMOLLM2)/grpo/model --out $(SMOLLM2) --name smollm2-physix
 
 types: web/node_modules/.installed .venv/installed-dev
 	$(BIN)/python -m physix.api.openapi > web/src/api/openapi.json

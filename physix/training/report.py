@@ -31,7 +31,7 @@ _UNTRAINED_EPISODES = 20  # per system: it never writes an equation, and takes e
 _ABLATION_EPISODES = 60
 _CURVES = (
     "loss eval/match eval/solved@1 eval/solved@8 reward match match_dense correctness simplicity format "
-    "solved turns entropy completions/mean_length"
+    "solved@1 solved turns entropy completions/mean_length"
 ).split()
 
 
