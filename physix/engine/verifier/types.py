@@ -43,7 +43,8 @@ ShapeKind = Literal[
 FitOutcome = Literal["converged", "not_converged", "budget_exhausted", "failed"]
 
 # The rules of the verdict. A change after which the same hypothesis about the same task may earn
-# another number takes the next one; what was recorded under an older one is not recomputed.
+# another number takes the next one; what was recorded under an older one is not recomputed. Changes between
+# two releases share a number: no log of a release holds what was judged in between.
 RULES = 2
 
 INTEGRATED = "The hypothesis was integrated over all observed times."

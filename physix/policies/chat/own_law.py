@@ -20,12 +20,18 @@ _LIKE = 0.66  # how alike a name must be to be taken for a slip of the pen
 def understood(text: str, task: Task, params: Iterable[str] = ()) -> str:
     """Return an equation in the grammar: carets, primes, Greek letters and LaTeX become what they mean.
 
-    What cannot be read stays as it is, for the parser to name the column.
+    What cannot be read stays as it is, for the parser to name the column; a left side that can be is not
+    what it complains of.
     """
     try:
         return read_law(text, task.variables, inputs=task.inputs, params=params).equation
     except UnreadableError:
+        left, _, right = text.partition("=")
+    try:
+        alone = read_law(f"{left} = 0", task.variables, inputs=task.inputs).equation
+    except UnreadableError:
         return text
+    return f"{alone.partition('=')[0].rstrip()} ={right}" if right.strip() else text
 
 
 def constants_in(equation: str, task: Task) -> list[str]:

@@ -67,7 +67,7 @@ def test_constants_that_are_known_are_kept_and_such_as_cannot_be_told_apart_are_
 @pytest.mark.parametrize(
     ("law", "params", "says"),
     [
-        ("y'' = -g*", {}, "cannot be read"),
+        ("y'' = -g*", {}, "cannot be read: expected_operand: the end"),
         ("y'' = -g", {"h": 1.0}, "no constant 'h'; it has g"),
         ("z'' = -g", {}, "The data have y, vy"),
         ("y'' = -g*sinn(y)", {}, "cannot be read"),

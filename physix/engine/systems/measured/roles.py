@@ -405,7 +405,7 @@ def _inputs(seen: Sequence[Seen], found: dict[str, tuple[Role, str]]) -> None:
             {"m": 1, "s": -2},  # of what carries the motion: its own was set aside
         )
         named = bool(_INPUT_NAMES & set(one.words)) or one.joined in _INPUT_NAMES
-        by_letter = moved and one.column.label.strip() in ("u", "F", "f")
+        by_letter = moved and bool({one.column.label.strip(), one.column.name} & {"u", "F", "f"})
         if (force or named or by_letter) and not _is_position(one, found):
             reason = "a force, a command or the surroundings drive the motion"
             found[one.column.name] = (Role(kind="input"), reason)
