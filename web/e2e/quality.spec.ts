@@ -110,7 +110,7 @@ test("nothing that is written in a chart is cut off, on a wide screen and on a p
   const begun = await page.request.post("/interactive/sessions", { data: { csv: long } });
   const { episode_id: measured } = await begun.json();
   await page.request.post(`/interactive/sessions/${measured}/step`, {
-    data: { equation: "dy/dt = -0.001" },
+    data: { equation: "d2y/dt2 = -1.6e-7" },
   });
   await page.request.post(`/interactive/sessions/${measured}/abandon`);
   const id = await played(page);
