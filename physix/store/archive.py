@@ -1,8 +1,9 @@
 """Finished episodes as Parquet, by the month they ended in, and the log that reads them.
 
-A run adds, for every month it found something new in, one file of events and one of episodes:
-`2026-11.0001.events.parquet`, `2026-11.0001.episodes.parquet`. The latter says where each
-episode lies and is renamed into place last: a run that is cut off leaves nothing half visible.
+A run adds, for every month it found something new in, a file of events and one of episodes:
+`2026-11.0001.events.parquet`, `2026-11.0001.episodes.parquet`, and another such pair whenever these hold
+64,000 episodes. The latter says where each episode lies and is renamed into place last: a run that is cut
+off leaves nothing half visible, and the next one goes on after its last pair.
 """
 
 from __future__ import annotations
@@ -44,6 +45,7 @@ except ImportError as error:
     raise StorageError("The archive needs PyArrow: pip install 'physix-live[archive]'.") from error
 
 _GROUP = 64  # episodes in a row group: what reading one episode costs
+_GROUPS = 1_000  # in a file: what its writer knows of each stays in memory until the file is whole
 _ROWS_AT_ONCE = 1000  # of the index, while a page is cut from it
 _EVENTS = pa.schema(
     {
@@ -107,6 +109,8 @@ async def archive_finished(log: Log, folder: Path) -> AsyncIterator[EpisodeRow]:
                 name = row.updated_at.strftime("%Y-%m")
                 month = months.get(name) or months.setdefault(name, _Month(folder, name))
                 await to_thread.run_sync(month.add, row, await log.read(row.episode_id))
+                if month.groups >= _GROUPS:
+                    await to_thread.run_sync(months.pop(name).close)
                 yield row
             if page.next_cursor is None:
                 break

@@ -5,12 +5,17 @@ import pytest
 from physix.engine import RecordedEvent
 from physix.errors import StorageError
 from physix.store import EpisodeFilter, EpisodeOrder, Log, open_log
+from physix.store import archive as archive_module
 from physix.store.archive import archive_finished
 from physix.store.contract_events import finished, labelled, started, turn
 
 
 async def archived(log: Log, folder: Path) -> list[str]:
     return [row.episode_id async for row in archive_finished(log, folder)]
+
+
+def pairs_in(folder: Path) -> int:
+    return len(list(folder.glob("*.episodes.parquet")))
 
 
 async def fill(log: Log, count: int) -> None:
@@ -24,11 +29,16 @@ async def fill(log: Log, count: int) -> None:
         await log.append(name, (*turn(2), finished()), expected_version=4)
 
 
-async def test_an_archive_reads_as_the_log_it_came_from(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("groups_in_a_file", "files"), [(1_000, 1), (1, 3)])
+async def test_an_archive_reads_as_the_log_it_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups_in_a_file: int, files: int
+) -> None:
+    monkeypatch.setattr(archive_module, "_GROUPS", groups_in_a_file)
     async with open_log("memory://") as log:
         await fill(log, 150)
         await log.append("e007", (labelled(good="", note="Ω"),), expected_version=8)
         assert len(await archived(log, tmp_path)) == 149
+        assert pairs_in(tmp_path) == files
         only_finished = EpisodeFilter(status="finished")
         expected = await log.list_episodes(only_finished, limit=20)
         events = [one for one in await everything(log) if one.episode_id != "e000"]
