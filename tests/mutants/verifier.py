@@ -225,6 +225,13 @@ MUTANTS: tuple[Mutant, ...] = (
         ("tests/engine/verifier/test_fit.py::test_nothing_is_fitted_unless_the_rules_say_so",),
     ),
     Mutant(
+        "zero is read as the number that stood there before",
+        "physix/engine/verifier/reading.py",
+        "min(numbers) > 0.0",
+        "min(numbers) >= 0.0",
+        ("tests/engine/verifier/test_reading.py::test_a_number_that_shapes_a_law_is_not_read_over",),
+    ),
+    Mutant(
         "columns beyond 1e154 have no length",
         "physix/engine/verifier/shooting.py",
         "return np.where(largest > _SQUARABLE, largest, 1.0)",

@@ -1,7 +1,7 @@
 """What a verification costs, stage by stage, beside the SymPy recipe on the same texts.
 
 The recipe is `parse_expr` + `lambdify` + `odeint` with the same tolerances and R²: no units, no
-words, no hidden trajectories. No text is ever repeated: "new" has forgotten every compiled
+words, no hidden trajectories. No text is ever repeated: "new" has forgotten every form and compiled
 structure, "const" has seen the structure with other numbers. SymPy keeps whatever it caches.
 "wrong" is a law that needs sentences, each right side times 1.3.
 Columns take turns in blocks, so that a busy machine hits all alike; the table is CPU time, and the ratios
