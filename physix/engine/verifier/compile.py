@@ -248,13 +248,17 @@ def forget_compiled() -> None:
     _compile.cache_clear()
 
 
+@lru_cache(maxsize=8)
+def _without_inputs(template: str) -> str:
+    """Return the template of laws that read no inputs, which need not be asked for any."""
+    return re.sub(r" *\{given\} = .*\n", "", template)
+
+
 @lru_cache(maxsize=2048)
 def _compile(template: str, constants: int, derivatives: tuple[str, ...], inputs: int) -> Any:
     """Return the function that a template defines; which that is, the caller says."""
     given = "".join(f"u{i}, " for i in range(inputs))
-    if not inputs:  # a law that reads no inputs costs what it always did
-        template = re.sub(r" *\{given\} = .*\n", "", template)
-    source = template.format(
+    source = (template if inputs else _without_inputs(template)).format(
         given=given,
         and_given=f", ({given})" if inputs else "",
         and_us=", us" if inputs else "",

@@ -39,6 +39,7 @@ from physix.limits import MAX_EQUATION_CHARACTERS, MAX_NAME_CHARACTERS, MAX_NUMB
 _NUMBER = re.compile(
     r"(?<![\w.])(?<!\*\*)(?<!\*\*-)(?<![eE][-+])((?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)", re.ASCII
 )
+_DIGITS = dict.fromkeys(map(ord, "0123456789"))
 _MARK = 918_273_645  # what stands for the first number in a text that is parsed for its form
 
 
@@ -68,7 +69,8 @@ def _law(parsed: ParsedHypothesis, rules: _Rules) -> Law:
 
 def forget_read() -> None:
     """Empty the caches of forms and of compiled functions; results never depend on them."""
-    _sighting.cache_clear()
+    _known.cache_clear()
+    _form_of.cache_clear()
     forget_compiled()
 
 
@@ -123,6 +125,9 @@ def _alike(hypothesis: Hypothesis, rules: _Rules) -> Law | None:
     equation, params = hypothesis.equation, hypothesis.params
     if type(equation) is not str or len(equation) > MAX_EQUATION_CHARACTERS:
         return None
+    # What comes for the first time should not be taken apart for nothing.
+    if not _known(equation.translate(_DIGITS), rules).again():
+        return None
     if type(params) is not dict or len(params) > MAX_PARAMS or not all(map(_is_plain, params.items())):
         return None
     pieces = _NUMBER.split(equation)
@@ -130,7 +135,7 @@ def _alike(hypothesis: Hypothesis, rules: _Rules) -> Law | None:
     # Zero has any unit, and what is too large is no number.
     if numbers and not (min(numbers) > 0.0 and max(numbers) <= MAX_NUMBER):
         return None
-    form = _sighting(tuple(pieces[::2]), tuple(params), rules).form()
+    form = _form_of(tuple(pieces[::2]), tuple(params), rules)
     return None if form is None else form.with_numbers(numbers, {**params})
 
 
@@ -140,28 +145,22 @@ def _is_plain(param: tuple[str, float | None]) -> bool:
     return known and type(value) is float and abs(value) <= MAX_NUMBER
 
 
-@lru_cache(maxsize=1024)
-def _sighting(pieces: tuple[str, ...], params: tuple[str, ...], rules: _Rules) -> _Sighting:
-    return _Sighting(pieces, params, rules)
-
-
 class _Sighting:
-    """Texts of one form; the form itself is found when a second one comes."""
+    """Remembers whether it was asked before."""
 
-    __slots__ = ("_form", "_key", "_looked", "_seen")
+    __slots__ = ("_seen",)
 
-    def __init__(self, pieces: tuple[str, ...], params: tuple[str, ...], rules: _Rules) -> None:
-        self._key = pieces, params, rules
-        self._seen = self._looked = False
-        self._form: _Form | None = None
+    def __init__(self) -> None:
+        self._seen = False
 
-    def form(self) -> _Form | None:
-        if not self._seen:
-            self._seen = True
-        elif not self._looked:
-            self._form = _form_of(*self._key)
-            self._looked = True
-        return self._form
+    def again(self) -> bool:
+        before, self._seen = self._seen, True
+        return before
+
+
+@lru_cache(maxsize=1024)
+def _known(without_digits: str, rules: _Rules) -> _Sighting:
+    return _Sighting()
 
 
 class _Slot(float):
@@ -287,6 +286,7 @@ class _Form:
         )
 
 
+@lru_cache(maxsize=1024)
 def _form_of(pieces: tuple[str, ...], params: tuple[str, ...], rules: _Rules) -> _Form | None:
     """Return the form of texts with these pieces around their numbers; None where numbers shape the law."""
     count = len(pieces) - 1
