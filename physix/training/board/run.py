@@ -116,8 +116,9 @@ async def run_board(
         raise ConflictError(f"Board {header.id} is being played already; pause it first.")
     folder.repair()
     folder.wish(None)
-    settled = {one.episode_id: one for one in folder.read().counted}
-    jobs = [job for job in header.plan.jobs() if job.episode_id not in settled]
+    planned = list(header.plan.jobs())  # a board that was larger once holds results of others, too
+    settled = {one.episode_id for one in folder.read().counted} & {job.episode_id for job in planned}
+    jobs = [job for job in planned if job.episode_id not in settled]
     folder.save(header := replace(header, state="running", note="", versions=versions()))
     sitting = _Sitting(folder, header, len(settled), log, tell)
     try:

@@ -384,3 +384,13 @@ def test_the_page_of_the_board_is_what_the_shipped_results_say() -> None:
     assert len(board.counted) == board.header.plan.episodes == 63 * 5
     page = (Path(__file__).parents[3] / "docs" / "board.md").read_text()
     assert markdown(board) in page
+
+
+def test_a_board_that_was_larger_once_is_finished_when_what_is_left_of_its_plan_is(tmp_path: Path) -> None:
+    larger = Plan(name="mine", policies=("nano",), suites=("builtin:free_fall", "builtin:damped_spring"))
+    folder = BoardFolder(tmp_path / "mine")
+    folder.create(new_header(larger))
+    played(folder, MemoryLog())
+    folder.save(replace(folder.header(), plan=replace(larger, suites=("builtin:free_fall",))))
+    header, _ = played(folder, MemoryLog())
+    assert (header.state, header.note) == ("finished", "")
