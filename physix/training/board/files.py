@@ -28,7 +28,7 @@ from physix.training.board.play import Result
 
 State = Literal["running", "paused", "finished", "cancelled", "interrupted", "failed"]
 Wish = Literal["pause", "cancel"]
-_SILENT_S = 60.0  # a board that says it runs, and has been silent for this long, was interrupted
+_SILENT_S = 20.0  # a board that says it runs, and has been silent for this long, was interrupted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
