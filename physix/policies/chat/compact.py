@@ -3,7 +3,7 @@
 A model of 135 million parameters reads a table and a sentence, but it cannot carry a chat of eight
 turns and does no arithmetic. So the numbers are shown once, as integers; later turns repeat only the
 best law so far and what the verifier found wrong with it; and the reply is the equations alone, their
-constants named and left to the verifier. Measured against `prompt.render` in docs/training.md.
+constants named and left to the verifier.
 """
 
 from __future__ import annotations
