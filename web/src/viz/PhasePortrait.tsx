@@ -8,7 +8,7 @@ import { drawnRange, type Series } from "./series";
 import { TickLabel } from "./TickLabel";
 import { useTextScale, useWidth } from "./useSize";
 
-const LEFT = 56;
+const LEFT = 72;
 const BOTTOM = 40;
 const HEIGHT = 300;
 const BEYOND = 5000;

@@ -4,7 +4,7 @@ import { extent, type Scale, scale, ticks } from "./scale";
 import { TickLabel } from "./TickLabel";
 import { useTextScale, useWidth } from "./useSize";
 
-const LEFT = 60;
+const LEFT = 76;
 const RIGHT = 12;
 const TOP = 14;
 const BOTTOM = 36;

@@ -9,7 +9,7 @@ import { drawnRange, residualReach, residuals, type Series } from "./series";
 import { TickLabel } from "./TickLabel";
 import { useTextScale, useWidth } from "./useSize";
 
-const LEFT = 56;
+const LEFT = 72;
 const RIGHT = 12;
 const AXIS = 36;
 const READOUT = 56;

@@ -3,7 +3,8 @@ export function figure(value: number, digits = 3): string {
   const size = Math.abs(value);
   if (size === 0 || (size >= 1e-3 && size < 1e5))
     return String(Number(value.toPrecision(digits))).replace("-", "\u2212");
-  return scientific(value, digits);
+  // As above, without zeros at its end.
+  return scientific(value, digits).replace(/\.?0+×/, "×");
 }
 
 /** As 1.02×10⁵, the number of figures as asked. */

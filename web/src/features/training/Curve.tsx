@@ -6,7 +6,7 @@ import { useTextScale, useWidth } from "../../viz/useSize";
 import { type Curves, hackingBands, measuredOn, nearestValue, smoothed, titleOf } from "./curves";
 import { labels, spread } from "./names";
 
-const SIZE = { height: 130, left: 48, right: 90, bottom: 22, top: 24, line: 12 };
+const SIZE = { height: 130, left: 64, right: 90, bottom: 22, top: 24, line: 12 };
 
 /** Which runs all charts show, and the step that is pointed at in all of them. */
 export interface Looked {
