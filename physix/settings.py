@@ -24,7 +24,7 @@ class Settings(BaseSettings):
         ge=0,
         le=64,
         description="processes that judge turns, and as many that find constants, started when needed; "
-        "0: threads of the server; None: all cores but one where `physix serve` runs one process, else 0",
+        "0: threads of the server; None: under `physix serve` the cores of each worker but one, else 0",
     )
     runs: str = Field(default="runs", description="the folder of training runs that the server shows")
     boards: str = Field(default="boards", description="the folder of boards that the server shows and plays")

@@ -255,6 +255,8 @@ def serve(settings: Settings) -> None:
             "to serve everyone."
         )
     settings = with_operator(settings)
+    if settings.judges is None:
+        settings = settings.model_copy(update={"judges": usual_number(settings.workers)})
     address = f"http://{settings.host}:{settings.port}"
     told = (
         f"PhysiX-Live {__version__} on {address}\n"
@@ -264,8 +266,6 @@ def serve(settings: Settings) -> None:
         sys.stderr.write(told)
         run_workers(settings, _config(settings, "physix.api.app:worker"))
         return
-    if settings.judges is None:
-        settings = settings.model_copy(update={"judges": usual_number()})
     app = create_app(settings, arriving=True)
     _settle()
     sys.stderr.write(told)

@@ -34,9 +34,13 @@ _LOGGER = logging.getLogger("physix")
 COMMAND = (sys.executable, "-P", "-W", "ignore", "-m", "physix.engine.judge_process")
 
 
-def usual_number() -> int:
-    """Return how many processes a server that stands alone gives each crew: the cores but its own."""
-    return min(MOST, (os.cpu_count() or 1) - 1)
+def usual_number(workers: int) -> int:
+    """Return how many processes each of a server's workers gives a crew: its share of the cores but one.
+
+    At least one where there are two cores: the server's interpreter is worth more than a core that is shared.
+    """
+    cores = os.cpu_count() or 1
+    return 0 if cores == 1 else max(1, min(MOST, cores // workers - 1))
 
 
 class JudgeProcesses:

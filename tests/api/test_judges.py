@@ -259,13 +259,14 @@ def test_a_server_that_is_killed_takes_its_judges_with_it(tmp_path: Path) -> Non
     assert not judge.is_running()
 
 
-def test_a_machine_of_one_core_judges_in_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    assert usual_number() == 0
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    assert usual_number() == 1
-    monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert usual_number() == 8
+@pytest.mark.parametrize(
+    ("cores", "workers", "judges"), [(1, 1, 0), (1, 2, 0), (2, 1, 1), (2, 2, 1), (16, 4, 3), (64, 1, 8)]
+)
+def test_each_worker_judges_with_its_share_of_the_cores(
+    cores: int, workers: int, judges: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: cores)
+    assert usual_number(workers) == judges
 
 
 def test_a_turn_that_nobody_could_judge_is_no_turn_and_may_be_sent_again(tmp_path: Path) -> None:
