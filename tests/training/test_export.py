@@ -51,7 +51,7 @@ def test_sft_of_an_adapter_runs_lowers_the_loss_and_merges(
             "--output-dir",
             str(tmp_path / "run"),
             "--num-steps",
-            "6",
+            "16",
             "--batch",
             "2",
             "--learning-rate",
@@ -67,7 +67,8 @@ def test_sft_of_an_adapter_runs_lowers_the_loss_and_merges(
     assert (manifest.status, manifest.backend, manifest.kind) == ("finished", "peft", "sft")
     assert manifest.dataset_sha256 == json.loads((tmp_path / "data" / "manifest.json").read_text())["sha256"]
     losses = [line["loss"] or 9.0 for line in read_metrics([tmp_path], "run")]
-    assert losses[-1] < losses[0]
+    # Two rows a step differ more than a few steps teach: means of four steps, not one against another.
+    assert sum(losses[-4:]) < sum(losses[:4])
 
     from peft import PeftModel
 
