@@ -37,7 +37,7 @@ from physix.engine.events import (
 from physix.engine.fingerprint import environment_fingerprint
 from physix.engine.verifier.prepared import Same
 from physix.engine.verifier.types import RULES, Hypothesis, Simulation
-from physix.engine.verifier.units import parse_unit
+from physix.engine.verifier.unit_text import parse_unit
 from physix.errors import PhysixError, StorageError
 from physix.limits import MAX_PAGE
 from physix.store.codec import Encoded, decode, encode

@@ -97,8 +97,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a quotient has the unit of a product",
         "physix/engine/verifier/units.py",
-        "_times(a.unit, self._plain(below), -1)",
-        "_times(a.unit, self._plain(below))",
+        "times(a.unit, self._plain(below), -1)",
+        "times(a.unit, self._plain(below))",
         (
             "tests/engine/verifier/test_units_oracle.py",
             "tests/engine/verifier/test_units.py",
@@ -107,7 +107,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a root has the unit of what stands under it",
         "physix/engine/verifier/units.py",
-        "_times(_ONE, unit, _HALF)",
+        "times(_ONE, unit, _HALF)",
         "unit",
         (
             "tests/engine/verifier/test_units_oracle.py",

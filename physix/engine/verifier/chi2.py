@@ -72,7 +72,7 @@ class _Measure:
 def _measure(same: Same, floor: float) -> _Measure:
     samples, scale = same.values
     assert isinstance(samples, Samples)  # noqa: S101  # for the type checker
-    assert isinstance(scale, np.ndarray)  # noqa: S101
+    assert isinstance(scale, np.ndarray)  # noqa: S101  # likewise
     weight = None if samples.weight.all() else samples.weight
     counts = samples.weight.sum(axis=0).tolist()
     return _Measure(effective_sigma(samples.sigma, scale, floor), weight, counts)

@@ -124,7 +124,7 @@ def _true_field(task: Task, truth: Truth) -> _Field | None:
 def _compute_true_field(same: Same) -> _Field | None:
     task, truth = same.values
     assert isinstance(task, Task)  # noqa: S101  # for the type checker
-    assert isinstance(truth, Truth)  # noqa: S101
+    assert isinstance(truth, Truth)  # noqa: S101  # likewise
     law = true_law(task, truth)
     if law is None:
         return None

@@ -118,7 +118,7 @@ class _Grid:
 def _grid(same: Same) -> _Grid:
     response, motion = same.values
     assert isinstance(response, Response)  # noqa: S101  # for the type checker
-    assert isinstance(motion, Motion)  # noqa: S101
+    assert isinstance(motion, Motion)  # noqa: S101  # likewise
     t = motion.columns["t"]
     cycle = 2.0 * math.pi / max(float(t[cut][-1] - t[cut][0]) for cut in motion.cuts)
     frequencies = cycle * np.arange(_CYCLES[0], _CYCLES[1], 1.0 / _PER_CYCLE)
@@ -132,6 +132,6 @@ def _near(same: Same, frequency: float, width: float) -> _Grid:
     """Return the frequencies about one; wrong laws of a task that lacks a drive all look at the same."""
     response, motion = same.values
     assert isinstance(response, Response)  # noqa: S101  # for the type checker
-    assert isinstance(motion, Motion)  # noqa: S101
+    assert isinstance(motion, Motion)  # noqa: S101  # likewise
     frequencies = frequency + width * _ABOUT
     return _Grid(frequencies, width / 2.0, _Waves.of(response.waves(motion.columns["t"], frequencies)))

@@ -149,7 +149,7 @@ def _prepare(same: Same) -> Prepared:
 def _prepare_hidden(same: Same) -> tuple[Hidden, ...]:
     task, truth = same.values
     assert isinstance(task, Task)  # noqa: S101  # for the type checker
-    assert isinstance(truth, Truth)  # noqa: S101
+    assert isinstance(truth, Truth)  # noqa: S101  # likewise
     noisy = truth.equation is None
     # The noise of a trajectory that was computed from the truth is none.
     level = _noise_of(task) if noisy else (Noise(absolute=0.0),) * len(task.variables)

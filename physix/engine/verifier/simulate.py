@@ -333,8 +333,8 @@ def solver_for(early: FloatArray, size: FloatArray, samples: Samples, config: Ve
 def _solver(same: Same, rtol: float, atol: float) -> Solver:
     early, size, samples = same.values
     assert isinstance(early, np.ndarray)  # noqa: S101  # for the type checker
-    assert isinstance(size, np.ndarray)  # noqa: S101
-    assert isinstance(samples, Samples)  # noqa: S101
+    assert isinstance(size, np.ndarray)  # noqa: S101  # likewise
+    assert isinstance(samples, Samples)  # noqa: S101  # likewise
     limit = RUNAWAY * np.where(size > 0.0, size, 1.0)
     return Solver(rtol=rtol, atol=atol * early, limit=limit, inputs=samples.inputs)
 

@@ -34,37 +34,11 @@ from physix.engine.verifier.tree import (
     walk,
 )
 from physix.engine.verifier.types import CONSISTENT, UnitsVerdict
+from physix.engine.verifier.unit_text import Exponents, parse_unit, shortest_unit, times, unit_text, whole
 from physix.limits import MAX_NUMBER
 
-# Integers stay integers: fractions cost ten times as much and appear with roots only.
-Exponents = Mapping[str, int | Fraction]
-_UNKNOWN = "?"  # begins the name of a factor to solve for; no unit begins so
-
-_DIMENSIONLESS = frozenset({"1", "rad", "deg", "%", ""})
-_DERIVED: Mapping[str, Mapping[str, int]] = {
-    "Hz": {"s": -1},
-    "N": {"kg": 1, "m": 1, "s": -2},
-    "J": {"kg": 1, "m": 2, "s": -2},
-    "W": {"kg": 1, "m": 2, "s": -3},
-    "Pa": {"kg": 1, "m": -1, "s": -2},
-    "C": {"A": 1, "s": 1},
-    "V": {"kg": 1, "m": 2, "s": -3, "A": -1},
-    "T": {"kg": 1, "s": -2, "A": -1},
-    "Wb": {"kg": 1, "m": 2, "s": -2, "A": -1},
-    "F": {"kg": -1, "m": -2, "s": 4, "A": 2},
-    "H": {"kg": 1, "m": 2, "s": -2, "A": -2},
-    "ohm": {"kg": 1, "m": 2, "s": -3, "A": -2},
-    "Ω": {"kg": 1, "m": 2, "s": -3, "A": -2},
-}
-_RARE = frozenset({"kg", "A"})  # no named unit but the hertz does without both
-_UNIT_MARKS = str.maketrans({"·": "*", "⋅": "*", "×": "*", "−": "-"})  # as files write them
-_DIGITS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_RAISED = re.compile("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+")
 _WORD = re.compile(r"[^\W\d_]+")
-_UNIT_TOKEN = re.compile(
-    r"(?:(?P<word>[^\s*/()^]+)|(?P<mark>[()/]|\*(?!\*)))"
-    r"(?:\s*(?:\*\*|\^)\s*(?:(?P<bare>-?\d{1,3})|\((?P<power>-?\d{1,3}(?:/[1-9]\d{0,2})?)\)))?"
-)
+_UNKNOWN = "?"  # begins the name of a factor to solve for; no unit begins so
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,98 +164,6 @@ def _column_units(parsed: ParsedHypothesis) -> dict[str, str | None]:
     return {v.name: v.unit for v in parsed.variables} | {v.name: v.unit for v in parsed.inputs}
 
 
-@lru_cache(maxsize=512)
-def parse_unit(text: str) -> Exponents:
-    """Return the exponents of a unit such as `kg*m/s**2`; an unknown word is its own base unit.
-
-    Read as people write them: `m s^-2`, `m·s⁻²`, `N/(m*s)`, `1/s`. A power stands after a word or a
-    closing parenthesis; `/` divides by what follows it alone.
-    """
-    plain = text.translate(_UNIT_MARKS)
-    plain = _RAISED.sub(lambda m: "**" + m[0].translate(_DIGITS), plain)
-    # One dictionary a level; a level that ends is folded into the one below.
-    levels: list[tuple[int, dict[str, int | Fraction]]] = [(1, {})]
-    sign = 1
-    for match in _UNIT_TOKEN.finditer(plain):
-        mark, word, power = match["mark"], match["word"], Fraction(match["bare"] or match["power"] or 1)
-        if mark == "(":
-            levels.append((sign, {}))
-            sign = 1
-        elif mark == ")" and len(levels) > 1:
-            outer, inner = levels.pop()
-            _add(levels[-1][1], inner, outer * power)
-            sign = 1
-        elif mark in ("*", "/"):
-            sign = -1 if mark == "/" else 1
-        elif word:
-            numbered = re.fullmatch(r"([^\W\d]+)(-?\d)", word)
-            base, exponent = (numbered[1], Fraction(numbered[2])) if numbered else (word, power)
-            if base not in _DIMENSIONLESS:
-                _add(levels[-1][1], _DERIVED.get(base, {base: 1}), sign * exponent)
-            sign = 1
-    while len(levels) > 1:
-        outer, inner = levels.pop()
-        _add(levels[-1][1], inner, Fraction(outer))
-    return {unit: _whole(exponent) for unit, exponent in levels[0][1].items() if exponent}
-
-
-def _add(total: dict[str, int | Fraction], more: Exponents, power: int | Fraction) -> None:
-    for unit, exponent in more.items():
-        total[unit] = total.get(unit, 0) + power * exponent
-
-
-def _whole(number: int | Fraction) -> int | Fraction:
-    return number.numerator if number.denominator == 1 else number
-
-
-def shortest_unit(exponents: Exponents, given: frozenset[str] = frozenset()) -> str:
-    """Return a unit as people would write it, `V/s` for `kg*m**2/A/s**4`.
-
-    Args:
-        exponents: of base units.
-        given: words that the data are declared in; of two ways that are as short the one in these words.
-    """
-    if not _RARE & exponents.keys():  # of metres and seconds alone no named unit is made
-        return unit_text(exponents)
-    named = sorted(_DERIVED, key=lambda word: word not in given)
-    ways: list[Exponents] = [exponents]
-    for word in (one for one in named if one != "Hz"):
-        ways += [{word: p, **_times(exponents, _DERIVED[word], -p)} for p in (1, -1, 2, -2)]
-    return unit_text(min(ways, key=lambda way: _length(way, given)))
-
-
-def _length(exponents: Exponents, given: frozenset[str]) -> float:
-    """Return how much there is to read: every factor once, words of the data's own half."""
-    return sum(abs(float(e)) * (0.5 if word in given else 1.0) for word, e in exponents.items())
-
-
-def unit_text(exponents: Exponents) -> str:
-    """Return a unit as text, `m/s**2` or `1`."""
-    above = [_power(unit, e) for unit, e in sorted(exponents.items()) if e > 0]
-    below = [_power(unit, -e) for unit, e in sorted(exponents.items()) if e < 0]
-    return "/".join(["*".join(above) or "1", *below])
-
-
-def _power(unit: str, exponent: int | Fraction) -> str:
-    if exponent == 1:
-        return unit
-    return f"{unit}**{exponent}" if exponent.denominator == 1 else f"{unit}**({exponent})"
-
-
-def _times(a: Exponents, b: Exponents, power: int | Fraction = 1) -> Exponents:
-    """Return a * b**power."""
-    if not b:
-        return a
-    product = dict(a)
-    for factor, exponent in b.items():
-        total = product.get(factor, 0) + power * exponent
-        if total:
-            product[factor] = total
-        else:
-            product.pop(factor, None)
-    return product
-
-
 _ONE: Exponents = {}
 _HALF = Fraction(1, 2)
 
@@ -307,7 +189,7 @@ class _Solver:
         self._solved: dict[str, Exponents] = {}
 
     def equate_sides(self, variable: str, order: int, target: str, expression: Node) -> None:
-        left = _times(self._columns[variable], self._time, -order)
+        left = times(self._columns[variable], self._time, -order)
         right = self._plain(expression)
         self._equate(left, right, lambda a, b: f"{target} is {a}, but {self._shown(expression)} is {b}")
 
@@ -339,7 +221,7 @@ class _Solver:
             return self._binary(node)
         if isinstance(node, Negate):
             inner = self._dimension(node.operand)
-            return _Dimension(inner.unit, _times(_ONE, inner.inside, -1)) if inner.inside else inner
+            return _Dimension(inner.unit, times(_ONE, inner.inside, -1)) if inner.inside else inner
         if isinstance(node, Call):
             return self._call(node.function, node.argument)
         unit, function, left, right = self._plain(node.left), node.function, node.left, node.right
@@ -379,27 +261,27 @@ class _Solver:
         self._equate(a.unit, b.unit, sentence)
         if not a.inside and not b.inside:
             return a
-        return _Dimension(a.unit, _times(a.inside, b.inside, sign))
+        return _Dimension(a.unit, times(a.inside, b.inside, sign))
 
     def _product(self, left: Node, right: Node) -> _Dimension:
         a, b = self._dimension(left), self._dimension(right)
-        unit = _times(a.unit, b.unit)
+        unit = times(a.unit, b.unit)
         if not a.inside and not b.inside:
             return _Dimension(unit)
         # n*log(x) is log(x**n) where n is a number.
         count, one = (self._constant(left), b) if b.inside else (self._constant(right), a)
         if count is not None and not (a.inside and b.inside):
-            return _Dimension(unit, _times(_ONE, one.inside, count) if count else _ONE)
-        return _Dimension(_times(self._settled(left, a), self._settled(right, b)))
+            return _Dimension(unit, times(_ONE, one.inside, count) if count else _ONE)
+        return _Dimension(times(self._settled(left, a), self._settled(right, b)))
 
     def _quotient(self, above: Node, below: Node) -> _Dimension:
         a = self._dimension(above)
-        unit = _times(a.unit, self._plain(below), -1)
+        unit = times(a.unit, self._plain(below), -1)
         if not a.inside:
             return _Dimension(unit)
         count = self._constant(below)
         if count:
-            return _Dimension(unit, _times(_ONE, a.inside, _over(1, count)))
+            return _Dimension(unit, times(_ONE, a.inside, _over(1, count)))
         self._settled(above, a)
         return _Dimension(unit)
 
@@ -424,7 +306,7 @@ class _Solver:
         rule = FUNCTIONS[function].units
         found = self._dimension(argument)
         if rule == "log":
-            return _Dimension(_ONE, _times(found.unit, _ONE))
+            return _Dimension(_ONE, times(found.unit, _ONE))
         if rule == "exp":
             self._pure(function, argument, found.unit)
             return _Dimension(found.inside)
@@ -432,7 +314,7 @@ class _Solver:
         if rule == "same":
             return _Dimension(unit)
         if rule == "root":
-            return _Dimension(_times(_ONE, unit, _HALF))
+            return _Dimension(times(_ONE, unit, _HALF))
         if rule == "pure":
             self._pure(function, argument, unit)
         return _Dimension(_ONE)
@@ -453,7 +335,7 @@ class _Solver:
             lambda a, _: f"the exponent {self._shown(exponent)} is {a}, not a pure number",
         )
         if value is not None:
-            return _times(_ONE, inner, value) if value else _ONE
+            return times(_ONE, inner, value) if value else _ONE
         if any(isinstance(n, Name) and n.name in self._free for n in walk(exponent)):
             # A constant that is still to be fitted: some unit to some power is some unit.
             return self._unknown() if self._resolve(inner) else _ONE
@@ -497,14 +379,14 @@ class _Solver:
             solution = self._solved.get(unknown)
             if solution is not None:
                 exponent = unit[unknown]
-                unit = _times(_times(unit, {unknown: exponent}, -1), solution, exponent)
+                unit = times(times(unit, {unknown: exponent}, -1), solution, exponent)
         return unit
 
     def _equate(self, a: Exponents, b: Exponents, sentence: Callable[[str, str], str]) -> None:
         if a == b:
             return
         a, b = self._resolve(a), self._resolve(b)
-        ratio = _times(a, b, -1)
+        ratio = times(a, b, -1)
         if not ratio:
             return
         unknowns = _unknowns(ratio)
@@ -526,7 +408,7 @@ def _side(unit: Exponents) -> str:
 
 
 def _over(a: int | Fraction, b: int | Fraction) -> int | Fraction:
-    return _whole(Fraction(a) / b)
+    return whole(Fraction(a) / b)
 
 
 def _combined(node: Binary | Extremum, a: float, b: float) -> float:

@@ -85,7 +85,7 @@ def _verify(
 ) -> Verification:
     task, truth = same.values
     assert isinstance(task, Task)  # noqa: S101  # for the type checker
-    assert isinstance(truth, Truth)  # noqa: S101
+    assert isinstance(truth, Truth)  # noqa: S101  # likewise
     values = {name: None if text is None else float.fromhex(text) for name, text in params}
     hypothesis = Hypothesis(equation=equation, params=values)
     return _judge(task, truth, hypothesis, best_match, config)

@@ -11,7 +11,7 @@ import pytest
 from physix.engine.systems.task import InputVariable, StateVariable
 from physix.engine.verifier import ParsedHypothesis, check_units, evaluate, parse
 from physix.engine.verifier.compile import program
-from physix.engine.verifier.units import parse_unit, shortest_unit, unit_text
+from physix.engine.verifier.unit_text import parse_unit, shortest_unit, unit_text
 
 FALL = (
     StateVariable(name="y", unit="m", symbol="y", description=""),
