@@ -301,13 +301,19 @@ class EpisodeEngine:
         return episode
 
     async def abandon(self, episode_id: str) -> Episode:
-        """End the episode as abandoned.
+        """End the episode as abandoned, however far it has come meanwhile.
 
         Raises:
-            EpisodeNotFoundError, EpisodeFinishedError, ConflictError: as `submit`.
+            EpisodeNotFoundError, EpisodeFinishedError: nothing was appended.
         """
-        episode = await self.load(episode_id)
-        return (await self._append(episode, core.abandon(episode))).episode
+        while True:
+            episode = await self.load(episode_id)
+            try:
+                return (await self._append(episode, core.abandon(episode))).episode
+            except ConflictError:
+                # A turn was on its way to the log when its player was told to stop, and came first.
+                if (await self.load(episode_id)).version == episode.version:
+                    raise
 
     async def label(
         self, episode_id: str, labels: Mapping[str, str | None], *, command_id: str | None = None

@@ -7,6 +7,7 @@ import anyio
 import pytest
 
 from physix.engine import (
+    Episode,
     EpisodeConfig,
     EpisodeEngine,
     Observation,
@@ -141,6 +142,26 @@ async def test_a_turn_after_the_end_is_refused() -> None:
         episode = await engine.run(await begin(engine), Plays(RIGHT))
         with pytest.raises(EpisodeFinishedError):
             await engine.play_turn(episode.episode_id, Plays(WRONG))
+
+
+async def test_an_episode_is_ended_though_a_turn_that_was_on_its_way_came_first(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with open_log("memory://") as log:
+        engine, other = EpisodeEngine(log), EpisodeEngine(log)
+        episode_id = await begin(engine)
+        load = engine.load
+
+        async def overtaken(episode_id: str) -> Episode:
+            episode = await load(episode_id)
+            if not episode.turns:
+                await other.submit(episode_id, WRONG, provenance=ME)
+            return episode
+
+        monkeypatch.setattr(engine, "load", overtaken)
+        ended = await engine.abandon(episode_id)
+    assert ended.finished is not None
+    assert (ended.finished.reason, len(ended.turns)) == ("abandoned", 1)
 
 
 async def test_turns_that_ask_for_constants_do_not_hold_up_the_others(
