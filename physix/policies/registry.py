@@ -217,7 +217,14 @@ def _local_model(name: str, settings: Settings, *, allow_files: bool) -> Policy 
         return None
     backend = LocalBackend(found, threads=settings.local_threads)
     dialogue = "compact" if settings.dialogue == "auto" else settings.dialogue
-    return ChatPolicy(name, backend, settings, dialogue=dialogue, constrain=settings.grammar != "off")
+    return ChatPolicy(
+        name,
+        backend,
+        settings,
+        dialogue=dialogue,
+        constrain=settings.grammar != "off",
+        hottest=found.hottest,
+    )
 
 
 def _backend(kind: str, model: str, settings: Settings, *, allow_files: bool) -> Backend | None:

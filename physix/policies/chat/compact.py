@@ -3,12 +3,14 @@
 A model of 135 million parameters reads a table and a sentence, but it cannot carry a chat of eight
 turns and does no arithmetic. So the numbers are shown once, as integers; later turns repeat only the
 best law so far and what the verifier found wrong with it; and the reply is the equations alone, their
-constants named and left to the verifier.
+constants named and left to the verifier. A law that did not help is not shown: a small model would copy
+it. Once one did not, the model is told of one thing at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -19,7 +21,7 @@ from physix.engine.systems.task import Task, Trajectory
 from physix.engine.verifier.types import Finding
 from physix.policies.chat.prompt import Message, Prompt, estimate_tokens
 
-COMPACT_VERSION = "compact-1"
+COMPACT_VERSION = "compact-2"
 MAX_FIRST_TOKENS = 350
 _ROWS = (10, 8, 6, 4)
 _LARGEST = 999  # of a column: three digits
@@ -64,40 +66,53 @@ def _first(observation: Observation) -> tuple[str, int, tuple[int, ...]]:
 
 
 def _later(observation: Observation) -> tuple[str, int, tuple[int, ...]]:
-    last, best = observation.history[-1], shown(observation)
-    task = observation.task
+    task, best = observation.task, shown(observation)
     names = [*(v.name for v in task.variables), *(i.name for i in task.inputs)]
-    parts = [_hint(task), f"Variables: {', '.join(names)}"]
-    parts += [f"Law: {_law(best)}", f"Found: {found(best)}"]
-    turns: tuple[int, ...] = (best.turn,)
-    if last.turn != best.turn and last.equation != best.equation:
-        parts.append(f"Tried since, no better: {_law(last)}")
-        turns = (best.turn, last.turn)
-    parts.append(_request(observation, "Better law"))
-    return "\n".join(parts), 0, turns
+    parts = [
+        _hint(task),
+        f"Variables: {', '.join(names)}",
+        f"Law: {best.equation[:_SHOWN_LAW]}",
+        f"Found: {_found(observation)}",
+        _request(observation, "Better law"),
+    ]
+    return "\n".join(parts), 0, (best.turn,)
 
 
 def shown(observation: Observation) -> PastTurn:
-    """Return the turn whose law is shown after turn 1: the best so far, of equals the latest."""
-    return max(observation.history, key=lambda turn: (turn.reward.match, turn.turn))
+    """Return the turn whose law is shown after turn 1: the best so far, of equals the latest.
+
+    A law of which nothing is found, though it is not the right one, leads nowhere: others are shown instead.
+    """
+    leading = [turn for turn in observation.history if _findings(turn)]
+    return max(leading or observation.history, key=lambda turn: (turn.reward.match, turn.turn))
 
 
-def told(turn: PastTurn) -> list[Finding]:
-    """Return the findings that are told of a turn, in the order of the telling."""
+def told(observation: Observation) -> list[Finding]:
+    """Return the findings that are told of the law that is shown, in the order of the telling.
+
+    The first time they are told together. If what was then tried did not help, the weightiest is told alone.
+    """
+    best, last = shown(observation), observation.history[-1]
+    first_shown = next(turn.turn for turn in observation.history if turn.equation == best.equation)
+    telling = _findings(best)[: _FINDINGS if last.turn == first_shown else 1]
+    # Equation by equation, as the law is written: a small model edits from left to right.
+    return sorted(telling, key=lambda one: one.target)
+
+
+def _findings(turn: PastTurn) -> Sequence[Finding]:
     said = () if turn.findings is None else turn.findings.findings
     # Where a term is to be added or dropped, the strengths of the others are fitted anew anyway.
-    telling = [one for one in said if one.kind != "strength"] or said
-    # Equation by equation, as the law is written: a small model edits from left to right.
-    return sorted(telling[:_FINDINGS], key=lambda one: one.target)
+    return [one for one in said if one.kind != "strength"] or said
 
 
-def found(turn: PastTurn) -> str:
-    """Return what the verifier found wrong with a turn's law, in as few words as a small model needs."""
-    if turn.findings is None:
-        return turn.mismatch[:_WORDS]
-    if turn.findings.within_noise:
+def _found(observation: Observation) -> str:
+    """Return what the verifier found wrong with the law that is shown, in few words."""
+    best = shown(observation)
+    if telling := told(observation):
+        return "; ".join(map(_said, telling)) + "."
+    if best.findings is not None and best.findings.within_noise:
         return "it fits what is shown, but not other motions of the kind."
-    return "; ".join(map(_said, telling)) + "." if (telling := told(turn)) else turn.mismatch[:_WORDS]
+    return best.mismatch[:_WORDS]
 
 
 def _said(finding: Finding) -> str:
@@ -123,10 +138,6 @@ def bare(term: str) -> str:
 
 def _hint(task: Task) -> str:
     return task.hint or "No hint was given."
-
-
-def _law(turn: PastTurn) -> str:
-    return turn.equation[:_SHOWN_LAW]
 
 
 def _request(observation: Observation, name: str) -> str:

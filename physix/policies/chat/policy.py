@@ -107,6 +107,7 @@ class ChatPolicy:
             (`prompt.render`), "tool" (`tool_dialogue.render`) or "compact" (`compact.render`).
         constrain: hand a grammar of the task to a server that takes one.
         salt: goes into every seed, so that several play one task differently.
+        hottest: the highest temperature that replies are sampled at, whatever the settings ask for.
     """
 
     def __init__(
@@ -118,11 +119,13 @@ class ChatPolicy:
         dialogue: Dialogue = "chat",
         constrain: bool = False,
         salt: str = "",
+        hottest: float | None = None,
     ) -> None:
         self.name = name
         self._dialogue, self._constrain, self._salt = dialogue, constrain, salt
         self._backend = backend
         self._settings = settings
+        self._temperature = settings.temperature if hottest is None else min(hottest, settings.temperature)
         self._turn = 0
         self._attempt = 0
         self._server_failures = 0
@@ -178,7 +181,7 @@ class ChatPolicy:
         short = self._dialogue == "compact"
         limit = min(self._settings.max_reply_tokens, COMPACT_REPLY_TOKENS if short else 1 << 30)
         return Sampling(
-            temperature=self._settings.temperature,
+            temperature=self._temperature,
             max_tokens=limit,
             seed=_seed(observation, self._attempt, self._salt),
             grammar=gbnf(observation, bare=short) if takes == "gbnf" else None,

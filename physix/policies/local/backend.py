@@ -34,8 +34,8 @@ class LocalPolicy:
     """A policy of this kind: a model, and the adapter that is applied to it.
 
     Attributes:
-        temperature: the highest that its replies are sampled at; None for whatever is asked. To mend a law is
-            to copy most of it, and a copy suffers from chance.
+        hottest: the highest temperature that its replies are sampled at; None for whatever is asked. To mend
+            a law is to copy most of it, and a copy suffers from chance.
     """
 
     name: str
@@ -43,7 +43,7 @@ class LocalPolicy:
     description: str
     model: LocalModel
     adapter: Path | None = None
-    temperature: float | None = None
+    hottest: float | None = None
 
 
 def installed() -> bool:
@@ -72,7 +72,7 @@ def local_policies() -> tuple[LocalPolicy, ...]:
             description="The same model with the adapter that this package trained; in process.",
             model=smollm2,
             adapter=shipped_adapter(),
-            temperature=0.2,
+            hottest=0.2,
         ),
     )
 
@@ -111,7 +111,7 @@ class LocalBackend:
         stopped = threading.Event()
         asking = threading.Thread(
             target=_ask,
-            args=(server, _request(prompt, sampling, self._policy.temperature), parts, stopped),
+            args=(server, _request(prompt, sampling), parts, stopped),
             daemon=True,
         )
         asking.start()
@@ -138,10 +138,10 @@ def missing(policy: LocalPolicy) -> str | None:
     return None
 
 
-def _request(prompt: Prompt, sampling: Sampling, most: float | None) -> dict[str, Any]:
+def _request(prompt: Prompt, sampling: Sampling) -> dict[str, Any]:
     request: dict[str, Any] = {
         "messages": prompt.as_chat(),
-        "temperature": sampling.temperature if most is None else min(most, sampling.temperature),
+        "temperature": sampling.temperature,
         "max_tokens": sampling.max_tokens,
         "seed": sampling.seed,
         "stream": True,

@@ -180,12 +180,11 @@ class LessonPolicy:
 
 def mended(observation: Observation, taken: list[str]) -> Law | None:
     """Return the law that the prompt shows with what it says was found done, None if it cannot be read."""
-    shown = compact.shown(observation)
     try:
-        law = read_law(shown.equation)
+        law = read_law(compact.shown(observation).equation)
     except ValueError:
         return None
-    return obeyed(law, compact.told(shown), taken)
+    return obeyed(law, compact.told(observation), taken)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.task import InputVariable, Task
 from physix.engine.verifier.types import Finding, Mismatch, Reward
 from physix.policies.chat import compact
-from physix.policies.chat.compact import bare, found, render
+from physix.policies.chat.compact import bare, render, told
 
 MISSING = Finding(
     kind="missing", target="d2x/dt2", term="vx", factor=-0.3123, error=0.1, size=9.0, role="damping"
@@ -48,6 +48,12 @@ def past(turn: int, equation: str, match: float, *findings: Finding, within_nois
 
 def user(observation: Observation) -> str:
     return render(observation).messages[-1].content
+
+
+def said_of(turn: PastTurn) -> str:
+    """What is told to have been found of a law."""
+    (line,) = re.findall("^Found: (.*)$", user(asked(sample_task("damped_spring", 3)[0], turn)), re.M)
+    return str(line)
 
 
 @pytest.mark.parametrize("system_id", list(SYSTEMS))
@@ -92,15 +98,32 @@ def test_inputs_are_columns_of_the_table_and_names_later_on() -> None:
 
 def test_later_turns_repeat_the_best_law_with_its_findings_and_no_table() -> None:
     task, _ = sample_task("damped_spring", 3)
-    first = past(1, "d2x/dt2 = -k*x", 0.6, MISSING)
-    text = user(asked(task, first))
+    text = user(asked(task, past(1, "d2x/dt2 = -k*x", 0.6, MISSING)))
     assert "Law: d2x/dt2 = -k*x\nFound: in d2x/dt2 - 0.31*vx is missing." in text
     assert "999" not in text
-    assert "Tried" not in text
-    worse = past(2, "d2x/dt2 = -k*x - g", 0.2)
-    text = user(asked(task, first, worse))
-    assert "Law: d2x/dt2 = -k*x\n" in text
-    assert "Tried since, no better: d2x/dt2 = -k*x - g\n" in text
+
+
+def test_a_law_that_did_not_help_is_not_shown_and_the_next_is_asked_for_one_thing_alone() -> None:
+    """Six of seven throws that a model of 135 M parameters kept miscopying were solved by this."""
+    task, _ = sample_task("damped_spring", 3)
+    second = replace(MISSING, term="x", factor=-4.0, size=2.0)
+    first = past(1, "d2x/dt2 = 0", 0.6, MISSING, second)
+    assert [one.term for one in told(asked(task, first))] == ["vx", "x"]
+    worse = asked(task, first, past(2, "d2x/dt2 = -k*x*vx", 0.2, MISSING))
+    assert "Law: d2x/dt2 = 0\nFound: in d2x/dt2 - 0.31*vx is missing.\n" in user(worse)
+    assert "k*x*vx" not in user(worse)
+    again = asked(task, first, past(2, "d2x/dt2 = 0", 0.6, MISSING, second))
+    assert [one.term for one in told(again)] == ["vx"]
+    better = asked(task, first, past(2, "d2x/dt2 = -b*vx", 0.7, second, MISSING))
+    assert [one.term for one in told(better)] == ["x", "vx"]
+
+
+def test_a_law_that_fits_and_is_not_the_one_gives_way_to_one_that_leads_on() -> None:
+    task, _ = sample_task("damped_spring", 3)
+    first = past(1, "d2x/dt2 = 0", 0.1, MISSING)
+    dead_end = past(2, "d2x/dt2 = -k*x**3", 0.5, within_noise=True)
+    assert "Law: d2x/dt2 = 0\n" in user(asked(task, first, dead_end))
+    assert "Law: d2x/dt2 = -k*x**3\n" in user(asked(task, replace(first, findings=None), dead_end))
 
 
 def test_the_request_is_made_from_the_tasks_own_left_sides() -> None:
@@ -132,21 +155,21 @@ def test_a_task_without_a_hint_says_so() -> None:
     ],
 )
 def test_findings_are_said_from_the_value(finding: Finding, said: str) -> None:
-    assert found(past(1, "d2x/dt2 = 0", 0.1, finding)) == said
+    assert said_of(past(1, "d2x/dt2 = 0", 0.1, finding)) == said
 
 
 def test_strengths_are_left_out_where_a_term_is_to_be_added_or_dropped() -> None:
     strength = replace(MISSING, kind="strength", term="k*x", factor=0.5)
-    assert found(past(1, "d2x/dt2 = 0", 0.1, strength, MISSING)) == "in d2x/dt2 - 0.31*vx is missing."
+    assert said_of(past(1, "d2x/dt2 = 0", 0.1, strength, MISSING)) == "in d2x/dt2 - 0.31*vx is missing."
 
 
 def test_a_law_that_fits_and_is_not_found_yet_is_said_to_fail_elsewhere() -> None:
-    assert "not other motions" in found(past(1, "d2x/dt2 = 0", 0.9, within_noise=True))
+    assert "not other motions" in said_of(past(1, "d2x/dt2 = 0", 0.9, within_noise=True))
 
 
 def test_without_findings_the_sentence_stands_in() -> None:
-    assert found(past(1, "d2x/dt2 = 0", 0.1)) == "In words."
-    assert found(replace(past(1, "x", 0.0), findings=None)) == "In words."
+    assert said_of(past(1, "d2x/dt2 = 0", 0.1)) == "In words."
+    assert said_of(replace(past(1, "x", 0.0), findings=None)) == "In words."
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ async def test_a_turn_is_streamed_counted_and_recorded_with_its_prompt(here: Loc
     assert tokens == ["d2x/dt2", " = ", "-k*x"]
     assert turn.submitted.equation == "d2x/dt2 = -k*x"
     made = turn.submitted.provenance
-    assert (made.prompt_version, made.prompt_tokens, made.completion_tokens) == ("compact-1", 7, 3)
+    assert (made.prompt_version, made.prompt_tokens, made.completion_tokens) == ("compact-2", 7, 3)
     assert "grammar" not in made.sampling
     assert "grammar" not in Server.requests[0]
 
@@ -155,9 +155,21 @@ def test_only_the_command_line_may_name_another_adapter(tmp_path: Path) -> None:
         make_policy(name)
 
 
-@pytest.mark.parametrize(("asked", "most", "taken"), [(0.7, 0.2, 0.2), (0.1, 0.2, 0.1), (0.7, None, 0.7)])
-def test_replies_are_sampled_no_hotter_than_the_policy_says(
-    asked: float, most: float | None, taken: float
+@pytest.mark.parametrize(
+    ("name", "asked", "taken"),
+    [
+        ("local:smollm2-physix", 0.7, 0.2),
+        ("local:smollm2-physix", 0.1, 0.1),
+        ("local:smollm2", 0.7, 0.7),
+    ],
+)
+async def test_replies_are_sampled_no_hotter_than_the_policy_says_and_the_record_says_how(
+    here: LocalPolicy, name: str, asked: float, taken: float
 ) -> None:
-    request = backend._request(PROMPT, Sampling(temperature=asked, max_tokens=5, seed=3), most)
-    assert request["temperature"] == taken
+    async with open_log("memory://") as log:
+        engine = EpisodeEngine(log)
+        started = await engine.start(TASK, TRUTH, config=EpisodeConfig(), policy=name, door="test")
+        policy = make_policy(name, settings=Settings(temperature=asked))
+        episode = await engine.play_turn(started.episode_id, policy, lambda _: None)
+    assert Server.requests[0]["temperature"] == taken
+    assert episode.turns[0].submitted.provenance.sampling["temperature"] == taken
