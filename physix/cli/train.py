@@ -111,7 +111,16 @@ def report(
     _need_torch()
     from physix.training.report import write_report
 
-    path = write_report(weights, out, runs or [], episodes, search_episodes, other_episodes, sindy_episodes)
+    path = write_report(
+        weights,
+        out,
+        runs or [],
+        episodes,
+        search_episodes,
+        other_episodes,
+        sindy_episodes,
+        say=lambda line: typer.echo(line, err=True),
+    )
     sys.stdout.write(f"{path}\n")
 
 

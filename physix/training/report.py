@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import process_time
 
 import anyio
 from threadpoolctl import threadpool_limits
 
 from physix.engine.ports import Policy
+from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.policies import make_policy
 from physix.policies.nano.policy import NanoModel, NanoPolicy, load_nano, untrained_twin
 from physix.training.evaluate import (
@@ -29,6 +32,8 @@ from physix.training.runs import MetricLine, read_metrics
 
 _UNTRAINED_EPISODES = 20  # per system: it never writes an equation, and takes eight turns to do so
 _ABLATION_EPISODES = 60
+_TAUGHT, _OWN = "ablation", "own mistakes"
+_ARMS = 3  # of what is told; each plays at most one episode a task
 _CURVES = (
     "loss eval/match eval/solved@1 eval/solved@8 reward match match_dense correctness simplicity format "
     "solved@1 solved turns entropy completions/mean_length"
@@ -43,6 +48,7 @@ def write_report(
     search_episodes: int,
     other_episodes: int | None = None,
     sindy_episodes: int = 0,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Path:
     """Measure, write `report.md`, `outcomes.json` and the plots into `out`, and return the report's path.
 
@@ -53,51 +59,83 @@ def write_report(
         episodes: per system, in distribution.
         search_episodes, sindy_episodes: the same for `search` and PySINDy; 0 leaves them out.
         other_episodes: per system, under every other condition; None for as many.
+        say: is told how many episodes there are, and after each part how far it is and what it took.
     """
     model = load_nano(weights)
     out.mkdir(parents=True, exist_ok=True)
+    baselines = {"search": search_episodes, "sindy": sindy_episodes}
+    parts = [*_parts(model, episodes, other_episodes or episodes, baselines), *_ablations(model, episodes)]
     with threadpool_limits(limits=1, user_api="blas"):
-        baselines = {"search": search_episodes, "sindy": sindy_episodes}
-        found = _outcomes(model, episodes, baselines, other_episodes or episodes)
-        arms = anyio.run(mismatch_ablation, _maker("nano", model), min(episodes, _ABLATION_EPISODES))
-        own = anyio.run(partial(mismatch_ablation, _maker("nano", model), episodes, own_mistakes=True))
-    ablations = {f"ablation: {k}": v for k, v in arms.items()} | {
-        f"own mistakes: {k}": v for k, v in own.items()
-    }
-    save_outcomes(out / "outcomes.json", {**found, **ablations})
+        arms = _played(parts, say)
+    found = {name: outcomes[""] for name, outcomes in arms.items() if "" in outcomes}
+    taught, own = arms[_TAUGHT], arms[_OWN]
+    told = {f"{part}: {arm}": outcomes for part in (_TAUGHT, _OWN) for arm, outcomes in arms[part].items()}
+    save_outcomes(out / "outcomes.json", {**found, **told})
     plots = [plot_run(folder, out) for folder in runs]
     path = out / "report.md"
-    path.write_text(_text(model, found, arms, own, [p.name for p in plots]), encoding="utf-8")
+    path.write_text(_text(model, found, taught, own, [p.name for p in plots]), encoding="utf-8")
     return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Some of what a report measures: outcomes by arm, of which a condition has one, without a name."""
+
+    name: str
+    episodes: int
+    play: Callable[[], Awaitable[dict[str, list[Played]]]]
+
+
+def _parts(
+    model: NanoModel, episodes: int, other_episodes: int, baselines: dict[str, int]
+) -> Iterator[_Part]:
+    first = CONDITIONS[0]
+    for condition in CONDITIONS:
+        count = episodes if condition is first else other_episodes
+        yield _part("nano", _maker("nano", model), condition, count)
+    twin = untrained_twin(model, seed=0)
+    untrained = _maker("nano-untrained", twin)
+    yield _part("nano-untrained", untrained, first, min(episodes, _UNTRAINED_EPISODES))
+    for name, count in baselines.items():
+        if count:
+            yield _part(name, partial(make_policy, name), first, count)
+
+
+def _part(policy: str, make: Callable[[], Policy], condition: Condition, episodes: int) -> _Part:
+    async def play() -> dict[str, list[Played]]:
+        return {"": await measure(make, condition, episodes)}
+
+    name = f"{policy} | {condition.name}"
+    return _Part(name=name, episodes=episodes * len(condition.systems), play=play)
+
+
+def _ablations(model: NanoModel, episodes: int) -> Iterator[_Part]:
+    make, systems, few = _maker("nano", model), len(TRAINING_SYSTEMS), min(episodes, _ABLATION_EPISODES)
+    yield _Part(
+        name=_TAUGHT,
+        episodes=_ARMS * few * systems,
+        play=partial(mismatch_ablation, make, few),
+    )
+    yield _Part(
+        name=_OWN,
+        episodes=_ARMS * episodes * systems,
+        play=partial(mismatch_ablation, make, episodes, own_mistakes=True),
+    )
+
+
+def _played(parts: Sequence[_Part], say: Callable[[str], None]) -> dict[str, dict[str, list[Played]]]:
+    total, done, began = sum(part.episodes for part in parts), 0, process_time()
+    say(f"{total} episodes in {len(parts)} parts")
+    found = {}
+    for part in parts:
+        found[part.name] = anyio.run(part.play)
+        done += part.episodes
+        say(f"{part.name}: {done} of {total} episodes, {(process_time() - began) / 60.0:.1f} CPU minutes")
+    return found
 
 
 def _maker(name: str, model: NanoModel) -> Callable[[], Policy]:
     return lambda: NanoPolicy(name, model)
-
-
-def _outcomes(
-    model: NanoModel, episodes: int, baselines: dict[str, int], other_episodes: int
-) -> dict[str, list[Played]]:
-    found: dict[str, list[Played]] = {}
-    for condition in CONDITIONS:
-        count = episodes if condition is CONDITIONS[0] else other_episodes
-        found[f"nano | {condition.name}"] = _play(_maker("nano", model), condition, count)
-    first = CONDITIONS[0]
-    twin = untrained_twin(model, seed=0)
-    found[f"nano-untrained | {first.name}"] = _play(
-        _maker("nano-untrained", twin), first, min(episodes, _UNTRAINED_EPISODES)
-    )
-    for name, count in baselines.items():
-        if count:
-            found[f"{name} | {first.name}"] = _play(partial(make_policy, name), first, count)
-    return found
-
-
-def _play(make: Callable[[], Policy], condition: Condition, episodes: int) -> list[Played]:
-    async def go() -> list[Played]:
-        return await measure(make, condition, episodes)
-
-    return anyio.run(go)
 
 
 def _text(
