@@ -60,11 +60,15 @@ class Job:
 
     def stages(self) -> list[str]:
         """Return the stages in words, in their order."""
-        tables = "report" if self.profile == "nano" else "measured.md"
+        nano = self.profile == "nano"
+        tables = "report" if nano else "measured.md"
+        log, rows = (
+            ("teacher-0.db and teacher-1.db", "dataset-0 and dataset-1") if nano else ("log.db", "dataset")
+        )
         found = [
             *(["train a toy, whose reward must rise, and evaluate it"] if self.smoke else []),
-            f"play {self.episodes} teacher episodes into {self.out}/log.db",
-            f"mine them into {self.out}/dataset",
+            f"play {self.episodes} teacher episodes into {self.out}/{log}",
+            f"mine them into {self.out}/{rows}",
             f"SFT of {self.profile}, {self.sft_steps} steps, backend {self.backend}",
             f"GRPO on whole episodes, {self.grpo_steps} steps",
             f"evaluate on fresh seeds into {self.out}/{tables}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from physix.errors import BadInputError
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
 from physix.training.backends import Backend, Loaded, load
+from physix.training.data.mined import PARQUET, read_mined
 from physix.training.dialogue import check_template, write_dialogue
 from physix.training.manifest import new_manifest
 from physix.training.nano.files import fast_tokenizer, load_nano_folder
@@ -164,19 +164,16 @@ def read_rows(folder: Path) -> tuple[Dataset, str, str]:
     """Return a mined dataset's prompts and completions, the hash in its manifest, and its renderer.
 
     Raises:
-        BadInputError: the folder holds no mined dataset.
+        BadInputError: the folder holds no mined dataset, or only a part of one.
     """
-    manifest = folder / "manifest.json"
-    if not manifest.exists():
-        raise BadInputError(f"{folder} holds no mined dataset: write one with `physix dataset sft`.")
-    rows = load_dataset("parquet", data_files=str(folder / "train.parquet"), split="train")
-    found = json.loads(manifest.read_text(encoding="utf-8"))
+    found = read_mined(folder)
+    rows = load_dataset("parquet", data_files=str(folder / PARQUET), split="train")
     rows = rows.select_columns(["prompt", "completion"])
-    if found["renderer"] == DIALOGUE_VERSION:
+    if found.renderer == DIALOGUE_VERSION:
         # The template then tells of the tool in the words in which GRPO will.
         # A list, not JSON: Unsloth hands the column to the template as it is.
         rows = rows.add_column("tools", [[TOOL_SCHEMA]] * len(rows))
-    return rows, str(found["sha256"]), str(found["renderer"])
+    return rows, found.sha256, found.renderer
 
 
 def _plain(value: object) -> float | int | str | bool | None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from physix.training import instruct
+from physix.training.nano.plan import NanoPlan
 from physix.training.rewards import EpisodeReward
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -129,6 +130,14 @@ def test_a_dry_run_prints_the_plan_and_touches_nothing(tmp_path: Path) -> None:
         "push",
     ]
     assert not (tmp_path / "x").exists()
+
+
+def test_the_plan_of_a_nano_names_the_files_that_it_writes(job: Any) -> None:
+    planned, _ = job.parse(["--smoke", "--dry-run", "--out", "x"])
+    plan = NanoPlan()
+    files = [f"teacher-{n}.db" for n in range(plan.shards)] + [f"dataset-{n}" for n in range(plan.shards)]
+    assert planned.profile == "nano"
+    assert all(name in " ".join(planned.stages()) for name in files)
 
 
 @pytest.mark.timeout(1_800)  # minutes of CPU, and the machine may be busy

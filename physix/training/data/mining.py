@@ -383,7 +383,7 @@ def _value(name: str, text: str) -> object:
     except ValueError:
         pass
     raise BadInputError(
-        f"Rule {name[:40]}={text[:40]!r} is not understood. Rules: render=chat|nano, keep=improving|best, "
-        "min_generalisation=0..1, best_of=N, balance=N, hindsight=true|false, canonical=true|false, "
-        "systems=a,b, policies=a,b."
+        f"Rule {name[:40]}={text[:40]!r} is not understood. Rules: render=chat|tool|nano, "
+        "keep=improving|best, min_generalisation=0..1, best_of=N, balance=N, hindsight=true|false, "
+        "canonical=true|false, systems=a,b, policies=a,b."
     )

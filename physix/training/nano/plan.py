@@ -6,7 +6,6 @@ and an interrupted one goes on. Two processes play the teacher's episodes, one t
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from physix.policies.nano.policy import NanoModel, NanoPolicy
 from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.store import open_log
 from physix.training.data.files import write_sft
+from physix.training.data.mined import MANIFEST, PARQUET, read_mined
 from physix.training.data.mining import NANO_RULES, SftRow
 from physix.training.data.teacher import TeacherPolicy
 from physix.training.evaluate import METRICS, WATCHED, WATCHED_HELD_OUT, Played, measure
@@ -108,11 +108,10 @@ def mine_rows(plan: NanoPlan) -> tuple[list[SftRow], str]:
     digests = []
     for shard in range(plan.shards):
         folder = plan.out / f"dataset-{shard}"
-        if not (folder / "manifest.json").exists():
+        if not (folder / MANIFEST).exists():
             anyio.run(write_sft, _db(plan, shard), NANO_RULES, folder)
-        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-        digests.append(str(manifest["sha256"]))
-        rows += [SftRow(**row) for row in pq.read_table(folder / "train.parquet").to_pylist()]
+        digests.append(read_mined(folder).sha256)
+        rows += [SftRow(**row) for row in pq.read_table(folder / PARQUET).to_pylist()]
     return rows, "+".join(digest[:16] for digest in digests)
 
 
@@ -191,7 +190,7 @@ def train_sft(plan: NanoPlan, rows: list[SftRow], dataset_sha256: str) -> Path:
 def make(plan: NanoPlan) -> Path:
     """Run every stage and return the file that the embedded policy reads."""
     weights = plan.out / "nano.npz"
-    if not all((plan.out / f"dataset-{n}" / "manifest.json").exists() for n in range(plan.shards)):
+    if not all((plan.out / f"dataset-{n}" / MANIFEST).exists() for n in range(plan.shards)):
         play_teacher(plan)
     rows, digest = mine_rows(plan)
     folder = train_sft(plan, rows, digest)

@@ -16,6 +16,7 @@ from trl import GRPOTrainer
 
 from physix.errors import BadInputError
 from physix.policies.nano.tokenizer import NanoTokenizer
+from physix.training.data.mined import PARQUET, read_mined
 from physix.training.data.mining import SftRow
 from physix.training.nano.model import number_ids
 from physix.training.nano.sft import (
@@ -36,11 +37,10 @@ class Rehearsal:
         """Read the rows of the given systems; none given stands for all.
 
         Raises:
-            BadInputError: the folder holds no rows of these systems.
+            BadInputError: the folder holds no mined dataset, or no rows of these systems.
         """
-        path = dataset / "train.parquet"
-        if not path.is_file():
-            raise BadInputError(f"{path} is missing. Make it with `physix dataset sft`.")
+        path = dataset / PARQUET
+        read_mined(dataset)
         rows = [SftRow(**row) for row in pq.read_table(path).to_pylist()]
         wanted = [row for row in rows if not systems or row.system_id in systems]
         config = NanoSftConfig(seed=seed)
