@@ -23,6 +23,7 @@ from physix.cli.log_transfer import log_export, log_import, log_list, log_rebuil
 from physix.cli.log_verify import log_verify
 from physix.cli.measured import TableOptions, read_file_command, takes_table
 from physix.cli.models import models_app
+from physix.cli.rules import ConstantsOption
 from physix.cli.train import train_app
 from physix.cli.validate import validate
 from physix.errors import BadInputError, BoardNotFoundError, EpisodeNotFoundError, PhysixError
@@ -140,6 +141,7 @@ def run(
     strict: Annotated[
         bool, typer.Option("--strict", help="Solved only at the noise floor, and on hidden motions too.")
     ] = False,
+    constants: ConstantsOption = None,
     db: DbOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -156,6 +158,7 @@ def run(
         noise=noise,
         max_turns=max_turns,
         profile="strict" if strict else "classic",
+        constants=constants,
     )
     run_episode(request, db=db, as_json=as_json)
 

@@ -15,12 +15,14 @@ import typer
 
 from physix.cli.executors import CpusOption, RayOption, WorkersOption, episodes_bar, executor_for
 from physix.cli.exits import POLICY_FAILED
+from physix.cli.rules import ConstantsOption
 from physix.errors import BadInputError, InfrastructureError
 
 if TYPE_CHECKING:
     from physix.engine import EpisodeConfig
     from physix.engine.comparison import Member
     from physix.engine.ports import EventLog
+    from physix.engine.verifier.types import Constants
     from physix.settings import Settings
     from physix.training.executor import Executor
     from physix.training.intervals import Interval
@@ -37,6 +39,7 @@ def compare(
     noise: Annotated[float | None, typer.Option(help="As for `physix run`.")] = None,
     max_turns: Annotated[int, typer.Option(help="Turn budget.")] = 8,
     strict: Annotated[bool, typer.Option("--strict", help="As for `physix run`.")] = False,
+    constants: ConstantsOption = None,
     workers: WorkersOption = 1,
     ray: RayOption = None,
     cpus: CpusOption = None,
@@ -60,6 +63,7 @@ def compare(
         noise=noise,
         max_turns=max_turns,
         strict=strict,
+        constants=constants,
         name=name,
     )
     url = db or Settings().db
@@ -92,6 +96,7 @@ class Plan:
     noise: float | None
     max_turns: int
     strict: bool
+    constants: Constants | None
     name: str
 
     @property
@@ -99,13 +104,18 @@ class Plan:
         """The rules of its episodes."""
         from physix.engine import EpisodeConfig
         from physix.engine.verifier.types import VerifierConfig
+        from physix.policies import constants_for
 
-        verifier = VerifierConfig(profile="strict" if self.strict else "classic")
+        verifier = VerifierConfig(
+            profile="strict" if self.strict else "classic",
+            constants=constants_for(self.policies, self.constants),
+        )
         return EpisodeConfig(verifier=verifier, max_turns=self.max_turns)
 
     def comparison_id(self, system_id: str, seed: int) -> str:
         """Return the id of the comparison on one task."""
-        key = (self.policies, system_id, seed, self.noise, self.max_turns, self.strict, self.name)
+        constants = self.config.verifier.constants
+        key = (self.policies, system_id, seed, self.noise, self.max_turns, self.strict, constants, self.name)
         return hashlib.sha256(json.dumps(key).encode()).hexdigest()[:32]
 
 

@@ -13,6 +13,7 @@ import anyio
 import typer
 
 from physix.cli.measured import TableOptions, takes_table
+from physix.cli.rules import ConstantsOption
 
 demo_app = typer.Typer(help="Recorded comparisons: record, verify, list.", no_args_is_help=True)
 
@@ -32,9 +33,7 @@ def record(
     note: Annotated[str, typer.Option(help="What a viewer should know about these policies.")] = "",
     max_turns: Annotated[int, typer.Option(help="Turn budget.")] = 8,
     profile: Annotated[Literal["classic", "strict"], typer.Option(help="Of the verdict.")] = "classic",
-    constants: Annotated[
-        Literal["declared", "fitted"], typer.Option(help="Who finds the numbers.")
-    ] = "declared",
+    constants: ConstantsOption = None,
 ) -> None:
     """Play the same task under each policy, for real, and write what happened."""
     from physix.cli.episode import RunRequest, task_of
@@ -71,13 +70,13 @@ def record(
         from physix.engine import EpisodeConfig, EpisodeEngine
         from physix.engine.comparison import load_members, member_id
         from physix.engine.verifier.types import VerifierConfig
-        from physix.policies import open_policy
+        from physix.policies import constants_for, open_policy
         from physix.store import open_log
         from physix.store.demo import write_demo
 
         async with open_log("memory://") as log:
             engine = EpisodeEngine(log)
-            verifier = VerifierConfig(profile=profile, constants=constants)
+            verifier = VerifierConfig(profile=profile, constants=constants_for(names, constants))
             for index, name in enumerate(names):
                 policy = await open_policy(name, log, allow_files=True)
                 episode = await engine.start(

@@ -22,10 +22,10 @@ from physix.engine.ports import EventLog
 from physix.engine.systems import sample_task
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.functions import default_functions
-from physix.engine.verifier.types import Hypothesis, Profile, VerifierConfig
+from physix.engine.verifier.types import Constants, Hypothesis, Profile, VerifierConfig
 from physix.engine.verifier.whole import refit_on_all
 from physix.errors import BadInputError
-from physix.policies import open_policy
+from physix.policies import constants_for, open_policy
 from physix.settings import Settings
 from physix.store import open_log
 
@@ -45,6 +45,7 @@ class RunRequest:
     noise: float | None
     max_turns: int
     profile: Profile
+    constants: Constants | None = None
 
 
 def run_episode(request: RunRequest, *, db: str | None, as_json: bool) -> None:
@@ -166,7 +167,11 @@ async def _failures(log: EventLog, episode_id: str) -> tuple[PolicyFailed, ...]:
 
 
 async def _play(request: RunRequest, task: Task, truth: Truth, url: str, as_json: bool) -> _Recorded:
-    verifier = VerifierConfig(profile=request.profile, functions=default_functions(measured=task.measured))
+    verifier = VerifierConfig(
+        profile=request.profile,
+        functions=default_functions(measured=task.measured),
+        constants=constants_for([request.policy], request.constants),
+    )
     config = EpisodeConfig(verifier=verifier, max_turns=request.max_turns)
     async with open_log(url) as log:
         engine = EpisodeEngine(log)

@@ -62,9 +62,16 @@ def models_pull(
 
     model = model_named(name)
     sys.stderr.write(f"{model.title} ({model.licence}), {model.source}\n")
-    if model.present:
+    fetched = False
+
+    def tell(doing: str, done: int, total: int) -> None:
+        nonlocal fetched
+        fetched = True
+        _tell(doing, done, total)
+
+    path = pull(model, tell)
+    if not fetched:
         sys.stderr.write(f"It is already in {cache_folder()}.\n")
-    path = pull(model, _tell)
     sys.stdout.write(f"{path}\n")
     if unpack:
         from physix.training.smollm2 import transformers_folder

@@ -3,6 +3,7 @@
 from physix.policies.registry import (
     DEFAULT_POLICY,
     PolicyInfo,
+    constants_for,
     discover_policies,
     list_policies,
     make_policy,
@@ -12,6 +13,7 @@ from physix.policies.registry import (
 __all__ = [
     "DEFAULT_POLICY",
     "PolicyInfo",
+    "constants_for",
     "discover_policies",
     "list_policies",
     "make_policy",

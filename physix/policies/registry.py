@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -269,6 +270,19 @@ async def open_policy(
     return make_policy(name, allow_files=allow_files, settings=settings)
 
 
+def constants_for(policies: Iterable[str], wanted: Constants | None = None) -> Constants:
+    """Return who finds the numbers where these policies play by the same rules.
+
+    Args:
+        policies: their names.
+        wanted: what was asked for; it stands. None: what one of them is made for, else "declared".
+    """
+    if wanted is not None:
+        return wanted
+    # A model of `local:` was taught to name constants: where laws must bring their numbers it solves nothing.
+    return "fitted" if any(name.startswith("local:") for name in policies) else "declared"
+
+
 def _in_process() -> list[PolicyInfo]:
     """Return the language models that run here once they were fetched."""
     from physix.policies.local.backend import INSTALL, installed, local_policies, missing
@@ -285,7 +299,7 @@ def _in_process() -> list[PolicyInfo]:
                 reachable=reason is None,
                 reason=reason,
                 command=None if reason is None else command,
-                constants="fitted",
+                constants=constants_for([policy.name]),
             )
         )
     return found

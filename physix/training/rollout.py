@@ -16,8 +16,9 @@ from physix.engine.ports import EventLog, Policy
 from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.engine.systems.task import Task, Truth
+from physix.engine.verifier.types import VerifierConfig
 from physix.errors import BadInputError
-from physix.policies import make_policy
+from physix.policies import constants_for, make_policy
 from physix.settings import Settings
 from physix.store import open_log
 from physix.training.data.teacher import TeacherPolicy
@@ -180,7 +181,8 @@ def play_some(
     async def run() -> list[Rolled]:
         async with open_log(db) as log:
             engine = EpisodeEngine(log)
-            options = RolloutOptions(run_id=run_id)
+            verifier = VerifierConfig(constants=constants_for([policy]))
+            options = RolloutOptions(run_id=run_id, config=EpisodeConfig(verifier=verifier))
             found: dict[int, Rolled] = {}
 
             async def play(number: int) -> None:

@@ -7,11 +7,14 @@ is served there as an adapter on the very same base.
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from physix.errors import BadInputError
 from physix.policies.local.models import SMOLLM2, cache_folder
+
+_FILES = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
 
 
 def transformers_folder() -> Path:
@@ -21,7 +24,7 @@ def transformers_folder() -> Path:
         BadInputError: the model was not fetched yet.
     """
     folder = cache_folder() / "smollm2-transformers"
-    if (folder / "model.safetensors").is_file():
+    if all((folder / name).is_file() for name in _FILES):
         return folder
     if not SMOLLM2.present:
         raise BadInputError("SmolLM2 is not here yet: fetch it with `physix models pull smollm2`.")
@@ -29,6 +32,7 @@ def transformers_folder() -> Path:
     with tempfile.TemporaryDirectory(dir=folder.parent) as name:
         part = Path(name) / folder.name
         _dequantise(SMOLLM2.path, part)
+        shutil.rmtree(folder, ignore_errors=True)  # one that lacks a file
         os.replace(part, folder)
     return folder
 

@@ -47,6 +47,8 @@ def script(tmp_path: Path) -> str:
         ((), "config.max_turns", 8),
         (("--strict",), "config.verifier.profile", "strict"),
         ((), "config.verifier.profile", "classic"),
+        (("--constants", "fitted"), "config.verifier.constants", "fitted"),
+        ((), "config.verifier.constants", "declared"),
         ((), "started.door", "cli"),
     ],
 )

@@ -7,12 +7,30 @@ import pytest
 
 from physix.engine import EpisodeConfig, EpisodeEngine, Provenance, observe
 from physix.engine.systems import sample_task
-from physix.engine.verifier.types import Hypothesis
+from physix.engine.verifier.types import Constants, Hypothesis
 from physix.errors import EpisodeNotFoundError, PolicyError, UnknownPolicyError
-from physix.policies import list_policies, make_policy
+from physix.policies import constants_for, list_policies, make_policy
 from physix.policies.registry import open_policy
 from physix.settings import Settings
 from physix.store import open_log
+
+
+@pytest.mark.parametrize(
+    ("policies", "wanted", "constants"),
+    [
+        (["search"], None, "declared"),
+        (["local:smollm2-physix"], None, "fitted"),
+        (["search", "local:smollm2+/some/adapter.gguf"], None, "fitted"),
+        (["local:smollm2"], "declared", "declared"),
+        (["search"], "fitted", "fitted"),
+        ([], None, "declared"),
+    ],
+)
+def test_constants_are_found_by_whom_a_policy_is_made_for_unless_somebody_says_otherwise(
+    policies: list[str], wanted: Constants | None, constants: Constants
+) -> None:
+    assert constants_for(policies, wanted) == constants
+
 
 HERE = Settings(hf_models="tiny, my/other")
 

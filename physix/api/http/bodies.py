@@ -83,7 +83,10 @@ class NewTask(TableBody):
     trajectories: StrictInt = 1
     max_turns: StrictInt = Field(default=DEFAULT_TURNS, ge=1, le=MAX_TURNS)
     profile: Profile = "classic"
-    constants: Constants = "declared"
+    constants: Constants | None = Field(
+        default=None,
+        description="who finds the numbers; absent: what a policy is made for (/api/policies), else declared",
+    )
     functions: FunctionSet | None = Field(
         default=None, description="basic or extended; absent: extended for measured data, else basic"
     )

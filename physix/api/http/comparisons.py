@@ -47,7 +47,7 @@ async def start_comparison(
         await wired.engine.start(
             task,
             truth,
-            config=config_of(body),
+            config=config_of(body, body.policies),
             policy=name,
             door="interactive",
             episode_id=member_id(comparison_id, index),

@@ -279,7 +279,7 @@ async def start_session(
     task, truth = await task_of(wired, body)
     if body.policy != PERSON:
         await require_policy(wired, caller, body.policy)
-    config = config_of(body)
+    config = config_of(body, [body.policy])
     started = await wired.engine.start(
         task,
         truth,

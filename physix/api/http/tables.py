@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from anyio import to_thread
 from fastapi import APIRouter
@@ -26,6 +27,7 @@ from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import VerifierConfig
 from physix.errors import BadInputError
+from physix.policies import constants_for
 
 TABLE_PATHS = ("/interactive/sessions", "/api/comparisons", "/api/csv/check")
 _PREVIEWED = 50  # rows of a file as it stands
@@ -78,12 +80,12 @@ def _column_view(column: Column) -> views.ColumnView:
     )
 
 
-def config_of(body: bodies.NewTask) -> EpisodeConfig:
-    """Return the rules that a request asks for."""
+def config_of(body: bodies.NewTask, policies: Sequence[str]) -> EpisodeConfig:
+    """Return the rules that a request asks for, for those who are to play."""
     return EpisodeConfig(
         verifier=VerifierConfig(
             profile=body.profile,
-            constants=body.constants,
+            constants=constants_for(policies, body.constants),
             functions=body.functions or default_functions(measured=body.system_id is None),
         ),
         max_turns=body.max_turns,

@@ -1,8 +1,9 @@
 """What a reply may look like, for servers that take a grammar: made anew for each task.
 
 Untrained, a small model writes an equation for the variable of the prompt's example, or none. With its left
-sides fixed and its names limited to those of the task, every reply parses; whether it is right is another
-question. `gbnf` is for llama.cpp, `json_schema` for Ollama's `format` and OpenAI's `response_format`.
+sides fixed and its names limited to those of the task, every reply of equations alone parses (one of the full
+prompt may still name a constant and leave it out of its params); whether it is right is another question.
+`gbnf` is for llama.cpp, `json_schema` for Ollama's `format` and OpenAI's `response_format`.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ def gbnf(observation: Observation, *, bare: bool) -> str:
         f'atom ::= {constant} | column | function "(" inner ")" | "(" inner ")"',
         # Brackets do not nest without end: an inner sum holds names and powers alone.
         'inner ::= simple ((" + " | " - " | "*") simple){0,3}',
-        'simple ::= (column | constant | number) ("**" [2-4])?',
+        f'simple ::= (column | {constant}) ("**" [2-4])?',
         f"function ::= {functions}",
         f"column ::= {' | '.join(f'{chr(34)}{name}{chr(34)}' for name in names)}",
         f"constant ::= {_constants(names)}",

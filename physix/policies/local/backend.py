@@ -27,6 +27,7 @@ SLOTS = 4  # episodes that are answered side by side
 SLOT_TOKENS = 4_096  # of a prompt with its reply
 PROMPTS_MIB = 256  # of what was asked before, some forty prompts; llama.cpp's own bound is eight gigabytes
 _LOADING = threading.Lock()
+_MAGIC = b"GGUF"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,8 +134,18 @@ def missing(policy: LocalPolicy) -> str | None:
         return (
             f"{policy.model.title} is not here yet: fetch it with `physix models pull {policy.model.name}`."
         )
-    if policy.adapter is not None and not policy.adapter.is_file():
-        return f"The adapter {policy.adapter.name} is not here."
+    return None if policy.adapter is None else _unusable(policy.adapter)
+
+
+def _unusable(adapter: Path) -> str | None:
+    """Return why a file is no adapter, as far as its first bytes tell; None if it may be one."""
+    try:
+        with adapter.open("rb") as file:
+            begins = file.read(len(_MAGIC))
+    except OSError as error:
+        return f"The adapter {adapter.name} cannot be read: {error.strerror}."
+    if begins != _MAGIC:
+        return f"The adapter {adapter.name} is no GGUF file: write one with `physix train gguf`."
     return None
 
 
@@ -221,4 +232,8 @@ def _loaded(gguf: Path, adapter: Path | None, threads: int) -> Any:
     try:
         return xllamacpp.Server(params)
     except Exception as error:
-        raise PolicyError(f"llama.cpp cannot load {gguf.name}: {str(error)[:300]}") from error
+        what = gguf.name if adapter is None else f"the adapter {adapter.name} upon {gguf.name}"
+        raise PolicyError(
+            f"llama.cpp cannot load {what}: {str(error)[:300]} `physix models pull` checks the model and "
+            "fetches it again where it is damaged."
+        ) from error

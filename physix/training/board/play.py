@@ -14,7 +14,7 @@ from physix.engine.events import FinishReason
 from physix.engine.ports import EventLog
 from physix.engine.verifier.functions import default_functions
 from physix.engine.verifier.types import VerifierConfig
-from physix.policies import open_policy
+from physix.policies import constants_for, open_policy
 from physix.policies.registry import cannot_be_asked
 from physix.settings import Settings
 from physix.store import open_log
@@ -110,7 +110,7 @@ async def _play(log: EventLog, job: Job, settings: Settings, allow_files: bool, 
 
 async def _taken_up(engine: EpisodeEngine, job: Job, posed: Posed) -> Episode:
     functions = default_functions(measured=posed.task.measured)
-    verifier = VerifierConfig(profile=job.profile, functions=functions)
+    verifier = VerifierConfig(profile=job.profile, functions=functions, constants=constants_for([job.policy]))
     return await engine.take_up(
         posed.task,
         posed.truth,

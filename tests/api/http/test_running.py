@@ -31,6 +31,22 @@ def post(client: httpx.Client, path: str, **body: Any) -> dict[str, Any]:
     return told
 
 
+@pytest.mark.parametrize(
+    ("asked", "constants"),
+    [
+        ({}, "declared"),
+        ({"policy": "search"}, "declared"),
+        ({"policy": "local:smollm2"}, "fitted"),
+        ({"policy": "local:smollm2", "constants": "declared"}, "declared"),
+    ],
+)
+def test_an_episode_goes_by_the_rule_for_constants_that_its_policy_is_made_for(
+    client: httpx.Client, asked: dict[str, str], constants: str
+) -> None:
+    told = post(client, "/interactive/sessions", **SPRING, **asked)
+    assert told["config"]["verifier"]["constants"] == constants
+
+
 def test_what_a_policy_left_is_listed_and_what_a_person_plays_is_not(client: httpx.Client) -> None:
     post(client, "/interactive/sessions", **SPRING)
     left = post(client, "/interactive/sessions", **SPRING, policy="search", max_turns=3)

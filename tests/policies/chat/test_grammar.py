@@ -1,10 +1,12 @@
 """Grammars of replies, made from the task."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from physix.engine.systems import sample_task
+from physix.engine.verifier.types import Constants
 from physix.policies.chat.grammar import gbnf, json_schema
 from tests.policies.chat.test_compact import asked
 
@@ -37,6 +39,17 @@ def test_constants_of_the_grammar_are_never_called_like_a_column() -> None:
     letters = re.search(r"\[([a-zA-Z]+)\]", rule).group(1)  # type: ignore[union-attr]  # it is found
     assert not {"x", "y", "t"} & set(letters)
     assert '"theta"' in gbnf(ONE, bare=True)
+
+
+@pytest.mark.parametrize(("constants", "named"), [("declared", False), ("fitted", True)])
+def test_equations_alone_name_constants_only_where_the_verifier_finds_them(
+    constants: Constants, named: bool
+) -> None:
+    """A reply that is nothing but equations has no place for the numbers that declared constants need."""
+    rules = gbnf(replace(TWO, constants=constants), bare=True).splitlines()
+    parts = [line.split(" ::= ", 1) for line in rules]
+    uses = [name for name, meaning in parts if re.search(r"\bconstant\b", meaning)]
+    assert uses == (["atom", "simple"] if named else [])
 
 
 def test_bare_replies_are_equations_and_others_are_objects() -> None:

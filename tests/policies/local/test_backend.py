@@ -4,6 +4,7 @@ import sys
 import threading
 import types
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -123,7 +124,7 @@ async def test_what_the_server_refuses_is_a_failed_policy(here: LocalPolicy) -> 
 async def test_episodes_share_a_server_and_an_adapter_has_one_of_its_own(
     here: LocalPolicy, tmp_path: Path
 ) -> None:
-    (tmp_path / "a.gguf").touch()
+    (tmp_path / "a.gguf").write_bytes(b"GGUF")
     first = backend._server(here.model.path, None, 1)
     assert backend._server(here.model.path, None, 1) is first
     other = backend._server(here.model.path, tmp_path / "a.gguf", 1)
@@ -133,6 +134,29 @@ async def test_episodes_share_a_server_and_an_adapter_has_one_of_its_own(
 
 async def test_a_server_keeps_some_prompts_and_not_gigabytes_of_them(here: LocalPolicy) -> None:
     assert 0 < backend._server(here.model.path, None, 1).keeps_mib <= 512
+
+
+@pytest.mark.parametrize(("content", "said"), [(None, "cannot be read"), (b"{}", "no GGUF file")])
+async def test_an_adapter_that_is_none_is_refused_by_its_name(
+    here: LocalPolicy, tmp_path: Path, content: bytes | None, said: str
+) -> None:
+    adapter = tmp_path / "mine.gguf"
+    if content is not None:
+        adapter.write_bytes(content)
+    with pytest.raises(PolicyError, match=rf"mine\.gguf.*{said}"):
+        async for _ in LocalBackend(replace(here, adapter=adapter)).stream(PROMPT, SAMPLING):
+            pass
+
+
+async def test_a_model_that_cannot_be_loaded_is_said_with_its_adapter_and_what_helps(
+    here: LocalPolicy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_params: Any) -> None:
+        raise RuntimeError("Failed to init server")
+
+    monkeypatch.setattr(sys.modules["xllamacpp"], "Server", refuse)
+    with pytest.raises(PolicyError, match=r"adapter mine\.gguf.*Failed to init.*physix models pull"):
+        backend._server(here.model.path, tmp_path / "mine.gguf", 1)
 
 
 def test_what_is_missing_is_said_with_the_command_that_helps(

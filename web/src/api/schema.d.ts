@@ -2578,10 +2578,9 @@ export interface components {
         NewComparison: {
             /**
              * Constants
-             * @default declared
-             * @enum {string}
+             * @description who finds the numbers; absent: what a policy is made for (/api/policies), else declared
              */
-            constants?: "declared" | "fitted";
+            constants?: ("declared" | "fitted") | null;
             /**
              * Csv
              * @description the text of a file of measurements
@@ -2665,10 +2664,9 @@ export interface components {
         NewSession: {
             /**
              * Constants
-             * @default declared
-             * @enum {string}
+             * @description who finds the numbers; absent: what a policy is made for (/api/policies), else declared
              */
-            constants?: "declared" | "fitted";
+            constants?: ("declared" | "fitted") | null;
             /**
              * Csv
              * @description the text of a file of measurements

@@ -3,31 +3,29 @@ import { ProfileField } from "./TaskFields";
 
 /** By which rules an episode is judged and paid. */
 export type Rules = Required<
-  Pick<NewSession, "profile" | "constants" | "reward_mode"> & {
+  Pick<NewSession, "profile" | "reward_mode"> & {
+    constants: NonNullable<NewSession["constants"]>;
     functions: NonNullable<NewSession["functions"]>;
   }
 >;
 
 interface Props {
   rules: Rules;
-  onRules: (rules: Rules) => void;
+  onRules: (changed: Partial<Rules>) => void;
 }
 
 /** What the one who starts an episode can say of its rules. */
 export default function RulesFields({ rules, onRules }: Props) {
   return (
     <>
-      <ProfileField value={rules.profile} onChange={(profile) => onRules({ ...rules, profile })} />
+      <ProfileField value={rules.profile} onChange={(profile) => onRules({ profile })} />
       <label>
         Constants that a law leaves open
         <select
           className="field"
           value={rules.constants}
           onChange={(event) =>
-            onRules({
-              ...rules,
-              constants: event.target.value === "declared" ? "declared" : "fitted",
-            })
+            onRules({ constants: event.target.value === "declared" ? "declared" : "fitted" })
           }
         >
           <option value="fitted">are fitted</option>
@@ -40,7 +38,7 @@ export default function RulesFields({ rules, onRules }: Props) {
           className="field"
           value={rules.functions}
           onChange={(event) =>
-            onRules({ ...rules, functions: event.target.value === "basic" ? "basic" : "extended" })
+            onRules({ functions: event.target.value === "basic" ? "basic" : "extended" })
           }
         >
           <option value="extended">with tanh, sign, min, max, …</option>
@@ -53,7 +51,7 @@ export default function RulesFields({ rules, onRules }: Props) {
           className="field"
           value={rules.reward_mode}
           onChange={(event) =>
-            onRules({ ...rules, reward_mode: event.target.value === "gain" ? "gain" : "total" })
+            onRules({ reward_mode: event.target.value === "gain" ? "gain" : "total" })
           }
         >
           <option value="total">total of each turn</option>

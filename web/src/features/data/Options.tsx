@@ -105,7 +105,7 @@ export function Options({ wishes, onWishes, read, ready, starting, onStart }: Pr
         <summary>Rules</summary>
         <div className="mt-2 grid gap-3">
           <TurnsField value={turns} onChange={setTurns} />
-          <RulesFields rules={rules} onRules={setRules} />
+          <RulesFields rules={rules} onRules={(some) => setRules({ ...rules, ...some })} />
         </div>
       </details>
       <div className="flex flex-wrap gap-2">

@@ -29,12 +29,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const [seed, setSeed] = useState(search.seed?.toString() ?? "");
   const [turns, setTurns] = useState(8);
   const [temperature, setTemperature] = useState("");
-  const [rules, setRules] = useState<Rules>({
-    profile: "classic",
-    constants: "declared",
-    functions: "basic",
-    reward_mode: "total",
-  });
+  const [asked, setAsked] = useState<Partial<Rules>>({});
   const [more, setMore] = useState(false);
   const [noise, setNoise] = useState("");
   const [trajectories, setTrajectories] = useState(1);
@@ -44,7 +39,16 @@ export function StartForm({ search, manual, onStarted }: Props) {
   const offered = policies.data?.find(({ name }) => name === policy)?.name;
   const chosenPolicy = offered ?? policies.data?.find((entry) => entry.is_default)?.name;
   const chats = chosenPolicy !== undefined && isLanguageModel(chosenPolicy);
-  const plays = policies.data?.find(({ name }) => name === chosenPolicy)?.reachable === true;
+  const player = policies.data?.find(({ name }) => name === chosenPolicy);
+  const plays = player?.reachable === true;
+  const rules: Rules = {
+    profile: "classic",
+    // What the policy is made for, until somebody says otherwise.
+    constants: (manual ? undefined : player?.constants) ?? "declared",
+    functions: "basic",
+    reward_mode: "total",
+    ...asked,
+  };
   const start = useMutation({
     mutationFn: async () => {
       const episode = await api.start({
@@ -130,7 +134,7 @@ export function StartForm({ search, manual, onStarted }: Props) {
                 />
               </label>
               <Suspense>
-                <RulesFields rules={rules} onRules={setRules} />
+                <RulesFields rules={rules} onRules={(some) => setAsked({ ...asked, ...some })} />
               </Suspense>
             </div>
           )}
