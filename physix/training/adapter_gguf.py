@@ -42,7 +42,7 @@ def write_adapter_gguf(adapter: Path, path: Path, *, name: str, licence: str = "
     config = json.loads(settings.read_text(encoding="utf-8"))
     if config.get("use_dora") or config.get("use_rslora") or config.get("modules_to_save"):
         raise BadInputError(f"{adapter} is no plain LoRA adapter: llama.cpp cannot apply it.")
-    base = _base_config(config["base_model_name_or_path"])
+    base = base_config(config["base_model_name_or_path"])
     path.parent.mkdir(parents=True, exist_ok=True)
     writer = gguf.GGUFWriter(str(path), base["model_type"])
     writer.add_type("adapter")
@@ -61,7 +61,12 @@ def write_adapter_gguf(adapter: Path, path: Path, *, name: str, licence: str = "
     return path
 
 
-def _base_config(model: str) -> dict[str, Any]:
+def base_config(model: str) -> dict[str, Any]:
+    """Return the settings of a base model.
+
+    Raises:
+        BadInputError: its adapters cannot be written for llama.cpp.
+    """
     from transformers import AutoConfig
 
     config: dict[str, Any] = AutoConfig.from_pretrained(resolved(model)).to_dict()

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from physix.errors import BadInputError
 
 _LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+_ADAPTER_CONFIG = "adapter_config.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,13 +138,48 @@ def adapter_base(model: str) -> str | None:
     Raises:
         BadInputError: the adapter does not say what it adapts.
     """
-    config = Path(model) / "adapter_config.json"
-    if not config.is_file():
+    base = _adapter_config(model).get("base_model_name_or_path", "") if _is_adapter(model) else None
+    if base is not None and not (isinstance(base, str) and base):
+        raise BadInputError(
+            f"{Path(model) / _ADAPTER_CONFIG} does not name the model that the adapter is for."
+        )
+    return base
+
+
+def lora_rank(backend: Backend, model: str, asked: int | None, profiles: int) -> int | None:
+    """Return the rank that a run trains: an adapter's own, if it goes on with one; None for a whole model.
+
+    Raises:
+        BadInputError: another rank was asked for than the adapter has, or it does not say its own.
+    """
+    if backend.name == "full":
         return None
-    base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path")
-    if not base:
-        raise BadInputError(f"{config} does not name the model that the adapter is for.")
-    return str(base)
+    if not _is_adapter(model):
+        return profiles if asked is None else asked
+    rank = _adapter_config(model).get("r")
+    if not isinstance(rank, int):
+        raise BadInputError(f"{Path(model) / _ADAPTER_CONFIG} does not say the adapter's rank (r).")
+    if asked is not None and asked != rank:
+        raise BadInputError(
+            f"--lora-rank is {asked}, but the adapter {model} has rank {rank}, which training does not "
+            "change: leave the flag out, or begin from the base model."
+        )
+    return rank
+
+
+def _is_adapter(model: str) -> bool:
+    return (Path(model) / _ADAPTER_CONFIG).is_file()
+
+
+def _adapter_config(model: str) -> dict[str, Any]:
+    path = Path(model) / _ADAPTER_CONFIG
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadInputError(f"{path} is no JSON: the adapter was cut short.") from error
+    if not isinstance(found, dict):
+        raise BadInputError(f"{path} does not describe an adapter.")
+    return found
 
 
 def resolved(model: str) -> str:

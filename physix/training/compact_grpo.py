@@ -31,19 +31,20 @@ from physix.engine.systems.task import Task, Truth
 from physix.errors import BadInputError, PolicyError
 from physix.policies.chat.compact import COMPACT_VERSION
 from physix.policies.chat.policy import ChatPolicy
-from physix.policies.local.backend import LocalBackend, LocalPolicy, forget_servers
+from physix.policies.local.backend import LocalBackend, LocalPolicy, forget_servers, missing
 from physix.policies.local.models import SMOLLM2
 from physix.settings import Settings
 from physix.store import open_log
-from physix.training.adapter_gguf import write_adapter_gguf
-from physix.training.backends import Backend, load
+from physix.training.adapter_gguf import base_config, write_adapter_gguf
+from physix.training.backends import Backend, Loaded, adapter_base, load, resolved
+from physix.training.continuing import already_trained, begin_run
 from physix.training.data.lessons import lesson_config
 from physix.training.data.synthetic import SYNTHETIC, draw
 from physix.training.dialogue import write_dialogue
-from physix.training.options import GrpoOptions, grpo_config, grpo_manifest
+from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, settled
 from physix.training.profiles import Profile
 from physix.training.rewards import COMPONENTS, Ended, episode_reward, reward_functions
-from physix.training.runs import RunWriter
+from physix.training.runs import RunWriter, leaf
 from physix.training.watch import RunWatch, finish
 
 POLICY = "compact-in-training"
@@ -258,9 +259,12 @@ class Rollouts:
                 async with slots:
                     played[index] = await self._play(engine, model, *tasks[prompt], step, index)
 
-            async with anyio.create_task_group() as group:
-                for index, prompt in enumerate(prompts):
-                    group.start_soon(play, index, prompt)
+            try:
+                async with anyio.create_task_group() as group:
+                    for index, prompt in enumerate(prompts):
+                        group.start_soon(play, index, prompt)
+            except BaseExceptionGroup as several:
+                raise leaf(several) from several
         return [one for one in played if one is not None]
 
     async def _play(
@@ -286,7 +290,8 @@ class Rollouts:
         )
         episode = await engine.run(episode.episode_id, policy)
         if not policy.tape.turns:
-            raise PolicyError(f"Episode {episode.episode_id} was not played: llama.cpp gave no reply.")
+            why = episode.outcome.policy_failure or "llama.cpp gave no reply."
+            raise PolicyError(f"Episode {episode.episode_id} was not played: {why}")
         return Played(
             episode_id=episode.episode_id,
             turns=len(episode.turns),
@@ -331,16 +336,36 @@ def train_compact_grpo(options: GrpoOptions, profile: Profile, backend: Backend)
         raise BadInputError(f"The {profile.name} profile trains an adapter: use --backend peft.")
     if not 0.0 <= options.random_laws <= 1.0:
         raise BadInputError(f"--random-laws is {options.random_laws:g}; it must be between 0 and 1.")
-    torch.set_num_threads(options.threads)
     source = options.model or profile.model
+    options = settled(options, profile, backend, source)
+    manifest = grpo_manifest(options, source, backend)
+    out = options.output_dir / "model"
+    if already_trained(options.output_dir, manifest, options.num_steps):
+        return out
+    # Rollouts are played on the base that serving has, with the adapter on it.
+    check_servable(source)
+    torch.set_num_threads(options.threads)
     context = profile.max_completion_tokens * 2
-    loaded = load(
-        backend, source, lora_rank=profile.lora_rank, context=context, seed=options.seed, small=True
-    )
-    run = RunWriter(options.output_dir, grpo_manifest(options, source, backend))
+    rank = options.lora_rank or profile.lora_rank
+    loaded = load(backend, source, lora_rank=rank, context=context, seed=options.seed, small=True)
+    run = begin_run(options.output_dir, manifest)
+    with run.ending():
+        trainer, watch = compact_trainer(options, profile, loaded, run)
+
+        def save() -> None:
+            trainer.save_model(str(out))
+            write_dialogue(out, COMPACT_VERSION)
+
+        finish(trainer, run, watch, save)
+    return out
+
+
+def compact_trainer(
+    options: GrpoOptions, profile: Profile, loaded: Loaded, run: RunWriter
+) -> tuple[TurnwiseTrainer, RunWatch]:
+    """Return the trainer, ready to run, and its watch."""
     watch = RunWatch(run, options, options.output_dir)
     functions, weights = reward_functions(options.ablation)
-    turns = options.max_turns or profile.max_turns
     trainer = TurnwiseTrainer(
         model=loaded.model,
         args=grpo_config(options, profile, weights),
@@ -350,7 +375,7 @@ def train_compact_grpo(options: GrpoOptions, profile: Profile, backend: Backend)
         peft_config=loaded.peft_config,
         rollout_func=Rollouts(
             options=options,
-            config=lesson_config(turns),
+            config=lesson_config(options.max_turns or profile.max_turns),
             folder=options.output_dir,
             tokenizer=loaded.tokenizer,
             on_played=watch.on_played,
@@ -358,8 +383,28 @@ def train_compact_grpo(options: GrpoOptions, profile: Profile, backend: Backend)
         callbacks=[watch],
     )
     watch.trainer = trainer
-    finish(trainer, run, watch)
-    out = options.output_dir / "model"
-    trainer.save_model(str(out))
-    write_dialogue(out, COMPACT_VERSION)
-    return out
+    return trainer, watch
+
+
+def check_servable(source: str) -> None:
+    """Check that llama.cpp can play with what is trained from `source`, before minutes are spent.
+
+    Raises:
+        BadInputError: llama.cpp or SmolLM2's GGUF is not here, or `source` is no SmolLM2.
+    """
+    reason = missing(LocalPolicy(name=POLICY, title=POLICY, description="", model=SMOLLM2))
+    if reason is not None:
+        raise BadInputError(reason)
+    wanted, found = (_shape(resolved(one)) for one in ("smollm2", adapter_base(source) or source))
+    if wanted != found:
+        raise BadInputError(
+            f"{source} is no SmolLM2, or an adapter of none: the episodes are played on {SMOLLM2.title}. "
+            "Start from smollm2 or from an adapter of it, or take another profile."
+        )
+
+
+def _shape(model: str) -> tuple[object, ...]:
+    config = base_config(model)
+    sizes = ("hidden_size", "intermediate_size", "num_hidden_layers", "vocab_size")
+    heads = ("num_attention_heads", "num_key_value_heads")
+    return tuple(config.get(name) for name in ("model_type", *sizes, *heads))

@@ -8,18 +8,30 @@ from pathlib import Path
 from physix.errors import BadInputError
 
 
+def check_folder(path: Path) -> None:
+    """Make sure that a folder can be written to, or made; nothing is left there.
+
+    Raises:
+        BadInputError: it is a file, lies below one, or cannot be written to.
+    """
+    there = next((one for one in (path, *path.parents) if one.exists()), Path())
+    if not there.is_dir():
+        raise BadInputError(f"{path} is no folder to write to: {there} is a file. Name another.")
+    try:
+        # Permission bits say nothing of a file system that is mounted to be read, nor to a superuser.
+        with tempfile.TemporaryFile(dir=there):
+            pass
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise BadInputError(f"{path} is no folder to write to: {reason}. Name another.") from error
+
+
 def writable_folder(path: Path) -> Path:
     """Return the folder, made if it was not there.
 
     Raises:
         BadInputError: it is a file, lies below one, or cannot be written to.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        # Permission bits say nothing of a file system that is mounted to be read, nor to a superuser.
-        with tempfile.TemporaryFile(dir=path):
-            pass
-    except OSError as error:
-        reason = "a file" if path.is_file() else (error.strerror or type(error).__name__).lower()
-        raise BadInputError(f"{path} is no folder to write to ({reason}): name another.") from error
+    check_folder(path)
+    path.mkdir(parents=True, exist_ok=True)
     return path

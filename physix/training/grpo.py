@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING
 import torch
 
 from physix.errors import BadInputError
+from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.training.backends import Backend
+from physix.training.continuing import already_trained, begin_run
 from physix.training.instruct import train_instruct_grpo
 from physix.training.nano.files import fast_tokenizer, load_nano_folder, save_nano
 from physix.training.nano.rollout import RolloutSettings, make_rollout
-from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, tasks_of
+from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, settled, tasks_of
 from physix.training.profiles import Profile, limited, profile_named
 from physix.training.rewards import reward_functions
 from physix.training.runs import RunWriter
 from physix.training.watch import RunWatch, finish
 
 if TYPE_CHECKING:
+    from transformers import Qwen2ForCausalLM
     from trl import GRPOTrainer
 
 WHOLE = Backend(name="full", reason="the nano models are trained whole")
@@ -50,16 +53,34 @@ def train_grpo(options: GrpoOptions, backend: Backend = WHOLE) -> Path:
 
 
 def _train_nano(options: GrpoOptions, profile: Profile) -> Path:
+    source = options.model or "runs/nano/sft/model"
+    options = settled(options, profile, WHOLE, source)
+    manifest = grpo_manifest(options, source, WHOLE)
+    out = options.output_dir
+    if already_trained(out, manifest, options.num_steps):
+        return out / "model"
+    model, tokenizer, tokenizer_json = load_nano_folder(Path(source))
+    model.config._attn_implementation = "sdpa"  # padding masks; the rows are longer than in SFT
     torch.set_num_threads(options.threads)
+    run = begin_run(out, manifest)
+    with run.ending():
+        trainer, watch = _nano_trainer(options, profile, model, tokenizer, run)
+
+        def save() -> None:
+            save_nano(trainer.accelerator.unwrap_model(trainer.model), tokenizer_json, out / "model")
+
+        finish(trainer, run, watch, save)
+    return out / "model"
+
+
+def _nano_trainer(
+    options: GrpoOptions, profile: Profile, model: Qwen2ForCausalLM, tokenizer: NanoTokenizer, run: RunWriter
+) -> tuple[GRPOTrainer, RunWatch]:
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     from trl import GRPOTrainer
 
     source = Path(options.model or "runs/nano/sft/model")
-    model, tokenizer, tokenizer_json = load_nano_folder(source)
-    model.config._attn_implementation = "sdpa"  # padding masks; the rows are longer than in SFT
-    out = options.output_dir
-    run = RunWriter(out, grpo_manifest(options, str(source), WHOLE))
-    watch = RunWatch(run, options, out)
+    watch = RunWatch(run, options, options.output_dir)
     settings = RolloutSettings(
         run_id=run.manifest.id,
         db=options.db,
@@ -93,6 +114,4 @@ def _train_nano(options: GrpoOptions, profile: Profile) -> Path:
         callbacks=[watch],
     )
     watch.trainer = trainer
-    finish(trainer, run, watch)
-    save_nano(trainer.accelerator.unwrap_model(trainer.model), tokenizer_json, out / "model")
-    return out / "model"
+    return trainer, watch

@@ -25,11 +25,12 @@ from physix.engine.verifier.types import Hypothesis
 from physix.errors import BadInputError, EpisodeFinishedError
 from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
-from physix.training.backends import Backend, load
+from physix.training.backends import Backend, Loaded, load
+from physix.training.continuing import already_trained, begin_run
 from physix.training.dialogue import write_dialogue
 from physix.training.doors.words import NOT_COUNTED
 from physix.training.kept import KeptLog, keep_log
-from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, tasks_of
+from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, settled, tasks_of
 from physix.training.profiles import Profile
 from physix.training.rewards import Ended, episode_reward, reward_functions, training_config
 from physix.training.runs import RunWriter
@@ -182,24 +183,13 @@ def conversations_of(options: GrpoOptions, profile: Profile) -> Dataset:
 
 
 def instruct_trainer(
-    options: GrpoOptions, profile: Profile, backend: Backend, log: KeptLog
-) -> tuple[GRPOTrainer, RunWriter, RunWatch]:
-    """Return TRL's trainer, ready to run, with the run's files and its watch; `log` is where it plays."""
+    options: GrpoOptions, profile: Profile, loaded: Loaded, log: KeptLog, run: RunWriter
+) -> tuple[GRPOTrainer, RunWatch]:
+    """Return TRL's trainer, ready to run, and its watch; `log` is where it plays, `run` the run's files."""
     os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
-    source = options.model or profile.model
-    context = profile.max_completion_tokens * 2
-    loaded = load(
-        backend,
-        source,
-        lora_rank=profile.lora_rank,
-        context=context,
-        seed=options.seed,
-        fast=options.use_vllm,
-    )
     # After the backend: Unsloth must patch TRL before it is imported.
     from trl import GRPOTrainer
 
-    run = RunWriter(options.output_dir, grpo_manifest(options, source, backend))
     watch = RunWatch(run, options, options.output_dir)
     functions, weights = environment_rewards(options.ablation, watch.on_played)
     config = grpo_config(options, profile, weights)
@@ -216,15 +206,33 @@ def instruct_trainer(
         callbacks=[watch],
     )
     watch.trainer = trainer
-    return trainer, run, watch
+    return trainer, watch
 
 
 def train_instruct_grpo(options: GrpoOptions, profile: Profile, backend: Backend) -> Path:
     """Train and return the folder of the model or adapter; an interrupted run is continued."""
-    with keep_log(options.db) as log:
-        trainer, run, watch = instruct_trainer(options, profile, backend, log)
-        finish(trainer, run, watch)
+    source = options.model or profile.model
+    options = settled(options, profile, backend, source)
+    manifest = grpo_manifest(options, source, backend)
     out = options.output_dir / "model"
-    trainer.save_model(str(out))
-    write_dialogue(out, DIALOGUE_VERSION)
+    if already_trained(options.output_dir, manifest, options.num_steps):
+        return out
+    loaded = load(
+        backend,
+        source,
+        lora_rank=options.lora_rank or profile.lora_rank,
+        context=profile.max_completion_tokens * 2,
+        seed=options.seed,
+        fast=options.use_vllm,
+    )
+    with keep_log(options.db) as log:
+        run = begin_run(options.output_dir, manifest)
+        with run.ending():
+            trainer, watch = instruct_trainer(options, profile, loaded, log, run)
+
+            def save() -> None:
+                trainer.save_model(str(out))
+                write_dialogue(out, DIALOGUE_VERSION)
+
+            finish(trainer, run, watch, save)
     return out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -14,10 +14,10 @@ from numpy.random import PCG64, Generator, SeedSequence
 
 from physix.engine.systems import SYSTEMS
 from physix.engine.systems.splits import REINFORCEMENT_SEEDS, TRAINING_SYSTEMS
-from physix.training.backends import Backend
+from physix.training.backends import Backend, lora_rank
 from physix.training.manifest import new_manifest
 from physix.training.nano.rollout import task_prompt
-from physix.training.profiles import Profile
+from physix.training.profiles import Profile, above_zero, at_least, or_else
 from physix.training.runs import RunManifest
 
 if TYPE_CHECKING:
@@ -141,8 +141,36 @@ def grpo_config(options: GrpoOptions, profile: Profile, weights: list[float]) ->
     )
 
 
+def settled(options: GrpoOptions, profile: Profile, backend: Backend, source: str) -> GrpoOptions:
+    """Return the options with the values that count where they leave the choice to the profile.
+
+    Raises:
+        BadInputError: a number makes no run, or the adapter's rank is another one.
+    """
+    found = replace(
+        options,
+        learning_rate=or_else(options.learning_rate, profile.learning_rate_grpo),
+        group=or_else(options.group, profile.group),
+        prompts_per_step=or_else(options.prompts_per_step, profile.prompts_per_step),
+        max_turns=or_else(options.max_turns, profile.max_turns),
+        max_completion_tokens=profile.max_completion_tokens,
+        lora_rank=lora_rank(backend, source, options.lora_rank, profile.lora_rank),
+    )
+    at_least(
+        ("--group", found.group, 2),  # an advantage is a difference within a group
+        ("--prompts-per-step", found.prompts_per_step, 1),
+        ("--num-steps", found.num_steps, 1),
+        ("--save-every", found.save_every, 1),
+        ("--max-turns", found.max_turns, 1),
+        ("--threads", found.threads, 1),
+        ("--beta", found.beta, 0),
+    )
+    above_zero(("--learning-rate", found.learning_rate), ("--temperature", found.temperature))
+    return found
+
+
 def grpo_manifest(options: GrpoOptions, source: str, backend: Backend) -> RunManifest:
-    """Return the manifest of a run that begins now."""
+    """Return the manifest of a run that begins now, with options that are settled."""
     config = {k: _plain(v) for k, v in asdict(options).items()}
     return new_manifest(
         run_id=options.output_dir.name,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from physix.errors import BadInputError
+
+_N = TypeVar("_N", int, float)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,14 +95,39 @@ def limited(profile: Profile, lora_rank: int | None, max_completion_tokens: int 
     Raises:
         BadInputError: a limit is below 1.
     """
-    for what, value in (("--lora-rank", lora_rank), ("--max-completion-tokens", max_completion_tokens)):
-        if value is not None and value < 1:
-            raise BadInputError(f"{what} is {value}; it must be at least 1.")
+    at_least(("--lora-rank", lora_rank, 1), ("--max-completion-tokens", max_completion_tokens, 1))
     return replace(
         profile,
-        lora_rank=lora_rank or profile.lora_rank,
-        max_completion_tokens=max_completion_tokens or profile.max_completion_tokens,
+        lora_rank=or_else(lora_rank, profile.lora_rank),
+        max_completion_tokens=or_else(max_completion_tokens, profile.max_completion_tokens),
     )
+
+
+def or_else(given: _N | None, profiles: _N) -> _N:
+    """Return what was given, the profile's value if nothing was; a zero that was given is given."""
+    return profiles if given is None else given
+
+
+def at_least(*numbers: tuple[str, float | None, float]) -> None:
+    """Check flags against the least that makes sense of each; None is not checked.
+
+    Raises:
+        BadInputError: one is below it, or no number.
+    """
+    for flag, value, least in numbers:
+        if value is not None and not least <= value < math.inf:
+            raise BadInputError(f"{flag} is {value:g}; it must be at least {least:g}.")
+
+
+def above_zero(*numbers: tuple[str, float | None]) -> None:
+    """Check that flags are positive; None is not checked.
+
+    Raises:
+        BadInputError: one is 0 or below, or no number.
+    """
+    for flag, value in numbers:
+        if value is not None and not 0.0 < value < math.inf:
+            raise BadInputError(f"{flag} is {value:g}; it must be above 0.")
 
 
 def profile_named(name: str) -> Profile:

@@ -94,14 +94,39 @@ class RunWriter:
             try:
                 yield
             except BaseException as error:
-                self.note(f"ended by {type(error).__name__}: {str(error)[:300]}".rstrip(": "))
-                self.finish("failed")
+                self._fail(leaf(error))
                 raise
 
+    def _fail(self, error: BaseException) -> None:
+        why = f"ended by {type(error).__name__}: {str(error)[:300]}".rstrip(": ")
+        self.manifest = replace(self.manifest, notes=(*self.manifest.notes, why))
+        try:
+            self.finish("failed")
+        except OSError as unwritten:
+            # What ended the run matters more than that it could not be written down.
+            error.add_note(f"run.json could not be written: {unwritten}")
+
     def _write(self) -> None:
-        part = self._folder / "run.json.part"
-        part.write_bytes(_MANIFEST.dump_json(self.manifest, indent=2))
-        part.replace(self._folder / "run.json")
+        text = _MANIFEST.dump_json(self.manifest, indent=2)
+        path, part = self._folder / "run.json", self._folder / "run.json.part"
+        try:
+            part.write_bytes(text)
+            part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            if not path.exists():
+                raise
+            # A full disk has no room for a second file, but the first one has its blocks already.
+            with path.open("r+b") as file:
+                file.write(text)
+                file.truncate()
+
+
+def leaf(error: BaseException) -> BaseException:
+    """Return the first exception of a task group's, which is why the others ended; another is its own."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 class StoppedError(BaseException):
@@ -136,7 +161,7 @@ def list_runs(roots: Sequence[Path]) -> list[RunManifest]:
     """
     found: dict[str, RunManifest] = {}
     for path in (path for root in roots for path in sorted(root.glob("*/run.json"))):
-        manifest = _read(path)
+        manifest = read_manifest(path)
         if manifest is not None and manifest.id == path.parent.name:
             found.setdefault(manifest.id, manifest)
     return sorted(found.values(), key=lambda m: m.started_at, reverse=True)
@@ -148,7 +173,7 @@ def read_run(roots: Sequence[Path], run_id: str) -> RunManifest | None:
     Raises:
         BadInputError: the id could not be the name of a folder.
     """
-    return _read(_folder(roots, run_id) / "run.json")
+    return read_manifest(_folder(roots, run_id) / "run.json")
 
 
 def read_metrics(roots: Sequence[Path], run_id: str, *, limit: int = MAX_CURVE_POINTS) -> list[MetricLine]:
@@ -191,7 +216,8 @@ def _folder(roots: Sequence[Path], run_id: str) -> Path:
     return next((folder for folder in folders if (folder / "run.json").exists()), folders[0])
 
 
-def _read(path: Path) -> RunManifest | None:
+def read_manifest(path: Path) -> RunManifest | None:
+    """Return what a `run.json` says; None if it is not there or no manifest."""
     try:
         return _MANIFEST.validate_json(path.read_bytes())
     except (OSError, ValidationError):

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from datasets import Dataset, concatenate_datasets, load_dataset
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
-from transformers.trainer_utils import get_last_checkpoint
 
 from physix.errors import BadInputError
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
-from physix.training.backends import Backend, Loaded, load
+from physix.training.backends import Backend, Loaded, load, lora_rank
+from physix.training.continuing import already_trained, begin_run, train_from_last
 from physix.training.data.mined import PARQUET, read_mined
 from physix.training.dialogue import check_template, write_dialogue
 from physix.training.manifest import new_manifest
 from physix.training.nano.files import fast_tokenizer, load_nano_folder
-from physix.training.profiles import Profile, limited, profile_named
+from physix.training.profiles import Profile, above_zero, at_least, limited, or_else, profile_named
 from physix.training.runs import RunWriter
 
 if TYPE_CHECKING:
@@ -72,37 +72,59 @@ def train_sft(options: SftOptions, backend: Backend) -> Path:
     """Train and return the folder of the model or adapter. An interrupted run in `output_dir` is continued.
 
     Raises:
-        BadInputError: the profile or the dataset is not there.
+        BadInputError: the profile or the dataset is not there, a number makes no run, or `output_dir` holds
+            a run with other settings.
     """
-    torch.set_num_threads(options.threads)
     profile = limited(profile_named(options.profile), options.lora_rank, options.max_completion_tokens)
+    source = options.model or profile.model
+    options = _settled(options, profile, backend, source)
+    torch.set_num_threads(options.threads)
     rows, digest, renderer = read_all(options.datasets)
-    loaded, source = _load(options, profile, backend)
-    check_template(loaded.tokenizer, rows)
-    run = RunWriter(
-        options.output_dir,
-        new_manifest(
-            run_id=options.output_dir.name,
-            kind="sft",
-            profile=profile.name,
-            model=source,
-            seed=options.seed,
-            config={k: _plain(v) for k, v in asdict(options).items()},
-            backend=backend.name,
-            backend_reason=backend.reason,
-            dataset_sha256=digest,
-        ),
+    manifest = new_manifest(
+        run_id=options.output_dir.name,
+        kind="sft",
+        profile=profile.name,
+        model=source,
+        seed=options.seed,
+        config={k: _plain(v) for k, v in asdict(options).items()},
+        backend=backend.name,
+        backend_reason=backend.reason,
+        dataset_sha256=digest,
     )
+    out = options.output_dir / "model"
+    if already_trained(options.output_dir, manifest, options.num_steps):
+        return out
+    loaded = _load(options, profile, backend, source)
+    check_template(loaded.tokenizer, rows)
+    run = begin_run(options.output_dir, manifest)
     with run.ending():
         trainer = _trainer(options, profile, loaded, rows, run)
-        folder = options.output_dir / "checkpoints"
-        last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-        trainer.train(resume_from_checkpoint=last)
-        out = options.output_dir / "model"
+        train_from_last(trainer, run)
         trainer.save_model(str(out))
         write_dialogue(out, renderer)
-    run.finish("finished")
+        run.finish("finished")
     return out
+
+
+def _settled(options: SftOptions, profile: Profile, backend: Backend, source: str) -> SftOptions:
+    """Return the options with the values that count where they leave the choice to the profile.
+
+    Raises:
+        BadInputError: a number makes no run, or the adapter's rank is another one.
+    """
+    at_least(
+        ("--num-steps", options.num_steps, 1),
+        ("--batch", options.batch, 1),
+        ("--save-every", options.save_every, 1),
+        ("--threads", options.threads, 1),
+    )
+    above_zero(("--learning-rate", options.learning_rate))
+    return replace(
+        options,
+        learning_rate=or_else(options.learning_rate, profile.learning_rate_sft),
+        max_completion_tokens=profile.max_completion_tokens,
+        lora_rank=lora_rank(backend, source, options.lora_rank, profile.lora_rank),
+    )
 
 
 def _trainer(
@@ -120,7 +142,7 @@ def _trainer(
             output_dir=str(options.output_dir / "checkpoints"),
             max_steps=options.num_steps,
             per_device_train_batch_size=options.batch,
-            learning_rate=options.learning_rate or profile.learning_rate_sft,
+            learning_rate=options.learning_rate,
             lr_scheduler_type="linear" if profile.small else "cosine",
             warmup_steps=min(50, options.num_steps // 10),
             # Rows of one length a batch: padding is a third of the tokens otherwise.
@@ -182,21 +204,19 @@ def _plain(value: object) -> float | int | str | bool | None:
     return value if value is None or isinstance(value, float | int | str | bool) else str(value)
 
 
-def _load(options: SftOptions, profile: Profile, backend: Backend) -> tuple[Loaded, str]:
-    source = options.model or profile.model
+def _load(options: SftOptions, profile: Profile, backend: Backend, source: str) -> Loaded:
     if not profile.instruct:
         if not source:
             raise BadInputError("The nano profile needs --model: a folder that `physix train nano` made.")
         model, _, _ = load_nano_folder(Path(source))
-        return Loaded(model=model, tokenizer=fast_tokenizer(Path(source))), source
+        return Loaded(model=model, tokenizer=fast_tokenizer(Path(source)))
     # Unsloth cuts rows at the context that it was told: a compact prompt is longer than its reply.
     context = max(_LEAST_CONTEXT, profile.max_completion_tokens * 2)
-    loaded = load(
+    return load(
         backend,
         source,
-        lora_rank=profile.lora_rank,
+        lora_rank=options.lora_rank or profile.lora_rank,
         context=context,
         seed=options.seed,
         small=profile.small,
     )
-    return loaded, source

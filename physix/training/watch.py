@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from types import MappingProxyType
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from physix.training.continuing import train_from_last
 from physix.training.options import GrpoOptions
 from physix.training.rewards import COMPONENTS, Ended, hacked
 from physix.training.runs import RunWriter
@@ -102,12 +103,8 @@ def _short(name: str) -> str:
     return name.removeprefix("rewards/").removesuffix("/mean") if name.endswith("/mean") else name
 
 
-def finish(trainer: GRPOTrainer, run: RunWriter, watch: RunWatch) -> None:
-    """Run the trainer from its last checkpoint, if any, and close the run's manifest."""
-    from transformers.trainer_utils import get_last_checkpoint
-
-    folder = Path(str(trainer.args.output_dir))
-    last = get_last_checkpoint(str(folder)) if folder.is_dir() else None
-    with run.ending():
-        trainer.train(resume_from_checkpoint=last)
+def finish(trainer: GRPOTrainer, run: RunWriter, watch: RunWatch, save: Callable[[], None]) -> None:
+    """Run the trainer from its last whole checkpoint, if any, save what came of it and close the manifest."""
+    train_from_last(trainer, run)
+    save()
     run.finish("stopped_early" if watch.stopped else "finished")

@@ -4,15 +4,19 @@ import json
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 import pytest
 import torch
 
-from physix.errors import BadInputError
+from physix.errors import BadInputError, PolicyError
+from physix.training import compact_grpo
 from physix.training.adapter_gguf import interleaved, write_adapter_gguf
-from physix.training.backends import Backend, load
+from physix.training.backends import Backend, load, lora_rank
 from physix.training.compact_grpo import Span, Tape, TurnwiseTrainer
+from physix.training.data.lessons import lesson_config
 from physix.training.dialogue import check_template, write_dialogue
+from physix.training.options import GrpoOptions
 from tests.policies.chat.tiny_model import write_transformers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Transformers and TRL among themselves
@@ -292,3 +296,42 @@ def test_run_files_say_how_a_run_ended(tmp_path: Path) -> None:
         pass
     writer.finish("finished")
     assert told("c") == ("finished", [])
+
+
+def test_the_rank_of_a_run_is_that_of_the_adapter_it_goes_on_with(adapter: Path, base: Path) -> None:
+    assert lora_rank(PEFT, str(adapter), None, 16) == 4
+    assert lora_rank(PEFT, str(adapter), 4, 16) == 4
+    assert lora_rank(PEFT, str(base), None, 16) == 16
+    assert lora_rank(PEFT, str(base), 32, 16) == 32
+    assert lora_rank(Backend(name="full", reason="test"), str(base), None, 16) is None
+    with pytest.raises(BadInputError, match=r"--lora-rank is 32, but the adapter .* has rank 4"):
+        lora_rank(PEFT, str(adapter), 32, 16)
+
+
+def test_only_what_llama_cpp_can_play_with_is_reinforced(
+    base: Path, adapter: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compact_grpo, "missing", lambda _policy: "fetch it first")
+    with pytest.raises(BadInputError, match="fetch it first"):
+        compact_grpo.check_servable(str(adapter))
+    monkeypatch.setattr(compact_grpo, "missing", lambda _policy: None)
+    monkeypatch.setattr(compact_grpo, "resolved", lambda model: str(base) if model == "smollm2" else model)
+    compact_grpo.check_servable(str(adapter))
+    other = json.loads((base / "config.json").read_text()) | {"vocab_size": 300}
+    (tmp_path / "config.json").write_text(json.dumps(other))
+    with pytest.raises(BadInputError, match="is no SmolLM2"):
+        compact_grpo.check_servable(str(tmp_path))
+
+
+def test_an_episode_that_was_not_played_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PHYSIX_MODELS", str(tmp_path))
+    rollouts = compact_grpo.Rollouts(
+        options=GrpoOptions(profile="smollm2", db="memory://", output_dir=tmp_path),
+        config=lesson_config(1),
+        folder=tmp_path,
+        tokenizer=None,
+        on_played=lambda _played, _spent: None,
+    )
+    prompts = [json.dumps({"system_id": "spring_mass", "seed": seed, "noise": 0.0}) for seed in (1, 2)]
+    with pytest.raises(PolicyError, match=r"was not played: .* is not (here yet|installed)"):
+        anyio.run(rollouts._play_all, prompts, tmp_path / "adapter.gguf", 0)

@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -205,3 +206,44 @@ def test_a_rehearsal_adds_its_loss_and_resumes_with_the_same_bits(
     assert all((line["rehearsal"] or 0.0) > 1.0 for line in read_metrics([tmp_path / "a"], "run"))
     with pytest.raises(BadInputError, match="a batch needs"):
         train_grpo(options(tiny_folder, tmp_path / "c", rehearse=data, rehearse_systems=("damped_pendulum",)))
+
+
+def test_a_run_is_not_recorded_over_with_settings_it_was_not_trained_with(
+    tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = options(tiny_folder, tmp_path, max_turns=1, num_steps=1)
+    train_grpo(asked)
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    assert json.loads(before)["config"]["learning_rate"] == 3e-4  # the profile's: none was asked for
+    with pytest.raises(BadInputError, match=r"learning_rate is 0\.0003 there and 0\.01 here"):
+        train_grpo(replace(asked, learning_rate=1e-2))
+    train_grpo(asked)
+    assert "nothing was trained" in capsys.readouterr().err
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+    assert [line["step"] for line in read_metrics([tmp_path], "run")] == [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "least"),
+    [("group", 1, 2), ("prompts_per_step", 0, 1), ("num_steps", 0, 1), ("save_every", 0, 1)],
+)
+def test_numbers_that_make_no_run_are_refused_before_anything_is_written(
+    tiny_folder: Path, tmp_path: Path, name: str, value: int, least: int
+) -> None:
+    with pytest.raises(BadInputError, match=f"is {value}; it must be at least {least}"):
+        train_grpo(options(tiny_folder, tmp_path, **{name: value}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_that_trl_refuses_is_recorded_as_failed(
+    tiny_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise ValueError("the batch is no multiple")
+
+    monkeypatch.setattr(grpo, "grpo_config", refused)
+    with pytest.raises(ValueError, match="no multiple"):
+        train_grpo(options(tiny_folder, tmp_path))
+    found = read_run([tmp_path], "run")
+    assert found is not None
+    assert (found.status, found.notes) == ("failed", ("ended by ValueError: the batch is no multiple",))

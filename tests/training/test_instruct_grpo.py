@@ -12,12 +12,13 @@ from transformers.utils import get_json_schema
 
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
 from physix.store import open_log
-from physix.training.backends import Backend
+from physix.training.backends import Backend, load
+from physix.training.continuing import begin_run
 from physix.training.data.files import write_sft
 from physix.training.data.mining import MiningRules
 from physix.training.instruct import EpisodeTool, instruct_trainer
 from physix.training.kept import keep_log
-from physix.training.options import GrpoOptions
+from physix.training.options import GrpoOptions, grpo_manifest
 from physix.training.profiles import profile_named
 from physix.training.runs import read_metrics
 from physix.training.sft_trainer import read_rows
@@ -61,7 +62,9 @@ def test_a_model_plays_whole_episodes_through_its_tool_and_feedback_carries_no_l
     backend = Backend(name="full", reason="asked for")
     batches: list[dict[str, Any]] = []
     with keep_log(options.db) as log:
-        trainer, run, watch = instruct_trainer(options, profile_named("qwen2.5-1.5b"), backend, log)
+        loaded = load(backend, str(caller), lora_rank=1, context=64, seed=0)
+        run = begin_run(options.output_dir, grpo_manifest(options, str(caller), backend))
+        trainer, watch = instruct_trainer(options, profile_named("qwen2.5-1.5b"), loaded, log, run)
         score = trainer._generate_and_score_completions
 
         def kept(inputs: Any) -> dict[str, Any]:
@@ -69,7 +72,7 @@ def test_a_model_plays_whole_episodes_through_its_tool_and_feedback_carries_no_l
             return batches[-1]
 
         trainer._generate_and_score_completions = kept
-        finish(trainer, run, watch)
+        finish(trainer, run, watch, lambda: None)
 
     tokenizer = AutoTokenizer.from_pretrained(caller)
     several = 0

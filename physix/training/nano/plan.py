@@ -23,6 +23,7 @@ from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.policies.nano.policy import NanoModel, NanoPolicy
 from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.store import open_log
+from physix.training.continuing import begin_run
 from physix.training.data.files import write_sft
 from physix.training.data.mined import MANIFEST, PARQUET, read_mined
 from physix.training.data.mining import NANO_RULES, SftRow
@@ -36,7 +37,6 @@ from physix.training.nano.rollout import shape_of, weights_of
 from physix.training.nano.sft import NanoSftConfig, prompts_of, tokenise, train_nano
 from physix.training.nano.vocabulary import train_tokenizer
 from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
-from physix.training.runs import RunWriter
 
 _VOCABULARY_ROWS = 6_000
 _WATCHED_METRICS = ("format", "solved@1", "solved@8", "turns")
@@ -171,19 +171,20 @@ def train_sft(plan: NanoPlan, rows: list[SftRow], dataset_sha256: str) -> Path:
         backend_reason="the nano models are trained whole",
         dataset_sha256=dataset_sha256,
     )
-    run = RunWriter(folder, manifest)
-    train_nano(
-        model,
-        tokenizer,
-        tokenise(wanted, tokenizer),
-        plan.sft,
-        folder,
-        log=run.log,
-        evaluate=watch_episodes(tokenizer, plan.watched_episodes),
-        evaluate_every=plan.watch_every,
-    )
-    save_nano(model, tokenizer_json, folder / "model")
-    run.finish("finished")
+    run = begin_run(folder, manifest)
+    with run.ending():
+        train_nano(
+            model,
+            tokenizer,
+            tokenise(wanted, tokenizer),
+            plan.sft,
+            folder,
+            log=run.log,
+            evaluate=watch_episodes(tokenizer, plan.watched_episodes),
+            evaluate_every=plan.watch_every,
+        )
+        save_nano(model, tokenizer_json, folder / "model")
+        run.finish("finished")
     return folder / "model"
 
 
