@@ -275,7 +275,8 @@ def _run_instruct(job: Job) -> dict[str, str]:
 def _evaluate(models: Sequence[Path], suites: Sequence[str], job: Job) -> Path:
     """Play fresh tasks with the models, as `physix train measure` does, and return the tables' file."""
     from physix.settings import Settings
-    from physix.training.small_report import Arm, Row, measure_arms
+    from physix.training.arms import Arm, Row
+    from physix.training.small_report import measure_arms
 
     arms = [
         Row(arm=Arm(policy=f"hf:{model.resolve()}", suite=suite), episodes=job.eval_episodes)

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from physix.errors import BadInputError
+from physix.cli.exits import POLICY_FAILED
+from physix.errors import BadInputError, InfrastructureError, PolicyError
 
 train_app = typer.Typer(help="Train models (needs the extra `train`).", no_args_is_help=True)
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -129,15 +130,25 @@ def measure(
     arms: Annotated[Path, typer.Option(help="JSON: [{policy, suite, hint, told, episodes}, ...].")],
     out: Annotated[Path, typer.Option(help="The tables, as Markdown, written after every arm.")],
     db: Annotated[str, typer.Option(metavar="URL", help="The log; what it holds is not played again.")],
-    temperature: Annotated[float, typer.Option(min=0.0, help="Of language models' replies.")] = 0.7,
+    temperature: Annotated[float, typer.Option(min=0.0, max=2.0, help="Of language models' replies.")] = 0.7,
     grammar: Annotated[bool, typer.Option(help="Hand models a grammar of the task's replies.")] = False,
 ) -> None:
-    """Measure policies on whole episodes, structure alone and strict; hints and findings can be taken."""
+    """Measure policies on whole episodes, structure alone and strict; hints and findings can be taken.
+
+    Code 3 where a policy cannot play, before anything is played, or its server broke episodes off: these
+    are in no table, and the same command plays them.
+    """
     from physix.settings import Settings
-    from physix.training.small_report import arms_from, measure_arms, table
+    from physix.training.arms import arms_from
+    from physix.training.small_report import measure_arms, table
 
     settings = Settings(temperature=temperature, grammar="on" if grammar else "off", retry_wait_s=0.0)
-    sys.stdout.write(f"{table(measure_arms(db, arms_from(arms), out, settings))}\n")
+    try:
+        outcomes = measure_arms(db, arms_from(arms), out, settings)
+    except (PolicyError, InfrastructureError) as error:
+        sys.stderr.write(f"physix: {error}\n")
+        raise typer.Exit(POLICY_FAILED) from error
+    sys.stdout.write(f"{table(outcomes)}\n")
 
 
 @train_app.command("transfer")

@@ -17,7 +17,7 @@ from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import VerifierConfig
-from physix.errors import BadInputError
+from physix.errors import BadInputError, InfrastructureError
 from physix.policies import constants_for, make_policy
 from physix.settings import Settings
 from physix.store import open_log
@@ -85,12 +85,18 @@ class TaskPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutOptions:
-    """How the episodes are played and what they are labelled with."""
+    """How the episodes are played and what they are labelled with.
+
+    Attributes:
+        broke_off: hears of an episode that a server's failure broke off, which is not yielded; None: it
+            breaks off the rollout.
+    """
 
     run_id: str
     config: EpisodeConfig = field(default_factory=EpisodeConfig)
     labels: dict[str, str] = field(default_factory=dict)
     concurrency: int = 8
+    broke_off: Callable[[InfrastructureError], None] | None = None
 
 
 async def roll_out(
@@ -107,7 +113,12 @@ async def roll_out(
         finished: list[Episode | None] = [None] * len(batch)
 
         async def play(at: int, task: Task, truth: Truth, into: list[Episode | None] = finished) -> None:
-            into[at] = await play_one(engine, task, truth, policy_for(task, truth), options)
+            try:
+                into[at] = await play_one(engine, task, truth, policy_for(task, truth), options)
+            except InfrastructureError as error:
+                if options.broke_off is None:
+                    raise
+                options.broke_off(error)
 
         async with anyio.create_task_group() as group:
             for at, (task, truth) in enumerate(batch):
@@ -200,12 +211,13 @@ def play_some(
         return anyio.run(run)
     except ExceptionGroup as group:
         # The executor waits for a log that is away, and knows it by its error.
-        raise _first(group) from group
+        raise first_error(group) from group
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """Return the first error of a group, which may hold groups."""
     first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+    return first_error(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _player(policy: str, task: Task, truth: Truth, settings: Settings) -> Policy:

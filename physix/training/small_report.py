@@ -1,36 +1,35 @@
 """What small models are worth, measured on whole episodes through the verifier: resumable, with intervals.
 
 Every episode is in a log, so a measurement that was cut short goes on where it stopped, and a table can be
-made again from the log alone. Constants are fitted, the profile is strict, the budget is 8 turns.
+made again without playing for as long as the policies' files are the same. The profile is strict, the budget
+8 turns, and constants are fitted unless an arm declares them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
 from pathlib import Path
-from typing import Any, Literal
 
 import anyio
 from numpy.random import PCG64, Generator, SeedSequence
-from pydantic import TypeAdapter, ValidationError
 
-from physix.engine import Episode
+from physix.engine import Episode, EpisodeEngine
 from physix.engine.episode import observe
 from physix.engine.events import Provenance
-from physix.engine.ports import Observation, PastTurn, Policy, Proposal, TokenSink
-from physix.engine.systems.splits import EVALUATION_SEEDS, HELD_OUT_SYSTEMS, TRAINING_SYSTEMS
+from physix.engine.ports import EventLog, Observation, PastTurn, Policy, Proposal, TokenSink
+from physix.engine.systems.splits import EVALUATION_SEEDS
 from physix.engine.systems.task import Task, Truth
-from physix.engine.verifier.types import Constants, Hypothesis
-from physix.errors import BadInputError, PolicyError
-from physix.policies import make_policy
-from physix.policies.chat.reply import ParseFailure, parse_completion
+from physix.engine.verifier.types import Hypothesis
+from physix.errors import BadInputError, EpisodeNotFoundError, InfrastructureError
+from physix.limits import MAX_LABEL_VALUE
 from physix.policies.obedient import zero_law
 from physix.settings import Settings
 from physix.store import open_log
-from physix.training.data.lessons import lesson_config, mended
+from physix.training.arms import FIRST, PLANES, SUITES, Arm, Row, check_rows, labels
+from physix.training.data.lessons import lesson_config
 from physix.training.data.synthetic import SYNTHETIC, draw
 from physix.training.evaluate import (
     METRICS,
@@ -40,81 +39,23 @@ from physix.training.evaluate import (
     paired_difference,
     played,
 )
-from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
+from physix.training.players import (
+    Outage,
+    Player,
+    check_answers,
+    check_different,
+    check_here,
+    heading,
+    opening,
+    played_by,
+    policy_of,
+    served,
+    weights_of,
+)
+from physix.training.rollout import RolloutOptions, TaskPlan, first_error, roll_out, rollout_id
 
-PLANES = "synthetic planes"  # random laws of two equations
-SUITES = {
-    "tier 3": HELD_OUT_SYSTEMS,
-    "tiers 1 and 2": TRAINING_SYSTEMS,
-    SYNTHETIC: (SYNTHETIC,),
-    PLANES: (SYNTHETIC,),
-}
-FIRST = 20_000  # seeds below are for looking at while a model is made; what is reported begins here
-_HINTS = ("given", "removed", "misleading")  # a random law has no other system's to be misled by
 _COMPARED = ("solved@1", "solved@2", "solved@8", "turns")
 SHOWN = ("solved@1", "solved@2", "solved@4", "solved@8", "turns", "recovered", "format")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """One row of a table: who plays what, and what it is told.
-
-    Attributes:
-        policy: a name of `physix policies`, `local:smollm2+<adapter.gguf>`, or "obedient".
-        suite: a key of SUITES.
-        hint: "given", "removed" or, but of random laws, "misleading".
-        told: what the policy is told of a turn: "true", "shuffled" (of another task), "none" (nothing was
-            found), each after the same first law, `= 0`; "own" lets it begin by itself.
-        prompt: for language models in this process.
-        constants: who finds the numbers, the verifier ("fitted") or the policy ("declared").
-        first: number of the first task.
-
-    Raises:
-        BadInputError: one of these is none of its values.
-    """
-
-    policy: str
-    suite: str
-    hint: str = "given"
-    told: str = "own"
-    prompt: Literal["compact", "full"] = "compact"
-    constants: Constants = "fitted"
-    first: int = FIRST
-
-    def __post_init__(self) -> None:
-        allowed = {
-            "suite": SUITES,
-            "hint": _HINTS[:2] if self.suite in (SYNTHETIC, PLANES) else _HINTS,
-            "told": ("own", "true", "shuffled", "none"),
-            "prompt": ("compact", "full"),
-            "constants": ("fitted", "declared"),
-        }
-        for name, values in allowed.items():
-            if (given := getattr(self, name)) not in values:
-                raise BadInputError(
-                    f"An arm's {name} is {str(given)[:40]!r}: on {self.suite[:40]!r} use {', '.join(values)}."
-                )
-
-    @property
-    def name(self) -> str:
-        """What the arm is called in a log and in tables."""
-        extra = [] if self.hint == "given" else [f"hint {self.hint}"]
-        extra += [] if self.told == "own" else [f"mismatch {self.told}"]
-        extra += [] if self.prompt == "compact" else ["full prompt"]
-        extra += [] if self.constants == "fitted" else ["constants declared"]
-        extra += [] if self.first == FIRST else [f"from {self.first}"]
-        return " | ".join(
-            [self.policy.rpartition("/")[2] if "+" in self.policy else self.policy, self.suite, *extra]
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """An arm with the number of its episodes, and the number of the arm that it is compared with."""
-
-    arm: Arm
-    episodes: int
-    against: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,49 +99,32 @@ class FirstZero:
         return Proposal(hypothesis=hypothesis, provenance=Provenance(policy=self.name))
 
 
-class Obedient:
-    """A policy that does what the compact prompt tells and nothing else: the yardstick of what is told."""
+async def play_arm(
+    log: EventLog, player: Player, episodes: int, settings: Settings, outage: Outage
+) -> list[Played]:
+    """Play what the log does not hold yet of an arm, and return what its episodes came to, in order.
 
-    name = "obedient"
-
-    async def propose(self, observation: Observation, on_token: TokenSink) -> Proposal:
-        """See `Policy.propose`."""
-        task = observation.task
-        equation = zero_law(task)
-        if observation.history:
-            law = mended(observation, [*(v.name for v in task.variables), *(i.name for i in task.inputs)])
-            equation = law.text() if law else observation.history[-1].equation
-        read = parse_completion(equation, task.variables, constants=observation.constants, inputs=task.inputs)
-        if isinstance(read, ParseFailure):
-            raise PolicyError(f"The law {equation[:80]!r} cannot be read: {read}.")
-        return Proposal(hypothesis=read, provenance=Provenance(policy=self.name))
-
-
-async def play_arm(db: str, arm: Arm, episodes: int, settings: Settings) -> list[Played]:
-    """Play what the log does not hold yet of an arm, and return what its episodes came to, in order."""
+    Those that the policy's server broke off are left out and counted in `outage`; they stay unfinished in
+    the log, and are gone on with the next time.
+    """
+    arm = player.arm
     plan = plan_of(arm, episodes)
-    if arm.prompt == "full":
-        settings = settings.model_copy(update={"dialogue": "chat"})
     pool = await _pool(plan) if arm.told == "shuffled" else []
     options = RolloutOptions(
-        run_id=arm.name,
+        run_id=player.run_id,
         config=lesson_config(constants=arm.constants),
-        labels={"split": "evaluation", "arm": arm.name},
+        labels={"split": "evaluation", "arm": arm.name[:MAX_LABEL_VALUE]},
         concurrency=4,
+        broke_off=outage.take,
     )
 
     def policy_for(task: Task, _truth: Truth) -> Policy:
-        policy: Policy = (
-            Obedient()
-            if arm.policy == "obedient"
-            else make_policy(arm.policy, allow_files=True, settings=settings)
-        )
+        policy = served(policy_of(arm, settings), outage)
         if arm.told == "own":
             return policy
         return AlteredHistory(policy, FirstZero(), _teller(arm, task, pool))
 
-    async with open_log(db) as log:
-        return [played(episode) async for episode in roll_out(log, plan, policy_for, options)]
+    return [played(episode) async for episode in roll_out(log, plan, policy_for, options)]
 
 
 _Donor = tuple[Task, PastTurn]
@@ -224,14 +148,25 @@ def _teller(
             replace(p, findings=None, mismatch="It is not right yet.") for p in history
         )
     others = [donor for donor in pool if _differs(donor[0], task)]
-    if not others:
-        raise BadInputError(f"No other task has variables like those of {task.task_id}: nothing to shuffle.")
     rng = Generator(PCG64(SeedSequence([task.seed or 0, 5])))
 
     def shuffled(history: tuple[PastTurn, ...]) -> tuple[PastTurn, ...]:
         return tuple(_told_of(p, *others[int(rng.integers(len(others)))], task) for p in history)
 
     return shuffled
+
+
+def _check_shuffled(row: Row) -> None:
+    """Refuse an arm that is told of other tasks where there are none; nothing is played for it."""
+    if row.arm.told != "shuffled":
+        return
+    tasks = [task for task, _ in plan_of(row.arm, row.episodes).tasks()]
+    for task in tasks:
+        if not any(_differs(other, task) for other in tasks):
+            raise BadInputError(
+                f"{row.arm.name} cannot be played with {row.episodes} episodes: no other of its tasks has "
+                f"variables like those of {task.task_id}, so there is nothing to shuffle. Give it more."
+            )
 
 
 def _differs(other: Task, task: Task) -> bool:
@@ -260,87 +195,167 @@ def _told_of(past: PastTurn, other: Task, donor: PastTurn, task: Task) -> PastTu
     return replace(past, findings=found, mismatch=ours_in(donor.mismatch))
 
 
-def table(outcomes: dict[str, list[Played]]) -> str:
+def table(outcomes: Mapping[str, Sequence[Played]]) -> str:
     """Return a Markdown table of arms with 95 % intervals: shares by Wilson, means by bootstrap."""
-    lines = [f"| arm | n | {' | '.join(SHOWN)} |", "|---|---|" + "---|" * len(SHOWN)]
+    lines = _head("arm", SHOWN)
     for name, episodes in outcomes.items():
         cells = [str(metric_interval(metric, episodes)) for metric in SHOWN if metric in METRICS]
-        lines.append(f"| {name} | {len(episodes)} | {' | '.join(cells)} |")
+        lines.append(_line(name, len(episodes), cells))
     return "\n".join(lines)
 
 
-def by_system(outcomes: dict[str, list[Played]]) -> dict[str, list[Played]]:
+def by_system(outcomes: Mapping[str, Sequence[Played]]) -> dict[str, list[Played]]:
     """Return the outcomes of each system apart."""
     split: dict[str, list[Played]] = {}
     for name, episodes in outcomes.items():
         for episode in episodes:
-            split.setdefault(f"{name} | {episode.system_id}", []).append(episode)
+            split.setdefault(f"{name}, {episode.system_id}", []).append(episode)
     return split
 
 
-def differences(pairs: Sequence[tuple[str, str]], outcomes: dict[str, list[Played]]) -> str:
+def differences(pairs: Sequence[tuple[str, str]], outcomes: Mapping[str, Sequence[Played]]) -> str:
     """Return a table of what changes from one arm to another on the same tasks, and over all pairs together.
+
+    A task that one side has no outcome of is left out of both.
 
     Args:
         pairs: names of arms, the one that is compared first.
     """
-    lines = [f"| paired difference | n | {' | '.join(_COMPARED)} |", "|---|---|" + "---|" * len(_COMPARED)]
+    lines = _head("paired difference", _COMPARED)
     sides: tuple[list[Played], list[Played]] = [], []
     for after, before in pairs:
-        lines.append(_difference(f"{after} less {before}", outcomes[after], outcomes[before]))
-        sides[0].extend(outcomes[after])
-        sides[1].extend(outcomes[before])
+        both = _common(outcomes[after], outcomes[before])
+        lines.append(_difference(f"{after} less {before}", *both))
+        sides[0].extend(both[0])
+        sides[1].extend(both[1])
     if len(pairs) > 1:
         lines.append(_difference("all together", *sides))
     return "\n".join(lines)
 
 
+def _common(after: Sequence[Played], before: Sequence[Played]) -> tuple[list[Played], list[Played]]:
+    """Return the outcomes of the tasks that both have, in one order."""
+    theirs = {(one.system_id, one.seed): one for one in before}
+    ours = [one for one in after if (one.system_id, one.seed) in theirs]
+    return ours, [theirs[one.system_id, one.seed] for one in ours]
+
+
 def _difference(name: str, after: Sequence[Played], before: Sequence[Played]) -> str:
-    cells = [str(paired_difference(metric, after, before)) for metric in _COMPARED]
-    return f"| {name} | {len(after)} | {' | '.join(cells)} |"
+    return _line(name, len(after), [str(paired_difference(metric, after, before)) for metric in _COMPARED])
 
 
-def measure_arms(db: str, arms: Sequence[Row], out: Path, settings: Settings) -> dict[str, list[Played]]:
-    """Play the arms in order, writing the tables after each, and return their outcomes."""
+def _head(first: str, metrics: Sequence[str]) -> list[str]:
+    return [f"| {first} | n | {' | '.join(metrics)} |", "|---|---|" + "---|" * len(metrics)]
+
+
+def _line(name: str, count: int, cells: Sequence[str]) -> str:
+    # A file may be called anything, and a bar would begin another cell.
+    escaped = name.replace("|", "\\|").replace("\n", " ")
+    return f"| {escaped} | {count} | {' | '.join(cells)} |"
+
+
+def measure_arms(db: str, rows: Sequence[Row], out: Path, settings: Settings) -> dict[str, list[Played]]:
+    """Play the arms in order, writing the tables after each, and return their outcomes.
+
+    Raises:
+        BadInputError: the list, a policy or `out` is wrong; nothing was played.
+        PolicyError: a policy cannot play, and what helps; nothing was played.
+        InfrastructureError: servers broke episodes off. These are in no table, and played by the next run.
+    """
+    check_rows(rows)
+    _check_writable(out)
+    try:
+        return anyio.run(_measure, db, rows, out, settings)
+    except ExceptionGroup as group:
+        raise first_error(group) from group
+
+
+async def _measure(db: str, rows: Sequence[Row], out: Path, settings: Settings) -> dict[str, list[Played]]:
+    names = labels(rows)
+    players = await _players(rows, settings)
     outcomes: dict[str, list[Played]] = {}
     pairs: list[tuple[str, str]] = []
-    out.parent.mkdir(parents=True, exist_ok=True)
-    for row in arms:
-        outcomes[row.arm.name] = anyio.run(play_arm, db, row.arm, row.episodes, settings)
-        pairs += [] if row.against is None else [(row.arm.name, arms[row.against].arm.name)]
-        tables = [
-            table(outcomes),
-            table(by_system(outcomes)),
-            *([differences(pairs, outcomes)] if pairs else []),
-        ]
-        out.write_text("\n\n".join(tables) + "\n", encoding="utf-8")
+    broken: list[str] = []
+    async with open_log(db) as log:
+        await _check_answers(log, rows, players, settings)
+        for name, row, player in zip(names, rows, players, strict=True):
+            outage = Outage()
+            outcomes[name] = await play_arm(log, player, row.episodes, settings, outage)
+            pairs += [] if row.against is None else [(name, names[row.against])]
+            broken += [f"{outage.episodes} of {row.episodes} of {name} ({outage.reason})"] * bool(
+                outage.reason
+            )
+            _write(out, heading(players), outcomes, pairs)
+    if broken:
+        raise InfrastructureError(
+            f"Episodes that their policy's server broke off are not counted: {'; '.join(broken)}. "
+            "Run the same command again: only these are played."
+        )
     return outcomes
 
 
-_LINES: TypeAdapter[list[dict[str, Any]]] = TypeAdapter(list[dict[str, Any]])
+async def _players(rows: Sequence[Row], settings: Settings) -> list[Player]:
+    """Return who plays each row, everything checked that can be without asking a server."""
+    for name in dict.fromkeys(row.arm.policy for row in rows):
+        check_here(name)
+    weights = {name: weights_of(name) for name in dict.fromkeys(row.arm.policy for row in rows)}
+    players = []
+    for row in rows:
+        _check_shuffled(row)
+        first = await _opening(row)
+        players.append(played_by(row.arm, settings, weights[row.arm.policy], first))
+    check_different(players)
+    return players
 
 
-def arms_from(path: Path) -> list[Row]:
-    """Return the arms that a JSON file lists, `[{"policy": ..., "suite": ..., "episodes": 100}, ...]`.
+async def _opening(row: Row) -> Observation:
+    task, truth = next(plan_of(row.arm, row.episodes).tasks())
+    return await opening(task, truth, lesson_config(constants=row.arm.constants))
 
-    `"against": 0` compares an arm with the first of the list, task by task.
 
-    Raises:
-        BadInputError: it is no such list, or an arm cannot be played or is compared with one not before it.
-    """
-    try:
-        lines = _LINES.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        raise BadInputError(f"{path} is no list of arms: {error}.") from error
-    rows = []
-    for number, given in enumerate(lines):
-        against = given.pop("against", None)
-        if against is not None and against not in range(number):
-            raise BadInputError(
-                f"Arm {number} is compared with arm {against}, which does not come before it."
-            )
+async def _check_answers(
+    log: EventLog, rows: Sequence[Row], players: Sequence[Player], settings: Settings
+) -> None:
+    """Ask every language model once, but for what is all in the log: a table of it needs no server."""
+    asked: set[tuple[str, str]] = set()
+    for row, player in zip(rows, players, strict=True):
+        what = (row.arm.policy, row.arm.prompt)
+        if player.sampling is None or what in asked or await _all_played(log, player, row.episodes):
+            continue
+        asked.add(what)
+        await check_answers(row.arm, settings, await _opening(row))
+
+
+async def _all_played(log: EventLog, player: Player, episodes: int) -> bool:
+    engine = EpisodeEngine(log)
+    for task, _ in plan_of(player.arm, episodes).tasks():
         try:
-            rows.append(Row(episodes=int(given.pop("episodes")), against=against, arm=Arm(**given)))
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadInputError(f"Arm {number} of {path} cannot be played: {error}.") from error
-    return rows
+            episode = await engine.load(rollout_id(player.run_id, player.arm.policy, task))
+        except EpisodeNotFoundError:
+            return False
+        if episode.finished is None:
+            return False
+    return True
+
+
+def _check_writable(out: Path) -> None:
+    there = out.exists()
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with out.open("a", encoding="utf-8"):
+            pass
+        if not there:
+            out.unlink()
+    except OSError as error:
+        raise BadInputError(
+            f"The tables cannot be written to {out} ({error.strerror}). Name a file in a folder that you "
+            "may write to."
+        ) from error
+
+
+def _write(
+    out: Path, head: str, outcomes: Mapping[str, Sequence[Played]], pairs: Sequence[tuple[str, str]]
+) -> None:
+    parts = [head, table(outcomes), table(by_system(outcomes))]
+    parts += [differences(pairs, outcomes)] if pairs else []
+    out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
