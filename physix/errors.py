@@ -143,3 +143,10 @@ class PolicyError(PhysixError):
     def __init__(self, message: str, raw_completion: str | None = None) -> None:
         super().__init__(message)
         self.raw_completion = raw_completion
+
+
+def in_one_line(error: OSError) -> str:
+    """Return what the system refused, and for which file, without the number of the error."""
+    # A library's own OSError may hold a page of advice: its first line says what happened.
+    said = (error.strerror or str(error).strip() or type(error).__name__).splitlines()[0][:300]
+    return f"{said}: {error.filename}" if error.strerror and error.filename else said

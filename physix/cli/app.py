@@ -26,7 +26,7 @@ from physix.cli.models import models_app
 from physix.cli.rules import ConstantsOption
 from physix.cli.train import train_app
 from physix.cli.validate import validate
-from physix.errors import BadInputError, BoardNotFoundError, EpisodeNotFoundError, PhysixError
+from physix.errors import BadInputError, BoardNotFoundError, EpisodeNotFoundError, PhysixError, in_one_line
 from physix.version import __version__
 
 app = typer.Typer(
@@ -203,6 +203,10 @@ def main() -> None:
         sys.exit(2)
     except PhysixError as error:
         sys.stderr.write(f"physix: {error}\n")
+        sys.exit(1)
+    except OSError as error:
+        # A disk that is full, a file that may not be read: nothing that a traceback would explain.
+        sys.stderr.write(f"physix: {in_one_line(error)}\n")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

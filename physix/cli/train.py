@@ -61,9 +61,11 @@ def nano(
     """Make the nano model: teacher episodes, mined rows, training, weights."""
     _need_torch()
     from physix.engine.systems.splits import TRAINING_SYSTEMS
+    from physix.training.folders import check_folder
     from physix.training.nano.plan import NanoPlan, make
     from physix.training.nano.sft import NanoSftConfig
 
+    check_folder(out)
     plan = NanoPlan(
         out=out,
         episodes=episodes,
@@ -110,8 +112,14 @@ def report(
 ) -> None:
     """Measure weights on fresh episodes and write the tables and curves."""
     _need_torch()
+    from physix.training.folders import check_folder
     from physix.training.report import write_report
+    from physix.training.runs import read_manifest
 
+    check_folder(out)
+    for run in runs or []:
+        if read_manifest(run / "run.json") is None:
+            raise BadInputError(f"{run} holds no training run: there is no run.json in it that can be read.")
     path = write_report(
         weights,
         out,
@@ -163,8 +171,10 @@ def transfer(
     """Compare models before and after reinforcement on the same fresh tasks, over several seeds."""
     _need_torch()
     from physix.engine.systems.splits import TRAINING_SYSTEMS
+    from physix.training.folders import check_folder
     from physix.training.nano.transfer import write_transfer
 
+    check_folder(out)
     path = write_transfer(
         before,
         after,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physix.errors import BadInputError
-from physix.training.backends import resolved
+from physix.training.backends import check_model, loading, resolved
 
 # The matrices of a layer, as Transformers and as GGUF name them.
 MODULES = {
@@ -65,11 +65,14 @@ def base_config(model: str) -> dict[str, Any]:
     """Return the settings of a base model.
 
     Raises:
-        BadInputError: its adapters cannot be written for llama.cpp.
+        BadInputError: it is not there, or its adapters cannot be written for llama.cpp.
     """
     from transformers import AutoConfig
 
-    config: dict[str, Any] = AutoConfig.from_pretrained(resolved(model)).to_dict()
+    source = resolved(model)
+    check_model(source)
+    with loading(source):
+        config: dict[str, Any] = AutoConfig.from_pretrained(source).to_dict()
     if config["model_type"] not in ("llama", "qwen2"):
         raise BadInputError(
             f"Adapters of {config['model_type']} models are not written; of llama and qwen2 they are."

@@ -9,6 +9,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +18,8 @@ from typing import Any, Literal
 from physix.errors import BadInputError
 
 _LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+# What `physix.training.smollm2` calls its folder: adapters name it as their base.
+UNPACKED = "smollm2-transformers"
 _ADAPTER_CONFIG = "adapter_config.json"
 
 
@@ -93,34 +97,45 @@ def load(
         fast: Unsloth generates with vLLM, which it must be told when it loads.
 
     Raises:
-        BadInputError: an adapter is to be trained whole, or its base model is not named.
+        BadInputError: an adapter is to be trained whole, its base model is not named or not there, or a
+            file is missing or cut short.
     """
     adapter = adapter_base(model)
     if backend.name == "full" and adapter is not None:
         raise BadInputError(f"{model} is an adapter: train it with --backend peft, or merge it first.")
-    if backend.name == "unsloth":
-        return _load_unsloth(
-            resolved(model) if adapter is None else model,
-            lora_rank=lora_rank,
-            context=context,
-            seed=seed,
-            adapted=adapter is not None,
-            fast=fast,
+    source = resolved(adapter or model)
+    check_model(source, of=None if adapter is None else model)
+    with loading(model):
+        if backend.name == "unsloth":
+            return _load_unsloth(
+                source if adapter is None else model,
+                lora_rank=lora_rank,
+                context=context,
+                seed=seed,
+                adapted=adapter is not None,
+                fast=fast,
+            )
+        return _load_transformers(
+            source, None if adapter is None else model, lora_rank, small, whole=backend.name == "full"
         )
+
+
+def _load_transformers(
+    source: str, adapter: str | None, lora_rank: int, small: bool, *, whole: bool
+) -> Loaded:
     transformers = importlib.import_module("transformers")
     torch = importlib.import_module("torch")
     dtype = torch.bfloat16 if small or torch.cuda.is_available() else torch.float32
-    source = resolved(adapter or model)
     loaded = transformers.AutoModelForCausalLM.from_pretrained(source, dtype=dtype)
     tokenizer = transformers.AutoTokenizer.from_pretrained(source)
-    if backend.name == "full":
+    if whole:
         return Loaded(model=loaded, tokenizer=tokenizer)
     peft = importlib.import_module("peft")
     if adapter is not None:
         # `from_pretrained` of the adapter's folder would inject it without making a PeftModel, and the
         # trainer would then initialise it anew.
         return Loaded(
-            model=peft.PeftModel.from_pretrained(loaded, model, is_trainable=True), tokenizer=tokenizer
+            model=peft.PeftModel.from_pretrained(loaded, adapter, is_trainable=True), tokenizer=tokenizer
         )
     config = peft.LoraConfig(
         r=lora_rank,
@@ -130,6 +145,42 @@ def load(
         task_type="CAUSAL_LM",
     )
     return Loaded(model=loaded, tokenizer=tokenizer, peft_config=config)
+
+
+def check_model(source: str, *, of: str | None = None) -> None:
+    """Check that a folder holds a model; what could be a hub's id is for the hub to know.
+
+    Args:
+        of: the adapter whose base it is.
+
+    Raises:
+        BadInputError: it is a file, or a path where no model is.
+    """
+    path = Path(source)
+    could_be_an_id = source.count("/") <= 1 and not source.startswith((".", "/", "~"))
+    if (path / "config.json").is_file() or (could_be_an_id and not path.exists()):
+        return
+    if of is not None:
+        raise BadInputError(
+            f"The adapter {of} is for a model that is not here: {source}. Put it back, or name its new "
+            f"place as `base_model_name_or_path` in {Path(of) / _ADAPTER_CONFIG}."
+        )
+    raise BadInputError(f"{source} holds no model (there is no config.json in it).")
+
+
+@contextmanager
+def loading(what: str) -> Iterator[None]:
+    """Turn what a library says of a model that it cannot load into one line.
+
+    Raises:
+        BadInputError: a file is missing, cut short or of another shape than the model.
+    """
+    safetensors = importlib.import_module("safetensors")
+    try:
+        yield
+    except (OSError, ValueError, KeyError, RuntimeError, safetensors.SafetensorError) as error:
+        said = (str(error).strip() or type(error).__name__).splitlines()[0][:300]
+        raise BadInputError(f"{what} cannot be loaded: {said}") from error
 
 
 def adapter_base(model: str) -> str | None:

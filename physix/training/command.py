@@ -10,14 +10,20 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from physix.errors import BadInputError, PhysixError
-from physix.training.backends import Backend, choose
+from physix.errors import BadInputError, PhysixError, in_one_line
+from physix.training.backends import UNPACKED, Backend, adapter_base, choose
 from physix.training.profiles import PROFILES
+
+_DEFAULT_PROFILE = "qwen2.5-1.5b"
 
 
 def add_common_flags(p: argparse.ArgumentParser, *, output_dir: str, num_steps: int, save_every: int) -> None:
     """Declare the flags that every training command has."""
-    p.add_argument("--profile", choices=sorted(PROFILES), default="qwen2.5-1.5b")
+    p.add_argument(
+        "--profile",
+        choices=sorted(PROFILES),
+        help=f"default: that of the model which --model is or adapts, else {_DEFAULT_PROFILE}",
+    )
     p.add_argument("--output-dir", type=Path, default=Path(output_dir))
     p.add_argument("--num-steps", type=int, default=num_steps)
     p.add_argument("--learning-rate", type=float)
@@ -33,6 +39,33 @@ def add_common_flags(p: argparse.ArgumentParser, *, output_dir: str, num_steps: 
     )
     p.add_argument("--threads", type=int, default=1, help="of torch on a CPU")
     p.add_argument("--report-to", choices=("none", "wandb"), default="none")
+
+
+def chosen_profile(given: argparse.Namespace) -> str:
+    """Return the profile to train with: what is right for one model is wrong for another.
+
+    Raises:
+        BadInputError: the profile that was asked for is another model's than --model.
+    """
+    own = profile_of(given.model) if given.model else None
+    if given.profile is None:
+        if own is not None:
+            sys.stderr.write(f"physix: --profile {own}, after {given.model}.\n")
+        return own or _DEFAULT_PROFILE
+    if own is not None and own != given.profile:
+        raise BadInputError(
+            f"--profile is {given.profile}, but {given.model} is of {own}: say --profile {own}, or leave it "
+            "out."
+        )
+    return str(given.profile)
+
+
+def profile_of(model: str) -> str | None:
+    """Return whose model this is or adapts; None for a model that no profile names."""
+    base = adapter_base(model) or model
+    if Path(base).name == UNPACKED:
+        base = "smollm2"
+    return next((one.name for one in PROFILES.values() if one.model and one.model == base), None)
 
 
 def chosen_backend(given: argparse.Namespace) -> Backend:
@@ -61,9 +94,15 @@ def delivered(folder: Path, given: argparse.Namespace) -> Path:
 
 
 def run_command(run: Callable[[], Path]) -> None:
-    """Run a command and print its folder; expected errors become one line and exit code 2."""
+    """Run a command and print its folder; expected errors become one line.
+
+    Exit codes: 2 for what `PhysixError` says, 1 for what the system refused.
+    """
     try:
         sys.stdout.write(f"{run()}\n")
     except PhysixError as error:
         sys.stderr.write(f"physix: {error}\n")
         sys.exit(2)
+    except OSError as error:
+        sys.stderr.write(f"physix: {in_one_line(error)}\n")
+        sys.exit(1)

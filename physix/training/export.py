@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from physix.errors import BadInputError
+from physix.limits import FILE_NAME
 from physix.policies.chat.hf import DIALOGUE_FILE
 from physix.training.adapter_gguf import MODULES, interleaved, write_adapter_gguf
-from physix.training.backends import resolved
+from physix.training.backends import adapter_base, check_model, loading, resolved
+from physix.training.folders import writable_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,11 +45,15 @@ def merge_16bit(adapter: Path, out: Path) -> Path:
     config = adapter / "adapter_config.json"
     if not config.exists():
         raise BadInputError(f"{adapter} holds no LoRA adapter.")
-    base = json.loads(config.read_text(encoding="utf-8"))["base_model_name_or_path"]
-    model = AutoModelForCausalLM.from_pretrained(resolved(base), dtype=torch.float32)
-    merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().to(torch.bfloat16)
+    base = resolved(adapter_base(str(adapter)) or "")
+    check_model(base, of=str(adapter))
+    writable_folder(out)
+    with loading(str(adapter)):
+        model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+        merged = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload().to(torch.bfloat16)
+        tokenizer = AutoTokenizer.from_pretrained(adapter)
     merged.save_pretrained(out)
-    AutoTokenizer.from_pretrained(adapter).save_pretrained(out)
+    tokenizer.save_pretrained(out)
     if (adapter / DIALOGUE_FILE).exists():
         # Without it `hf:` asks the merged model in other words than it was trained in.
         (out / DIALOGUE_FILE).write_bytes((adapter / DIALOGUE_FILE).read_bytes())
@@ -206,16 +213,23 @@ def export_gguf(folder: Path, out: Path, *, name: str) -> Path:
     A LoRA adapter's folder becomes a GGUF adapter alone: its base is used as it was published.
 
     Raises:
-        BadInputError: the folder holds no model, or one of another architecture.
+        BadInputError: the folder holds no whole model, or one of another architecture; `name` is no file's
+            name, or `out` no folder to write to.
     """
+    if re.fullmatch(FILE_NAME, name) is None or ".." in name:
+        raise BadInputError(f"--name {name[:80]!r} is no file's name: use letters, digits, dots and dashes.")
+    writable_folder(out)
+    path = out / f"{name}.gguf"
     if (folder / "adapter_config.json").is_file():
-        return write_adapter_gguf(folder, out / f"{name}.gguf", name=name)
+        with loading(str(folder)):
+            return write_adapter_gguf(folder, path, name=name)
     if not (folder / "config.json").is_file() or not (folder / "tokenizer.json").is_file():
         raise BadInputError(f"{folder} holds no model with its tokenizer.")
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    template = AutoTokenizer.from_pretrained(folder).chat_template
-    path = write_gguf(model, tokenizer, out / f"{name}.gguf", name=name, chat_template=template)
+    with loading(str(folder)):
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        tokenizer = (folder / "tokenizer.json").read_text(encoding="utf-8")
+        template = AutoTokenizer.from_pretrained(folder).chat_template
+    write_gguf(model, tokenizer, path, name=name, chat_template=template)
     (out / "Modelfile").write_text(modelfile(path.name), encoding="utf-8")
     return path
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from physix.engine.systems.splits import TRAINING_SYSTEMS
-from physix.training.command import add_common_flags, chosen_backend, delivered, run_command
+from physix.training.command import add_common_flags, chosen_backend, chosen_profile, delivered, run_command
 from physix.training.rewards import ABLATIONS
 
 
@@ -52,6 +52,7 @@ def run(arguments: Sequence[str] | None = None) -> Path:
         BadInputError: the arguments contradict each other, or name what is not there.
     """
     given = parser().parse_args(arguments)
+    given.profile = chosen_profile(given)
     backend = chosen_backend(given)
     from physix.training.grpo import train_grpo
     from physix.training.options import GrpoOptions

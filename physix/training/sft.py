@@ -9,7 +9,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from physix.training.command import add_common_flags, chosen_backend, delivered, run_command
+from physix.training.command import add_common_flags, chosen_backend, chosen_profile, delivered, run_command
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,6 +35,7 @@ def run(arguments: Sequence[str] | None = None) -> Path:
         BadInputError: the arguments contradict each other, or name what is not there.
     """
     given = parser().parse_args(arguments)
+    given.profile = chosen_profile(given)
     backend = chosen_backend(given)
     from physix.training.sft_trainer import SftOptions, train_sft
 

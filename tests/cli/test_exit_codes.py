@@ -30,6 +30,7 @@ from physix.errors import (
         (ConflictError("another was first"), 1),
         (PolicyError("the model is silent"), 1),
         (InfrastructureError("no server"), 1),
+        (OSError("the disk is full"), 1),
         (KeyboardInterrupt(), 130),
     ],
     ids=lambda value: type(value).__name__,

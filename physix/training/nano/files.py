@@ -8,6 +8,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2ForCausalLM
 
 from physix.errors import BadInputError
 from physix.policies.nano.tokenizer import PAD, NanoTokenizer
+from physix.training.backends import loading
 
 _PROBE = "qv 411999 d2q/dt2 = -532e0*q > 934"
 
@@ -24,13 +25,14 @@ def load_nano_folder(folder: Path) -> tuple[Qwen2ForCausalLM, NanoTokenizer, str
     """Return model, tokenizer and the tokenizer's JSON.
 
     Raises:
-        BadInputError: the folder holds no nano model.
+        BadInputError: the folder holds no whole nano model.
     """
     if not (folder / "tokenizer.json").exists() or not (folder / "config.json").exists():
         raise BadInputError(f"{folder} holds no nano model: train one with `physix train nano`.")
     text = (folder / "tokenizer.json").read_text(encoding="utf-8")
-    model = Qwen2ForCausalLM.from_pretrained(folder, attn_implementation="eager")
-    return model, NanoTokenizer.from_json(text), text
+    with loading(str(folder)):
+        model = Qwen2ForCausalLM.from_pretrained(folder, attn_implementation="eager")
+        return model, NanoTokenizer.from_json(text), text
 
 
 def fast_tokenizer(folder: Path) -> PreTrainedTokenizerFast:
