@@ -208,7 +208,7 @@ def _said(path: Path, error: ValidationError) -> str:
     first = error.errors(include_url=False, include_context=False)[0]
     match first["loc"]:
         case (int(number), str(key), *_):
-            given = "" if first["type"] == "missing" else f" (it is {str(first['input'])[:40]!r})"
+            given = "" if first["type"] == "missing" else f" (it is {repr(first['input'])[:40]})"
             return f"Arm {number} of {path} cannot be played. {key}: {first['msg']}{given}."
         case (int(number), *_):
             return f"Arm {number} of {path} is no arm: {first['msg']}."

@@ -13,7 +13,7 @@ from physix.engine.episode import observe
 from physix.engine.events import Provenance
 from physix.engine.ports import Observation, Policy, Proposal, TokenSink
 from physix.engine.systems.task import Task, Truth
-from physix.errors import BadInputError, InfrastructureError, PhysixError, PolicyError
+from physix.errors import BadInputError, InfrastructureError, PhysixError, PolicyError, UnknownPolicyError
 from physix.limits import POLICY_ATTEMPTS
 from physix.policies import list_policies, make_policy
 from physix.policies.chat.policy import ChatPolicy
@@ -138,11 +138,18 @@ def check_here(name: str) -> None:
     """Refuse a policy that lacks a package, a model or an adapter; no server is asked.
 
     Raises:
-        UnknownPolicyError, BadInputError: there is no such policy, or it cannot be read.
+        BadInputError: there is no such policy, or it cannot be read.
         PolicyError: it cannot play here; the message says what helps.
     """
+    if name.startswith("replay:"):
+        raise BadInputError(
+            f"{name[:80]} repeats one recorded episode: it cannot be measured on other tasks."
+        )
     if name != Obedient.name:
-        make_policy(name, allow_files=True)
+        try:
+            make_policy(name, allow_files=True)
+        except UnknownPolicyError as error:
+            raise BadInputError(f"{error} What is measured may be {Obedient.name!r}, too.") from error
     if name.startswith("local:"):
         local = local_policy(name)
         reason = None if local is None else missing(local)

@@ -117,7 +117,7 @@ def without(name: str) -> dict[str, object]:
         ([LISTED | {"episodes": 10_001}], "episodes are 10001"),
         ([without("episodes")], "Arm 0 .*episodes: Field required"),
         ([LISTED, without("policy")], "Arm 1 .*policy: Field required"),
-        ([LISTED | {"policy": 5}], "Arm 0 .*policy: .*string.*5"),
+        ([LISTED | {"policy": 5}], r"Arm 0 .*policy: .*string \(it is 5\)"),
         ([LISTED | {"first": "abc"}], "Arm 0 .*first: .*integer.*abc"),
         ([LISTED | {"first": -1}], "first is -1: use 0 to 450000"),  # below are the trainings' tasks
         ([LISTED | {"first": 450_001}], "first is 450001"),
@@ -151,7 +151,8 @@ def test_a_file_that_cannot_be_read_lists_no_arms(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("last", "said"),
     [
-        (Arm(policy="nosuch", suite="tier 3"), "Unknown policy 'nosuch'"),
+        (Arm(policy="nosuch", suite="tier 3"), "Unknown policy 'nosuch'.*may be 'obedient'"),
+        (Arm(policy="replay:abc", suite="tier 3"), "repeats one recorded episode"),
         (Arm(policy="local:nosuch+x.gguf", suite="tier 3"), "Unknown model 'nosuch'"),
         (Arm(policy="scripted:absent.json", suite="tier 3"), "Cannot read the script"),
         (Arm(policy="obedient", suite="tier 3", told="shuffled"), "nothing to shuffle"),
