@@ -16,7 +16,7 @@ from physix.limits import FILE_NAME
 from physix.policies.chat.hf import DIALOGUE_FILE
 from physix.training.adapter_gguf import MODULES, interleaved, write_adapter_gguf
 from physix.training.backends import adapter_base, check_model, loading, resolved
-from physix.training.folders import writable_folder
+from physix.training.folders import check_folder, writable_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -218,7 +218,7 @@ def export_gguf(folder: Path, out: Path, *, name: str) -> Path:
     """
     if re.fullmatch(FILE_NAME, name) is None or ".." in name:
         raise BadInputError(f"--name {name[:80]!r} is no file's name: use letters, digits, dots and dashes.")
-    writable_folder(out)
+    check_folder(out)
     path = out / f"{name}.gguf"
     if (folder / "adapter_config.json").is_file():
         with loading(str(folder)):

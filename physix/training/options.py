@@ -15,6 +15,7 @@ from numpy.random import PCG64, Generator, SeedSequence
 from physix.engine.systems import SYSTEMS
 from physix.engine.systems.splits import REINFORCEMENT_SEEDS, TRAINING_SYSTEMS
 from physix.training.backends import Backend, lora_rank
+from physix.training.data.mined import read_mined
 from physix.training.manifest import new_manifest
 from physix.training.nano.rollout import task_prompt
 from physix.training.profiles import Profile, above_zero, at_least, or_else
@@ -170,7 +171,11 @@ def settled(options: GrpoOptions, profile: Profile, backend: Backend, source: st
 
 
 def grpo_manifest(options: GrpoOptions, source: str, backend: Backend) -> RunManifest:
-    """Return the manifest of a run that begins now, with options that are settled."""
+    """Return the manifest of a run that begins now, with options that are settled.
+
+    Raises:
+        BadInputError: there is no whole dataset to rehearse.
+    """
     config = {k: _plain(v) for k, v in asdict(options).items()}
     return new_manifest(
         run_id=options.output_dir.name,
@@ -181,6 +186,7 @@ def grpo_manifest(options: GrpoOptions, source: str, backend: Backend) -> RunMan
         config=config,
         backend=backend.name,
         backend_reason=backend.reason,
+        dataset_sha256=None if options.rehearse is None else read_mined(options.rehearse).sha256,
     )
 
 

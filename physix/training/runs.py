@@ -5,9 +5,11 @@ A trainer writes them, the API and the reports read them; nobody needs to be ask
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import re
+import shutil
 import signal
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,8 +21,10 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from physix.errors import BadInputError
+from physix.errors import BadInputError, PhysixError
 from physix.limits import FILE_NAME, MAX_CURVE_POINTS
+
+_LEAST_FREE = 1 << 20  # bytes; no checkpoint is smaller
 
 RunStatus = Literal["running", "finished", "failed", "stopped_early"]
 
@@ -89,12 +93,19 @@ class RunWriter:
         """Close the manifest as failed, and say why, if the block ends by an exception or is told to stop.
 
         A SIGTERM, which job systems send before they kill, becomes an exception meanwhile.
+
+        Raises:
+            OSError: the disk is full, in place of what a library made of that.
         """
         with _stoppable():
             try:
                 yield
             except BaseException as error:
-                self._fail(leaf(error))
+                reason = leaf(error)
+                full = _full_disk(reason, self._folder)
+                self._fail(full or reason)
+                if full is not None:
+                    raise full from error
                 raise
 
     def _fail(self, error: BaseException) -> None:
@@ -127,6 +138,20 @@ def leaf(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _full_disk(error: BaseException, folder: Path) -> OSError | None:
+    """Return the error of a full disk if that is what a library's own error comes from.
+
+    torch speaks of a stream's position, safetensors of serializing.
+    """
+    if not isinstance(error, Exception) or isinstance(error, OSError | PhysixError):
+        return None
+    left = shutil.disk_usage(folder).free
+    said = "No space left on device" in str(error)
+    if not said and not (isinstance(error, RuntimeError) and left < _LEAST_FREE):
+        return None
+    return OSError(errno.ENOSPC, "No space left on device", str(folder))
 
 
 class StoppedError(BaseException):

@@ -1,5 +1,6 @@
 """A run's files tell of the training that happened, whatever is asked for in the same folder afterwards."""
 
+import argparse
 import errno
 import json
 import shutil
@@ -177,6 +178,26 @@ def test_a_full_disk_leaves_a_manifest_that_says_how_the_run_ended(
     assert found["status"] == "failed"
     assert found["notes"] == ["ended by OSError: [Errno 28] No space left on device"]
     assert not (tmp_path / "run.json.part").exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "free", "told"),
+    [
+        (RuntimeError("unexpected pos 32448 vs 32336"), 0, "OSError: [Errno 28] No space left on device"),
+        (RuntimeError("unexpected pos 32448 vs 32336"), 1 << 20, "RuntimeError: unexpected pos"),
+        (KeyError("I/O error: No space left on device (os error 28)"), 1 << 20, "OSError: [Errno 28]"),
+        (BadInputError("it was wrong"), 0, "BadInputError: it was wrong"),
+    ],
+)
+def test_a_full_disk_is_called_so_whatever_a_library_makes_of_it(
+    error: Exception, free: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunWriter(tmp_path, new())
+    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: argparse.Namespace(free=free))
+    with pytest.raises(OSError if "OSError" in told else type(error)), run.ending():
+        raise error
+    (note,) = json.loads((tmp_path / "run.json").read_text())["notes"]
+    assert note.startswith(f"ended by {told}")
 
 
 def test_the_reason_of_a_group_of_failures_is_the_first_of_them(tmp_path: Path) -> None:
