@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,35 @@ from datasets import Dataset
 
 from physix.errors import BadInputError
 from physix.policies.chat.hf import DIALOGUE_FILE
+from physix.policies.chat.tool_dialogue import TOOL_SCHEMA
+from physix.policies.nano.codec import CODEC_VERSION
 
 
-def check_template(tokenizer: Any, rows: Dataset) -> None:
+def check_words(renderer: str, *, instruct: bool) -> None:
+    """Refuse rows that the model could not read: those of `nano` are numbers, all others conversations.
+
+    Raises:
+        BadInputError: they are the other kind.
+    """
+    if (renderer != CODEC_VERSION) != instruct:
+        right = "chat or --render tool" if instruct else "nano"
+        raise BadInputError(
+            f"The rows are rendered as {renderer}, which this model does not read: mine them with "
+            f"--render {right}."
+        )
+
+
+def check_tools(tokenizer: Any) -> None:
+    """Refuse a tokenizer whose chat template cannot tell of the tool, before anything is written.
+
+    Raises:
+        BadInputError: it has no template, or leaves the tool out.
+    """
+    chat = [{"role": "system", "content": ""}, {"role": "user", "content": ""}]
+    check_template(tokenizer, [{"prompt": chat, "tools": [TOOL_SCHEMA]}])
+
+
+def check_template(tokenizer: Any, rows: Dataset | Sequence[Mapping[str, Any]]) -> None:
     """Refuse a tokenizer whose chat template cannot say a row, before anything is written.
 
     Raises:
@@ -33,8 +60,8 @@ def check_template(tokenizer: Any, rows: Dataset) -> None:
         ) from error
     if tools and tools[0]["function"]["name"] not in text:
         raise BadInputError(
-            "The model's chat template knows no tools: mine rows with --render chat, or take a model whose "
-            "template does (Qwen2.5)."
+            "The model's chat template knows no tools: take a model whose template does (Qwen2.5), or for "
+            "SFT mine rows with --render chat."
         )
 
 

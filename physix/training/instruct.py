@@ -27,7 +27,7 @@ from physix.policies.chat.reply import ParseFailure, parse_completion
 from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, answer, opening
 from physix.training.backends import Backend, Loaded, load
 from physix.training.continuing import already_trained, begin_run
-from physix.training.dialogue import write_dialogue
+from physix.training.dialogue import check_tools, write_dialogue
 from physix.training.doors.words import NOT_COUNTED
 from physix.training.kept import KeptLog, keep_log
 from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, settled, tasks_of
@@ -225,6 +225,7 @@ def train_instruct_grpo(options: GrpoOptions, profile: Profile, backend: Backend
         seed=options.seed,
         fast=options.use_vllm,
     )
+    check_tools(loaded.tokenizer)
     with keep_log(options.db) as log:
         run = begin_run(options.output_dir, manifest)
         with run.ending():

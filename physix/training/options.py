@@ -12,7 +12,7 @@ import torch
 from datasets import Dataset
 from numpy.random import PCG64, Generator, SeedSequence
 
-from physix.engine.systems import SYSTEMS
+from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import REINFORCEMENT_SEEDS, TRAINING_SYSTEMS
 from physix.training.backends import Backend, lora_rank
 from physix.training.data.mined import read_mined
@@ -146,7 +146,7 @@ def settled(options: GrpoOptions, profile: Profile, backend: Backend, source: st
     """Return the options with the values that count where they leave the choice to the profile.
 
     Raises:
-        BadInputError: a number makes no run, or the adapter's rank is another one.
+        BadInputError: a number makes no run, there is no such system, or the adapter's rank is another one.
     """
     found = replace(
         options,
@@ -167,6 +167,9 @@ def settled(options: GrpoOptions, profile: Profile, backend: Backend, source: st
         ("--beta", found.beta, 0),
     )
     above_zero(("--learning-rate", found.learning_rate), ("--temperature", found.temperature))
+    for system_id in found.systems:
+        # Whoever samples tasks knows which systems and which noise there are.
+        sample_task(system_id, REINFORCEMENT_SEEDS.start, noise=found.noise)
     return found
 
 

@@ -16,7 +16,7 @@ from physix.policies.chat.tool_dialogue import DIALOGUE_VERSION, TOOL_SCHEMA
 from physix.training.backends import Backend, Loaded, load, lora_rank
 from physix.training.continuing import already_trained, begin_run, train_from_last
 from physix.training.data.mined import PARQUET, read_mined
-from physix.training.dialogue import check_template, write_dialogue
+from physix.training.dialogue import check_template, check_words, write_dialogue
 from physix.training.manifest import new_manifest
 from physix.training.nano.files import fast_tokenizer, load_nano_folder
 from physix.training.profiles import Profile, above_zero, at_least, limited, or_else, profile_named
@@ -80,6 +80,7 @@ def train_sft(options: SftOptions, backend: Backend) -> Path:
     options = _settled(options, profile, backend, source)
     torch.set_num_threads(options.threads)
     rows, digest, renderer = read_all(options.datasets)
+    check_words(renderer, instruct=profile.instruct)
     manifest = new_manifest(
         run_id=options.output_dir.name,
         kind="sft",

@@ -16,8 +16,10 @@ from physix.training import runs
 from physix.training.backends import Backend
 from physix.training.continuing import begin_run, checkpoints, differences
 from physix.training.data.files import write_sft
-from physix.training.data.mining import MiningRules
+from physix.training.data.mining import NANO_RULES, MiningRules
+from physix.training.grpo import train_grpo
 from physix.training.manifest import new_manifest
+from physix.training.options import GrpoOptions
 from physix.training.runs import RunManifest, RunWriter
 from physix.training.sft_trainer import SftOptions, train_sft
 from tests.policies.chat.tiny_model import write_transformers
@@ -86,6 +88,22 @@ def test_a_run_on_other_rows_is_another_run(options: SftOptions, teacher_db: str
     anyio.run(write_sft, teacher_db, MiningRules(balance=2), tmp_path)
     with pytest.raises(BadInputError, match="dataset is"):
         train_sft(replace(options, datasets=(tmp_path,)), PEFT)
+
+
+def test_rows_of_numbers_are_not_taught_to_a_model_that_chats(
+    options: SftOptions, teacher_db: str, tmp_path: Path
+) -> None:
+    anyio.run(write_sft, teacher_db, NANO_RULES, tmp_path / "numbers")
+    with pytest.raises(BadInputError, match="--render chat"):
+        train_sft(replace(options, datasets=(tmp_path / "numbers",), output_dir=tmp_path / "x"), PEFT)
+    assert not (tmp_path / "x").exists()
+
+
+def test_a_model_whose_template_knows_no_tools_plays_no_episodes(base: Path, tmp_path: Path) -> None:
+    asked = GrpoOptions(profile="qwen2.5-1.5b", model=str(base), output_dir=tmp_path / "x", db="memory://")
+    with pytest.raises(BadInputError, match="knows no tools"):
+        train_grpo(asked, PEFT)
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_run_that_has_its_steps_trains_nothing_and_says_so(

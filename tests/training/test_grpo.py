@@ -16,7 +16,7 @@ from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.store import open_log
 from physix.training import grpo
 from physix.training.data.files import write_sft
-from physix.training.data.mining import NANO_RULES
+from physix.training.data.mining import NANO_RULES, MiningRules
 from physix.training.grpo import train_grpo
 from physix.training.nano.files import load_nano_folder
 from physix.training.nano.rollout import RolloutSettings, forward_of, play_all, task_prompt
@@ -233,6 +233,26 @@ def test_numbers_that_make_no_run_are_refused_before_anything_is_written(
     with pytest.raises(BadInputError, match=f"is {value}; it must be at least {least}"):
         train_grpo(options(tiny_folder, tmp_path, **{name: value}))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [("systems", ("moon",), "Unknown system"), ("noise", 7.0, "Noise .* is not allowed")],
+)
+def test_tasks_that_there_are_not_are_refused_before_anything_is_written(
+    tiny_folder: Path, tmp_path: Path, name: str, value: object, told: str
+) -> None:
+    with pytest.raises(BadInputError, match=told):
+        train_grpo(options(tiny_folder, tmp_path, **{name: value}))
+    assert not (tmp_path / "run").exists()
+
+
+def test_conversations_are_not_rehearsed_by_a_model_of_numbers(
+    tiny_folder: Path, teacher_db: str, tmp_path: Path
+) -> None:
+    anyio.run(write_sft, teacher_db, MiningRules(balance=1), tmp_path / "chat")
+    with pytest.raises(BadInputError, match="--render nano"):
+        train_grpo(options(tiny_folder, tmp_path, rehearse=tmp_path / "chat"))
 
 
 def test_a_run_that_trl_refuses_is_recorded_as_failed(

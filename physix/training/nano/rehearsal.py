@@ -18,6 +18,7 @@ from physix.errors import BadInputError
 from physix.policies.nano.tokenizer import NanoTokenizer
 from physix.training.data.mined import PARQUET, read_mined
 from physix.training.data.mining import SftRow
+from physix.training.dialogue import check_words
 from physix.training.nano.model import number_ids
 from physix.training.nano.sft import (
     Batches,
@@ -40,7 +41,7 @@ class Rehearsal:
             BadInputError: the folder holds no mined dataset, or no rows of these systems.
         """
         path = dataset / PARQUET
-        read_mined(dataset)
+        check_words(read_mined(dataset).renderer, instruct=False)
         rows = [SftRow(**row) for row in pq.read_table(path).to_pylist()]
         wanted = [row for row in rows if not systems or row.system_id in systems]
         config = NanoSftConfig(seed=seed)
