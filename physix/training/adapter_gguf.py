@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from physix.errors import BadInputError
-from physix.training.backends import check_model, loading, resolved
+from physix.training.backends import adapter_base, check_model, loading, resolved
+from physix.training.folders import put_in_place
 
 # The matrices of a layer, as Transformers and as GGUF name them.
 MODULES = {
@@ -39,25 +40,27 @@ def write_adapter_gguf(adapter: Path, path: Path, *, name: str, licence: str = "
     weights = adapter / "adapter_model.safetensors"
     if not settings.is_file() or not weights.is_file():
         raise BadInputError(f"{adapter} holds no LoRA adapter.")
-    config = json.loads(settings.read_text(encoding="utf-8"))
+    with loading(str(adapter)):
+        config = json.loads(settings.read_text(encoding="utf-8"))
+        tensors = load_file(weights)
     if config.get("use_dora") or config.get("use_rslora") or config.get("modules_to_save"):
         raise BadInputError(f"{adapter} is no plain LoRA adapter: llama.cpp cannot apply it.")
-    base = base_config(config["base_model_name_or_path"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(str(path), base["model_type"])
-    writer.add_type("adapter")
-    writer.add_name(name)
-    writer.add_license(licence)
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", float(config["lora_alpha"]))
-    for key, value in sorted(load_file(weights).items()):
-        writer.add_tensor(
-            _tensor_name(key), _laid_out(key, value.astype(np.float32), base).astype(np.float16)
-        )
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    base = base_config(adapter_base(str(adapter)) or "")
+    with put_in_place(path) as part:
+        writer = gguf.GGUFWriter(str(part), base["model_type"])
+        writer.add_type("adapter")
+        writer.add_name(name)
+        writer.add_license(licence)
+        writer.add_string("adapter.type", "lora")
+        writer.add_float32("adapter.lora.alpha", float(config["lora_alpha"]))
+        for key, value in sorted(tensors.items()):
+            writer.add_tensor(
+                _tensor_name(key), _laid_out(key, value.astype(np.float32), base).astype(np.float16)
+            )
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
     return path
 
 

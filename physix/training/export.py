@@ -16,7 +16,7 @@ from physix.limits import FILE_NAME
 from physix.policies.chat.hf import DIALOGUE_FILE
 from physix.training.adapter_gguf import MODULES, interleaved, write_adapter_gguf
 from physix.training.backends import adapter_base, check_model, loading, resolved
-from physix.training.folders import check_folder, writable_folder
+from physix.training.folders import check_folder, put_in_place, writable_folder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -96,39 +96,39 @@ def write_gguf(
     config = model.config
     if config.model_type not in ("llama", "qwen2"):
         raise BadInputError(f"A {config.model_type} model cannot be written; llama and qwen2 can.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    writer = gguf.GGUFWriter(str(path), config.model_type)
-    writer.add_name(name)
-    writer.add_block_count(config.num_hidden_layers)
-    writer.add_context_length(config.max_position_embeddings)
-    writer.add_embedding_length(config.hidden_size)
-    writer.add_feed_forward_length(config.intermediate_size)
-    writer.add_head_count(config.num_attention_heads)
-    writer.add_head_count_kv(config.num_key_value_heads)
-    writer.add_rope_freq_base(float(config.rope_parameters["rope_theta"]))
-    writer.add_layer_norm_rms_eps(config.rms_norm_eps)
-    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.ALL_F32)
-    _add_tokenizer(writer, gguf, tokenizer_json, config)
-    if chat_template is not None:
-        writer.add_chat_template(chat_template)
-    if config.model_type == "llama":
-        writer.add_rope_dimension_count(config.head_dim)
-        writer.add_vocab_size(config.vocab_size)
-    tied = config.tie_word_embeddings
-    for key, value in model.state_dict().items():
-        if tied and key == "lm_head.weight":
-            continue
-        array = value.detach().float().cpu().numpy()
-        if config.model_type == "llama" and key.endswith(("q_proj.weight", "k_proj.weight")):
-            queries = key.endswith("q_proj.weight")
-            heads = config.num_attention_heads if queries else config.num_key_value_heads
-            array = interleaved(array, heads)
-        # llama.cpp wants vectors in single precision whatever the matrices are in.
-        writer.add_tensor(gguf_name(key), array.astype(np.float16) if half and array.ndim == 2 else array)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    with put_in_place(path) as part:
+        writer = gguf.GGUFWriter(str(part), config.model_type)
+        writer.add_name(name)
+        writer.add_block_count(config.num_hidden_layers)
+        writer.add_context_length(config.max_position_embeddings)
+        writer.add_embedding_length(config.hidden_size)
+        writer.add_feed_forward_length(config.intermediate_size)
+        writer.add_head_count(config.num_attention_heads)
+        writer.add_head_count_kv(config.num_key_value_heads)
+        writer.add_rope_freq_base(float(config.rope_parameters["rope_theta"]))
+        writer.add_layer_norm_rms_eps(config.rms_norm_eps)
+        writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if half else gguf.LlamaFileType.ALL_F32)
+        _add_tokenizer(writer, gguf, tokenizer_json, config)
+        if chat_template is not None:
+            writer.add_chat_template(chat_template)
+        if config.model_type == "llama":
+            writer.add_rope_dimension_count(config.head_dim)
+            writer.add_vocab_size(config.vocab_size)
+        tied = config.tie_word_embeddings
+        for key, value in model.state_dict().items():
+            if tied and key == "lm_head.weight":
+                continue
+            array = value.detach().float().cpu().numpy()
+            if config.model_type == "llama" and key.endswith(("q_proj.weight", "k_proj.weight")):
+                queries = key.endswith("q_proj.weight")
+                heads = config.num_attention_heads if queries else config.num_key_value_heads
+                array = interleaved(array, heads)
+            # llama.cpp wants vectors in single precision whatever the matrices are in.
+            writer.add_tensor(gguf_name(key), array.astype(np.float16) if half and array.ndim == 2 else array)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
     return path
 
 
@@ -221,8 +221,7 @@ def export_gguf(folder: Path, out: Path, *, name: str) -> Path:
     check_folder(out)
     path = out / f"{name}.gguf"
     if (folder / "adapter_config.json").is_file():
-        with loading(str(folder)):
-            return write_adapter_gguf(folder, path, name=name)
+        return write_adapter_gguf(folder, path, name=name)
     if not (folder / "config.json").is_file() or not (folder / "tokenizer.json").is_file():
         raise BadInputError(f"{folder} holds no model with its tokenizer.")
     with loading(str(folder)):

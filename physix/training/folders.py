@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from physix.errors import BadInputError
@@ -35,3 +37,15 @@ def writable_folder(path: Path) -> Path:
     check_folder(path)
     path.mkdir(parents=True, exist_ok=True)
     return path
+
+
+@contextmanager
+def put_in_place(path: Path) -> Iterator[Path]:
+    """Give a name to write under, which becomes `path` when it is whole; what is there stays till then."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -14,6 +14,7 @@ from physix.training import command, loop
 from physix.training.backends import Backend, load
 from physix.training.command import chosen_profile, profile_of
 from physix.training.export import export_gguf, merge_16bit
+from physix.training.folders import put_in_place
 from tests.policies.chat.tiny_model import write_transformers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Transformers and PEFT among themselves
@@ -98,6 +99,18 @@ def test_a_gguf_is_not_written_below_a_file(base: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("mine")
     with pytest.raises(BadInputError, match="is a file"):
         export_gguf(base, tmp_path / "file", name="x")
+
+
+def test_a_gguf_that_cannot_be_finished_leaves_the_one_that_is_there(tmp_path: Path) -> None:
+    def cut_short() -> None:
+        with put_in_place(tmp_path / "x.gguf") as part:
+            part.write_text("a part")
+            raise OSError("the disk is full")
+
+    (tmp_path / "x.gguf").write_text("whole")
+    with pytest.raises(OSError, match="full"):
+        cut_short()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"x.gguf": "whole"}
 
 
 def asked(profile: str | None, model: str | None) -> argparse.Namespace:
