@@ -310,17 +310,19 @@ def main() -> None:
     if asked.script is not None:
         try:
             written = with_source(Path(__file__).read_text(encoding="utf-8"), asked.source)
-        except ValueError as error:
+            asked.script.write_text(written, encoding="utf-8")
+        except (ValueError, OSError) as error:
             sys.exit(f"job_train: {error}")
-        asked.script.write_text(written, encoding="utf-8")
         sys.stdout.write(f"{asked.script}\n")
         return
     if asked.dry_run:
         sys.stdout.write(json.dumps({"job": asdict(job), "stages": job.stages()}, indent=2) + "\n")
         return
+    from physix.errors import PhysixError
+
     try:
         sys.stdout.write(json.dumps(run(job), indent=2) + "\n")
-    except RewardPathError as error:
+    except (RewardPathError, PhysixError, OSError) as error:
         sys.exit(f"job_train: {error}")
 
 

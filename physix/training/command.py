@@ -6,6 +6,7 @@ Light on purpose: Unsloth, where it is used, must be imported before Transformer
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 from physix.errors import BadInputError, PhysixError, in_one_line
 from physix.training.backends import UNPACKED, Backend, adapter_base, choose
 from physix.training.profiles import PROFILES
+from physix.training.runs import StoppedError
 
 _DEFAULT_PROFILE = "qwen2.5-1.5b"
 
@@ -96,7 +98,8 @@ def delivered(folder: Path, given: argparse.Namespace) -> Path:
 def run_command(run: Callable[[], Path]) -> None:
     """Run a command and print its folder; expected errors become one line.
 
-    Exit codes: 2 for what `PhysixError` says, 1 for what the system refused.
+    Exit codes: 2 for what `PhysixError` says, 1 for what the system refused, 128 and the signal's number for
+    a run that was told to stop.
     """
     try:
         sys.stdout.write(f"{run()}\n")
@@ -106,3 +109,6 @@ def run_command(run: Callable[[], Path]) -> None:
     except OSError as error:
         sys.stderr.write(f"physix: {in_one_line(error)}\n")
         sys.exit(1)
+    except StoppedError as error:
+        sys.stderr.write(f"physix: {error}. The same command goes on from the last checkpoint.\n")
+        sys.exit(128 + signal.Signals[str(error)])

@@ -15,6 +15,7 @@ from physix.training.backends import Backend, load
 from physix.training.command import chosen_profile, profile_of
 from physix.training.export import export_gguf, merge_16bit
 from physix.training.folders import put_in_place
+from physix.training.runs import StoppedError
 from tests.policies.chat.tiny_model import write_transformers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Transformers and PEFT among themselves
@@ -158,3 +159,16 @@ def test_what_the_system_refuses_is_one_line(capsys: pytest.CaptureFixture[str])
     assert in_one_line(OSError("a page\nof advice")) == "a page"
     assert in_one_line(OSError()) == "OSError"
     assert in_one_line(OSError(28, "No space left on device")) == "No space left on device"
+
+
+def test_a_run_that_was_told_to_stop_ends_in_one_line_with_the_signals_code(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def run() -> Path:
+        raise StoppedError("SIGTERM")
+
+    with pytest.raises(SystemExit) as ended:
+        command.run_command(run)
+    assert ended.value.code == 143
+    told = capsys.readouterr().err
+    assert told == "physix: SIGTERM. The same command goes on from the last checkpoint.\n"

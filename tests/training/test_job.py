@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from physix.errors import BadInputError
 from physix.training import instruct
 from physix.training.nano.plan import NanoPlan
 from physix.training.rewards import EpisodeReward
@@ -51,6 +52,23 @@ def test_the_script_takes_the_package_from_the_checkout_that_it_lies_in() -> Non
     source = ROOT / "physix-train" / told["tool"]["uv"]["sources"]["physix-live"]["path"]
     assert told["dependencies"] == ["physix-live[train]"]
     assert tomllib.loads((source / "pyproject.toml").read_text())["project"]["name"] == "physix-live"
+
+
+def test_what_a_stage_or_the_system_refuses_is_one_line(
+    job: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refuse(_job: object) -> None:
+        raise BadInputError("no such model")
+
+    monkeypatch.setattr(job, "run", refuse)
+    monkeypatch.setattr(sys, "argv", ["job_train.py", "--smoke"])
+    with pytest.raises(SystemExit, match=r"^job_train: no such model$"):
+        job.main()
+    copy = str(tmp_path / "none" / "job.py")
+    source = "git+https://example.org/me/physix@v1"
+    monkeypatch.setattr(sys, "argv", ["job_train.py", "--script", copy, "--source", source])
+    with pytest.raises(SystemExit, match=r"^job_train: .*No such file"):
+        job.main()
 
 
 def test_a_copy_of_the_script_takes_the_package_from_where_it_is_told(tmp_path: Path) -> None:
