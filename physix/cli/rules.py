@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from physix.engine.verifier.types import Constants
-
 ConstantsOption = Annotated[
-    Constants | None,
+    Literal["declared", "fitted"] | None,  # as in the engine, which `physix --version` must not import
     typer.Option(
         metavar="WHO",
         help="declared: a law brings its numbers; fitted: the verifier finds those left open. "
