@@ -13,8 +13,8 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "a failure ends with 0",
         "physix/cli/app.py",
-        "        sys.exit(1)",
-        "        sys.exit(0)",
+        "        sys.exit(1)\n    except OSError",
+        "        sys.exit(0)\n    except OSError",
         ("tests/cli/test_exit_codes.py",),
     ),
     Mutant(
