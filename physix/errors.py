@@ -145,6 +145,13 @@ class PolicyError(PhysixError):
         self.raw_completion = raw_completion
 
 
+def first_error(error: BaseException) -> BaseException:
+    """Return the first error of a task group's, which is why its others ended; any other is its own."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
 def in_one_line(error: OSError) -> str:
     """Return what the system refused, and for which file, without the number of the error."""
     # A library's own OSError may hold a page of advice: its first line says what happened.

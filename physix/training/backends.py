@@ -18,8 +18,6 @@ from typing import Any, Literal
 from physix.errors import BadInputError
 
 _LORA_TARGETS = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
-# What `physix.training.smollm2` calls its folder: adapters name it as their base.
-UNPACKED = "smollm2-transformers"
 _ADAPTER_CONFIG = "adapter_config.json"
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from physix.errors import BadInputError, PhysixError, in_one_line
-from physix.training.backends import UNPACKED, Backend, adapter_base, choose
+from physix.training.backends import Backend, adapter_base, choose
 from physix.training.profiles import PROFILES
 from physix.training.runs import StoppedError
+from physix.training.smollm2 import UNPACKED
 
 _DEFAULT_PROFILE = "qwen2.5-1.5b"
 

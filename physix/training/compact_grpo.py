@@ -28,7 +28,7 @@ from physix.engine.ports import Observation, Proposal, TokenSink
 from physix.engine.systems import sample_task
 from physix.engine.systems.splits import REINFORCEMENT_SEEDS
 from physix.engine.systems.task import Task, Truth
-from physix.errors import BadInputError, PolicyError
+from physix.errors import BadInputError, PolicyError, first_error
 from physix.policies.chat.compact import COMPACT_VERSION
 from physix.policies.chat.policy import ChatPolicy
 from physix.policies.local.backend import LocalBackend, LocalPolicy, forget_servers, missing
@@ -44,7 +44,7 @@ from physix.training.dialogue import write_dialogue
 from physix.training.options import GrpoOptions, grpo_config, grpo_manifest, settled
 from physix.training.profiles import Profile
 from physix.training.rewards import COMPONENTS, Ended, episode_reward, reward_functions
-from physix.training.runs import RunWriter, leaf
+from physix.training.runs import RunWriter
 from physix.training.watch import RunWatch, finish
 
 POLICY = "compact-in-training"
@@ -264,7 +264,7 @@ class Rollouts:
                     for index, prompt in enumerate(prompts):
                         group.start_soon(play, index, prompt)
             except BaseExceptionGroup as several:
-                raise leaf(several) from several
+                raise first_error(several) from several
         return [one for one in played if one is not None]
 
     async def _play(

@@ -17,15 +17,6 @@ from physix.training.runs import RunManifest, RunWriter, read_manifest
 # What may change on the way: how far a run goes, where its files and episodes lie, what is told of it.
 _FREE = {"num_steps", "steps", "save_every", "report_to", "stop_after", "stop_at", "output_dir", "datasets"}
 _FREE |= {"db", "threads", "vllm_mode", "vllm_memory", "vllm_length"}
-# Left empty by versions that recorded what was asked for, where the profile's values counted.
-_WERE_EMPTY = {
-    "learning_rate",
-    "lora_rank",
-    "group",
-    "prompts_per_step",
-    "max_turns",
-    "max_completion_tokens",
-}
 _OWN_FIELDS = {"profile", "model", "seed"}  # of the manifest, and of the options once more
 
 
@@ -188,9 +179,7 @@ def differences(before: RunManifest, wanted: RunManifest) -> list[str]:
     # A setting that only one version of this package knows cannot be compared.
     common = [name for name in wanted.config if name in before.config]
     pairs += [
-        (name, before.config[name], wanted.config[name])
-        for name in common
-        if name not in _FREE | _OWN_FIELDS and not (name in _WERE_EMPTY and before.config[name] is None)
+        (name, before.config[name], wanted.config[name]) for name in common if name not in _FREE | _OWN_FIELDS
     ]
     return [f"{name} is {old} there and {new} here" for name, old, new in pairs if old != new]
 

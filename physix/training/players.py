@@ -82,7 +82,7 @@ class Player:
 
     @property
     def run_id(self) -> str:
-        """What its episodes are filed under: another one as soon as anything in here is another."""
+        """The run that its episodes belong to in the log: a hash over all of this but where files lie."""
         # What a name stands for is what its file holds: a copy elsewhere is the same player.
         who = self.arm.policy.partition(":")[0] if self.weights else self.arm.policy
         key = {"version": __version__, **asdict(replace(self, arm=replace(self.arm, policy=who)))}
@@ -102,10 +102,8 @@ def played_by(arm: Arm, settings: Settings, weights: str, first: Observation) ->
     policy = policy_of(arm, settings)
     sampling = None
     if isinstance(policy, ChatPolicy):
-        local = local_policy(arm.policy) if arm.policy.startswith("local:") else None
-        hottest = None if local is None else local.hottest
         sampling = Sampling(
-            temperature=settings.temperature if hottest is None else min(hottest, settings.temperature),
+            temperature=policy.temperature,
             grammar=settings.grammar,
             reply_tokens=settings.max_reply_tokens,
             prompt_tokens=settings.prompt_tokens,

@@ -17,7 +17,7 @@ from physix.engine.systems import SYSTEMS, sample_task
 from physix.engine.systems.splits import TRAINING_SYSTEMS
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import VerifierConfig
-from physix.errors import BadInputError, InfrastructureError
+from physix.errors import BadInputError, InfrastructureError, first_error
 from physix.policies import constants_for, make_policy
 from physix.settings import Settings
 from physix.store import open_log
@@ -212,12 +212,6 @@ def play_some(
     except ExceptionGroup as group:
         # The executor waits for a log that is away, and knows it by its error.
         raise first_error(group) from group
-
-
-def first_error(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """Return the first error of a group, which may hold groups."""
-    first = group.exceptions[0]
-    return first_error(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _player(policy: str, task: Task, truth: Truth, settings: Settings) -> Policy:

@@ -21,7 +21,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from physix.errors import BadInputError, PhysixError
+from physix.errors import BadInputError, PhysixError, first_error
 from physix.limits import FILE_NAME, MAX_CURVE_POINTS
 
 _LEAST_FREE = 1 << 20  # bytes; no checkpoint is smaller
@@ -101,7 +101,7 @@ class RunWriter:
             try:
                 yield
             except BaseException as error:
-                reason = leaf(error)
+                reason = first_error(error)
                 full = _full_disk(reason, self._folder)
                 self._fail(full or reason)
                 if full is not None:
@@ -131,13 +131,6 @@ class RunWriter:
             with path.open("r+b") as file:
                 file.write(text)
                 file.truncate()
-
-
-def leaf(error: BaseException) -> BaseException:
-    """Return the first exception of a task group's, which is why the others ended; another is its own."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error
 
 
 def _full_disk(error: BaseException, folder: Path) -> OSError | None:

@@ -23,7 +23,7 @@ from physix.engine.ports import EventLog, Observation, PastTurn, Policy, Proposa
 from physix.engine.systems.splits import EVALUATION_SEEDS
 from physix.engine.systems.task import Task, Truth
 from physix.engine.verifier.types import Hypothesis
-from physix.errors import BadInputError, EpisodeNotFoundError, InfrastructureError
+from physix.errors import BadInputError, EpisodeNotFoundError, InfrastructureError, first_error
 from physix.limits import MAX_LABEL_VALUE
 from physix.policies.obedient import zero_law
 from physix.settings import Settings
@@ -52,7 +52,7 @@ from physix.training.players import (
     served,
     weights_of,
 )
-from physix.training.rollout import RolloutOptions, TaskPlan, first_error, roll_out, rollout_id
+from physix.training.rollout import RolloutOptions, TaskPlan, roll_out, rollout_id
 
 _COMPARED = ("solved@1", "solved@2", "solved@8", "turns")
 SHOWN = ("solved@1", "solved@2", "solved@4", "solved@8", "turns", "recovered", "format")

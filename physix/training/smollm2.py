@@ -14,6 +14,7 @@ from pathlib import Path
 from physix.errors import BadInputError
 from physix.policies.local.models import SMOLLM2, cache_folder
 
+UNPACKED = "smollm2-transformers"  # the folder's name, by which adapters name their base
 _FILES = ("model.safetensors", "config.json", "tokenizer.json", "tokenizer_config.json")
 
 
@@ -23,7 +24,7 @@ def transformers_folder() -> Path:
     Raises:
         BadInputError: the model was not fetched yet.
     """
-    folder = cache_folder() / "smollm2-transformers"
+    folder = cache_folder() / UNPACKED
     if all((folder / name).is_file() for name in _FILES):
         return folder
     if not SMOLLM2.present:

@@ -14,6 +14,7 @@ from physix.training.nano.model import NanoSize, make_nano
 from physix.training.nano.sft import prompts_of
 from physix.training.nano.vocabulary import train_tokenizer
 from physix.training.rollout import RolloutOptions, TaskPlan, roll_out
+from tests.policies.chat.tiny_model import write_transformers
 
 TINY = NanoSize(hidden=32, layers=2, heads=2, kv_heads=1, feed_forward=48)
 
@@ -55,4 +56,12 @@ def tokenizer(tokenizer_json: str) -> NanoTokenizer:
 def tiny_folder(tmp_path: Path, tokenizer: NanoTokenizer, tokenizer_json: str) -> Path:
     folder = tmp_path / "tiny"
     save_nano(make_nano(tokenizer, TINY, seed=1), tokenizer_json, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A language model of toy size as a Transformers folder; nobody writes into it."""
+    folder = tmp_path_factory.mktemp("models") / "base"
+    write_transformers(folder)
     return folder

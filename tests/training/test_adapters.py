@@ -17,18 +17,10 @@ from physix.training.compact_grpo import Span, Tape, TurnwiseTrainer
 from physix.training.data.lessons import lesson_config
 from physix.training.dialogue import check_template, write_dialogue
 from physix.training.options import GrpoOptions
-from tests.policies.chat.tiny_model import write_transformers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Transformers and TRL among themselves
 PEFT = Backend(name="peft", reason="test")
 IDS = torch.tensor([[5, 6, 7, 8, 9, 10]])
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("base")
-    write_transformers(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

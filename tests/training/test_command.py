@@ -16,17 +16,9 @@ from physix.training.command import chosen_profile, profile_of
 from physix.training.export import export_gguf, merge_16bit
 from physix.training.folders import put_in_place
 from physix.training.runs import StoppedError
-from tests.policies.chat.tiny_model import write_transformers
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Transformers and PEFT among themselves
 PEFT = Backend(name="peft", reason="test")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("models") / "base"
-    write_transformers(folder)
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -135,6 +135,11 @@ class ChatPolicy:
         """Where the model runs."""
         return self._backend
 
+    @property
+    def temperature(self) -> float:
+        """What its replies are sampled at."""
+        return self._temperature
+
     def prompt(self, observation: Observation) -> Prompt:
         """Return what the model is asked about this observation."""
         if self._dialogue == "compact":

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from physix.errors import BadInputError
 from physix.policies.chat.compact import COMPACT_VERSION
+from physix.policies.local.models import sha256_of
 from physix.store import open_log
 from physix.training.data.lessons import Lesson, LessonPlan, chosen, lesson_json, lessons_of, play_lessons
-from physix.training.data.mined import CARD, MANIFEST, PARQUET, file_sha256
+from physix.training.data.mined import CARD, MANIFEST, PARQUET
 from physix.training.data.mining import MiningReport, MiningRules, SftRow, mine
 from physix.training.data.mining_jobs import mine_with
 from physix.training.executor import Executor
@@ -140,7 +141,7 @@ def _put_in_place(out: Path) -> Iterator[Path]:
 
 
 def _describe(told: dict[str, Any], part: Path) -> dict[str, Any]:
-    manifest = {**told, "parquet_sha256": file_sha256(part / PARQUET)}
+    manifest = {**told, "parquet_sha256": sha256_of(part / PARQUET)}
     (part / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
     (part / CARD).write_text(card(manifest), encoding="utf-8")
     return manifest

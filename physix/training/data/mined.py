@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from physix.errors import BadInputError
+from physix.policies.local.models import sha256_of
 
 PARQUET, MANIFEST, CARD = "train.parquet", "manifest.json", "README.md"
 
@@ -48,7 +48,7 @@ def read_mined(folder: Path) -> Mined:
             f"{folder / MANIFEST} does not describe a dataset ({where}: {error.errors()[0]['msg'][:100]}). "
             + again
         ) from error
-    found = file_sha256(folder / PARQUET)
+    found = sha256_of(folder / PARQUET)
     if found != mined.parquet_sha256:
         raise BadInputError(
             f"{folder / PARQUET} is not the file that its manifest describes (SHA-256 {found[:12]}..., "
@@ -57,9 +57,3 @@ def read_mined(folder: Path) -> Mined:
     if mined.rows < 1:
         raise BadInputError(f"The dataset in {folder} has no rows. {again}")
     return mined
-
-
-def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
